@@ -1,0 +1,255 @@
+"""What plugins implement: `Strategy`, `Task` (pydantic classes whose fields are parameters), and the protocols
+`Backend`, `Scorer`, `Judge`, `Grader`.
+"""
+
+from __future__ import annotations
+
+import abc
+import random
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tts._records import (
+    Candidate,
+    CandidateSet,
+    Completion,
+    Decision,
+    Example,
+    Message,
+    Problem,
+    Record,
+    Sampling,
+    Score,
+    Usage,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from tts.answers import Clusters
+
+
+class Capabilities(Record):
+    """What a backend can do; checked before the first token is spent.
+
+    `seed`: one seed gives one output whatever else runs. `concurrency`: how many completions the engine keeps in flight
+    at it. `context_length` is in tokens, prompt and response together.
+    """
+
+    seed: bool = False
+    logprobs: bool = False
+    exact_token_counts: bool = False
+    context_length: int | None = None
+    concurrency: int = 64
+
+
+class Request(Record):
+    """One prompt, `n` completions.
+
+    `seeds` has one entry per completion. `context` names the problem, for messages. A backend calls `on_cancelled` once
+    for each completion that is cut short, with the tokens already spent on it.
+    """
+
+    messages: tuple[Message, ...]
+    n: int = Field(1, ge=1)
+    sampling: Sampling = Sampling()
+    seeds: tuple[int, ...] = (0,)
+    context: str = ""
+    on_cancelled: Callable[[Usage], None] = Field(default=lambda _: None, exclude=True, repr=False)
+
+
+class NoOptions(BaseModel):
+    """For plugins that take no `@option=value`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Backend(Protocol):
+    """A policy model: one verb, `generate`.
+
+    Constructed as `Class(model, options)` on a worker thread, where `options` is an instance of the class's `Options`,
+    validated from the reference `backend:model[@option=value,...]`. `fingerprint` identifies whatever changes the
+    outputs (weights, template, dtype); stored samples are found again by it.
+    """
+
+    Options: ClassVar[type[BaseModel]]
+    fingerprint: str
+    capabilities: Capabilities
+
+    def __init__(self, model: str, options: Any) -> None: ...
+
+    def generate(self, request: Request) -> AsyncIterator[Completion]:
+        """Yield `request.n` completions, each when it is finished, in any order.
+
+        Closing the iterator cancels what is left and frees its place in the model. Raises `ContextLengthError` before
+        generating where the prompt does not fit, another `BackendError` where the model fails.
+        """
+        ...
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special tokens read as plain text; an estimate unless `exact_token_counts`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free the model; the backend is not used again."""
+        ...
+
+
+class Scorer(Protocol):
+    """A reward model: a scalar for each response to one problem, higher is better."""
+
+    Options: ClassVar[type[BaseModel]]
+    fingerprint: str
+
+    def __init__(self, model: str, options: Any) -> None: ...
+
+    async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:
+        """Scores in the order of the responses."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free the model; the scorer is not used again."""
+        ...
+
+
+class Judge(Protocol):
+    """A generative reward model that compares two responses to one problem."""
+
+    Options: ClassVar[type[BaseModel]]
+    fingerprint: str
+
+    def __init__(self, model: str, options: Any) -> None: ...
+
+    async def compare(self, problem: Problem, a: Candidate, b: Candidate, *, seed: int) -> Verdict:
+        """Which of the two is better; an output without a valid verdict gives `winner=None`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free the model; the judge is not used again."""
+        ...
+
+
+class Grader(Protocol):
+    """Says whether an extracted answer equals the gold answer."""
+
+    async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
+        """One verdict per (gold, answer); `None` as answer is wrong."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free what the grader holds."""
+        ...
+
+
+class Needs(Record):
+    """Which models a strategy calls besides reading candidates, and what it asks of the policy."""
+
+    policy: bool = False
+    scorer: bool = False
+    judge: bool = False
+    synthesizer: bool = False
+    logprobs: bool = False
+
+
+class Context(Protocol):
+    """All that a strategy can see and do: one problem, its candidates, and metered model calls.
+
+    There is no backend, tokenizer, gold answer or clock in it. A role that the strategy's `needs` does not declare
+    raises `ConfigError`.
+    """
+
+    @property
+    def problem(self) -> Problem:
+        """The problem to decide."""
+        ...
+
+    @property
+    def k(self) -> int:
+        """How many candidates there are to be."""
+        ...
+
+    @property
+    def rng(self) -> random.Random:
+        """Seeded by run seed, problem and strategy, so a decision never depends on arrival order."""
+        ...
+
+    async def candidates(self) -> CandidateSet:
+        """All k candidates, in index order, once they are there; raises `NoCandidatesError` where none is usable."""
+        ...
+
+    def sample(self, n: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Candidate]]:
+        """Candidates as they arrive, up to `n` (all k by default).
+
+        Leaving the block early cancels what nobody else waits for.
+        """
+        ...
+
+    async def generate(
+        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
+    ) -> list[Candidate]:
+        """`n` completions of the policy model itself, in index order; failed ones carry `error`."""
+        ...
+
+    async def synthesize(
+        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
+    ) -> list[Candidate]:
+        """`n` completions of the synthesizer model, in index order; failed ones carry `error`."""
+        ...
+
+    async def score(self, responses: Sequence[Candidate]) -> list[Score]:
+        """Reward-model scores in the order of the responses."""
+        ...
+
+    async def judge(self, a: Candidate, b: Candidate) -> Verdict:
+        """The judge's verdict on a pair, in the order given."""
+        ...
+
+    async def cluster(self, answers: Sequence[str | None]) -> Clusters:
+        """Equivalence classes of answers; `None` belongs to none."""
+        ...
+
+    def extract(self, text: str) -> str | None:
+        """The final answer in a response's visible text."""
+        ...
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text for the policy (an estimate of four characters a token where there is no policy)."""
+        ...
+
+    def log(self, message: str, **details: Any) -> None:
+        """Tell the user something about this problem: it becomes an event."""
+        ...
+
+
+class Parameters(BaseModel):
+    """Base of plugins whose fields are their parameters: one declaration gives validation, JSON, CLI flags and docs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str]
+
+
+class Strategy(Parameters, abc.ABC):
+    """Turns one candidate set into one decision.
+
+    Subclasses set `name`, declare what they call in `needs`, and name their paper in the docstring.
+    """
+
+    needs: ClassVar[Needs] = Needs()
+
+    @abc.abstractmethod
+    async def aggregate(self, ctx: Context) -> Decision:
+        """Decide; raises `NoCandidatesError` where there is nothing to decide on."""
+
+
+class Task(Parameters, abc.ABC):
+    """A source of examples with the grader that judges answers to them."""
+
+    grader: ClassVar[str] = "math"
+    extractor: ClassVar[str] = "auto"
+
+    @abc.abstractmethod
+    def examples(self) -> Iterable[Example]:
+        """The examples, in a fixed order; may be lazy."""

@@ -1,0 +1,83 @@
+"""Jinja templates that are files, named by a content hash."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from tts._errors import ConfigError
+from tts._records import Record, digest
+
+if TYPE_CHECKING:
+    import jinja2
+
+TemplateSource = str  # a path to a Jinja file, or the name of one of ours
+
+
+class Template(Record):
+    """A prompt template: Jinja source with named fields.
+
+    Values are inserted as plain text and never expanded again. `digest` is part of the key of every stored call made
+    with the template.
+    """
+
+    source: str
+    origin: str = "inline"
+
+    @classmethod
+    def load(cls, source: TemplateSource, required: frozenset[str]) -> Self:
+        """Read one of ours by name (`"direct"`, `"refine"`) or a file by path, and check its fields.
+
+        Raises `ConfigError` for a missing file, a syntax error, or a required field that the template never uses.
+        """
+        path = Path(source)
+        own = resources.files("tts.prompts").joinpath(f"{source}.jinja")
+        if path.suffix == "" and own.is_file():
+            text = own.read_text("utf-8")
+        elif path.is_file():
+            text = path.read_text("utf-8")
+        else:
+            raise ConfigError(f"no template {source!r}: give the path of a Jinja file, or 'direct' or 'refine'")
+        template = cls(source=text, origin=source)
+        template.check(required)
+        return template
+
+    def check(self, required: frozenset[str]) -> None:
+        """Raise `ConfigError` where the source does not parse or does not use exactly the required fields."""
+        import jinja2
+        from jinja2 import meta
+
+        try:
+            used = meta.find_undeclared_variables(_environment().parse(self.source))
+        except jinja2.TemplateSyntaxError as error:
+            raise ConfigError(f"template {self.origin!r}, line {error.lineno}: {error.message}") from error
+        if missing := sorted(required - used):
+            raise ConfigError(f"template {self.origin!r} never uses {{{{ {missing[0]} }}}}; it must")
+        if unknown := sorted(used - required):
+            raise ConfigError(
+                f"template {self.origin!r} uses {{{{ {unknown[0]} }}}}; it can use {', '.join(sorted(required))}"
+            )
+
+    @property
+    def digest(self) -> str:
+        """Content hash of the source."""
+        return digest(self.source)
+
+    def render(self, **fields: Any) -> str:
+        """The prompt text, without trailing white space."""
+        return _compiled(self.source).render(**fields).rstrip()
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    import jinja2.sandbox
+
+    # Prompts are plain text for a model, not HTML: escaping would corrupt `<` and `&` in problems.
+    return jinja2.sandbox.SandboxedEnvironment(autoescape=False, keep_trailing_newline=False, undefined=jinja2.StrictUndefined)  # noqa: S701
+
+
+@lru_cache(maxsize=64)
+def _compiled(source: str) -> jinja2.Template:
+    return _environment().from_string(source)

@@ -1,0 +1,116 @@
+"""The two modes of GSR as chat messages: solve directly, or refine one's own candidates (arXiv 2509.00084, section 3).
+
+The refiner sees summaries only, each cut to its share of a token budget, in random but seeded order.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
+
+from tts._records import Candidate, Message, Problem, Record
+from tts.prompts._template import Template
+
+DIRECT_FIELDS = frozenset({"problem"})
+REFINE_FIELDS = frozenset({"problem", "candidates"})
+# A candidate that writes the prompt's own heading must not look like a further candidate.
+_HEADING = re.compile(r"^(\s*)(Candidate Response \d+\s*:)", re.MULTILINE)
+
+CountTokens = Callable[[Sequence[str]], Awaitable[list[int]]]
+
+
+class Cut(Record):
+    """What the planner did to one candidate: cut it to its budget, or left it out."""
+
+    index: int
+    action: str
+    tokens: int
+    kept: int
+
+
+class RefinePrompt(Record):
+    """A refine prompt with the order of candidates in it (indices) and what had to be cut."""
+
+    messages: tuple[Message, ...]
+    order: tuple[int, ...]
+    cuts: tuple[Cut, ...]
+
+
+@lru_cache(maxsize=32)
+def _template(source: str, fields: frozenset[str]) -> Template:
+    return Template.load(source, fields)
+
+
+def direct_messages(problem: Problem, template: str = "direct") -> tuple[Message, ...]:
+    """The direct-solving prompt: one user message, no system prompt; a problem given as messages is sent as it is."""
+    if problem.messages is not None:
+        return problem.messages
+    return (Message(role="user", content=_template(template, DIRECT_FIELDS).render(problem=problem.text)),)
+
+
+def _shuffled(candidates: Sequence[Candidate], rng: random.Random) -> list[Candidate]:
+    """A seeded random order that does not depend on the order given."""
+    ordered = sorted(candidates, key=lambda c: c.index)
+    rng.shuffle(ordered)
+    return ordered
+
+
+async def refine_messages(
+    problem: Problem,
+    candidates: Sequence[Candidate],
+    *,
+    rng: random.Random,
+    count_tokens: CountTokens,
+    candidate_tokens: int = 1536,
+    template: str = "refine",
+) -> RefinePrompt:
+    """The refine prompt over the candidates' summaries.
+
+    The budget is `candidate_tokens` times the number of candidates shown; what a short summary leaves is given to the
+    long ones. A summary over its share loses its beginning, because the end holds the answer. A candidate without a
+    summary (its think block was never closed) or with an empty one is left out. Every cut is returned.
+    """
+    shown = [c for c in _shuffled(candidates, rng) if c.ok and (c.summary or "").strip()]
+    left_out = {c.index for c in candidates} - {c.index for c in shown}
+    cuts = [Cut(index=i, action="left out: no summary", tokens=0, kept=0) for i in sorted(left_out)]
+    texts = [_HEADING.sub(r"\1> \2", (c.summary or "").strip()) for c in shown]
+    counts = await count_tokens(texts) if texts else []
+    shares = share_budget(counts, candidate_tokens * len(texts))
+    for position, (candidate, tokens, share) in enumerate(zip(shown, counts, shares, strict=True)):
+        if tokens > share:
+            texts[position], kept = await _keep_end(texts[position], tokens, share, count_tokens)
+            cuts.append(Cut(index=candidate.index, action="beginning cut", tokens=tokens, kept=kept))
+    text = _template(template, REFINE_FIELDS).render(problem=problem.text, candidates=texts)
+    message = Message(role="user", content=text)
+    return RefinePrompt(messages=(message,), order=tuple(c.index for c in shown), cuts=tuple(cuts))
+
+
+def share_budget(counts: Sequence[int], budget: int) -> list[int]:
+    """Max-min fair shares of `budget` tokens: nobody gets more than it asks, what is left goes to those over theirs."""
+    shares = [0] * len(counts)
+    left = budget
+    order = sorted(range(len(counts)), key=counts.__getitem__)
+    for rank, position in enumerate(order):
+        shares[position] = min(counts[position], left // (len(order) - rank))
+        left -= shares[position]
+    return shares
+
+
+async def _keep_end(text: str, tokens: int, limit: int, count_tokens: CountTokens) -> tuple[str, int]:
+    """The longest end of `text` within `limit` tokens (to within 2 %), with its token count."""
+    low, high = 0, len(text)  # characters kept: `low` fits, `high` does not
+    guess = len(text) * limit // max(tokens, 1)
+    best, best_tokens = "", 0
+    for _ in range(8):
+        kept = text[len(text) - guess :]
+        (count,) = await count_tokens([kept])
+        if count <= limit:
+            low, best, best_tokens = guess, kept, count
+            if count >= 0.98 * limit:
+                break
+        else:
+            high = guess
+        guess = (low + high) // 2
+    return best, best_tokens
