@@ -1,0 +1,154 @@
+"""Equality of two expressions by Math-Verify and SymPy; runs in a worker process, where it may be killed.
+
+Decisions: closed expressions are compared by value at 30 digits, relatively, since Math-Verify compares `1/2004!` with
+`1/2006!` absolutely; expressions in the same symbols are compared at sample points before anything is simplified;
+the rest is Math-Verify's verdict in either direction. SymPy values are never printed: that alone can take minutes.
+"""
+
+import logging
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import mpmath
+import sympy
+from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
+from sympy.core.function import AppliedUndef
+
+from tts.answers._value import DECIMALS
+
+logging.getLogger("math_verify").setLevel(logging.CRITICAL)
+logging.getLogger("latex2sympy2_extended").setLevel(logging.CRITICAL)
+
+_TARGETS = (LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfig())
+_LONGEST = 1500
+_DEEPEST = 30
+# A power of a power of a power of numbers, a factorial of a factorial, a run of digits.
+_MONSTER = re.compile(
+    r"(?:\^[{(]*\d+[)}]*){3}|\d\^[{(]*\d{8}|\^[{(]*\d+\^[{(]*\d{3}|!\s*[)}\]]+\s*!|!\s*!\s*!|\d{7}\s*[)}]*!|\d{400}"
+)
+_DIGITS = 30
+_AGREEMENT = mpmath.mpf(10) ** -15
+_UNSAMPLED = (AppliedUndef, sympy.Sum, sympy.Product, sympy.Integral, sympy.Limit, sympy.Derivative)
+_POSITIVE = (mpmath.mpf("0.7321"), mpmath.mpf("1.8713"))
+_NEGATIVE = mpmath.mpf("-1.3147")
+
+
+class Verdict(NamedTuple):
+    """Equal or not; `asymmetric` when Math-Verify's answer depends on which side is the gold."""
+
+    equal: bool
+    asymmetric: bool = False
+
+
+def _hostile(text: str) -> bool:
+    """Whether reading it could only waste time: too long, too deep, or a number no machine can write down."""
+    depth = deepest = 0
+    for sign in text:
+        depth += (sign in "([{") - (sign in ")]}")
+        deepest = max(deepest, depth)
+    return len(text) > _LONGEST or deepest > _DEEPEST or _MONSTER.search(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def expression(text: str) -> Any:
+    """SymPy value of LaTeX or plain text, or None where Math-Verify cannot read it or had better not try."""
+    if _hostile(text):
+        return None
+    found = parse(f"${text}$", extraction_config=_TARGETS, parsing_timeout=None)
+    values = [value for value in found if not isinstance(value, str)]
+    if not values:
+        found = parse(text, extraction_config=_TARGETS, parsing_timeout=None)
+        values = [value for value in found if not isinstance(value, str)]
+    return values[0] if values else None
+
+
+@lru_cache(maxsize=16384)
+def _value(expr: Any, point: int | None) -> Any:
+    """mpmath value at a sample point (None: a closed expression), or None where it has no value."""
+    if point is not None:
+        names = sorted(expr.free_symbols, key=lambda symbol: symbol.name)
+        expr = expr.subs({symbol: sympy.Float(_coordinate(symbol.name, point), _DIGITS) for symbol in names})
+    value = expr.evalf(_DIGITS)
+    if not value.is_number or value.has(sympy.UnevaluatedExpr):
+        value = expr.doit().evalf(_DIGITS)
+    real, imaginary = value.as_real_imag()
+    if not (real.is_Float or real.is_Rational) or not (imaginary.is_Float or imaginary.is_Rational):
+        return None
+    return mpmath.mpc(real._to_mpmath(110), imaginary._to_mpmath(110))
+
+
+def _coordinate(name: str, point: int) -> Any:
+    """A number that depends on the symbol's name alone, so that one symbol has one value on both sides."""
+    spread = mpmath.mpf(sum(ord(sign) * (index + 7) for index, sign in enumerate(name)) % 9973) / 10007
+    return (_NEGATIVE if point == len(_POSITIVE) else _POSITIVE[point]) * (1 + spread)
+
+
+def _scalar(expr: Any) -> bool:
+    return isinstance(expr, sympy.Expr) and not isinstance(expr, sympy.MatrixExpr) and not expr.has(*_UNSAMPLED)
+
+
+def _agree(a: Any, b: Any) -> bool | None:
+    """Relative agreement; None when both are so near zero that only symbols can tell."""
+    scale = max(abs(a), abs(b))
+    if abs(a - b) <= _AGREEMENT * scale:
+        return True
+    return None if min(abs(a), abs(b)) == 0 and scale < mpmath.mpf(10) ** -_DIGITS else False
+
+
+def _decimals_agree(a: Any, b: Any) -> bool:
+    """`0.333333` against `1/3`: equal at six places, and to a thousandth where six places say little."""
+    gap = abs(a - b)
+    return bool(gap <= mpmath.mpf(10) ** -DECIMALS / 2 and gap <= max(abs(a), abs(b)) / 1000)
+
+
+def _closed_equal(a: Any, b: Any) -> bool | None:
+    x, y = _value(a, None), _value(b, None)
+    if x is None or y is None:
+        return None
+    agree = _agree(x, y)
+    if not agree and (a.is_Float or b.is_Float):
+        return _decimals_agree(x, y)
+    return agree
+
+
+def _sampled_equal(a: Any, b: Any) -> bool | None:
+    """Values at sample points; None where these do not settle it."""
+    for point in range(len(_POSITIVE) + 1):
+        x, y = _value(a, point), _value(b, point)
+        agree = None if x is None or y is None else _agree(x, y)
+        if not agree:
+            # Beyond the positive numbers branches differ: sqrt(x)*sqrt(y) against sqrt(x*y).
+            return None if point == len(_POSITIVE) else agree
+    return True
+
+
+def _by_value(a: Any, b: Any) -> bool | None:
+    if not (_scalar(a) and _scalar(b)):
+        return None
+    names, others = ({symbol.name for symbol in expr.free_symbols} for expr in (a, b))
+    if not names and not others:
+        return _closed_equal(a, b)
+    if names != others and (a.is_Symbol or b.is_Symbol or len(names) != len(others)):
+        return None  # Math-Verify also reads a product of letters as a word
+    return _sampled_equal(a, b)
+
+
+def _math_verify(a: Any, b: Any) -> Verdict:
+    forward, backward = (
+        verify(x, y, float_rounding=DECIMALS, allow_set_relation_comp=True, timeout_seconds=None)
+        for x, y in ((a, b), (b, a))
+    )
+    return Verdict(forward or backward, asymmetric=forward != backward)
+
+
+def decide(a: str, b: str) -> Verdict:
+    """Verdict on two expressions given as text; symmetric."""
+    left, right = expression(a), expression(b)
+    if left is None or right is None:
+        return Verdict(equal=False)
+    try:
+        equal = _by_value(left, right)
+    except (ArithmeticError, TypeError, ValueError, AttributeError, NotImplementedError):
+        equal = None
+    return _math_verify(left, right) if equal is None else Verdict(equal)

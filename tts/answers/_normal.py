@@ -1,0 +1,161 @@
+r"""One spelling for one answer: Unicode mathematics, LaTeX layout and units brought to a normal form.
+
+The normal form is text again, LaTeX that Math-Verify still reads; equal normal forms are equal answers.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+LONGEST = 50_000  # characters; a longer answer keeps its own spelling
+_PARENTHESES = 50  # powers and roots over a parenthesis; more of them are left as they are
+
+_SYMBOLS = {
+    "∞": r"\infty ", "π": r"\pi ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "φ": r"\phi ",
+    "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ", "÷": "/", "∕": "/", "⁄": "/", "−": "-", "–": "-",
+    "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "±": r"\pm ", "∪": r"\cup ", "∩": r"\cap ",
+    "∈": r"\in ", "∅": r"\emptyset ", "°": r"^\circ ", "′": "'", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}",
+    "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "…": r"\ldots ", "…": r"\ldots ",
+    "٫": ".", "٬": ",", "€": "", "£": "", "¥": "", "₹": "", "“": "", "”": "", "‘": "'", "’": "'",
+}  # fmt: skip
+_SUPERSCRIPT = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "0123456789+-()ni", strict=True))
+_SUBSCRIPT = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₍₎", "0123456789+-()", strict=True))
+_RAISED = re.compile(f"[{''.join(_SUPERSCRIPT)}]+")
+_LOWERED = re.compile(f"[{''.join(_SUBSCRIPT)}]+")
+
+_LAYOUT = re.compile(
+    r"\\(?:left|right|bigg?[lr]?|Bigg?[lr]?|displaystyle|textstyle|limits|nolimits)(?![a-zA-Z])\.?|\\!|\{\}|\\boxed(?=\{)"
+)
+_GAP = re.compile(r"\\[,;:>]|\\ |~|\\q?quad(?![a-zA-Z])|\\hspace\{[^{}]*\}|\\phantom\{[^{}]*\}|\s+")
+_CONTROL = {
+    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
+    "lt": "<", "gt": ">", "neq": "ne", "gets": "leftarrow", "lbrace": "\\{", "rbrace": "\\}", "infin": "infty",
+    "dots": "ldots", "cdots": "ldots", "mathrm": "text", "textbf": "text", "textrm": "text", "textit": "text",
+    "textnormal": "text", "mbox": "text", "mathbf": "text", "mathit": "text", "mathsf": "text", "texttt": "text",
+    "hbox": "text", "bm": "text", "boldsymbol": "text", "operatorname": "text", "degree": "^\\circ",
+    "thinspace": "", "dollar": "", "emph": "text", "land": "text{and}", "lor": "text{or}", "bmatrix": "pmatrix",
+}  # fmt: skip
+_COMMAND = re.compile(r"\\([a-zA-Z]+)")
+_DOUBLED = re.compile(r"\\\\(?=[a-zA-Z])")
+_SHORT_FRAC = re.compile(r"\\frac\s*(?:(\d)|\{([^{}]*)\})\s*(?:(\d)|\{([^{}]*)\})")
+_SHORT_SQRT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z](?![a-zA-Z]))")
+_BRACED_SIGN = re.compile(r"([_^])\{\s*([0-9a-zA-Z])\s*\}")
+_DEGREES = re.compile(r"\^(?:\{\\circ\}|\\circ)")
+_AND = re.compile(r" ?,? ?(?:\\text\{ ?,? ?and ?\}|(?<![a-zA-Z])and(?![a-z])) ?")
+_OR = re.compile(r" ?,? ?(?:\\text\{ ?,? ?or ?\}|(?<![a-zA-Z])or(?![a-z])) ?")
+_PERCENT = re.compile(r" ?\\text\{ ?(?:percent(?:age)?|pct) ?\}| ?\b(?:percent(?:age)?|pct)\b| ?\\?%")
+_UNIT = re.compile(
+    r"(?<=[\d})%]) ?\\text\{[^{}]*\}(?:\^\{?-?\d\}?)?$"
+    r"|(?<=[\d%]) [a-zA-Z]{3,}(?: [a-zA-Z]{2,}){0,3}(?:\^\{?\d\}?)?$|(?<=\d) ?(?:cm|mm|km|kg|hours?)(?:\^\{?\d\}?)?$"
+)
+_TEXT_LETTER = re.compile(r"\\text\s*\{\s*([a-zA-Z]|Re|Im|tr|rank|[-\d.,]+)\s*\}")
+_SPACE = re.compile(r"(?<![A-Za-z0-9,]) +|(?<=,) +(?![0-9])| +(?![A-Za-z0-9])")  # `32, 349` is no thousand
+_WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
+
+
+def _root(text: str) -> str:
+    """√ over the number, letter or parenthesis that follows it."""
+    text = re.sub(r"√\s*(\d+(?:\.\d+)?|[a-zA-Z])", r"\\sqrt{\1}", text)
+    for _ in range(min(_PARENTHESES, text.count("√("))):
+        start = text.find("√(")
+        end = _closing(text, start + 1) if start >= 0 else None
+        if end is None:
+            break
+        text = f"{text[:start]}\\sqrt{{{text[start + 2 : end]}}}{text[end + 1 :]}"
+    return text.replace("√", r"\sqrt ")
+
+
+def _closing(text: str, start: int) -> int | None:
+    """Index of the parenthesis that closes the one at `start`."""
+    depth = 0
+    for index in range(start, len(text)):
+        depth += (text[index] == "(") - (text[index] == ")")
+        if depth == 0:
+            return index
+    return None
+
+
+def _plain(sign: str) -> str:
+    """One sign without its Unicode dress: digits of any script, vulgar fractions, full-width forms."""
+    if sign in _SYMBOLS:
+        return _SYMBOLS[sign]
+    if unicodedata.category(sign) == "Nd":
+        return str(unicodedata.digit(sign))
+    dressed = unicodedata.normalize("NFKC", sign)
+    above, slash, below = dressed.partition("\u2044")
+    return rf"\frac{{{above}}}{{{below}}}" if slash and below else dressed
+
+
+def _ascii(text: str) -> str:
+    text = _RAISED.sub(lambda run: "^{" + "".join(map(_SUPERSCRIPT.__getitem__, run.group())) + "}", text)
+    text = _LOWERED.sub(lambda run: "_{" + "".join(map(_SUBSCRIPT.__getitem__, run.group())) + "}", text)
+    return "".join(sign if sign.isascii() else _plain(sign) for sign in _root(text))
+
+
+def _unwrapped(text: str) -> str:
+    for opening, closing in _WRAPPERS:
+        inner = text[len(opening) : len(text) - len(closing)]
+        if len(text) > len(opening + closing) and text.startswith(opening) and text.endswith(closing):
+            if opening[0] not in inner or opening[0] == "\\":
+                return inner.strip()
+    return text
+
+
+def _command(match: re.Match[str]) -> str:
+    name = match[1]
+    plain = _CONTROL.get(name)
+    if plain is None:
+        return match.group()
+    return plain if plain[:1] in {"", "<", ">", "\\", "^"} else "\\" + plain
+
+
+def _fraction(match: re.Match[str]) -> str:
+    above = match[1] or match[2]
+    below = match[3] or match[4]
+    return rf"\frac{{{above}}}{{{below}}}"
+
+
+def _nest_powers(text: str) -> str:
+    """`a^(b)` as `a^{b}`: LaTeX would raise only the parenthesis sign."""
+    text = text.replace("**", "^")
+    position = text.find("^(")
+    for _ in range(min(_PARENTHESES, text.count("^("))):
+        end = _closing(text, position + 1) if position >= 0 else None
+        if end is None:
+            break
+        text = f"{text[: position + 1]}{{{text[position + 2 : end]}}}{text[end + 1 :]}"
+        position = text.find("^(", position)
+    return text
+
+
+def _latex(text: str) -> str:
+    if "\\begin" not in text:
+        text = _DOUBLED.sub(r"\\", text)
+    text = _COMMAND.sub(_command, _LAYOUT.sub("", text).replace("{,}", ","))
+    text = text.replace("bmatrix", "pmatrix").replace(r"\$", "")
+    text = _TEXT_LETTER.sub(r"\1", text)
+    text = _SHORT_SQRT.sub(r"\\sqrt{\1}", _SHORT_FRAC.sub(_fraction, text))
+    return _DEGREES.sub("", text)
+
+
+@lru_cache(maxsize=65536)
+def normal_form(answer: str) -> str:
+    """The answer in its one spelling; linear in its length, never raises."""
+    text = answer.strip()
+    if len(text) > LONGEST or (text.isascii() and text.isdigit()):
+        return text
+    if not text.isascii():
+        text = _ascii(text).strip()
+    text = _unwrapped(text)
+    if "\\" in text or "{" in text:
+        text = _latex(text)
+    text = _GAP.sub(" ", text)
+    text = _nest_powers(text).strip().rstrip("\\").rstrip()
+    if text.endswith(".") and not text.endswith(".."):
+        text = text[:-1].rstrip()
+    text = text.lstrip("$").rstrip("$").strip() if text.count("$") == 1 else text
+    text = _PERCENT.sub("%", text)
+    text = _AND.sub("; ", text) if "and" in text else text
+    text = _OR.sub("; ", text) if "or" in text else text
+    text = _UNIT.sub("", text)
+    return _SPACE.sub("", _BRACED_SIGN.sub(r"\1\2", text))

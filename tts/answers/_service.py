@@ -1,0 +1,189 @@
+"""The answers service: the fast path in process, algebra in workers, verdicts cached."""
+
+import threading
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Self
+
+from tts.answers._clusters import Clusters, Conflict, assemble, components
+from tts.answers._value import Number, Reading, fast_equal, read
+
+if TYPE_CHECKING:
+    from tts.answers._pool import Judgement, Pool
+
+_VERDICTS = 65536  # verdicts of workers that are kept
+_BREATH = 2000  # fast comparisons between two turns of the event loop
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counts since the service was made.
+
+    Attributes:
+        fast: comparisons decided in process.
+        cached: comparisons decided by an earlier verdict of a worker.
+        compared: comparisons decided by a worker.
+        timeouts: comparisons cut at the time limit, taken as unequal.
+        memory: comparisons cut at the memory limit, taken as unequal.
+        crashes: comparisons that ended their worker, taken as unequal.
+        hopeless: comparisons not tried, because an expression had failed twice; taken as unequal.
+    """
+
+    fast: int = 0
+    cached: int = 0
+    compared: int = 0
+    timeouts: int = 0
+    memory: int = 0
+    crashes: int = 0
+    hopeless: int = 0
+
+
+class Answers:
+    """Equality, equivalence classes and grades of final answers.
+
+    Worker processes start when the fast path first cannot decide, and end with `close`, with the last reference, or
+    with the program, however it ends. One service serves many tasks at once and several event loops in a row.
+
+    Args:
+        workers: most worker processes at a time.
+        time_limit: seconds of wall time for one comparison; past them its worker is killed and the two are unequal.
+        memory_mb: address space of one worker, where the system can limit it.
+    """
+
+    def __init__(self, workers: int = 1, time_limit: float = 2.0, memory_mb: int = 512) -> None:
+        if workers < 1 or time_limit <= 0 or memory_mb < 1:
+            raise ValueError(f"workers, time_limit, memory_mb must be positive: {workers}, {time_limit}, {memory_mb}")
+        self.stats = Stats()
+        self._workers = workers
+        self._time_limit = time_limit
+        self._memory_mb = memory_mb
+        self._verdicts: dict[tuple[str, str], Judgement] = {}
+        self._pool: Pool | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    async def equal(self, gold: str, answer: str) -> bool:
+        """Whether two answers are equal; symmetric."""
+        return (await self.grade_many([(gold, answer)]))[0]
+
+    async def grade_many(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
+        """Whether each answer equals its gold answer, in order; no answer (None) is wrong."""
+        import asyncio
+
+        verdicts: list[bool] = []
+        open_pairs: dict[tuple[str, str], list[int]] = {}
+        for index, (gold, answer) in enumerate(pairs):
+            verdict = False if answer is None else fast_equal(gold, answer)
+            verdicts.append(bool(verdict))
+            if verdict is None and answer is not None:
+                open_pairs.setdefault(_key(gold, answer), []).append(index)
+            if index % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+        self.stats.fast += len(pairs) - sum(map(len, open_pairs.values()))
+        judged = await self._judge(list(open_pairs))
+        for key, indices in open_pairs.items():
+            for index in indices:
+                verdicts[index] = judged[key].equal
+        return verdicts
+
+    async def cluster(self, answers: Sequence[str | None]) -> Clusters:
+        """Equivalence classes; the partition does not depend on the order of the answers."""
+        readings: dict[Reading, str] = {}
+        for answer in sorted({answer for answer in answers if answer is not None}):
+            readings.setdefault(read(answer), answer)
+        nodes = list(readings)
+        names = list(readings.values())
+        edges: list[tuple[int, int]] = []
+        unequal: list[tuple[int, int]] = []
+        open_pairs: list[tuple[int, int]] = []
+        for i, j in combinations(range(len(nodes)), 2):
+            verdict = False if _both_exact(nodes[i], nodes[j]) else fast_equal(names[i], names[j])
+            (open_pairs if verdict is None else edges if verdict else unequal).append((i, j))
+        self.stats.fast += len(edges) + len(unequal)
+        judged = await self._judge([_key(names[i], names[j]) for i, j in open_pairs])
+        conflicts: list[Conflict] = []
+        for i, j in open_pairs:
+            judgement = judged[_key(names[i], names[j])]
+            (edges if judgement.equal else unequal).append((i, j))
+            if judgement.asymmetric:
+                conflicts.append(Conflict("asymmetric", names[i], names[j]))
+            if judgement.outcome != "decided":
+                conflicts.append(Conflict("undecided", names[i], names[j]))
+        roots = components(len(nodes), edges)
+        conflicts += [Conflict("intransitive", names[i], names[j]) for i, j in unequal if roots[i] == roots[j]]
+        component = {node: roots[index] for index, node in enumerate(nodes)}
+        classes = {answer: component[read(answer)] for answer in answers if answer is not None}
+        return assemble(answers, classes, conflicts)
+
+    async def _judge(self, keys: Sequence[tuple[str, str]]) -> "dict[tuple[str, str], Judgement]":
+        """Judgements by workers, or by memory; failures are not remembered here."""
+        known = {key: self._verdicts[key] for key in keys if key in self._verdicts}
+        self.stats.cached += len(known)
+        unknown = [key for key in dict.fromkeys(keys) if key not in known]
+        if unknown:
+            import asyncio
+
+            parts = [asyncio.wrap_future(part) for part in self._started().submit(unknown)]
+            judgements = [judgement for part in await asyncio.gather(*parts) for judgement in part]
+            for key, judgement in zip(unknown, judgements, strict=True):
+                self._record(key, judgement)
+                known[key] = judgement
+        return known
+
+    def _record(self, key: tuple[str, str], judgement: "Judgement") -> None:
+        stats = self.stats
+        stats.compared += judgement.outcome == "decided"
+        stats.timeouts += judgement.outcome == "timeout"
+        stats.memory += judgement.outcome == "memory"
+        stats.crashes += judgement.outcome == "crash"
+        stats.hopeless += judgement.outcome == "hopeless"
+        if judgement.outcome == "decided":
+            self._verdicts[key] = judgement
+            if len(self._verdicts) > _VERDICTS:
+                self._verdicts.pop(next(iter(self._verdicts)), None)
+
+    def _started(self) -> "Pool":
+        from tts.answers._pool import Pool
+
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("this Answers service is closed: make a new one")
+            if self._pool is None:
+                self._pool = Pool(self._workers, self._time_limit, self._memory_mb)
+                weakref.finalize(self, self._pool.close)
+            return self._pool
+
+    def close(self) -> None:
+        """End the workers; the service cannot be used again. Comparisons under way raise RuntimeError."""
+        with self._lock:
+            self._closed = True
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    async def aclose(self) -> None:
+        """Close from an event loop."""
+        import asyncio
+
+        await asyncio.to_thread(self.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+
+def _key(a: str, b: str) -> tuple[str, str]:
+    return (a, b) if a <= b else (b, a)
+
+
+def _both_exact(a: Reading, b: Reading) -> bool:
+    """Whether two different readings are exact numbers, hence unequal: the common case among samples."""
+    return (
+        isinstance(a, Number)
+        and isinstance(b, Number)
+        and not (a.decimal or b.decimal or a.percent or b.percent)
+    )

@@ -1,0 +1,121 @@
+"""A worker process: reads pairs of answers from its standard input, writes verdicts to its standard output.
+
+One request is a JSON line: a list of pairs, and a list of expressions not to try. For each pair come, in order, a line
+"parse <text>" before every expression that is read, "compare [a, b]" when reading is done, and one
+"verdict [equal, asymmetric, outcome]", or "memory", after which the process ends. The parent owns the clock and kills; the process ends by itself when its standard
+input closes, when the parent is gone, and when a pair outlives the parent's patience.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from typing import BinaryIO
+
+_PATIENCE = 3.0  # seconds past the parent's limit after which a pair ends the process, should the parent be dead
+
+
+def _claim_output() -> BinaryIO:
+    """The pipe to the parent, kept from anything else that prints."""
+    pipe = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    return pipe
+
+
+def _limit_memory(megabytes: int) -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+
+
+def _arm(seconds: float) -> None:
+    """Let the operating system end the process: no signal handler of Python runs inside one long C call."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _requests() -> "queue.SimpleQueue[bytes]":
+    """Lines of standard input, read on a thread that ends the process when the parent is gone."""
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in sys.stdin.buffer:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    return lines
+
+
+class _Hopeless(Exception):  # noqa: N818 - not an error: a way out of the recursion over readings
+    pass
+
+
+class _Worker:
+    def __init__(self, output: BinaryIO, patience: float) -> None:
+        from tts.answers import _algebra
+
+        self._algebra = _algebra
+        self._output = output
+        self._patience = patience
+        self._hopeless: frozenset[str] = frozenset()
+        self._asymmetric = False
+
+    def tell(self, kind: str, content: object = None) -> None:
+        self._output.write(f"{kind} {json.dumps(content)}\n".encode())
+
+    def algebra(self, a: str, b: str) -> bool:
+        for text in (a, b):
+            if text in self._hopeless:
+                raise _Hopeless
+            self.tell("parse", text)
+            self._algebra.expression(text)
+        self.tell("compare", [a, b])
+        verdict = self._algebra.decide(a, b)
+        self._asymmetric |= verdict.asymmetric
+        return verdict.equal
+
+    def judge(self, a: str, b: str) -> None:
+        from tts.answers._value import compare, read
+
+        self._asymmetric = False
+        equal, outcome = False, "decided"
+        try:
+            equal = bool(compare(read(a), read(b), self.algebra))
+        except MemoryError:
+            self.tell("memory")
+            os._exit(1)
+        except _Hopeless:
+            outcome = "hopeless"
+        except Exception:  # noqa: BLE001 - whatever a computer algebra system raises on text from outside
+            equal = False
+        self.tell("verdict", [equal, self._asymmetric, outcome])
+
+    def serve(self, request: bytes) -> None:
+        pairs, hopeless = json.loads(request)
+        self._hopeless = frozenset(hopeless)
+        for a, b in pairs:
+            _arm(self._patience)
+            self.judge(a, b)
+        _arm(0)
+
+
+def main() -> None:
+    """Serve until standard input closes; arguments: time limit in seconds, memory limit in MB."""
+    output = _claim_output()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    time_limit, memory = float(sys.argv[1]), int(sys.argv[2])
+    requests = _requests()
+    _limit_memory(memory)
+    worker = _Worker(output, patience=time_limit + _PATIENCE)
+    worker.tell("ready")
+    while True:
+        worker.serve(requests.get())
+
+
+if __name__ == "__main__":
+    main()
