@@ -89,7 +89,9 @@ def _rows(source: Source) -> Iterator[Row]:
     if source is None or isinstance(source, str):
         return _rows_of_text("task:sums" if source is None else source)
     if isinstance(source, bytes) or not isinstance(source, Iterable):
-        raise ConfigError(f"a {type(source).__name__} is not a source of problems; give a path, text or an iterable")
+        raise ConfigError(
+            f"a value of type {type(source).__name__} is not a source of problems; give a path, text or an iterable"
+        )
     return rows_of_iterable(source)
 
 

@@ -41,7 +41,9 @@ def sampled_of(
     if isinstance(row.value, TaskError):
         raise row.value
     if not isinstance(row.value, Mapping):
-        raise row.error(f"a {type(row.value).__name__} is not a candidate set; give {{problem, answer, candidates}}")
+        raise row.error(
+            f"a value of type {type(row.value).__name__} is not a candidate set; give {{problem, answer, candidates}}"
+        )
     return _sampled_of_mapping(row, position, columns, think, extract)
 
 
@@ -53,7 +55,7 @@ def _sampled_of_mapping(
         raise missing(row, "candidates")
     values = row.value[column]
     if not isinstance(values, list):
-        raise row.error(f"the column {column!r} holds a {type(values).__name__}; candidates are a list")
+        raise row.error(f"the column {column!r} is of type {type(values).__name__}; candidates are a list")
     example = example_of_mapping(row, position, columns, left_out=(column, "policy", "sampling"))
     policy = row.value.get("policy") or row.value.get("model")
     candidates = CandidateSet(
@@ -76,7 +78,9 @@ def _sampling(row: Row) -> Sampling | None:
 def _candidate(row: Row, index: int, value: object, think: tuple[str, str] | None, extract: Extract) -> Candidate:
     fields = {"text": value or ""} if value is None or isinstance(value, str) else value
     if not isinstance(fields, Mapping) or not isinstance(fields.get("text"), str):
-        raise row.error(f"candidate {index} is a {type(value).__name__}; it must be text, or a mapping with a text")
+        raise row.error(
+            f"candidate {index} is of type {type(value).__name__}; it must be text, or a mapping with a text"
+        )
     known = {name: fields[name] for name in Candidate.model_fields if fields.get(name) is not None}
     if not {"thinking", "summary"} & known.keys():
         text = known["text"]

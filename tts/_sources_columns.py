@@ -56,7 +56,9 @@ def example_of(row: Row, position: int, columns: Mapping[str, str]) -> Example:
         return _example(row, {"id": f"p{position:06d}", "prompt": value}, None)
     if isinstance(value, Mapping):
         return example_of_mapping(row, position, columns)
-    raise row.error(f"a {type(value).__name__} is not a problem; give text, a tts.Problem, a tts.Example or a mapping")
+    raise row.error(
+        f"a value of type {type(value).__name__} is not a problem; give text, a tts.Problem, a tts.Example or a mapping"
+    )
 
 
 def example_of_mapping(row: Row, position: int, columns: Mapping[str, str], left_out: Collection[str] = ()) -> Example:
@@ -121,7 +123,7 @@ def _question(row: Row, column: str) -> dict[str, Any]:
         return {"prompt": value}
     if not isinstance(value, list) or not all(isinstance(m, Mapping) for m in value):
         raise row.error(
-            f"the column {column!r} holds a {type(value).__name__}; a problem is text or a list of messages"
+            f"the column {column!r} is of type {type(value).__name__}; a problem is text or a list of messages"
         )
     if value and value[-1].get("role") == "assistant":
         raise row.error(f"the last of the {column!r} is the assistant's, so nothing is asked; end with the user's")
@@ -144,7 +146,7 @@ def gold(row: Row, value: object) -> str | None:
             return ", ".join(filter(None, (gold(row, item) for item in value))) or None
         case Decimal() | numbers.Real():
             return _number(value)
-    raise row.error(f"the answer is a {type(value).__name__}; it must be text or a number; map another column")
+    raise row.error(f"the answer is of type {type(value).__name__}; it must be text or a number; map another column")
 
 
 def _number(value: Any) -> str | None:
