@@ -7,20 +7,24 @@ the rest is Math-Verify's verdict in either direction. SymPy values are never pr
 
 import logging
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import mpmath
-import sympy
-from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
-from sympy.core.function import AppliedUndef
+import mpmath  # type: ignore[import-untyped]
+import sympy  # type: ignore[import-untyped]
+from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify  # type: ignore[import-untyped]
+from sympy.core.function import AppliedUndef  # type: ignore[import-untyped]
 
-from tts.answers._value import DECIMALS
+from tts.answers._equality import DECIMALS
 
 logging.getLogger("math_verify").setLevel(logging.CRITICAL)
 logging.getLogger("latex2sympy2_extended").setLevel(logging.CRITICAL)
 
-_TARGETS = (LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfig())
+# Units are dropped before, and only after numbers: Math-Verify's own rule takes the c of `\\frac{1}{2}c` for one.
+_NORMALIZATION = replace(LatexExtractionConfig().normalization_config, units=False)
+_TARGETS = (LatexExtractionConfig(boxed_match_priority=0, normalization_config=_NORMALIZATION), ExprExtractionConfig())
+_COMMAND = re.compile(r"\\[a-zA-Z]+")
 _LONGEST = 1500
 _DEEPEST = 30
 # A power of a power of a power of numbers, a factorial of a factorial, a run of digits.
@@ -28,6 +32,7 @@ _MONSTER = re.compile(
     r"(?:\^[{(]*\d+[)}]*){3}|\d\^[{(]*\d{8}|\^[{(]*\d+\^[{(]*\d{3}|!\s*[)}\]]+\s*!|!\s*!\s*!|\d{7}\s*[)}]*!|\d{400}"
 )
 _DIGITS = 30
+_BITS = 110  # what 30 digits need
 _AGREEMENT = mpmath.mpf(10) ** -15
 _UNSAMPLED = (AppliedUndef, sympy.Sum, sympy.Product, sympy.Integral, sympy.Limit, sympy.Derivative)
 _POSITIVE = (mpmath.mpf("0.7321"), mpmath.mpf("1.8713"))
@@ -65,7 +70,7 @@ def expression(text: str) -> Any:
 
 @lru_cache(maxsize=16384)
 def _value(expr: Any, point: int | None) -> Any:
-    """mpmath value at a sample point (None: a closed expression), or None where it has no value."""
+    """Number (of mpmath) at a sample point (None: a closed expression), or None where it has no value."""
     if point is not None:
         names = sorted(expr.free_symbols, key=lambda symbol: symbol.name)
         expr = expr.subs({symbol: sympy.Float(_coordinate(symbol.name, point), _DIGITS) for symbol in names})
@@ -75,7 +80,8 @@ def _value(expr: Any, point: int | None) -> Any:
     real, imaginary = value.as_real_imag()
     if not (real.is_Float or real.is_Rational) or not (imaginary.is_Float or imaginary.is_Rational):
         return None
-    return mpmath.mpc(real._to_mpmath(110), imaginary._to_mpmath(110))
+    with mpmath.workprec(_BITS):
+        return mpmath.mpc(mpmath.mpmathify(real), mpmath.mpmathify(imaginary))
 
 
 def _coordinate(name: str, point: int) -> Any:
@@ -142,10 +148,16 @@ def _math_verify(a: Any, b: Any) -> Verdict:
     return Verdict(forward or backward, asymmetric=forward != backward)
 
 
+def _letters_differ_in_case(a: str, b: str) -> bool:
+    """`X` against `x`: two symbols, which Math-Verify takes for one."""
+    one, other = ({sign for sign in _COMMAND.sub("", text) if sign.isalpha()} for text in (a, b))
+    return one != other and {letter.lower() for letter in one} == {letter.lower() for letter in other}
+
+
 def decide(a: str, b: str) -> Verdict:
     """Verdict on two expressions given as text; symmetric."""
     left, right = expression(a), expression(b)
-    if left is None or right is None:
+    if left is None or right is None or _letters_differ_in_case(a, b):
         return Verdict(equal=False)
     try:
         equal = _by_value(left, right)

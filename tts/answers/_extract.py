@@ -60,7 +60,9 @@ def _boxes(text: str) -> list[_Span]:
             if opened["brace"]:
                 while spans and spans[-1].start > opened.start():
                     spans.pop()
-                spans.append(_Span(opened.start(), token.end(), text[opened.start("brace") + 1 : token.start()].strip()))
+                spans.append(
+                    _Span(opened.start(), token.end(), text[opened.start("brace") + 1 : token.start()].strip())
+                )
         elif token["bare"]:
             spans.append(_Span(token.start(), token.end(), token["bare"]))
     return spans

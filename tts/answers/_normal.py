@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the ambiguous signs are what this file is about
 r"""One spelling for one answer: Unicode mathematics, LaTeX layout and units brought to a normal form.
 
 The normal form is text again, LaTeX that Math-Verify still reads; equal normal forms are equal answers.
@@ -5,7 +6,6 @@ The normal form is text again, LaTeX that Math-Verify still reads; equal normal 
 
 import re
 import unicodedata
-from functools import lru_cache
 
 LONGEST = 50_000  # characters; a longer answer keeps its own spelling
 _PARENTHESES = 50  # powers and roots over a parenthesis; more of them are left as they are
@@ -15,7 +15,7 @@ _SYMBOLS = {
     "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ", "÷": "/", "∕": "/", "⁄": "/", "−": "-", "–": "-",
     "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "±": r"\pm ", "∪": r"\cup ", "∩": r"\cap ",
     "∈": r"\in ", "∅": r"\emptyset ", "°": r"^\circ ", "′": "'", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}",
-    "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "…": r"\ldots ", "…": r"\ldots ",
+    "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "…": r"\ldots ",
     "٫": ".", "٬": ",", "€": "", "£": "", "¥": "", "₹": "", "“": "", "”": "", "‘": "'", "’": "'",
 }  # fmt: skip
 _SUPERSCRIPT = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "0123456789+-()ni", strict=True))
@@ -24,9 +24,9 @@ _RAISED = re.compile(f"[{''.join(_SUPERSCRIPT)}]+")
 _LOWERED = re.compile(f"[{''.join(_SUBSCRIPT)}]+")
 
 _LAYOUT = re.compile(
-    r"\\(?:left|right|bigg?[lr]?|Bigg?[lr]?|displaystyle|textstyle|limits|nolimits)(?![a-zA-Z])\.?|\\!|\{\}|\\boxed(?=\{)"
+    r"\\(?:left|right|bigg?[lr]?|Bigg?[lr]?|displaystyle|textstyle|limits|nolimits)(?![a-zA-Z])\.?|(?<!\\)\\!|\{\}|\\boxed(?=\{)"
 )
-_GAP = re.compile(r"\\[,;:>]|\\ |~|\\q?quad(?![a-zA-Z])|\\hspace\{[^{}]*\}|\\phantom\{[^{}]*\}|\s+")
+_GAP = re.compile(r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])|\\hspace\{[^{}]*\}|\\phantom\{[^{}]*\}|\s+")
 _CONTROL = {
     "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
     "lt": "<", "gt": ">", "neq": "ne", "gets": "leftarrow", "lbrace": "\\{", "rbrace": "\\}", "infin": "infty",
@@ -95,9 +95,9 @@ def _ascii(text: str) -> str:
 def _unwrapped(text: str) -> str:
     for opening, closing in _WRAPPERS:
         inner = text[len(opening) : len(text) - len(closing)]
-        if len(text) > len(opening + closing) and text.startswith(opening) and text.endswith(closing):
-            if opening[0] not in inner or opening[0] == "\\":
-                return inner.strip()
+        whole = len(text) > len(opening + closing) and text.startswith(opening) and text.endswith(closing)
+        if whole and (opening[0] != "$" or "$" not in inner):
+            return inner.strip()
     return text
 
 
@@ -138,7 +138,6 @@ def _latex(text: str) -> str:
     return _DEGREES.sub("", text)
 
 
-@lru_cache(maxsize=65536)
 def normal_form(answer: str) -> str:
     """The answer in its one spelling; linear in its length, never raises."""
     text = answer.strip()

@@ -8,7 +8,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Self
 
 from tts.answers._clusters import Clusters, Conflict, assemble, components
-from tts.answers._value import Number, Reading, fast_equal, read
+from tts.answers._equality import fast_equal
+from tts.answers._extract import bare
+from tts.answers._reading import SHORT, Number, Reading, read
 
 if TYPE_CHECKING:
     from tts.answers._pool import Judgement, Pool
@@ -139,7 +141,7 @@ class Answers:
         stats.memory += judgement.outcome == "memory"
         stats.crashes += judgement.outcome == "crash"
         stats.hopeless += judgement.outcome == "hopeless"
-        if judgement.outcome == "decided":
+        if judgement.outcome == "decided" and max(map(len, key)) <= SHORT:
             self._verdicts[key] = judgement
             if len(self._verdicts) > _VERDICTS:
                 self._verdicts.pop(next(iter(self._verdicts)), None)
@@ -177,13 +179,10 @@ class Answers:
 
 
 def _key(a: str, b: str) -> tuple[str, str]:
+    a, b = bare(a), bare(b)
     return (a, b) if a <= b else (b, a)
 
 
 def _both_exact(a: Reading, b: Reading) -> bool:
     """Whether two different readings are exact numbers, hence unequal: the common case among samples."""
-    return (
-        isinstance(a, Number)
-        and isinstance(b, Number)
-        and not (a.decimal or b.decimal or a.percent or b.percent)
-    )
+    return isinstance(a, Number) and isinstance(b, Number) and not (a.decimal or b.decimal or a.percent or b.percent)

@@ -1,9 +1,9 @@
 """A worker process: reads pairs of answers from its standard input, writes verdicts to its standard output.
 
-One request is a JSON line: a list of pairs, and a list of expressions not to try. For each pair come, in order, a line
-"parse <text>" before every expression that is read, "compare [a, b]" when reading is done, and one
-"verdict [equal, asymmetric, outcome]", or "memory", after which the process ends. The parent owns the clock and kills; the process ends by itself when its standard
-input closes, when the parent is gone, and when a pair outlives the parent's patience.
+One request is a JSON line: a list of pairs, and a list of expressions not to try. For each pair come, in order, a
+line "parse <text>" before every expression that is read, "compare [a, b]" when reading is done, and one
+"verdict [equal, asymmetric, outcome]", or "memory", after which the process ends. The parent owns the clock and
+kills; the process ends by itself when its standard input closes and when a pair outlives the parent's patience.
 """
 
 import contextlib
@@ -80,7 +80,8 @@ class _Worker:
         return verdict.equal
 
     def judge(self, a: str, b: str) -> None:
-        from tts.answers._value import compare, read
+        from tts.answers._equality import compare
+        from tts.answers._reading import read
 
         self._asymmetric = False
         equal, outcome = False, "decided"
@@ -91,7 +92,7 @@ class _Worker:
             os._exit(1)
         except _Hopeless:
             outcome = "hopeless"
-        except Exception:  # noqa: BLE001 - whatever a computer algebra system raises on text from outside
+        except Exception:  # whatever a computer algebra system raises on text from outside
             equal = False
         self.tell("verdict", [equal, self._asymmetric, outcome])
 

@@ -1,27 +1,21 @@
 r"""What an answer says, as far as that can be read without a computer algebra system.
 
 A reading is a number, a word, a series of readings, a named reading (`x = 5`) or an expression left unread.
-Comparison is three-valued: True, False, or None where only algebra can tell; the caller supplies the algebra.
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from tts.answers._extract import bare
 from tts.answers._normal import normal_form
 
-Algebra = Callable[[str, str], bool | None]
-
-DECIMALS = 6  # places to which a decimal is compared, Math-Verify's default
-_SMALLEST_AGREEMENT = Fraction(1, 1000)  # relative: 0.0000012 is not 0.0000014 although both round to 0.000001
 _EXACT_SIZE = 400  # digits plus exponent up to which numbers are held as fractions
-_DEEPEST = 8
-_ALGEBRAIC_SET = 40  # elements of an unordered series that are matched by algebra
+_DEEPEST = 8  # brackets within brackets
+SHORT = 1000  # characters up to which an answer is worth remembering
 
 
 class Huge(NamedTuple):
@@ -85,14 +79,15 @@ _RATIO = re.compile(
 )
 _CHOICE = re.compile(r"\(?([A-Ea-e])\)?[.:]?")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
-_PHRASE = re.compile(r"[^\W\d_][\w'-]{3,}(?: [\w'-]+)*[.!]?")
-_CONSTANTS = frozenset({"sqrt", "infinity", "infty", "theta", "alpha", "beta", "gamma", "delta", "lambda", "sigma", "omega"})
+_PHRASE = re.compile(r"[^\W\d_][^\W\d_][\w'-]+(?: [\w'-]+)*[.!]?")
+_MATHEMATICAL = frozenset(
+    ("sqrt", "infinity", "infty", "inf", "sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "max", "min", "det")
+)
 _BRACKETS = {"(": ")]", "[": ")]"}
-_EQUALS = re.compile(r"(?<![<>!=\\:])=(?!=)")
+EQUALS = re.compile(r"(?<![<>!=\\:])=(?!=)")
 _OPERATOR = re.compile(r"[-+*/^<>!%]|\\(?:frac|cdot|times|sqrt|le|ge|ne|in|pm|div|binom|sum|int|cup|cap)(?![a-zA-Z])")
 _ARITHMETIC = re.compile(r"\\(?:frac|cdot|times|sqrt|pi|div)(?![a-zA-Z])")
 _LETTER = re.compile(r"(?<!\\)(?<![a-zA-Z])[a-zA-Z]")
-_ALGEBRAIC = re.compile(r"\\(?:pm|mp|cup|cap|in|le|ge|ne|setminus|begin|mathbb|mid|infty|sum)(?![a-zA-Z])|[<>|]")
 
 
 def _canonical(sign: str, whole: str, part: str, exponent: int) -> Fraction | Huge | None:
@@ -144,7 +139,7 @@ def _word(text: str) -> Word | None:
     inside = _TEXT.fullmatch(text)
     if inside is not None:
         return _word(inside[1].strip()) or Word(inside[1].strip().casefold().rstrip("."), text)
-    if _PHRASE.fullmatch(text) and text.casefold() not in _CONSTANTS:
+    if _PHRASE.fullmatch(text) and text.casefold() not in _MATHEMATICAL:
         return Word(text.casefold().rstrip("."), text)
     return None
 
@@ -206,6 +201,14 @@ def _series(text: str, depth: int) -> Reading | None:
     return Series(items, brackets, text, unordered, number)
 
 
+def _sides(text: str) -> list[str]:
+    """What stands between top-level signs of equality."""
+    ends = [match.start() for match in EQUALS.finditer(text)]
+    depths = [0, *accumulate((sign in "([{") - (sign in ")]}") for sign in text)]
+    ends = [-1, *(end for end in ends if depths[end] == 0), len(text)]
+    return [text[start + 1 : end].strip() for start, end in pairwise(ends)]
+
+
 def _numeric(side: str) -> bool:
     return _LETTER.search(side) is None and "\\" not in _ARITHMETIC.sub("", side)
 
@@ -214,18 +217,18 @@ def _equation(text: str, depth: int) -> Reading | None:
     r"""`x = 5` by its name, `9 - 5 = 4` by its right-hand side, `x \approx 5` likewise; other equations unread."""
     exact, *rounded = re.split(r"\\approx(?![a-zA-Z])", text)
     if rounded:
-        lone_name = not _EQUALS.search(exact) and not _OPERATOR.search(exact) and _LETTER.search(exact)
+        lone_name = not EQUALS.search(exact) and not _OPERATOR.search(exact) and _LETTER.search(exact)
         return _read((f"{exact}={rounded[-1]}" if lone_name else exact).strip(), depth + 1)
     if len(_split(text, ",;")) > 1:
         return None
-    sides = [side.strip() for side in _EQUALS.split(text)]
+    sides = _sides(text)
     if len(sides) < 2 or not all(sides):
         return None
     if _numeric(sides[0]) and _OPERATOR.search(sides[-1]) is None and _LETTER.search(sides[-1]):
         sides.reverse()
     if all(map(_numeric, sides)):
         return _read(sides[-1], depth + 1)
-    if _OPERATOR.search(sides[0]) is None:
+    if _OPERATOR.search(sides[0]) is None and not _numeric(sides[0]):
         return Named(re.sub(r"[\s{}()]", "", sides[0]), _read(sides[-1], depth + 1), text)
     return Expression(text)
 
@@ -243,147 +246,13 @@ def _read(text: str, depth: int) -> Reading:
     return reading if reading is not None else Expression(text)
 
 
-@lru_cache(maxsize=65536)
-def read(answer: str) -> Reading:
-    """Reading of an answer; the cache is the fast path's parse cache."""
+def _read_afresh(answer: str) -> Reading:
     return _read(normal_form(bare(answer)), 0)
 
 
-def _numbers_equal(a: Number, b: Number) -> bool | None:
-    if isinstance(a.value, Huge) or isinstance(b.value, Huge):
-        return a.value == b.value and a.percent == b.percent
-    if _close(a.value, b.value, decimal=a.decimal or b.decimal):
-        return True
-    if a.percent == b.percent:
-        return False
-    decimal = a.decimal or b.decimal
-    return _close(a.value / (100 if a.percent else 1), b.value / (100 if b.percent else 1), decimal=decimal)
+_read_cached = lru_cache(maxsize=65536)(_read_afresh)
 
 
-def _close(a: Fraction, b: Fraction, *, decimal: bool) -> bool:
-    if a == b:
-        return True
-    gap = abs(a - b)
-    if not decimal or gap > Fraction(1, 10**DECIMALS) or gap > _SMALLEST_AGREEMENT * max(abs(a), abs(b)):
-        return False
-    return round(a, DECIMALS) == round(b, DECIMALS)
-
-
-def _same_brackets(a: Series, b: Series) -> bool:
-    if a.brackets == b.brackets:
-        return True
-    if "" in (a.brackets, b.brackets):
-        return len(a.items) != 2 or not {a.brackets, b.brackets} & {"[]", "[)", "(]"}
-    if "{}" in (a.brackets, b.brackets):
-        return False
-    return len(a.items) != 2 and {a.brackets, b.brackets} == {"()", "[]"}
-
-
-def _series_equal(a: Series, b: Series, algebra: Algebra) -> bool | None:
-    if a.number is not None and b.number is not None and _numbers_equal(a.number, b.number):
-        return True
-    if not _same_brackets(a, b):
-        return False
-    if len(a.items) != len(b.items) and (_ALGEBRAIC.search(a.text) or _ALGEBRAIC.search(b.text)):
-        return algebra(a.text, b.text)
-    if a.unordered or b.unordered:
-        return _unordered_equal(a, b, algebra)
-    if len(a.items) != len(b.items):
-        return False
-    verdicts = [compare(x, y, algebra) for x, y in zip(a.items, b.items, strict=True)]
-    return False if False in verdicts else None if None in verdicts else True
-
-
-def _unordered_equal(a: Series, b: Series, algebra: Algebra) -> bool | None:
-    left, right = Counter(a.items), Counter(b.items)
-    if "{}" in (a.brackets, b.brackets):
-        left, right = Counter(set(a.items)), Counter(set(b.items))
-    rest, others = list((left - right).elements()), list((right - left).elements())
-    if len(rest) != len(others):
-        return False
-    return _matched(rest, others, algebra) if len(rest) <= _ALGEBRAIC_SET else False
-
-
-def _matched(rest: Sequence[Reading], others: list[Reading], algebra: Algebra) -> bool | None:
-    unknown = False
-    for item in rest:
-        verdicts = [compare(item, other, algebra) for other in others]
-        if True in verdicts:
-            others.pop(verdicts.index(True))
-        elif None in verdicts:
-            unknown = True
-        else:
-            return False
-    return None if unknown else True
-
-
-def _named_equal(a: Named, b: Named, algebra: Algebra) -> bool | None:
-    if a.name == b.name:
-        return compare(a.value, b.value, algebra)
-    if isinstance(a.value, Number | Word) and isinstance(b.value, Number | Word):
-        return False
-    return algebra(a.text, b.text)
-
-
-def _mixed_equal(a: Reading, b: Reading, algebra: Algebra) -> bool | None:
-    """Readings of two kinds."""
-    if isinstance(b, Named):
-        a, b = b, a
-    if isinstance(a, Named):
-        relation = isinstance(b, Expression) and _EQUALS.search(b.text)
-        return algebra(a.text, b.text) if relation else compare(a.value, b, algebra)
-    if isinstance(b, Series):
-        a, b = b, a
-    if isinstance(a, Series):
-        if isinstance(b, Number):
-            return a.number is not None and _numbers_equal(a.number, b)
-        return False if isinstance(b, Word) else algebra(a.text, b.text)
-    if isinstance(a, Expression) and isinstance(b, Expression | Number | Word):
-        return _expression_equal(a, b, algebra)
-    if isinstance(b, Expression):
-        return _expression_equal(b, a, algebra)
-    return False  # a number and a word
-
-
-def _expression_equal(a: Expression, b: Reading, algebra: Algebra) -> bool | None:
-    if isinstance(b, Word) and a.text.casefold() == b.word:
-        return True
-    if _EQUALS.search(a.text) and not _EQUALS.search(b.text):
-        return False
-    return algebra(a.text, b.text)
-
-
-def compare(a: Reading, b: Reading, algebra: Algebra) -> bool | None:
-    """Whether two readings are equal; `algebra` is asked about pairs of expressions."""
-    if a == b:
-        return True
-    if isinstance(a, Number) and isinstance(b, Number):
-        return _numbers_equal(a, b)
-    if isinstance(a, Word) and isinstance(b, Word):
-        return False
-    if isinstance(a, Series) and isinstance(b, Series):
-        return _series_equal(a, b, algebra)
-    if isinstance(a, Named) and isinstance(b, Named):
-        return _named_equal(a, b, algebra)
-    if isinstance(a, Expression) and isinstance(b, Expression):
-        return _expressions_equal(a, b, algebra)
-    return _mixed_equal(a, b, algebra)
-
-
-def _expressions_equal(a: Expression, b: Expression, algebra: Algebra) -> bool | None:
-    if a.text.replace(" ", "") == b.text.replace(" ", ""):
-        return True
-    if bool(_EQUALS.search(a.text)) != bool(_EQUALS.search(b.text)):
-        return False
-    return algebra(a.text, b.text)
-
-
-def _undecided(_a: str, _b: str) -> None:
-    return None
-
-
-def fast_equal(a: str, b: str) -> bool | None:
-    """Whether two answers are equal, or None where only algebra can tell; symmetric, in-process, never raises."""
-    if a == b:
-        return True
-    return compare(read(a), read(b), _undecided)
+def read(answer: str) -> Reading:
+    """Reading of an answer, from the bounded parse cache when it is short; never raises."""
+    return _read_cached(answer) if len(answer) <= SHORT else _read_afresh(answer)

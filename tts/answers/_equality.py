@@ -1,0 +1,158 @@
+"""Equality of two readings: three-valued, with the algebra supplied by the caller.
+
+True, False, or None where only algebra can tell. Exact numbers are compared exactly, decimals at six places.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from tts.answers._reading import EQUALS, Expression, Huge, Named, Number, Reading, Series, Word, read
+
+Algebra = Callable[[str, str], bool | None]
+
+DECIMALS = 6  # places to which a decimal is compared, Math-Verify's default
+_SMALLEST_AGREEMENT = Fraction(1, 1000)  # relative: 0.0000012 is not 0.0000014 although both round to 0.000001
+_ALGEBRAIC_SET = 40  # elements of an unordered series that are matched by algebra
+_ALGEBRAIC = re.compile(r"\\(?:pm|mp|cup|cap|in|le|ge|ne|setminus|begin|mathbb|mid|infty|sum)(?![a-zA-Z])|[<>|]")
+
+
+def _numbers_equal(a: Number, b: Number) -> bool | None:
+    if isinstance(a.value, Huge) or isinstance(b.value, Huge):
+        return a.value == b.value and a.percent == b.percent
+    if _close(a.value, b.value, decimal=a.decimal or b.decimal):
+        return True
+    if a.percent == b.percent:
+        return False
+    decimal = a.decimal or b.decimal
+    return _close(a.value / (100 if a.percent else 1), b.value / (100 if b.percent else 1), decimal=decimal)
+
+
+def _close(a: Fraction, b: Fraction, *, decimal: bool) -> bool:
+    if a == b:
+        return True
+    gap = abs(a - b)
+    if not decimal or gap > Fraction(1, 10**DECIMALS) or gap > _SMALLEST_AGREEMENT * max(abs(a), abs(b)):
+        return False
+    return round(a, DECIMALS) == round(b, DECIMALS)
+
+
+def _same_brackets(a: Series, b: Series) -> bool:
+    if a.brackets == b.brackets:
+        return True
+    if "" in (a.brackets, b.brackets):
+        return len(a.items) != 2 or not {a.brackets, b.brackets} & {"[]", "[)", "(]"}
+    if "{}" in (a.brackets, b.brackets):
+        return False
+    return len(a.items) != 2 and {a.brackets, b.brackets} == {"()", "[]"}
+
+
+def _series_equal(a: Series, b: Series, algebra: Algebra) -> bool | None:
+    if a.number is not None and b.number is not None and _numbers_equal(a.number, b.number):
+        return True
+    if not _same_brackets(a, b):
+        return False
+    if len(a.items) != len(b.items) and (_ALGEBRAIC.search(a.text) or _ALGEBRAIC.search(b.text)):
+        return algebra(a.text, b.text)
+    if a.unordered or b.unordered:
+        return _unordered_equal(a, b, algebra)
+    if len(a.items) != len(b.items):
+        return False
+    verdicts = [compare(x, y, algebra) for x, y in zip(a.items, b.items, strict=True)]
+    return False if False in verdicts else None if None in verdicts else True
+
+
+def _unordered_equal(a: Series, b: Series, algebra: Algebra) -> bool | None:
+    left, right = Counter(a.items), Counter(b.items)
+    if "{}" in (a.brackets, b.brackets):
+        left, right = Counter(set(a.items)), Counter(set(b.items))
+    rest, others = list((left - right).elements()), list((right - left).elements())
+    if len(rest) != len(others):
+        return False
+    return _matched(rest, others, algebra) if len(rest) <= _ALGEBRAIC_SET else False
+
+
+def _matched(rest: Sequence[Reading], others: list[Reading], algebra: Algebra) -> bool | None:
+    unknown = False
+    for item in rest:
+        verdicts = [compare(item, other, algebra) for other in others]
+        if True in verdicts:
+            others.pop(verdicts.index(True))
+        elif None in verdicts:
+            unknown = True
+        else:
+            return False
+    return None if unknown else True
+
+
+def _named_equal(a: Named, b: Named, algebra: Algebra) -> bool | None:
+    if a.name == b.name:
+        return compare(a.value, b.value, algebra)
+    if isinstance(a.value, Number | Word) and isinstance(b.value, Number | Word):
+        return False
+    return algebra(a.text, b.text)
+
+
+def _mixed_equal(a: Reading, b: Reading, algebra: Algebra) -> bool | None:
+    """Readings of two kinds."""
+    if isinstance(b, Named):
+        a, b = b, a
+    if isinstance(a, Named):
+        relation = isinstance(b, Expression) and EQUALS.search(b.text)
+        return algebra(a.text, b.text) if relation else compare(a.value, b, algebra)
+    if isinstance(b, Series):
+        a, b = b, a
+    if isinstance(a, Series):
+        if isinstance(b, Number):
+            return a.number is not None and _numbers_equal(a.number, b)
+        return False if isinstance(b, Word) else algebra(a.text, b.text)
+    if isinstance(a, Expression) and isinstance(b, Expression | Number | Word):
+        return _expression_equal(a, b, algebra)
+    if isinstance(b, Expression):
+        return _expression_equal(b, a, algebra)
+    return False  # a number and a word
+
+
+def _expression_equal(a: Expression, b: Reading, algebra: Algebra) -> bool | None:
+    if isinstance(b, Word) and a.text.casefold() == b.word:
+        return True
+    if EQUALS.search(a.text) and not EQUALS.search(b.text):
+        return False
+    return algebra(a.text, b.text)
+
+
+def compare(a: Reading, b: Reading, algebra: Algebra) -> bool | None:
+    """Whether two readings are equal; `algebra` is asked about pairs of expressions."""
+    if a == b:
+        return True
+    if isinstance(a, Number) and isinstance(b, Number):
+        return _numbers_equal(a, b)
+    if isinstance(a, Word) and isinstance(b, Word):
+        return False
+    if isinstance(a, Series) and isinstance(b, Series):
+        return _series_equal(a, b, algebra)
+    if isinstance(a, Named) and isinstance(b, Named):
+        return _named_equal(a, b, algebra)
+    if isinstance(a, Expression) and isinstance(b, Expression):
+        return _expressions_equal(a, b, algebra)
+    return _mixed_equal(a, b, algebra)
+
+
+def _expressions_equal(a: Expression, b: Expression, algebra: Algebra) -> bool | None:
+    if a.text.replace(" ", "") == b.text.replace(" ", ""):
+        return True
+    if bool(EQUALS.search(a.text)) != bool(EQUALS.search(b.text)):
+        return False
+    return algebra(a.text, b.text)
+
+
+def _undecided(_a: str, _b: str) -> None:
+    return None
+
+
+def fast_equal(a: str, b: str) -> bool | None:
+    """Whether two answers are equal, or None where only algebra can tell; symmetric, in-process, never raises."""
+    if a == b:
+        return True
+    return compare(read(a), read(b), _undecided)
