@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tts._api import Samples, compare, run, sample, solve
 from tts._contracts import (
     Backend,
     Capabilities,
@@ -15,6 +16,8 @@ from tts._contracts import (
     Strategy,
     Task,
 )
+from tts._decide import Outcome
+from tts._engine import Engine
 from tts._errors import (
     BackendError,
     BackendTimeout,
@@ -34,8 +37,9 @@ from tts._errors import (
     TTSError,
     UnknownPluginError,
 )
+from tts._events import Event
 from tts._hooks import Entry, hookimpl
-from tts._plugins import extractor, plugins, strategy, task
+from tts._plugins import plugins, strategy, task
 from tts._records import (
     Candidate,
     CandidateSet,
@@ -45,8 +49,75 @@ from tts._records import (
     Message,
     Problem,
     Result,
+    Sampled,
     Sampling,
     Score,
     Usage,
     Verdict,
 )
+from tts._sources import read_candidate_sets, read_examples
+from tts._store import Store
+from tts._thinking import split_thinking
+from tts._version import __version__
+
+__all__ = [
+    "Backend",
+    "BackendError",
+    "BackendTimeout",
+    "BackendUnavailable",
+    "BudgetExceededError",
+    "Candidate",
+    "CandidateSet",
+    "Capabilities",
+    "Completion",
+    "ConfigError",
+    "Context",
+    "ContextLengthError",
+    "Decision",
+    "DuplicateNameError",
+    "Engine",
+    "Entry",
+    "Event",
+    "Example",
+    "Grader",
+    "Judge",
+    "Message",
+    "MissingCapabilityError",
+    "MissingDependencyError",
+    "MissingRoleError",
+    "Needs",
+    "NoCandidatesError",
+    "NoOptions",
+    "Outcome",
+    "PluginWarning",
+    "Problem",
+    "Request",
+    "Result",
+    "Sampled",
+    "Samples",
+    "Sampling",
+    "Score",
+    "Scorer",
+    "Store",
+    "StoreError",
+    "Strategy",
+    "StrategyError",
+    "TTSError",
+    "Task",
+    "TaskError",
+    "UnknownPluginError",
+    "Usage",
+    "Verdict",
+    "__version__",
+    "compare",
+    "hookimpl",
+    "plugins",
+    "read_candidate_sets",
+    "read_examples",
+    "run",
+    "sample",
+    "solve",
+    "split_thinking",
+    "strategy",
+    "task",
+]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import abc
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -80,11 +80,12 @@ class Backend(Protocol):
 
     def __init__(self, model: str, options: Any) -> None: ...
 
-    def generate(self, request: Request) -> AsyncIterator[Completion]:
+    def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield `request.n` completions, each when it is finished, in any order.
 
-        Closing the iterator cancels what is left and frees its place in the model. Raises `ContextLengthError` before
-        generating where the prompt does not fit, another `BackendError` where the model fails.
+        Closing the generator cancels what is left, reports it to `request.on_cancelled` and frees its place in the
+        model. Raises `ContextLengthError` before generating where the prompt does not fit, another `BackendError` where
+        the model fails.
         """
         ...
 

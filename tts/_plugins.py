@@ -22,7 +22,14 @@ from pydantic import BaseModel, ValidationError
 
 from tts import _hooks
 from tts._contracts import Strategy, Task
-from tts._errors import ConfigError, DuplicateNameError, MissingDependencyError, PluginWarning, UnknownPluginError, did_you_mean
+from tts._errors import (
+    ConfigError,
+    DuplicateNameError,
+    MissingDependencyError,
+    PluginWarning,
+    UnknownPluginError,
+    did_you_mean,
+)
 from tts._events import Event
 from tts._hooks import Entry
 
@@ -84,7 +91,7 @@ class PluginHost:
         who = f"plugin {point.name!r} of {distribution} {version}"
         try:
             module = point.load()
-        except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything at import
+        except Exception as error:
             self._leave_out(f"{who} was left out: importing {point.value!r} raised {type(error).__name__}: {error}")
             return
         try:
@@ -109,7 +116,7 @@ class PluginHost:
             return
         try:
             declared = list(getattr(module, hook)())
-        except Exception as error:  # noqa: BLE001 - a stranger's hook may raise anything
+        except Exception as error:
             self._leave_out(f"{who}: {hook}() raised {type(error).__name__}: {error}")
             return
         for entry in declared:
@@ -186,7 +193,7 @@ def emit(event: Event, listeners: Iterable[Callable[..., None]]) -> None:
     for listener in listeners:
         try:
             listener(event=event)
-        except Exception as error:  # noqa: BLE001 - a stranger's listener may raise anything
+        except Exception as error:
             warnings.warn(f"an event listener raised {type(error).__name__}: {error}", PluginWarning, stacklevel=2)
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -199,6 +199,13 @@ class CandidateSet(Record):
         return tuple(c for c in self.candidates if c.ok)
 
 
+class Sampled(NamedTuple):
+    """A candidate set with the gold answer of its problem (`None` where none is known)."""
+
+    candidates: CandidateSet
+    answer: str | None = None
+
+
 class Score(Record):
     """A reward model's score of one response; higher is better."""
 
@@ -242,8 +249,9 @@ class Provenance(Record):
 class Result(Record):
     """One problem (one group of k candidates) decided by one strategy; built only by the engine.
 
-    `usage` is what this strategy alone would have cost per role; `spent` what this run really paid (nothing for stored
-    samples and calls). `seconds` runs from the problem's start to the decision. A failed one has `error` and no decision.
+    `usage` is what this strategy alone would have cost per role, stored samples and shared calls included; what a run
+    really paid is the engine's to say. `seconds` runs from the problem's start to the decision. `answer` and
+    `alternatives` are the extracted answers of the decision's texts. A failed result has `error` and no decision.
     """
 
     problem: Problem
@@ -253,7 +261,6 @@ class Result(Record):
     answer: str | None
     alternatives: tuple[str | None, ...] = ()
     usage: dict[str, Usage]
-    spent: dict[str, Usage]
     seconds: float
     provenance: Provenance
     error: str | None = None

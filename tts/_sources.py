@@ -15,8 +15,8 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from tts._contracts import Task
 from tts._errors import ConfigError, TaskError
 from tts._plugins import plugins, task
-from tts._records import CandidateSet, Example, Problem
-from tts._sources_candidates import Sampled, row_of, sampled_of
+from tts._records import CandidateSet, Example, Problem, Sampled
+from tts._sources_candidates import row_of, sampled_of
 from tts._sources_columns import DEFAULT_COLUMNS, check_columns, choose, example_of
 from tts._sources_rows import Row, is_file_name, rows_of_file, rows_of_hub, rows_of_iterable, rows_of_stdin
 

@@ -7,24 +7,17 @@ is kept under `metadata["recorded"]`; answers are extracted anew, so that one ex
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 
 from tts._errors import TaskError
-from tts._records import Candidate, CandidateSet, Problem, Sampling
+from tts._records import Candidate, CandidateSet, Problem, Sampled, Sampling
 from tts._sources_columns import choose, example_of_mapping, jsonable, missing
 from tts._sources_rows import Row
 from tts._thinking import split_thinking
 
 Extract = Callable[[str], str | None]
-
-
-class Sampled(NamedTuple):
-    """A candidate set with the gold answer of its problem, `None` where none is known."""
-
-    candidates: CandidateSet
-    answer: str | None
 
 
 def sampled_of(

@@ -36,6 +36,7 @@ _DANGLING = re.compile(r"(?:^\s*[=*/])|(?:[-+=*/,]\s*$)")
 _NUMBER = re.compile(
     r"(?<![\w.])[-\u2212]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:[.,]\d+)?(?:[eE][-+]?\d+\b|/\d+)?|\.\d+)%?"
 )
+_CUES = 20  # last statements "answer is" that are tried
 _TAIL = 4096  # the last plain number is looked for among this many last characters
 
 
@@ -112,7 +113,7 @@ def _gsm8k(text: str) -> str | None:
 
 
 def _answer_is(text: str) -> str | None:
-    for cue in reversed(list(_CUE.finditer(text))):
+    for cue in reversed(list(_CUE.finditer(text))[-_CUES:]):
         rest = text[cue.end() : cue.end() + 2000]
         formula = _MATH.match(rest)
         if formula is not None:

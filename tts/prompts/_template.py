@@ -75,7 +75,9 @@ def _environment() -> jinja2.Environment:
     import jinja2.sandbox
 
     # Prompts are plain text for a model, not HTML: escaping would corrupt `<` and `&` in problems.
-    return jinja2.sandbox.SandboxedEnvironment(autoescape=False, keep_trailing_newline=False, undefined=jinja2.StrictUndefined)  # noqa: S701
+    return jinja2.sandbox.SandboxedEnvironment(
+        autoescape=False, keep_trailing_newline=False, undefined=jinja2.StrictUndefined
+    )  # noqa: S701
 
 
 @lru_cache(maxsize=64)

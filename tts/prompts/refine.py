@@ -70,12 +70,16 @@ async def refine_messages(
 
     The budget is `candidate_tokens` times the number of candidates shown; what a short summary leaves is given to the
     long ones. A summary over its share loses its beginning, because the end holds the answer. A candidate without a
-    summary (its think block was never closed) or with an empty one is left out. Every cut is returned.
+    summary (its think block was never closed) or with an empty one is left out; if no candidate has one, the ends of
+    their texts are shown instead. Every cut is returned.
     """
-    shown = [c for c in _shuffled(candidates, rng) if c.ok and (c.summary or "").strip()]
-    left_out = {c.index for c in candidates} - {c.index for c in shown}
-    cuts = [Cut(index=i, action="left out: no summary", tokens=0, kept=0) for i in sorted(left_out)]
-    texts = [_HEADING.sub(r"\1> \2", (c.summary or "").strip()) for c in shown]
+    usable = [c for c in _shuffled(candidates, rng) if c.ok]
+    shown = [c for c in usable if (c.summary or "").strip()]
+    left_out, action = {c.index for c in candidates} - {c.index for c in shown}, "left out: no summary"
+    if not shown:
+        shown, action = usable, "no candidate has a summary: the end of its text is shown"
+    cuts = [Cut(index=i, action=action, tokens=0, kept=0) for i in sorted(left_out)]
+    texts = [_HEADING.sub(r"\1> \2", (c.summary or c.text).strip()) for c in shown]
     counts = await count_tokens(texts) if texts else []
     shares = share_budget(counts, candidate_tokens * len(texts))
     for position, (candidate, tokens, share) in enumerate(zip(shown, counts, shares, strict=True)):

@@ -1,0 +1,27 @@
+"""The baseline that aggregates nothing."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tts import Context, Decision, NoCandidatesError, Strategy
+
+
+class First(Strategy):
+    """The first candidate, whatever the others say: its expected accuracy is pass@1.
+
+    Costs one candidate. A failed or empty first candidate is passed over.
+    """
+
+    name: ClassVar[str] = "first"
+
+    async def aggregate(self, ctx: Context) -> Decision:
+        """The usable candidate of lowest index."""
+        async with ctx.sample(1) as arriving:
+            async for candidate in arriving:
+                if candidate.ok:
+                    return Decision(text=candidate.text, chosen=candidate.index)
+        if ctx.k == 1:
+            raise NoCandidatesError(f"the only candidate of problem {ctx.problem.id!r} failed or is empty")
+        candidate = (await ctx.candidates()).usable[0]
+        return Decision(text=candidate.text, chosen=candidate.index)

@@ -1,0 +1,86 @@
+"""GSR, Generative Self-Refinement (arXiv 2509.00084): the policy reads its own candidates and writes a new solution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from tts import BackendError, Candidate, Context, Decision, Needs, Strategy
+from tts.prompts import RefinePrompt, refine_messages
+
+
+class GSR(Strategy):
+    """Refine all k candidates into a new solution, also when every one of them is wrong.
+
+    The policy sees the candidates' summaries (what follows the think block) in random, seeded order. `candidate_tokens`
+    is the budget per candidate (the paper's 6,144 for four); what short ones leave goes to long ones, and every cut is
+    logged. A candidate whose think block was never closed has no summary and is left out; if that is so for all, the
+    ends of their texts are shown instead. `outputs` > 1 draws several independent refinements: the first is the answer,
+    the rest are `alternatives` (the paper averages four). `group_size` refines groups of that many first and then their
+    results, for k that one prompt cannot hold. `skip_unanimous` returns the common answer unrefined. `template` is
+    "refine" or the path of a Jinja file with the fields `problem` and `candidates`.
+    """
+
+    name: ClassVar[str] = "gsr"
+    needs: ClassVar[Needs] = Needs(policy=True)
+
+    outputs: int = Field(1, ge=1)
+    candidate_tokens: int = Field(1536, ge=1)
+    group_size: int | None = Field(None, ge=2)
+    skip_unanimous: bool = False
+    template: str = "refine"
+
+    async def aggregate(self, ctx: Context) -> Decision:
+        """The first refinement's summary; empty where the model never closed its think block."""
+        usable = list((await ctx.candidates()).usable)
+        if self.skip_unanimous and (agreed := await self._unanimous(ctx, usable)) is not None:
+            return agreed
+        trace: dict[str, Any] = {"prompts": []}
+        while self.group_size is not None and len(usable) > self.group_size:
+            usable = await self._refine_groups(ctx, usable, self.group_size, trace)
+        outputs = await self._refine(ctx, usable, self.outputs, trace)
+        finished = [output for output in outputs if output.error is None]
+        trace["unfinished"] = sum(output.summary is None for output in finished)
+        texts = [output.summary or "" for output in finished]
+        return Decision(text=texts[0], alternatives=tuple(texts[1:]), trace=trace)
+
+    async def _unanimous(self, ctx: Context, usable: Sequence[Candidate]) -> Decision | None:
+        clusters = await ctx.cluster([candidate.answer for candidate in usable])
+        if set(clusters.labels) != {0}:
+            return None
+        return Decision(text=usable[0].text, chosen=usable[0].index, confidence=1.0, trace={"skipped": "unanimous"})
+
+    async def _refine_groups(
+        self, ctx: Context, candidates: list[Candidate], size: int, trace: dict[str, Any]
+    ) -> list[Candidate]:
+        """One refinement for each group of `size`, in a seeded random partition; they are the next round's candidates."""
+        ctx.rng.shuffle(candidates)
+        refined: list[Candidate] = []
+        for start in range(0, len(candidates), size):
+            refined += await self._refine(ctx, candidates[start : start + size], 1, trace)
+        return [candidate.model_copy(update={"index": index}) for index, candidate in enumerate(refined)]
+
+    async def _refine(
+        self, ctx: Context, candidates: Sequence[Candidate], n: int, trace: dict[str, Any]
+    ) -> list[Candidate]:
+        prompt = await refine_messages(
+            ctx.problem,
+            candidates,
+            rng=ctx.rng,
+            count_tokens=ctx.count_tokens,
+            candidate_tokens=self.candidate_tokens,
+            template=self.template,
+        )
+        self._report(ctx, prompt, trace)
+        outputs = await ctx.generate(prompt.messages, n)
+        if all(output.error is not None for output in outputs):
+            raise BackendError(f"no refinement of problem {ctx.problem.id!r} succeeded: {outputs[0].error}")
+        return outputs
+
+    def _report(self, ctx: Context, prompt: RefinePrompt, trace: dict[str, Any]) -> None:
+        cuts = [cut.model_dump() for cut in prompt.cuts]
+        trace["prompts"].append({"order": list(prompt.order), "cuts": cuts})
+        for cut in prompt.cuts:
+            ctx.log(f"candidate {cut.index}: {cut.action} ({cut.tokens} tokens, {cut.kept} kept)", **cut.model_dump())

@@ -1,0 +1,278 @@
+"""The synchronous face: `solve`, `run`, `sample`, `compare`. Thin: every one drives an `Engine`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from tts import _plugins
+from tts._contracts import Grader, Strategy
+from tts._decide import Outcome
+from tts._errors import ConfigError
+from tts._models import DEFAULT_MODEL
+from tts._records import CandidateSet, Problem, Result, Sampled, Sampling, Usage
+
+if TYPE_CHECKING:
+    from tts._engine import Engine
+    from tts._sources import OnError, Source
+    from tts.eval import Comparison, Run
+
+OnResult = Callable[[Result], None]
+DEFAULT_STRATEGIES = ("first", "majority", "gsr")
+
+
+class Samples(Sequence[CandidateSet]):
+    """Candidate sets with the gold answers of their problems, in the order of the problems.
+
+    `model` is the reference of the model that made them, so that a later `tts.compare` refines with the same one.
+    """
+
+    def __init__(
+        self, sampled: Sequence[Sampled], model: str | None, sampling: Sampling | None, spent: dict[str, Usage]
+    ) -> None:
+        self.sampled, self.model, self.sampling, self.spent = list(sampled), model, sampling, spent
+
+    @property
+    def answers(self) -> dict[str, str | None]:
+        """Gold answers by problem id."""
+        return {one.candidates.problem.id: one.answer for one in self.sampled}
+
+    def __len__(self) -> int:
+        return len(self.sampled)
+
+    @overload
+    def __getitem__(self, position: int) -> CandidateSet: ...
+    @overload
+    def __getitem__(self, position: slice) -> Samples: ...
+    def __getitem__(self, position: int | slice) -> CandidateSet | Samples:
+        if isinstance(position, slice):
+            return Samples(self.sampled[position], self.model, self.sampling, self.spent)
+        return self.sampled[position].candidates
+
+    def __repr__(self) -> str:
+        sizes = sorted({len(one.candidates) for one in self.sampled})
+        return f"<Samples: {len(self)} problems × {'/'.join(map(str, sizes)) or 0} candidates of {self.model}>"
+
+    def save(self, path: str | Path) -> Path:
+        """Write JSONL that `tts.compare` and the command line read back."""
+        import json
+
+        from tts._sources import row_of
+
+        target = Path(path)
+        if target.suffix != ".jsonl":
+            raise ConfigError(f"cannot save candidate sets to {str(path)!r}: the ending must be .jsonl")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row_of(one), ensure_ascii=False) + "\n" for one in self.sampled)
+        return target
+
+
+def solve(problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 4, **engine: Any) -> Result:
+    """Sample k candidates of one problem and decide.
+
+    `engine` takes the arguments of `tts.Engine`: model, scorer, judge, synthesizer, store, sampling, seed, and so on. With
+    no model the embedded miniature is used, which only knows the built-in task. Raises what goes wrong.
+    """
+
+    async def work(one: Engine) -> Result:
+        return await one.solve(problem, strategy, k)
+
+    return _with_engine(work, engine, sampling=True)
+
+
+def run(
+    problems: Source = None,
+    *,
+    strategy: str | Strategy = "gsr",
+    k: int = 4,
+    columns: Mapping[str, str] | None = None,
+    limit: int | None = None,
+    on_error: OnError = "raise",
+    on_result: OnResult | None = None,
+    grader: str | None = None,
+    **engine: Any,
+) -> Run:
+    """Sample k candidates for each problem and decide with one strategy; a problem that fails is a result with `error`.
+
+    `problems` is anything that `read_examples` takes: nothing (the built-in task), a text, a list, a file, `task:NAME`,
+    `hub:ID`, `-`. `on_result` hears each result as it is decided. All results are held; for more than memory takes,
+    iterate over `Engine.run`. `engine` takes the arguments of `tts.Engine`.
+    """
+    from tts.eval import Run
+
+    source, grader = _task_settings(problems, grader, engine)
+
+    def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
+        return one.run(_examples(source, columns, limit, on_error), [strategy], k)
+
+    return _evaluate(Run, outcomes, [strategy], k, grader, on_result, engine, sampling=True)  # type: ignore[return-value]  # it builds the class it is given
+
+
+def sample(
+    problems: Source = None,
+    *,
+    k: int = 4,
+    columns: Mapping[str, str] | None = None,
+    limit: int | None = None,
+    on_error: OnError = "raise",
+    **engine: Any,
+) -> Samples:
+    """Sample k candidates for each problem; with a store, only those that are not there yet.
+
+    `problems` and `engine` as in `run`.
+    """
+    source, _ = _task_settings(problems, None, engine)
+
+    async def work(one: Engine) -> Samples:
+        order: dict[str, int] = {}
+
+        def examples() -> Iterator[Any]:
+            for example in _examples(source, columns, limit, on_error):
+                order[example.problem.id] = len(order)
+                yield example
+
+        async with aclosing(one.sample(examples(), k)) as arriving:
+            sampled = [each async for each in arriving]
+        sampled.sort(key=lambda each: order[each.candidates.problem.id])
+        return Samples(sampled, one.references["policy"] or DEFAULT_MODEL, one.sampling, one.spent)
+
+    return _with_engine(work, engine, sampling=True)
+
+
+def compare(
+    samples: Samples | Source = None,
+    *,
+    strategies: Sequence[str | Strategy] = DEFAULT_STRATEGIES,
+    k: int = 4,
+    columns: Mapping[str, str] | None = None,
+    limit: int | None = None,
+    on_error: OnError = "raise",
+    on_result: OnResult | None = None,
+    grader: str | None = None,
+    **engine: Any,
+) -> Comparison:
+    """Let several strategies decide on the same candidates.
+
+    `samples` are candidate sets: of `tts.sample`, a list of `CandidateSet`, a file of `{problem, answer, candidates}`, or
+    a store (`.db`); they are taken in non-overlapping groups of k and nothing is sampled. Anything else is a source of
+    problems, as in `run`, and is sampled first.
+    """
+    from tts.eval import Comparison
+
+    source, grader = _task_settings(samples, grader, engine)
+    sets = _candidate_sets(source, columns, limit, on_error, engine)
+
+    def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
+        if sets is None:
+            return one.run(_examples(source, columns, limit, on_error), strategies, k)
+        return one.compare(sets, strategies, k)
+
+    return _evaluate(Comparison, outcomes, strategies, k, grader, on_result, engine, sampling=sets is None)
+
+
+def _evaluate(
+    build: type[Comparison],
+    outcomes_of: Callable[[Engine], AsyncGenerator[Outcome, None]],
+    strategies: Sequence[str | Strategy],
+    k: int,
+    grader: str,
+    on_result: OnResult | None,
+    engine: dict[str, Any],
+    *,
+    sampling: bool,
+) -> Comparison:
+    from tts._decide import label_strategies
+    from tts.eval import grade
+
+    labels = list(label_strategies([_plugins.strategy(one) for one in strategies]))
+    judge: Grader = _plugins.plugins().resolve("grader", grader)()
+
+    async def work(one: Engine) -> Comparison:
+        started = time.monotonic()
+        outcomes: list[Outcome] = []
+        try:
+            async with aclosing(outcomes_of(one)) as arriving:
+                async for outcome in arriving:
+                    outcomes.append(outcome)
+                    for result in outcome.results.values() if on_result else ():
+                        on_result(result)  # type: ignore[misc]  # not None here
+            seconds = time.monotonic() - started
+            outcomes.sort(key=lambda outcome: outcome.order)
+            return build(await grade(outcomes, judge), labels, k, one.spent, seconds)
+        finally:
+            await judge.aclose()
+
+    return _with_engine(work, engine, sampling=sampling)
+
+
+def _with_engine(work: Callable[[Engine], Any], settings: dict[str, Any], *, sampling: bool) -> Any:
+    from tts._engine import Engine
+    from tts._sync import WarmModels, run_sync
+
+    references = {("backend", settings.get(role)) for role in ("model", "synthesizer")}
+    references |= {(role, settings.get(role)) for role in ("scorer", "judge")}
+    if sampling and not settings.get("model"):
+        references.add(("backend", DEFAULT_MODEL))
+
+    async def main() -> Any:
+        async with WarmModels({(kind, text) for kind, text in references if text}) as models:
+            async with Engine(models=models, **settings) as engine:
+                return await work(engine)
+
+    return run_sync(main)
+
+
+def _examples(source: Source, columns: Any, limit: int | None, on_error: OnError) -> Iterator[Any]:
+    from tts._sources import read_examples
+
+    return read_examples(source, columns=columns, limit=limit, on_error=on_error)
+
+
+def _task_settings(source: Any, grader: str | None, engine: dict[str, Any]) -> tuple[Any, str]:
+    """A named task as an object, with its extractor and grader unless the call names others."""
+    from tts._contracts import Task
+    from tts._sources import parse_reference
+
+    if source is None or (isinstance(source, str) and source.startswith("task:")):
+        reference = parse_reference("sums" if source is None else source.removeprefix("task:"))
+        source = _plugins.task(reference.name, **reference.options)
+    if isinstance(source, Task):
+        engine.setdefault("extractor", source.extractor)
+        return source, grader or source.grader
+    return source, grader or "math"
+
+
+def _candidate_sets(
+    source: Any, columns: Any, limit: int | None, on_error: OnError, engine: dict[str, Any]
+) -> Iterable[Sampled] | None:
+    """The candidate sets in a source, or `None` where it holds problems."""
+    from tts._sources import holds_candidates, read_candidate_sets
+
+    if isinstance(source, Samples):
+        engine["model"] = engine.get("model") or source.model
+        engine.setdefault("sampling", source.sampling)
+        return source.sampled[:limit]
+    if isinstance(source, (str, Path)) and Path(source).suffix == ".db" and Path(source).is_file():
+        return _stored_sets(Path(source), limit, engine)
+    holds = (
+        isinstance(source, (list, tuple)) and source and all(isinstance(one, (CandidateSet, Sampled)) for one in source)
+    )
+    if holds or (isinstance(source, (str, Path)) and holds_candidates(source, columns)):
+        extract = _plugins.extractor(engine.get("extractor", "auto"))
+        return read_candidate_sets(source, columns=columns, limit=limit, on_error=on_error, extract=extract)
+    return None
+
+
+def _stored_sets(path: Path, limit: int | None, engine: dict[str, Any]) -> Iterator[Sampled]:
+    from tts._store import Store
+
+    extract = _plugins.extractor(engine.get("extractor", "auto"))
+    with Store(path) as store:
+        for count, found in enumerate(store.sets()):
+            if limit is not None and count >= limit:
+                return
+            yield Sampled(store.load(found, extract), found.answer)

@@ -1,0 +1,297 @@
+"""What a strategy holds in its hands: the metered, seeded, cached view of one problem."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from tts._contracts import Strategy
+from tts._draws import Draw, Drawer, Pool
+from tts._errors import ConfigError, MissingRoleError, NoCandidatesError
+from tts._events import Event
+from tts._models import Loaded
+from tts._records import (
+    Candidate,
+    CandidateSet,
+    Message,
+    Problem,
+    Role,
+    Sampling,
+    Score,
+    Usage,
+    Verdict,
+    digest,
+)
+from tts.answers import Answers, Clusters
+
+Answered = Score | Verdict
+Ask = Callable[[list[int]], Awaitable[Sequence[Answered]]]
+AGGREGATION = 0  # priority of a strategy's calls: before any sampling
+SAMPLING = 1
+ESTIMATED_CHARACTERS_PER_TOKEN = 4
+
+
+class Unit:
+    """One problem (one group of k candidates) with everything that its strategies share.
+
+    Pools are shared by prompt, so two strategies that make the same call pay it once.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        group: int,
+        k: int,
+        order: int,
+        candidates: Pool,
+        *,
+        roles: dict[Role, Loaded],
+        drawer: Drawer,
+        sampling: Sampling,
+        answers: Answers,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self.problem, self.group, self.k, self.order = problem, group, k, order
+        self.candidates = candidates
+        self.roles, self.drawer, self.sampling, self.answers, self.emit = roles, drawer, sampling, answers, emit
+        self._pools: dict[str, Pool] = {}
+        self._calls: dict[str, tuple[asyncio.Task[list[Any]], int]] = {}
+
+    def pool(self, role: Role, messages: tuple[Message, ...], sampling: Sampling) -> Pool:
+        """The shared pool of one prompt."""
+        draw = Draw(self.problem, role, self.roles[role], messages, sampling)
+        if draw.key not in self._pools:
+            self._pools[draw.key] = Pool(self.drawer, draw, (AGGREGATION, self.order))
+        return self._pools[draw.key]
+
+    async def call(self, keys: Sequence[str], kind: str, parse: Callable[[str], Answered], ask: Ask) -> list[Any]:
+        """Scores or verdicts by content key, in order: shared while in flight, stored afterwards.
+
+        `ask` gets the positions that nobody has asked for yet, in one batch.
+        """
+        fresh = [i for i, key in enumerate(keys) if key not in self._calls and key not in keys[:i]]
+        if fresh:
+            batch = asyncio.create_task(self._ask([keys[i] for i in fresh], fresh, kind, parse, ask))
+            self._calls.update({keys[i]: (batch, place) for place, i in enumerate(fresh)})
+        return [(await asyncio.shield(batch))[place] for batch, place in map(self._calls.__getitem__, keys)]
+
+    async def _ask(
+        self, keys: list[str], positions: list[int], kind: str, parse: Callable[[str], Answered], ask: Ask
+    ) -> list[Answered]:
+        store = self.drawer.store
+        stored = {key: text for key in keys if store is not None and (text := store.call(key)) is not None}
+        answers = {key: parse(text) for key, text in stored.items()}
+        missing = [(key, position) for key, position in zip(keys, positions, strict=True) if key not in answers]
+        if missing:
+            self.drawer.check_budget()
+            for (key, _), answer in zip(missing, await ask([position for _, position in missing]), strict=True):
+                answers[key] = answer
+                self.drawer.charge(kind, answer.usage)
+                if store is not None:
+                    store.put_call(key, kind, self.problem, answer.model_dump_json())
+        return [answers[key] for key in keys]
+
+    async def aclose(self) -> None:
+        """Cancel whatever is still running for this problem."""
+        for pool in (self.candidates, *self._pools.values()):
+            await pool.aclose()
+        calls = {call for call, _ in self._calls.values()}
+        for call in calls:
+            call.cancel()
+        if calls:
+            await asyncio.gather(*calls, return_exceptions=True)
+
+
+class StrategyContext:
+    """Implements `tts.Context` for one strategy on one unit.
+
+    `usage` is what the strategy alone would have cost: every candidate and call it received, stored or not.
+    """
+
+    def __init__(self, unit: Unit, strategy: Strategy, seed: int) -> None:
+        self._unit, self._strategy, self.seed = unit, strategy, seed
+        self._rng: random.Random | None = None
+        self.usage: dict[str, Usage] = {}
+        self.received: dict[int, Candidate] = {}
+        self._charged: set[tuple[str, int]] = set()
+        self._busy = 0
+        self._last_activity = time.monotonic()
+
+    @property
+    def problem(self) -> Problem:
+        return self._unit.problem
+
+    @property
+    def k(self) -> int:
+        return self._unit.k
+
+    @property
+    def rng(self) -> random.Random:
+        if self._rng is None:
+            unit, parameters = self._unit, self._strategy.model_dump(mode="json")
+            self._rng = random.Random(
+                digest(self.seed, self.problem.digest, unit.group, self._strategy.name, parameters)
+            )  # noqa: S311 - not for secrets
+        return self._rng
+
+    def idle_seconds(self) -> float:
+        """How long the strategy has had nothing in flight with the engine."""
+        return 0.0 if self._busy else time.monotonic() - self._last_activity
+
+    @contextmanager
+    def _activity(self) -> Iterator[None]:
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            self._last_activity = time.monotonic()
+
+    def _charge(self, role: str, usage: Usage) -> None:
+        self.usage[role] = self.usage.get(role, Usage()) + usage
+
+    def _receive(self, candidate: Candidate) -> Candidate:
+        if candidate.index not in self.received:
+            self.received[candidate.index] = candidate
+            self._charge("policy", candidate.usage)
+        return candidate
+
+    async def candidates(self) -> CandidateSet:
+        unit = self._unit
+        with self._activity():
+            taken = await unit.candidates.take(unit.k)
+        for candidate in taken:
+            self._receive(candidate)
+        draw = unit.candidates.draw
+        found = CandidateSet.model_construct(
+            problem=unit.problem,
+            candidates=tuple(taken),
+            policy=draw.model.fingerprint if draw else "",
+            sampling=draw.sampling if draw else None,
+        )
+        if not found.usable:
+            raise NoCandidatesError(self._nothing_usable(taken))
+        return found
+
+    def _nothing_usable(self, taken: Sequence[Candidate]) -> str:
+        reason = next((c.error for c in taken if c.error), "every response is empty")
+        return f"none of the {len(taken)} candidates of problem {self.problem.id!r} can be used: {reason}"
+
+    @asynccontextmanager
+    async def sample(self, n: int | None = None) -> AsyncIterator[AsyncIterator[Candidate]]:
+        wanted = self.k if n is None else n
+        if not 1 <= wanted <= self.k:
+            raise ConfigError(f"ctx.sample({wanted}): n must be 1 to k={self.k}")
+        stream = self._received(wanted)
+        try:
+            yield stream
+        finally:
+            await stream.aclose()
+
+    async def _received(self, n: int) -> AsyncGenerator[Candidate, None]:
+        stream = self._unit.candidates.stream(n)
+        while True:
+            with self._activity():
+                candidate = await anext(stream, None)
+            if candidate is None:
+                return
+            yield self._receive(candidate)
+
+    async def generate(
+        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
+    ) -> list[Candidate]:
+        return await self._draw("policy", messages, n, sampling)
+
+    async def synthesize(
+        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
+    ) -> list[Candidate]:
+        return await self._draw("synthesizer", messages, n, sampling)
+
+    async def _draw(
+        self, role: Role, messages: Sequence[Message], n: int, sampling: Sampling | None
+    ) -> list[Candidate]:
+        self._require(role)
+        pool = self._unit.pool(role, tuple(messages), sampling or self._unit.sampling)
+        with self._activity():
+            drawn = await pool.take(n)
+        for candidate in drawn:
+            self._charge_once(pool.key, candidate.index, role, candidate.usage)
+        self._unit.emit(
+            Event("call", self.problem.id, self._strategy.name, role, sum(c.usage.generated_tokens for c in drawn))
+        )
+        return drawn
+
+    async def score(self, responses: Sequence[Candidate]) -> list[Score]:
+        scorer = self._require("scorer")
+        keys = [digest("score", scorer.fingerprint, self.problem.digest, response.text) for response in responses]
+
+        async def ask(positions: list[int]) -> Sequence[Score]:
+            held = await scorer.limiter.acquire(len(positions), (AGGREGATION, self._unit.order))
+            try:
+                return await scorer.model.score(self.problem, [responses[i] for i in positions])  # type: ignore[no-any-return]
+            finally:
+                scorer.limiter.release(held)
+
+        return await self._call(keys, "scorer", Score.model_validate_json, ask)
+
+    async def judge(self, a: Candidate, b: Candidate) -> Verdict:
+        judge = self._require("judge")
+        key = digest("verdict", judge.fingerprint, self.problem.digest, a.text, b.text, self.seed)
+
+        async def ask(_: list[int]) -> Sequence[Verdict]:
+            held = await judge.limiter.acquire(1, (AGGREGATION, self._unit.order))
+            try:
+                return [await judge.model.compare(self.problem, a, b, seed=int(key[:15], 16))]
+            finally:
+                judge.limiter.release(held)
+
+        return (await self._call([key], "judge", Verdict.model_validate_json, ask))[0]  # type: ignore[no-any-return]
+
+    async def _call(self, keys: Sequence[str], kind: str, parse: Callable[[str], Answered], ask: Ask) -> list[Any]:
+        with self._activity():
+            answers = await self._unit.call(keys, kind, parse, ask)
+        for key, answer in zip(keys, answers, strict=True):
+            self._charge_once(key, 0, kind, answer.usage)
+        return answers
+
+    def _charge_once(self, key: str, index: int, role: str, usage: Usage) -> None:
+        if (key, index) not in self._charged:
+            self._charged.add((key, index))
+            self._charge(role, usage)
+
+    def _require(self, role: Role) -> Loaded:
+        if not getattr(self._strategy.needs, role):
+            raise ConfigError(
+                f"strategy {self._strategy.name!r} called the {role} without declaring it: needs = Needs({role}=True)"
+            )
+        if role not in self._unit.roles:
+            raise MissingRoleError(missing_role(self._strategy.name, role))
+        return self._unit.roles[role]
+
+    async def cluster(self, answers: Sequence[str | None]) -> Clusters:
+        with self._activity():
+            return await self._unit.answers.cluster(answers)
+
+    def extract(self, text: str) -> str | None:
+        return self._unit.drawer.extract(text)
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        if "policy" not in self._unit.roles:
+            return [-(-len(text) // ESTIMATED_CHARACTERS_PER_TOKEN) for text in texts]
+        with self._activity():
+            return await self._unit.roles["policy"].model.count_tokens(texts)  # type: ignore[no-any-return]
+
+    def log(self, message: str, **details: Any) -> None:
+        json.dumps(details)  # an event that cannot be written down is the strategy's mistake; say so here
+        self._unit.emit(Event("log", self.problem.id, self._strategy.name, message, details=details))
+
+
+def missing_role(strategy: str, role: str) -> str:
+    """The sentence for a model that was not given."""
+    argument = "model" if role == "policy" else role
+    return f"strategy {strategy!r} needs a {role}: pass {argument}='backend:model' (on the command line --{argument})"

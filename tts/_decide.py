@@ -1,0 +1,96 @@
+"""One strategy on one problem: run it, watch it, and judge whether what it returned is a decision."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tts._context import StrategyContext
+from tts._contracts import Strategy
+from tts._errors import ConfigError, StrategyError, TTSError
+from tts._plugins import plugins
+from tts._records import Candidate, Decision, Problem, Result
+
+
+class Outcome(NamedTuple):
+    """One problem (one group of k candidates) decided by every strategy attached.
+
+    `order` is the place of the problem in its source; `results` and `errors` are by strategy label.
+    """
+
+    order: int
+    problem: Problem
+    answer: str | None
+    group: int
+    candidates: tuple[Candidate, ...]
+    results: dict[str, Result]
+    errors: dict[str, Exception]
+
+
+class Decided(NamedTuple):
+    """A decision or the error that came instead, and when (monotonic seconds)."""
+
+    decision: Decision | None
+    error: Exception | None
+    at: float
+
+
+async def decide(strategy: Strategy, context: StrategyContext, timeout: float | None) -> Decided:
+    """Let a strategy decide; whatever goes wrong in it comes back as one of our errors.
+
+    `timeout` is how many seconds it may have nothing in flight with the engine before it is stopped.
+    """
+    task = asyncio.ensure_future(strategy.aggregate(context))
+    try:
+        while not (await asyncio.wait({task}, timeout=timeout))[0]:
+            if timeout is not None and context.idle_seconds() >= timeout:
+                raise StrategyError(
+                    f"strategy {strategy.name!r} did nothing for {timeout:g} s on problem {context.problem.id!r}; "
+                    "it was stopped (timeout= sets the limit)"
+                )
+        decision = task.result()
+        _check_decision(strategy, context, decision)
+    except TTSError as error:
+        return Decided(None, error, time.monotonic())
+    except Exception as error:
+        wrapped = StrategyError(
+            f"strategy {strategy.name!r} raised {type(error).__name__} on problem {context.problem.id!r}: {error}"
+        )
+        wrapped.__cause__ = error
+        return Decided(None, wrapped, time.monotonic())
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=1.0)
+    return Decided(decision, None, time.monotonic())
+
+
+def _check_decision(strategy: Strategy, context: StrategyContext, decision: object) -> None:
+    where = f"strategy {strategy.name!r} on problem {context.problem.id!r}"
+    if not isinstance(decision, Decision):
+        raise StrategyError(f"{where} returned a {type(decision).__name__}; aggregate must return tts.Decision")
+    if decision.chosen is not None and decision.chosen not in context.received:
+        known = ", ".join(map(str, sorted(context.received))) or "none"
+        raise StrategyError(f"{where} chose candidate {decision.chosen}; the candidates it received are {known}")
+
+
+def label_strategies(strategies: Sequence[Strategy]) -> dict[str, Strategy]:
+    """A label for each: its name, with the parameters that are not default where two share a name.
+
+    Raises `ConfigError` for none at all, or for the same strategy twice.
+    """
+    if not strategies:
+        raise ConfigError(f"no strategy is given; known: {', '.join(plugins().names('strategy'))}")
+    names = [one.name for one in strategies]
+    labelled: dict[str, Strategy] = {}
+    for one in strategies:
+        changed = one.model_dump(exclude_defaults=True, mode="json")
+        label = one.name
+        if names.count(one.name) > 1 and changed:
+            label += "(" + ", ".join(f"{key}={value}" for key, value in changed.items()) + ")"
+        if label in labelled:
+            raise ConfigError(f"strategy {label!r} is given twice with the same parameters")
+        labelled[label] = one
+    return labelled

@@ -1,0 +1,249 @@
+"""Drawing completions: one prompt, one model, indices 0, 1, 2 …, each from the store or from the model.
+
+A `Pool` is what several strategies share: completions arrive in it in any order, everyone who needs them looks on, and
+what nobody waits for is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing
+from typing import NamedTuple
+
+from tts._contracts import Request
+from tts._errors import BackendError, BudgetExceededError, ContextLengthError, StoreError
+from tts._limiter import Priority
+from tts._models import Loaded
+from tts._records import Candidate, Completion, Message, Problem, Sampling, Usage, digest
+from tts._store import Store, candidate_of
+
+ATTEMPTS = 3
+Extract = Callable[[str], str | None]
+
+
+class Draw(NamedTuple):
+    """One prompt for one model; `role` is "sample" for first candidates, else the role that generates."""
+
+    problem: Problem
+    role: str
+    model: Loaded
+    messages: tuple[Message, ...]
+    sampling: Sampling
+
+    @property
+    def key(self) -> str:
+        """Content key: problem, model, sampling, prompt."""
+        return digest(
+            self.problem.digest, self.model.fingerprint, self.sampling, [[m.role, m.content] for m in self.messages]
+        )
+
+
+def derive_seed(key: str, index: int) -> int:
+    """The seed (63 bits) of one completion; `key` covers run seed, problem, model and prompt.
+
+    So a sample depends on nothing that runs beside it.
+    """
+    return int.from_bytes(hashlib.blake2b(f"{key}/{index}".encode(), digest_size=8).digest(), "big") >> 1
+
+
+class Drawer:
+    """Draws completions for an engine: store first, then the model; meters what is really spent.
+
+    `spent` maps role to usage. `budget` limits generated and prompt tokens together.
+    """
+
+    def __init__(self, store: Store | None, extract: Extract, budget: int | None) -> None:
+        self.store = store
+        self.extract = extract
+        self.budget = budget
+        self.spent: dict[str, Usage] = {}
+
+    def charge(self, role: str, usage: Usage) -> None:
+        """Add to what was really spent."""
+        self.spent[role] = self.spent.get(role, Usage()) + usage
+
+    def check_budget(self) -> None:
+        """Raise `BudgetExceededError` once the tokens spent reach the budget."""
+        if self.budget is not None:
+            total = sum(usage.total_tokens for usage in self.spent.values())
+            if total >= self.budget:
+                raise BudgetExceededError(
+                    f"{total:,} tokens are spent and the budget is {self.budget:,}; raise budget= to go on: what is done is kept"
+                )
+
+    async def fresh(
+        self, draw: Draw, key: str, indices: Sequence[int], priority: Priority, on_cancelled: Callable[[Usage], None]
+    ) -> AsyncIterator[Candidate]:
+        """Completions for `indices` from the model, each when it is finished; those that fail carry `error`.
+
+        A retryable failure is tried again for what is missing. Raises `ContextLengthError`, `BudgetExceededError`.
+        """
+        missing = list(indices)
+        for attempt in range(ATTEMPTS):
+            try:
+                async with aclosing(self._request(draw, key, missing, priority, on_cancelled)) as arriving:
+                    async for candidate in arriving:
+                        missing.remove(candidate.index)
+                        yield candidate
+                if not missing:
+                    return
+                error = BackendError(f"{draw.model.reference!r} ended {len(missing)} completions short", retryable=True)
+            except (ContextLengthError, BudgetExceededError, StoreError):
+                raise
+            except BackendError as failure:
+                error = failure
+            except Exception as failure:
+                error = BackendError(f"{draw.model.reference!r} raised {type(failure).__name__}: {failure}")
+            if not error.retryable or attempt == ATTEMPTS - 1:
+                break
+            await asyncio.sleep(0.25 * 2**attempt)
+        for index in missing:
+            yield Candidate(index=index, text="", finish_reason="error", error=str(error))
+
+    async def _request(
+        self, draw: Draw, key: str, indices: Sequence[int], priority: Priority, on_cancelled: Callable[[Usage], None]
+    ) -> AsyncIterator[Candidate]:
+        limiter, role = draw.model.limiter, draw.role if draw.role != "sample" else "policy"
+
+        def cancelled(usage: Usage) -> None:
+            usage = usage.model_copy(update={"cancelled": max(usage.cancelled, 1)})
+            self.charge(role, usage)
+            on_cancelled(usage)
+
+        held = await limiter.acquire(len(indices), priority)
+        try:
+            self.check_budget()
+            request = Request(
+                messages=draw.messages,
+                n=len(indices),
+                sampling=draw.sampling,
+                seeds=tuple(derive_seed(key, index) for index in indices),
+                context=draw.problem.id,
+                on_cancelled=cancelled,
+            )
+            seen: set[int] = set()
+            async with aclosing(draw.model.model.generate(request)) as completions:
+                async for completion in completions:
+                    _check(completion, request, seen, draw.model.reference)
+                    if held > len(indices) - len(seen):
+                        limiter.release(1)
+                        held -= 1
+                    self.charge(role, completion.usage)
+                    index = indices[completion.index]
+                    if self.store is not None:
+                        self.store.put_completion(key, index, completion)
+                    yield candidate_of(completion, index, self.extract)
+        finally:
+            limiter.release(held)
+
+
+def _check(completion: object, request: Request, seen: set[int], model: str) -> None:
+    if not isinstance(completion, Completion):
+        raise BackendError(f"{model!r} yielded a {type(completion).__name__}; a backend yields tts.Completion")
+    if completion.index >= request.n or completion.index in seen:
+        raise BackendError(f"{model!r} yielded completion index {completion.index} twice or beyond n={request.n}")
+    seen.add(completion.index)
+
+
+class Pool:
+    """The completions of one draw, shared by all who need them.
+
+    `fixed` are candidates that are there from the start (a stored set). `notify` hears of each arrival.
+    """
+
+    def __init__(
+        self,
+        drawer: Drawer,
+        draw: Draw | None,
+        priority: Priority,
+        *,
+        fixed: Iterable[Candidate] = (),
+        notify: Callable[[Candidate, bool], None] = lambda _candidate, _stored: None,
+    ) -> None:
+        self.draw, self.key = draw, draw.key if draw else ""
+        self._drawer, self._priority, self._notify = drawer, priority, notify
+        self._arrived: list[Candidate] = list(fixed)
+        self._requested = len(self._arrived)
+        self._failure: BaseException | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        self._pumps: list[asyncio.Task[None]] = []
+        self._stored: dict[int, Completion] | None = None
+        self.cancelled = Usage()
+
+    def ensure(self, n: int) -> None:
+        """See to it that indices below `n` are there or on their way."""
+        if n > self._requested:
+            assert self.draw is not None, "a fixed set cannot grow; the engine checks k before"
+            indices = range(self._requested, n)
+            self._requested = n
+            missing = self._take_stored(self.draw, indices)
+            if missing:
+                self._pumps.append(asyncio.create_task(self._pump(self.draw, missing)))
+
+    def _take_stored(self, draw: Draw, indices: Iterable[int]) -> list[int]:
+        if self._stored is None:
+            store = self._drawer.store
+            self._stored = store.completions(self.key) if store else {}
+            if store:
+                store.put_draw(self.key, draw.problem, draw.role, draw.model.fingerprint, draw.sampling, draw.messages)
+        for index in indices:
+            if index in self._stored:
+                self._arrive(candidate_of(self._stored[index], index, self._drawer.extract), stored=True)
+        return [index for index in indices if index not in self._stored]
+
+    async def _pump(self, draw: Draw, indices: list[int]) -> None:
+        try:
+            fresh = self._drawer.fresh(draw, self.key, indices, self._priority, self._on_cancelled)
+            async with aclosing(fresh):
+                async for candidate in fresh:
+                    self._arrive(candidate, stored=False)
+        except Exception as error:
+            self._failure = error
+            self._wake()
+
+    def _on_cancelled(self, usage: Usage) -> None:
+        self.cancelled += usage
+
+    def _arrive(self, candidate: Candidate, *, stored: bool) -> None:
+        self._arrived.append(candidate)
+        self._notify(candidate, stored)
+        self._wake()
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def stream(self, n: int) -> AsyncIterator[Candidate]:
+        """Candidates with an index below `n` in order of arrival; raises what the draw raised."""
+        self.ensure(n)
+        position = yielded = 0
+        while yielded < n:
+            if position < len(self._arrived):
+                candidate = self._arrived[position]
+                position += 1
+                if candidate.index < n:
+                    yielded += 1
+                    yield candidate
+                continue
+            if self._failure is not None:
+                raise self._failure
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+
+    async def take(self, n: int) -> list[Candidate]:
+        """The first `n` in index order, once all are there; raises what the draw raised."""
+        self.ensure(n)
+        return sorted([candidate async for candidate in self.stream(n)], key=lambda c: c.index)
+
+    async def aclose(self) -> None:
+        """Cancel what is still on its way."""
+        running = [pump for pump in self._pumps if not pump.done()]
+        for pump in running:
+            pump.cancel()
+        if running:
+            await asyncio.gather(*running, return_exceptions=True)

@@ -1,0 +1,58 @@
+"""A limiter with priority: the requests of one model, best first.
+
+First in, first out would be a barrier by another name: the aggregation of the first problem would wait behind the
+sampling of the last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+
+Priority = tuple[int, int]  # (0 for aggregation, 1 for sampling; problem order)
+
+
+class Limiter:
+    """`slots` completions at a time; those who wait are served by priority, equal ones in order of asking."""
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self._free = slots
+        self._order = itertools.count()
+        self._waiting: list[tuple[Priority, int, int, asyncio.Future[None]]] = []
+
+    async def acquire(self, n: int, priority: Priority) -> int:
+        """Wait for `n` slots (all there are, where there are fewer) and return how many are held now."""
+        n = min(n, self.slots)
+        if not self._waiting and self._free >= n:
+            self._free -= n
+            return n
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (priority, next(self._order), n, granted))
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if granted.done() and not granted.cancelled():
+                self.release(n)
+            else:
+                self._grant()  # a wide request that gave up may have held back narrower ones
+            raise
+        return n
+
+    def release(self, n: int) -> None:
+        """Give `n` slots back."""
+        self._free += n
+        self._grant()
+
+    def _grant(self) -> None:
+        while self._waiting:
+            _, _, n, granted = self._waiting[0]
+            if granted.cancelled():
+                heapq.heappop(self._waiting)
+            elif self._free >= n:
+                heapq.heappop(self._waiting)
+                self._free -= n
+                granted.set_result(None)
+            else:
+                return

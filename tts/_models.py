@@ -1,0 +1,119 @@
+"""Model references and the pool that loads each model once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal, NamedTuple
+
+from pydantic import ValidationError
+
+from tts._contracts import Backend, Judge, Scorer
+from tts._errors import BackendError, ConfigError, TTSError, did_you_mean
+from tts._limiter import Limiter
+from tts._plugins import plugins
+
+ModelKind = Literal["backend", "scorer", "judge"]
+DEFAULT_MODEL = "hf:miniature"
+
+
+class Reference(NamedTuple):
+    """`backend:model[@option=value,...]`, taken apart."""
+
+    plugin: str
+    model: str
+    options: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        tail = ",".join(f"{key}={value}" for key, value in self.options)
+        return f"{self.plugin}:{self.model}" + (f"@{tail}" if tail else "")
+
+
+def parse_reference(text: str) -> Reference:
+    """Take a reference apart; options come after the last `@` that is followed by `name=`.
+
+    Raises `ConfigError` for anything that has not this form.
+    """
+    plugin, colon, rest = text.partition(":")
+    if not colon or not plugin or not rest:
+        raise ConfigError(
+            f"model reference {text!r} should look like 'hf:Qwen/Qwen2.5-7B-Instruct' or 'hf:folder@dtype=float32'"
+        )
+    model, at, tail = rest.rpartition("@")
+    if not at or "=" not in tail:
+        return Reference(plugin, rest, ())
+    options = []
+    for part in tail.split(","):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"model reference {text!r}: {part!r} is not option=value")
+        options.append((key.strip(), value.strip()))
+    return Reference(plugin, model, tuple(sorted(options)))
+
+
+class Loaded(NamedTuple):
+    """A loaded model with the limiter that all its users share."""
+
+    reference: str
+    model: Any
+    limiter: Limiter
+
+    @property
+    def fingerprint(self) -> str:
+        """What identifies its outputs."""
+        return str(self.model.fingerprint)
+
+
+class ModelPool:
+    """Loads each (kind, reference) once; two roles with one reference share it."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[tuple[ModelKind, Reference], Any] = {}
+
+    def check(self, kind: ModelKind, text: str) -> Reference:
+        """Everything about a reference that can be checked without loading: the plugin's name and its options."""
+        reference = parse_reference(text)
+        cls = plugins().resolve(kind, reference.plugin)
+        self._options(cls, reference)
+        return reference
+
+    @staticmethod
+    def _options(cls: Any, reference: Reference) -> Any:
+        try:
+            return cls.Options(**dict(reference.options))
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            if first["type"] == "extra_forbidden":
+                raise ConfigError(
+                    f"{reference.plugin!r} has no option {name!r}{did_you_mean(name, cls.Options.model_fields)}"
+                ) from error
+            raise ConfigError(f"{reference}: option {name}={first.get('input')!r}: {first['msg']}") from error
+
+    async def get(self, kind: ModelKind, text: str, concurrency: int | None) -> Loaded:
+        """The model of a reference, loaded on a worker thread the first time.
+
+        Raises `BackendError` where loading fails.
+        """
+        reference = self.check(kind, text)
+        if (kind, reference) not in self._loaded:
+            cls = plugins().resolve(kind, reference.plugin)
+            options = self._options(cls, reference)
+            try:
+                self._loaded[kind, reference] = await asyncio.to_thread(cls, reference.model, options)
+            except TTSError:
+                raise
+            except Exception as error:
+                raise BackendError(f"{kind} {text!r} could not be loaded: {type(error).__name__}: {error}") from error
+        model: Backend | Scorer | Judge = self._loaded[kind, reference]
+        # A limiter belongs to one event loop, a model to the process: each engine limits for itself.
+        slots = concurrency or (model.capabilities.concurrency if kind == "backend" else 64)  # type: ignore[union-attr]  # only backends have capabilities
+        return Loaded(text, model, Limiter(slots))
+
+    def references(self) -> set[tuple[ModelKind, Reference]]:
+        """What is loaded."""
+        return set(self._loaded)
+
+    async def keep_only(self, wanted: set[tuple[ModelKind, Reference]]) -> None:
+        """Close every other model."""
+        for key in [key for key in self._loaded if key not in wanted]:
+            await self._loaded.pop(key).aclose()

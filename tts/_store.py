@@ -1,0 +1,380 @@
+"""The store: one SQLite file (WAL) that everything sampled goes into, and nothing is asked for twice.
+
+* A *draw* is one prompt given to one model under one sampling; its key hashes problem, model fingerprint, sampling and
+  messages. Its completions are rows (key, index): the index is part of the key, so k samples never collapse into one,
+  and asking for 16 after 4 leaves 12 to sample. First candidates and refinements are both draws.
+* A *call* is a score or a verdict under its own content key.
+* Reads happen where they are asked for (WAL readers never wait for a writer); writes go through one thread that commits
+  whatever has queued up, so a `kill -9` loses at most what was in flight. A result is only reported once `flushed`.
+* Extracted answers are not stored: extraction may improve, samples stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from tts._errors import StoreError
+from tts._records import Candidate, CandidateSet, Completion, Message, Problem, Result, Sampling, Usage
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x74747363  # "ttsc": tells a store from any other SQLite file
+_SCHEMA = """
+CREATE TABLE problems(digest TEXT PRIMARY KEY, problem TEXT NOT NULL, answer TEXT) WITHOUT ROWID;
+CREATE TABLE draws(key TEXT PRIMARY KEY, problem TEXT NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL,
+                   sampling TEXT, messages TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX draws_by_problem ON draws(problem);
+CREATE TABLE completions(draw TEXT NOT NULL, idx INTEGER NOT NULL, completion TEXT NOT NULL,
+                         PRIMARY KEY(draw, idx)) WITHOUT ROWID;
+CREATE TABLE calls(key TEXT PRIMARY KEY, kind TEXT NOT NULL, problem TEXT NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE results(problem TEXT NOT NULL, strategy TEXT NOT NULL, grp INTEGER NOT NULL, k INTEGER NOT NULL,
+                     candidates TEXT NOT NULL, result TEXT NOT NULL,
+                     PRIMARY KEY(problem, strategy, grp, k, candidates)) WITHOUT ROWID;
+"""
+_INSERT = {
+    "problem": "INSERT INTO problems VALUES(?,?,?) ON CONFLICT(digest) DO UPDATE SET answer=coalesce(excluded.answer, answer)",
+    "draw": "INSERT OR IGNORE INTO draws VALUES(?,?,?,?,?,?)",
+    "completion": "INSERT OR IGNORE INTO completions VALUES(?,?,?)",
+    "call": "INSERT OR IGNORE INTO calls VALUES(?,?,?,?)",
+    "result": "INSERT OR REPLACE INTO results VALUES(?,?,?,?,?,?)",
+}
+
+
+class StoredSet(NamedTuple):
+    """One draw of first candidates: what was asked, of which model, and how many completions are stored."""
+
+    key: str
+    problem: Problem
+    answer: str | None
+    policy: str
+    sampling: Sampling | None
+    stored: int
+
+
+class Store:
+    """One store file; open it as a context manager, or call `close`.
+
+    Several processes may use one file. Raises `StoreError` where the file is not a store, has another schema version,
+    stays locked for `busy_seconds`, or cannot be written (disk full); what was committed before stays readable.
+    """
+
+    def __init__(self, path: str | Path, *, busy_seconds: float = 30.0) -> None:
+        self.path = Path(path)
+        self._busy_seconds = busy_seconds
+        self._reader = self._open()
+        self._read_lock = threading.Lock()
+        self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | Callable[[], None] | None] = queue.SimpleQueue()
+        self._failure: StoreError | None = None
+        self._writer = threading.Thread(target=self._write_loop, name="tts-store", daemon=True)
+        self._writer.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r})"
+
+    # --- opening ---------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA synchronous=NORMAL")  # safe against a killed process; WAL keeps the file whole
+        return connection
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = self._connect()
+            self._migrate(connection)
+        except (sqlite3.Error, OSError) as error:
+            raise self._sentence(error) from error
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("BEGIN IMMEDIATE")  # two processes may create the file at the same moment
+        try:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            application = connection.execute("PRAGMA application_id").fetchone()[0]
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if tables == 0:
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+                connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            elif application != APPLICATION_ID:
+                raise StoreError(f"{str(self.path)!r} is a SQLite file but not a ttscale store; give another path")
+            elif version != SCHEMA_VERSION:
+                raise StoreError(
+                    f"{str(self.path)!r} has schema version {version} and this ttscale reads {SCHEMA_VERSION}; "
+                    "export it with the version that wrote it (tts store export STORE -o sets.jsonl) and import that "
+                    "file into a new store (tts store import NEW sets.jsonl)"
+                )
+        finally:
+            connection.execute("COMMIT")
+
+    def _sentence(self, error: Exception) -> StoreError:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            advice = f"it stayed locked for {self._busy_seconds:g} s; another process is writing: wait for it, or use another file"
+        elif "full" in text:
+            advice = "the disk is full; free some space and run the same command again: what is stored is kept"
+        elif "not a database" in text:
+            advice = "it is not a SQLite file; give another path"
+        else:
+            advice = f"{type(error).__name__}: {text}"
+        return StoreError(f"store {str(self.path)!r}: {advice}")
+
+    # --- writing ---------------------------------------------------------------------------------------------------
+
+    def _put(self, kind: str, *values: Any) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._queue.put((kind, values))
+
+    def put_problem(self, problem: Problem, answer: str | None = None) -> None:
+        """Queue a problem with its gold answer; a known answer is never overwritten by `None`."""
+        self._put("problem", problem.digest, problem.model_dump_json(exclude_none=True), answer)
+
+    def put_draw(
+        self, key: str, problem: Problem, role: str, model: str, sampling: Sampling | None, messages: Iterable[Message]
+    ) -> None:
+        """Queue the head of a draw; `role` is "sample" for first candidates, else the role that generates."""
+        rows = [[m.role, m.content] for m in messages]
+        self._put(
+            "draw",
+            key,
+            problem.digest,
+            role,
+            model,
+            sampling and sampling.model_dump_json(),
+            json.dumps(rows, ensure_ascii=False),
+        )
+
+    def put_completion(self, key: str, index: int, completion: Completion) -> None:
+        """Queue one completion of a draw; the first one stored under (key, index) stays."""
+        self._put("completion", key, index, encode_completion(completion))
+
+    def put_call(self, key: str, kind: str, problem: Problem, answer: str) -> None:
+        """Queue the answer (JSON) of a score or verdict."""
+        self._put("call", key, kind, problem.digest, answer)
+
+    def put_result(self, result: Result, candidates_digest: str) -> None:
+        """Queue a result without its candidates, which are stored once, as draws."""
+        text = result.model_dump_json(exclude={"candidates", "problem"}, exclude_defaults=True)
+        self._put(
+            "result",
+            result.problem.digest,
+            _strategy_key(result),
+            result.group,
+            len(result.candidates),
+            candidates_digest,
+            text,
+        )
+
+    async def flushed(self) -> None:
+        """Return when all that was put before is committed; raises `StoreError` where it could not be."""
+        if self._failure is not None:
+            raise self._failure
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def settle() -> None:
+            if not done.done():
+                done.set_result(None)
+
+        self._queue.put(lambda: loop.call_soon_threadsafe(settle))
+        await done
+        if self._failure is not None:
+            raise self._failure
+
+    def _write_loop(self) -> None:
+        connection = self._connect()
+        open_ = True
+        while open_:
+            batch = [self._queue.get()]
+            while len(batch) < 10_000:
+                try:
+                    batch.append(self._queue.get_nowait())
+                except queue.Empty:
+                    break
+            open_ = None not in batch
+            if self._failure is None:
+                self._commit(connection, [item for item in batch if isinstance(item, tuple)])
+            for item in batch:
+                if callable(item):
+                    _settle(item)
+        connection.close()
+
+    def _commit(self, connection: sqlite3.Connection, rows: list[tuple[str, tuple[Any, ...]]]) -> None:
+        if not rows:
+            return
+        by_kind: dict[str, list[tuple[Any, ...]]] = {}
+        for kind, values in rows:
+            by_kind.setdefault(kind, []).append(values)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for kind, values_list in by_kind.items():
+                connection.executemany(_INSERT[kind], values_list)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._failure = self._sentence(error)
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Commit what is queued and close the file; raises `StoreError` where that failed."""
+        if self._writer.is_alive():
+            self._queue.put(None)
+            self._writer.join()
+            with self._read_lock:
+                self._reader.close()
+            if self._failure is not None:
+                raise self._failure
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        try:
+            with self._read_lock:
+                return self._reader.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._sentence(error) from error
+
+    def completions(self, key: str) -> dict[int, Completion]:
+        """The stored completions of a draw by index."""
+        rows = self._rows("SELECT idx, completion FROM completions WHERE draw=? ORDER BY idx", key)
+        return {index: decode_completion(text, index) for index, text in rows}
+
+    def call(self, key: str) -> str | None:
+        """The stored answer (JSON) of a score or verdict."""
+        rows = self._rows("SELECT answer FROM calls WHERE key=?", key)
+        return rows[0][0] if rows else None
+
+    def messages(self, key: str) -> tuple[Message, ...]:
+        """The prompt of a draw."""
+        rows = self._rows("SELECT messages FROM draws WHERE key=?", key)
+        return tuple(Message(role=r, content=c) for r, c in json.loads(rows[0][0])) if rows else ()
+
+    def sets(self, key_prefix: str = "") -> Iterator[StoredSet]:
+        """The stored draws of first candidates whose key begins so, in key order; read in pages, memory stays flat."""
+        after = ""
+        while True:
+            rows = self._rows(
+                "SELECT key, p.problem, answer, model, sampling, (SELECT count(*) FROM completions WHERE draw=key)"
+                " FROM draws JOIN problems p ON p.digest=draws.problem"
+                " WHERE role='sample' AND key>? AND substr(key,1,?)=? ORDER BY key LIMIT 500",
+                after, len(key_prefix), key_prefix,
+            )  # fmt: skip
+            for key, problem, answer, model, sampling, stored in rows:
+                parsed = Sampling.model_validate_json(sampling) if sampling else None
+                yield StoredSet(key, Problem.model_validate_json(problem), answer, model, parsed, stored)
+            if not rows:
+                return
+            after = rows[-1][0]
+
+    def load(self, found: StoredSet, extract: Callable[[str], str | None]) -> CandidateSet:
+        """The candidates of a stored draw, in index order, with answers extracted now."""
+        stored = self.completions(found.key)
+        candidates = tuple(candidate_of(stored[index], place, extract) for place, index in enumerate(sorted(stored)))
+        return CandidateSet(problem=found.problem, candidates=candidates, policy=found.policy, sampling=found.sampling)
+
+    def results(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(problem digest, result as a dictionary) of every stored result."""
+        for problem, text in self._rows("SELECT problem, result FROM results ORDER BY strategy, problem, grp"):
+            yield problem, json.loads(text)
+
+    def counts(self) -> dict[str, int]:
+        """Rows per kind of thing stored."""
+        tables = ("problems", "draws", "completions", "calls", "results")
+        return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}  # noqa: S608 - fixed names
+
+
+def _settle(callback: Callable[[], None]) -> None:
+    try:
+        callback()
+    except RuntimeError:
+        return  # the loop that waited is closed: nobody is waiting any more
+
+
+def _strategy_key(result: Result) -> str:
+    return json.dumps([result.provenance.strategy, result.provenance.parameters], sort_keys=True, ensure_ascii=False)
+
+
+def encode_completion(completion: Completion) -> str:
+    """Compact JSON: thinking and summary as spans of the text where they are parts of it."""
+    text, usage = completion.text, completion.usage
+    row: dict[str, Any] = {"text": text}
+    if completion.thinking is not None:
+        row["thinking"] = _span(text, completion.thinking)
+    if completion.summary != text:
+        row["summary"] = None if completion.summary is None else _span(text, completion.summary)
+    if completion.finish_reason != "stop":
+        row["finish_reason"] = completion.finish_reason
+    if completion.logprob is not None:
+        row["logprob"] = completion.logprob
+    row["usage"] = [
+        usage.calls, usage.prompt_tokens, usage.cached_tokens, usage.thinking_tokens, usage.answer_tokens, usage.cancelled,
+    ]  # fmt: skip
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+
+
+def _span(text: str, part: str) -> str | list[int]:
+    start = text.rfind(part)
+    return part if start < 0 else [start, start + len(part)]
+
+
+def decode_completion(text: str, index: int) -> Completion:
+    """The inverse of `encode_completion`."""
+    row = json.loads(text)
+    parts = {}
+    for name, default in (("thinking", None), ("summary", row["text"])):
+        value = row.get(name, default)
+        parts[name] = row["text"][value[0] : value[1]] if isinstance(value, list) else value
+    calls, prompt, cached, thinking, answer, cancelled = row["usage"]
+    usage = Usage.model_construct(
+        calls=calls,
+        prompt_tokens=prompt,
+        cached_tokens=cached,
+        thinking_tokens=thinking,
+        answer_tokens=answer,
+        cancelled=cancelled,
+    )
+    return Completion.model_construct(
+        index=index,
+        text=row["text"],
+        finish_reason=row.get("finish_reason", "stop"),
+        logprob=row.get("logprob"),
+        usage=usage,
+        **parts,
+    )
+
+
+def candidate_of(completion: Completion, index: int, extract: Callable[[str], str | None]) -> Candidate:
+    """The candidate made of a completion, with its answer extracted from the visible text."""
+    summary = completion.summary
+    return Candidate.model_construct(
+        index=index,
+        text=completion.text,
+        thinking=completion.thinking,
+        summary=summary,
+        answer=extract(summary) if summary else None,
+        finish_reason=completion.finish_reason,
+        usage=completion.usage,
+        logprob=completion.logprob,
+        error=None,
+    )

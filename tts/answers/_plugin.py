@@ -1,0 +1,46 @@
+"""The extractors and the mathematical grader, declared as a stranger would declare them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tts._hooks import Entry, hookimpl
+from tts.answers._service import Answers
+
+
+@hookimpl
+def tts_extractors() -> list[Entry]:
+    """The built-in extractors."""
+    return [
+        Entry(name=name, target=f"tts.answers._extract:{function}", summary=summary)
+        for name, function, summary in (
+            ("auto", "extract", "the last box, else ####, else 'the answer is', else the last number"),
+            ("boxed", "_boxed", r"the last \boxed{} with balanced braces"),
+            ("gsm8k", "_gsm8k", "what follows ####"),
+            ("answer-is", "_answer_is", "what follows 'the answer is'"),
+            ("choice", "_choice", "the letter of a multiple choice"),
+            ("number", "_number", "the last plain number"),
+            ("verbatim", "_verbatim", "the whole visible text"),
+        )
+    ]
+
+
+@hookimpl
+def tts_graders() -> list[Entry]:
+    """The built-in graders."""
+    return [Entry(name="math", target="tts.answers._plugin:MathGrader", summary="mathematical equality of answers")]
+
+
+class MathGrader:
+    """Implements `tts.Grader` over the answers service."""
+
+    def __init__(self) -> None:
+        self._answers = Answers()
+
+    async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
+        """One verdict per (gold, answer)."""
+        return await self._answers.grade_many(pairs)
+
+    async def aclose(self) -> None:
+        """End the worker processes."""
+        await self._answers.aclose()

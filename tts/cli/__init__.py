@@ -1,0 +1,133 @@
+"""The `tts` command: one file per subcommand, each imported only when it is called.
+
+The subcommands, those of plugins included, come from the plugin host. stdout is data, stderr is progress and messages.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from tts._errors import ConfigError, PluginWarning, TaskError, TTSError, UnknownPluginError, did_you_mean
+from tts._hooks import Entry, hookimpl
+from tts._plugins import plugins
+from tts._version import __version__
+
+INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
+
+
+@hookimpl
+def tts_commands() -> list[Entry]:
+    """The built-in commands."""
+    return [
+        Entry(name="solve", target="tts.cli.solve:solve", summary="one problem: sample, aggregate, print the response"),
+        Entry(name="run", target="tts.cli.run:run", summary="many problems with one strategy, graded"),
+        Entry(name="sample", target="tts.cli.sample:sample", summary="draw candidates now, aggregate them later"),
+        Entry(name="compare", target="tts.cli.compare:compare", summary="many strategies on the same candidates"),
+        Entry(name="plugins", target="tts.cli.plugins:show", summary="what is installed: strategies, backends, tasks ..."),
+        Entry(name="doctor", target="tts.cli.doctor:doctor", summary="check this installation"),
+        Entry(name="store", target="tts.cli.store:store", summary="look into a store; export and import candidate sets"),
+    ]
+
+
+class PluginGroup(click.Group):
+    """A group whose commands are plugins: listed by their declarations, imported when called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, without importing anything."""
+        return plugins().names("command")
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """The command, imported; `None` where there is none of this name."""
+        try:
+            command = plugins().resolve("command", cmd_name)
+        except UnknownPluginError:
+            return None
+        if not isinstance(command, click.Command):
+            raise ConfigError(f"command {cmd_name!r} is a {type(command).__name__}; a plugin must give a click.Command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Click's own, with the nearest names in the message."""
+        name = args[0]
+        if name not in plugins().names("command") and not name.startswith("-"):
+            ctx.fail(f"no command is called {name!r}{did_you_mean(name, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """The help lines, from the declarations."""
+        rows = [(plugin.entry.name, plugin.entry.summary) for plugin in plugins().all("command")]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line: whatever the library raises becomes one line and an exit status."""
+        with _messages():
+            try:
+                return super().main(*args, **extra)
+            except TTSError as error:
+                if os.environ.get("TTS_DEBUG") == "1":
+                    raise
+                say(f"error: {' '.join(str(error).split())}")
+                sys.exit(2 if isinstance(error, ConfigError | TaskError) else 1)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Click's own; Ctrl-C ends with the status that shells know."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("interrupted")
+            ctx.exit(INTERRUPTED)
+
+
+def say(message: str) -> None:
+    """A line for the person, on stderr."""
+    click.echo(message, err=True)
+
+
+class _Lines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
+@contextmanager
+def _messages() -> Iterator[None]:
+    """Plugin warnings and log records as lines on stderr."""
+    log, handler = logging.getLogger("tts"), _Lines(logging.WARNING)
+    log.addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", PluginWarning)
+            show = warnings.showwarning
+
+            def shown(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+                if issubclass(category, PluginWarning):
+                    say(f"warning: {message}")
+                else:
+                    show(message, category, *where, **more)
+
+            warnings.showwarning = shown  # type: ignore[assignment]  # the rest of the signature is handed through
+            yield
+    finally:
+        log.removeHandler(handler)
+
+
+@click.command(
+    cls=PluginGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="With nothing given, commands use the built-in task and the miniature model that comes with the package. "
+    "TTS_DEBUG=1 shows tracebacks, TTS_PLUGINS=a,b loads only those plugins.",
+)
+@click.version_option(__version__, prog_name="tts")
+def main() -> None:
+    """Parallel test-time scaling: sample k candidates once, then turn them into one answer with any strategy."""

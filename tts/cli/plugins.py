@@ -1,0 +1,55 @@
+"""`tts plugins`: what the plugin host found, without importing any of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, get_args
+
+import click
+
+from tts._plugins import Kind, Plugin, plugins
+from tts.cli._output import write_table
+
+
+@click.command("plugins")
+@click.option("--kind", type=click.Choice(get_args(Kind)), help="Only plugins of this kind.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per plugin.")
+def show(kind: Kind | None, as_json: bool) -> None:
+    """List strategies, backends, tasks, commands and other plugins, and what is wrong with any."""
+    host = plugins()
+    rows = [row for _, offers in groupby(host.all(kind), key=lambda p: (p.kind, p.entry.name)) for row in _rows([*offers])]
+    if as_json:
+        for row in rows + [{"kind": None, "name": None, "problem": problem} for problem in host.problems]:
+            click.echo(json.dumps(row, ensure_ascii=False))
+        return
+    write_table(
+        ("kind", "name", "from", "summary"),
+        [(row["kind"], row["name"], f"{row['distribution']} {row['version']}", _text(row)) for row in rows],
+    )
+    for problem in host.problems:
+        click.echo(f"\nproblem: {problem}")
+
+
+def _rows(offers: Sequence[Plugin]) -> list[dict[str, Any]]:
+    """The rows of one name; where several distributions offer it, none can be used."""
+    owners = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in offers)
+    problem = f"offered by {owners}: uninstall one, or choose with TTS_PLUGINS" if len(offers) > 1 else None
+    return [
+        {
+            "kind": plugin.kind,
+            "name": plugin.entry.name,
+            "distribution": plugin.distribution,
+            "version": plugin.version,
+            "extra": plugin.entry.extra,
+            "summary": plugin.entry.summary,
+            "problem": problem,
+        }
+        for plugin in offers
+    ]
+
+
+def _text(row: dict[str, Any]) -> str:
+    needs = f" (needs {row['extra']})" if row["extra"] else ""
+    return f"PROBLEM: {row['problem']}" if row["problem"] else f"{row['summary']}{needs}"

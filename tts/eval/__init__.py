@@ -1,0 +1,9 @@
+"""Evaluation: grades, metrics and the tables made of them."""
+
+from __future__ import annotations
+
+from tts.eval._comparison import Comparison, Run
+from tts.eval._grading import Graded, grade
+from tts.eval._metrics import Estimate, clustered_mean
+
+__all__ = ["Comparison", "Estimate", "Graded", "Run", "clustered_mean", "grade"]

@@ -1,0 +1,330 @@
+"""`Comparison` and `Run`: graded outcomes as numbers, tables and files."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tts._errors import ConfigError, MissingDependencyError
+from tts._records import Result, Usage
+from tts.eval._grading import Graded
+from tts.eval._metrics import Estimate, clustered_mean
+from tts.eval._tables import Table, percent, quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Comparison:
+    """Several strategies on the same candidates: prints as tables, renders in notebooks.
+
+    Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged.
+    Intervals are 95 %, clustered by problem. What a strategy costs is what it alone would have cost; `spent` is what
+    was really paid, shared samples once and stored ones not at all.
+    """
+
+    def __init__(
+        self, rows: Sequence[Graded], strategies: Sequence[str], k: int, spent: dict[str, Usage], seconds: float
+    ) -> None:
+        self.rows, self.strategies, self.k = list(rows), list(strategies), k
+        self.spent, self.seconds = spent, seconds
+
+    # --- numbers ---------------------------------------------------------------------------------------------------
+
+    @property
+    def results(self) -> list[Result]:
+        """Every result, problem by problem, strategies in the order asked for."""
+        return [row.outcome.results[label] for row in self.rows for label in self.strategies]
+
+    @property
+    def failed(self) -> list[Result]:
+        """The results that have an error instead of a decision."""
+        return [result for result in self.results if result.error is not None]
+
+    def correct(self, strategy: str) -> list[float | None]:
+        """For each group, the share of the strategy's outputs that are correct; `None` without a gold answer."""
+        self._check(strategy)
+        return [_share(row, strategy) for row in self.rows]
+
+    def accuracy(self, strategy: str) -> Estimate | None:
+        """Mean accuracy of a strategy; `None` where no problem has a gold answer."""
+        self._check(strategy)
+        return self._mean(lambda row: _share(row, strategy))
+
+    @cached_property
+    def pass_at_1(self) -> Estimate | None:
+        """Mean accuracy of single candidates."""
+        return self._mean(lambda row: sum(row.candidates) / len(row.candidates) if row.candidates else None)
+
+    @cached_property
+    def pass_at_k(self) -> Estimate | None:
+        """Share of groups with at least one correct candidate: what an oracle that selects would reach."""
+        return self._mean(lambda row: float(any(row.candidates)) if row.candidates else None)
+
+    def gap(self, strategy: str, baseline: str) -> Estimate | None:
+        """Paired difference of accuracies on the same groups.
+
+        With a self-refinement strategy and `majority` this is the Refinement Gap (arXiv 2509.00084).
+        """
+        self._check(strategy)
+        self._check(baseline)
+
+        def difference(row: Graded) -> float | None:
+            ours, theirs = _share(row, strategy), _share(row, baseline)
+            return None if ours is None or theirs is None else ours - theirs
+
+        return self._mean(difference)
+
+    def by_n_correct(self, strategy: str) -> dict[int, Estimate]:
+        """Accuracy by N_c, the number of correct candidates in the group, most first."""
+        self._check(strategy)
+        counts = sorted({row.n_correct for row in self.rows if row.n_correct is not None}, reverse=True)
+        strata = {}
+        for n_correct in counts:
+            share = self._mean(lambda row, at=n_correct: _share(row, strategy) if row.n_correct == at else None)
+            if share is not None:
+                strata[n_correct] = share
+        return strata
+
+    def usage(self, strategy: str) -> Usage:
+        """Tokens of a strategy over all groups and roles, as if it had run alone."""
+        self._check(strategy)
+        return sum((u for row in self.rows for u in row.outcome.results[strategy].usage.values()), Usage())
+
+    def mean_seconds(self, strategy: str) -> float:
+        """Mean seconds from a problem's start to the strategy's decision."""
+        return sum(row.outcome.results[strategy].seconds for row in self.rows) / max(len(self.rows), 1)
+
+    def _mean(self, value: Callable[[Graded], float | None]) -> Estimate | None:
+        pairs = ((row.outcome.problem.digest, value(row)) for row in self.rows)
+        return clustered_mean((problem, number) for problem, number in pairs if number is not None)
+
+    def _check(self, strategy: str) -> None:
+        if strategy not in self.strategies:
+            raise ConfigError(f"{strategy!r} is not in this comparison; it has {', '.join(self.strategies)}")
+
+    # --- tables ----------------------------------------------------------------------------------------------------
+
+    def tables(self) -> list[Table]:
+        """The tables that `str` prints: accuracy and cost, Refinement Gap, accuracy by N_c."""
+        tables = [self._main_table()]
+        if any(row.candidates is not None for row in self.rows):
+            tables += [t for t in (self._gap_table(), self._n_correct_table()) if t.rows]
+        return tables
+
+    def _main_table(self) -> Table:
+        problems = len({row.outcome.problem.digest for row in self.rows})
+        title = f"{problems} problems, {len(self.rows)} groups of k={self.k}"
+        head = [
+            "strategy",
+            "accuracy",
+            "95 % interval",
+            "answered",
+            "failed",
+            "generated tokens",
+            "prompt tokens",
+            "s/problem",
+        ]
+        rows = []
+        if self.pass_at_1 is not None and self.pass_at_k is not None:
+            rows.append(["pass@1 (mean candidate)", *_accuracy(self.pass_at_1), *[""] * 5])
+            rows.append([f"pass@{self.k} (oracle)", *_accuracy(self.pass_at_k), *[""] * 5])
+        rows += [self._strategy_row(label) for label in self.strategies]
+        return Table(title, head, rows, [*self._failures(), self._spent_line()])
+
+    def _strategy_row(self, label: str) -> list[str]:
+        results = [row.outcome.results[label] for row in self.rows]
+        usage = self.usage(label)
+        return [
+            self._display(label),
+            *_accuracy(self.accuracy(label)),
+            percent(sum(r.answer is not None for r in results) / max(len(results), 1)),
+            str(sum(r.error is not None for r in results)),
+            quantity(usage.generated_tokens),
+            quantity(usage.prompt_tokens),
+            f"{self.mean_seconds(label):.2f}",
+        ]
+
+    def _display(self, label: str) -> str:
+        known = {
+            "majority": f"majority (maj@{self.k})",
+            "gsr": f"gsr (selfRef@{self.k})",
+            "first": "first (one candidate)",
+        }
+        return known.get(label, label)
+
+    def _failures(self) -> list[str]:
+        reasons: dict[str, int] = defaultdict(int)
+        for result in self.failed:
+            reasons[f"{result.provenance.strategy}: {result.error}"] += 1
+        worst = sorted(reasons.items(), key=lambda item: -item[1])[:3]
+        return [f"failed {count}×: {reason}" for reason, count in worst]
+
+    def _spent_line(self) -> str:
+        spent = "; ".join(
+            f"{role} {quantity(u.calls)} calls, {quantity(u.generated_tokens)} generated and "
+            f"{quantity(u.prompt_tokens)} prompt tokens ({quantity(u.cached_tokens)} of them cached)"
+            for role, u in sorted(self.spent.items())
+        )
+        return f"really spent in {self.seconds:.1f} s: {spent or 'nothing, all of it was stored'}"
+
+    def _gap_table(self) -> Table:
+        rows = []
+        for label in self.strategies:
+            if label not in {"majority", "first"} and "majority" in self.strategies:
+                gap = self.gap(label, "majority")
+                if gap is not None:
+                    verdict = "better" if gap.low > 0 else "worse" if gap.high < 0 else "cannot tell at this n"
+                    rows.append([self._display(label), *_accuracy(gap, signed=True), verdict])
+        return Table(
+            "Refinement Gap: accuracy minus majority, same groups", ["strategy", "gap", "95 % interval", ""], rows
+        )
+
+    def _n_correct_table(self) -> Table:
+        counts = sorted({row.n_correct for row in self.rows if row.n_correct is not None}, reverse=True)
+        groups = [sum(row.n_correct == n for row in self.rows) for n in counts]
+        rows = [["groups", *map(str, groups)]]
+        for label in self.strategies:
+            strata = self.by_n_correct(label)
+            rows.append([self._display(label), *(percent(strata[n].mean) if n in strata else "" for n in counts)])
+        return Table("Accuracy by number of correct candidates", ["N_c", *map(str, counts)], rows)
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.tables()))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {', '.join(self.strategies)} on {len(self.rows)} groups of k={self.k}>"
+
+    def _repr_html_(self) -> str:
+        return "".join(table.html() for table in self.tables())
+
+    # --- out -------------------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary as JSON-able numbers: accuracies are shares, intervals (low, high)."""
+        strategies = {}
+        for label in self.strategies:
+            gap = self.gap(label, "majority") if "majority" in self.strategies and label != "majority" else None
+            strategies[label] = {
+                "accuracy": _plain(self.accuracy(label)),
+                "gap_to_majority": _plain(gap),
+                "by_n_correct": {str(n): _plain(e) for n, e in self.by_n_correct(label).items()},
+                "usage": self.usage(label).model_dump(),
+                "mean_seconds": self.mean_seconds(label),
+                "failed": sum(row.outcome.results[label].error is not None for row in self.rows),
+            }
+        return {
+            "k": self.k,
+            "groups": len(self.rows),
+            "problems": len({row.outcome.problem.digest for row in self.rows}),
+            "pass@1": _plain(self.pass_at_1),
+            f"pass@{self.k}": _plain(self.pass_at_k),
+            "strategies": strategies,
+            "spent": {role: usage.model_dump() for role, usage in self.spent.items()},
+            "seconds": self.seconds,
+        }
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """One flat JSON-able row per group and strategy."""
+        for row in self.rows:
+            outcome = row.outcome
+            for label in self.strategies:
+                result = outcome.results[label]
+                usage = sum(result.usage.values(), Usage())
+                yield {
+                    "problem_id": outcome.problem.id,
+                    "group": outcome.group,
+                    "strategy": label,
+                    "answer": result.answer,
+                    "gold": outcome.answer,
+                    "correct": _share(row, label),
+                    "n_correct": row.n_correct,
+                    "chosen": result.decision.chosen if result.decision else None,
+                    "confidence": result.decision.confidence if result.decision else None,
+                    "text": result.text,
+                    "generated_tokens": usage.generated_tokens,
+                    "prompt_tokens": usage.prompt_tokens,
+                    "seconds": result.seconds,
+                    "error": result.error,
+                }
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """`records` as a pandas frame; raises `MissingDependencyError` without pandas."""
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingDependencyError("to_dataframe() needs pandas; pip install 'ttscale[data]'") from error
+        return pd.DataFrame.from_records(list(self.records()))
+
+    def save(self, path: str | Path) -> Path:
+        """Write by ending: .json the summary, .jsonl one record per line, .csv and .parquet the frame."""
+        target = Path(path)
+        if target.suffix not in {".json", ".jsonl", ".csv", ".parquet"}:
+            raise ConfigError(f"cannot save to {str(path)!r}: the ending must be .json, .jsonl, .csv or .parquet")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.suffix == ".json":
+            target.write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n", "utf-8")
+        elif target.suffix == ".jsonl":
+            lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in self.records())
+            with target.open("w", encoding="utf-8") as file:
+                file.writelines(lines)
+        elif target.suffix == ".csv":
+            self.to_dataframe().to_csv(target, index=False)
+        else:
+            self.to_dataframe().to_parquet(target, index=False)
+        return target
+
+
+class Run(Comparison):
+    """One strategy on many problems: a comparison of one, with its results at hand."""
+
+    @property
+    def strategy(self) -> str:
+        """The label of the strategy."""
+        return self.strategies[0]
+
+    @property
+    def answers(self) -> dict[str, str | None]:
+        """The final answer by problem id."""
+        return {result.problem.id: result.answer for result in self.results}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self.results)
+
+    def __getitem__(self, position: int) -> Result:
+        return self.rows[position].outcome.results[self.strategy]
+
+
+def _share(row: Graded, strategy: str) -> float | None:
+    if row.decisions is None:
+        return None
+    verdicts = row.decisions[strategy]
+    return sum(verdicts) / len(verdicts)
+
+
+def _plain(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    bounded = estimate.problems > 1
+    return {
+        "mean": estimate.mean,
+        "interval": [estimate.low, estimate.high] if bounded else None,
+        "problems": estimate.problems,
+        "n": estimate.n,
+    }
+
+
+def _accuracy(estimate: Estimate | None, *, signed: bool = False) -> list[str]:
+    if estimate is None:
+        return ["", ""]
+    sign = "+" if signed else ""
+    if estimate.problems < 2:
+        return [f"{100 * estimate.mean:{sign}.1f}", ""]
+    return [f"{100 * estimate.mean:{sign}.1f}", f"{100 * estimate.low:{sign}.1f} … {100 * estimate.high:{sign}.1f}"]
