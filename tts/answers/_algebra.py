@@ -5,6 +5,7 @@ Decisions: closed expressions are compared by value at 30 digits, relatively, si
 the rest is Math-Verify's verdict in either direction. SymPy values are never printed: that alone can take minutes.
 """
 
+import contextlib
 import logging
 import re
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 import mpmath  # type: ignore[import-untyped]
 import sympy  # type: ignore[import-untyped]
-from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify  # type: ignore[import-untyped]
+from math_verify import LatexExtractionConfig, parse, verify  # type: ignore[import-untyped]
 from sympy.core.function import AppliedUndef  # type: ignore[import-untyped]
 
 from tts.answers._equality import DECIMALS
@@ -23,7 +24,7 @@ logging.getLogger("latex2sympy2_extended").setLevel(logging.CRITICAL)
 
 # Units are dropped before, and only after numbers: Math-Verify's own rule takes the c of `\\frac{1}{2}c` for one.
 _NORMALIZATION = replace(LatexExtractionConfig().normalization_config, units=False)
-_TARGETS = (LatexExtractionConfig(boxed_match_priority=0, normalization_config=_NORMALIZATION), ExprExtractionConfig())
+_TARGETS = (LatexExtractionConfig(boxed_match_priority=0, normalization_config=_NORMALIZATION),)
 _COMMAND = re.compile(r"\\[a-zA-Z]+")
 _LONGEST = 1500
 _DEEPEST = 30
@@ -33,7 +34,9 @@ _MONSTER = re.compile(
 )
 _DIGITS = 30
 _BITS = 110  # what 30 digits need
-_AGREEMENT = mpmath.mpf(10) ** -15
+_AGREEMENT = mpmath.mpf(10) ** -20
+_DECIMAL_AGREEMENT = mpmath.mpf(10) ** -12  # where decimals, kept to 15 digits, are among the terms
+_UNEVALUATED = (ArithmeticError, TypeError, ValueError, AttributeError, NotImplementedError, RecursionError)
 _UNSAMPLED = (AppliedUndef, sympy.Sum, sympy.Product, sympy.Integral, sympy.Limit, sympy.Derivative)
 _POSITIVE = (mpmath.mpf("0.7321"), mpmath.mpf("1.8713"))
 _NEGATIVE = mpmath.mpf("-1.3147")
@@ -61,11 +64,16 @@ def expression(text: str) -> Any:
     if _hostile(text):
         return None
     found = parse(f"${text}$", extraction_config=_TARGETS, parsing_timeout=None)
-    values = [value for value in found if not isinstance(value, str)]
-    if not values:
-        found = parse(text, extraction_config=_TARGETS, parsing_timeout=None)
-        values = [value for value in found if not isinstance(value, str)]
-    return values[0] if values else None
+    return next((value for value in found if not isinstance(value, str)), None)
+
+
+def prepare(text: str) -> None:
+    """Read and evaluate one expression, so that what never ends does so while only that expression is at hand."""
+    expr = expression(text)
+    if expr is not None and _scalar(expr):
+        with contextlib.suppress(*_UNEVALUATED):
+            for point in range(len(_POSITIVE) + 1) if expr.free_symbols else [None]:
+                _value(expr, point)
 
 
 @lru_cache(maxsize=16384)
@@ -94,10 +102,10 @@ def _scalar(expr: Any) -> bool:
     return isinstance(expr, sympy.Expr) and not isinstance(expr, sympy.MatrixExpr) and not expr.has(*_UNSAMPLED)
 
 
-def _agree(a: Any, b: Any) -> bool | None:
+def _agree(a: Any, b: Any, tolerance: Any) -> bool | None:
     """Relative agreement; None when both are so near zero that only symbols can tell."""
     scale = max(abs(a), abs(b))
-    if abs(a - b) <= _AGREEMENT * scale:
+    if abs(a - b) <= tolerance * scale:
         return True
     return None if min(abs(a), abs(b)) == 0 and scale < mpmath.mpf(10) ** -_DIGITS else False
 
@@ -112,7 +120,7 @@ def _closed_equal(a: Any, b: Any) -> bool | None:
     x, y = _value(a, None), _value(b, None)
     if x is None or y is None:
         return None
-    agree = _agree(x, y)
+    agree = _agree(x, y, _tolerance(a, b))
     if not agree and (a.is_Float or b.is_Float):
         return _decimals_agree(x, y)
     return agree
@@ -122,11 +130,29 @@ def _sampled_equal(a: Any, b: Any) -> bool | None:
     """Values at sample points; None where these do not settle it."""
     for point in range(len(_POSITIVE) + 1):
         x, y = _value(a, point), _value(b, point)
-        agree = None if x is None or y is None else _agree(x, y)
+        agree = None if x is None or y is None else _agree(x, y, _tolerance(a, b))
         if not agree:
             # Beyond the positive numbers branches differ: sqrt(x)*sqrt(y) against sqrt(x*y).
             return None if point == len(_POSITIVE) else agree
     return True
+
+
+def _any_decimal(a: Any, b: Any) -> bool:
+    return bool(a.has(sympy.Float) or b.has(sympy.Float))
+
+
+def _tolerance(a: Any, b: Any) -> Any:
+    return _DECIMAL_AGREEMENT if _any_decimal(a, b) else _AGREEMENT
+
+
+def _differ_by_a_number(a: Any, b: Any) -> bool:
+    """Whether like terms leave a number: `7^{7^7}+1` agrees with `7^{7^7}` to any digits that can be computed."""
+    difference = a - b
+    return bool(difference.is_Rational and difference != 0)
+
+
+def _may_spell(expr: Any) -> bool:
+    return bool(expr.is_Symbol or (expr.is_Mul and all(factor.is_Symbol or factor == sympy.E for factor in expr.args)))
 
 
 def _by_value(a: Any, b: Any) -> bool | None:
@@ -134,10 +160,11 @@ def _by_value(a: Any, b: Any) -> bool | None:
         return None
     names, others = ({symbol.name for symbol in expr.free_symbols} for expr in (a, b))
     if not names and not others:
-        return _closed_equal(a, b)
-    if names != others and (a.is_Symbol or b.is_Symbol or len(names) != len(others)):
+        equal = _closed_equal(a, b)
+        return False if equal and not _any_decimal(a, b) and _differ_by_a_number(a, b) else equal
+    if names != others and (_may_spell(a) or _may_spell(b)):
         return None  # Math-Verify also reads a product of letters as a word
-    return _sampled_equal(a, b)
+    return False if _differ_by_a_number(a, b) else _sampled_equal(a, b)
 
 
 def _math_verify(a: Any, b: Any) -> Verdict:
@@ -161,6 +188,6 @@ def decide(a: str, b: str) -> Verdict:
         return Verdict(equal=False)
     try:
         equal = _by_value(left, right)
-    except (ArithmeticError, TypeError, ValueError, AttributeError, NotImplementedError):
+    except _UNEVALUATED:
         equal = None
     return _math_verify(left, right) if equal is None else Verdict(equal)

@@ -177,14 +177,16 @@ class Pool:
         texts: list[str] = []
         wanted = len(judgements) + len(pairs)
         try:
+            asked = time.monotonic()
             process.send(pairs, self._hopeless())
-            deadline = time.monotonic() + self._time_limit
+            # Waiting for a fresh process counts, so that the limit is wall time; half of it is left in any case.
+            deadline = max(asked + self._time_limit, time.monotonic() + self._time_limit / 2)
             while len(judgements) < wanted:
                 kind, _, rest = process.line(deadline - time.monotonic()).partition(" ")
                 if kind == "parse":
                     texts = [json.loads(rest)]
                 elif kind == "compare":
-                    texts = json.loads(rest)
+                    texts = [max(json.loads(rest), key=len)]
                 elif kind == "verdict":
                     equal, asymmetric, outcome = json.loads(rest)
                     judgements.append(Judgement(equal, asymmetric, outcome))

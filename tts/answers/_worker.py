@@ -73,7 +73,7 @@ class _Worker:
             if text in self._hopeless:
                 raise _Hopeless
             self.tell("parse", text)
-            self._algebra.expression(text)
+            self._algebra.prepare(text)
         self.tell("compare", [a, b])
         verdict = self._algebra.decide(a, b)
         self._asymmetric |= verdict.asymmetric
