@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tts._errors import TaskError
 from tts._records import Candidate, CandidateSet, Problem, Sampled, Sampling
-from tts._sources_columns import choose, example_of_mapping, jsonable, missing
+from tts._sources_columns import choose, example_of_mapping, jsonable, missing, nested
 from tts._sources_rows import Row
 from tts._thinking import split_thinking
 
@@ -52,7 +52,7 @@ def _sampled_of_mapping(
     example = example_of_mapping(row, position, columns, left_out=(column, "policy", "sampling"))
     policy = row.value.get("policy") or row.value.get("model")
     candidates = CandidateSet(
-        problem=_with_recorded(example.problem, values, nested=row.value.get("metadata")),
+        problem=_with_recorded(example.problem, values, own=nested(row, "metadata")),
         candidates=tuple(_candidate(row, i, value, think, extract) for i, value in enumerate(values)),
         policy=policy if isinstance(policy, str) else "",
         sampling=_sampling(row),
@@ -61,7 +61,7 @@ def _sampled_of_mapping(
 
 
 def _sampling(row: Row) -> Sampling | None:
-    value = row.value.get("sampling")
+    value = nested(row, "sampling")
     try:
         return None if value is None else Sampling.model_validate(value)
     except ValidationError as error:
@@ -90,17 +90,17 @@ def _first(error: ValidationError) -> str:
     return f"{'.'.join(map(str, first['loc']))}={first['input']!r}: {first['msg']}"
 
 
-def _with_recorded(problem: Problem, candidates: list[Any], nested: object) -> Problem:
+def _with_recorded(problem: Problem, candidates: list[Any], own: object) -> Problem:
     """The problem with what was recorded about each candidate moved under one name.
 
-    What stands in a `nested` metadata column was metadata when it was written, whatever its length.
+    What stands in the metadata column of its `own` was metadata when it was written, whatever its length.
     """
     count, metadata = len(candidates), dict(problem.metadata)
-    own = nested if isinstance(nested, Mapping) else {}
+    named = own if isinstance(own, Mapping) else {}
     parallel = {
         name: metadata.pop(name)
         for name, value in problem.metadata.items()
-        if count and isinstance(value, list) and len(value) == count and name not in own
+        if count and isinstance(value, list) and len(value) == count and name not in named
     }
     for index, candidate in enumerate(candidates):
         for name in candidate if isinstance(candidate, Mapping) else ():

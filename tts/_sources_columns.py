@@ -82,9 +82,20 @@ def _metadata(row: Row, left_out: Collection[str | None]) -> dict[str, Any]:
         if not (name in left_out or name == "metadata" or str(name).lower() in DEFAULT_COLUMNS["answer"])
         and not (isinstance(value, list) and str(name).lower() in DEFAULT_COLUMNS["candidates"])
     ]
-    own = row.value.get("metadata")
-    nested = own if isinstance(own, Mapping) else {} if own is None else {"metadata": own}
-    return jsonable({str(name): row.value[name] for name in names} | nested)
+    own = nested(row, "metadata")
+    rest = own if isinstance(own, Mapping) else {} if own is None else {"metadata": own}
+    return jsonable({str(name): row.value[name] for name in names} | rest)
+
+
+def nested(row: Row, name: str) -> Any:
+    """The value of a column that holds a mapping; in a table its JSON text."""
+    value = row.value.get(name)
+    if isinstance(value, str) and value.startswith(("{", "null")):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
+    return value
 
 
 def jsonable(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,6 +178,8 @@ def choose(row: Row, role: str, columns: Mapping[str, str]) -> str | None:
     canonical, *others = DEFAULT_COLUMNS[role]
     taken = set(columns.values())
     present = [name for name in row.value if isinstance(name, str) and name not in taken]
+    if role == "problem":  # a table of prompts and messages has both columns, one of them empty in each row
+        present = [name for name in present if row.value[name] is not None] or present
     for names in ([canonical], others):
         found = [name for name in present if name.lower() in names]
         if len(found) > 1:

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,9 +31,13 @@ def tts_commands() -> list[Entry]:
         Entry(name="run", target="tts.cli.run:run", summary="many problems with one strategy, graded"),
         Entry(name="sample", target="tts.cli.sample:sample", summary="draw candidates now, aggregate them later"),
         Entry(name="compare", target="tts.cli.compare:compare", summary="many strategies on the same candidates"),
-        Entry(name="plugins", target="tts.cli.plugins:show", summary="what is installed: strategies, backends, tasks ..."),
+        Entry(
+            name="plugins", target="tts.cli.plugins:show", summary="what is installed: strategies, backends, tasks ..."
+        ),
         Entry(name="doctor", target="tts.cli.doctor:doctor", summary="check this installation"),
-        Entry(name="store", target="tts.cli.store:store", summary="look into a store; export and import candidate sets"),
+        Entry(
+            name="store", target="tts.cli.store:store", summary="look into a store; export and import candidate sets"
+        ),
     ]
 
 
@@ -116,7 +120,7 @@ def _messages() -> Iterator[None]:
                 else:
                     show(message, category, *where, **more)
 
-            warnings.showwarning = shown  # type: ignore[assignment]  # the rest of the signature is handed through
+            warnings.showwarning = shown
             yield
     finally:
         log.removeHandler(handler)

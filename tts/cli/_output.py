@@ -7,12 +7,16 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from tts._errors import ConfigError, MissingDependencyError
+from tts._records import Result, Sampled, Usage
+from tts._sources import row_of
 
 PARQUET_CHUNK = 64  # rows held at a time
 
@@ -36,46 +40,80 @@ def write_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
             click.echo(" " * indent + line)
 
 
-def check_output(path: Path | None) -> None:
-    """Refuse a file that could not be written before anything is spent on what is to go there."""
+def check_output(path: Path | None, endings: Sequence[str]) -> None:
+    """Refuse a file that could not be written, before anything is spent on what is to go there."""
     if path is None:
         return
-    if path.suffix not in (".jsonl", ".parquet"):
-        raise ConfigError(f"{path}: can be written as .jsonl or .parquet, not as {path.suffix or 'a file without ending'}")
+    if path.suffix not in endings:
+        raise ConfigError(f"-o {path}: the ending must be {' or '.join(endings)}")
     if not path.parent.is_dir():
-        raise ConfigError(f"{path}: there is no folder {str(path.parent)!r}; make it first")
+        raise ConfigError(f"-o {path}: there is no folder {str(path.parent)!r}; make it first")
     if path.suffix == ".parquet":
         _parquet()
 
 
-def write_rows(rows: Iterable[dict[str, Any]], path: Path | None) -> int:
-    """Write rows to a .jsonl or .parquet file, or as JSON lines to stdout; how many there were."""
-    if path is None:
-        return _write_lines(rows, None)
-    if path.suffix == ".parquet":
-        return _write_parquet(rows, path)
-    with path.open("w", encoding="utf-8") as file:
-        return _write_lines(rows, file)
-
-
-def _write_lines(rows: Iterable[dict[str, Any]], file: TextIO | None) -> int:
+def write_sets(sets: Iterable[Sampled], path: Path | None) -> int:
+    """Write candidate sets to a .jsonl or .parquet file, or as JSON lines to stdout; how many there were."""
+    if path is not None and path.suffix == ".parquet":
+        return _write_parquet(sets, path)
     count = 0
-    for row in rows:
-        click.echo(json.dumps(row, ensure_ascii=False), file=file)
-        count += 1
+    with nullcontext() if path is None else path.open("w", encoding="utf-8") as file:
+        for sampled in sets:
+            click.echo(json.dumps(row_of(sampled), ensure_ascii=False), file=file)
+            count += 1
     return count
 
 
-def _write_parquet(rows: Iterable[dict[str, Any]], path: Path) -> int:
-    """Nested values that differ from row to row are written as JSON text, which the readers take as well."""
+def _write_parquet(sets: Iterable[Sampled], path: Path) -> int:
+    """With one schema for all; what differs from row to row (metadata) is JSON text, which the readers take as well."""
     pa, pq = _parquet()
-    raise NotImplementedError((pa, pq, rows, path))
+    schema, rows, count = _schema(pa), iter(sets), 0
+    with pq.ParquetWriter(path, schema) as writer:
+        while chunk := [_flat(row_of(sampled)) for sampled in islice(rows, PARQUET_CHUNK)]:
+            writer.write_table(pa.Table.from_pylist(chunk, schema))
+            count += len(chunk)
+    return count
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {name: json.dumps(row[name], ensure_ascii=False) for name in ("sampling", "metadata")}
+
+
+def _schema(pa: Any) -> Any:
+    text, integer = pa.string(), pa.int64()
+    usage = pa.struct([(name, integer) for name in Usage.model_fields])
+    candidate = pa.struct(
+        {"index": integer}
+        | dict.fromkeys(("text", "thinking", "summary", "answer", "finish_reason"), text)
+        | {"usage": usage, "logprob": pa.float64(), "error": text}
+    )
+    message = pa.struct([("role", text), ("content", text)])
+    columns = {"id": text, "problem": text, "messages": pa.list_(message), "answer": text}
+    return pa.schema(columns | {"candidates": pa.list_(candidate), "policy": text, "sampling": text, "metadata": text})
 
 
 def _parquet() -> tuple[Any, Any]:
     try:
-        import pyarrow as pa  # type: ignore[import-untyped]
-        import pyarrow.parquet as pq  # type: ignore[import-untyped]
+        import pyarrow as pa
+        import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingDependencyError("writing Parquet needs 'pyarrow'; pip install 'ttscale[data]'") from error
     return pa, pq
+
+
+def result_row(result: Result) -> dict[str, Any]:
+    """A result as one flat row, without its candidates."""
+    usage = sum(result.usage.values(), Usage())
+    return {
+        "problem_id": result.problem.id,
+        "group": result.group,
+        "strategy": result.provenance.strategy,
+        "answer": result.answer,
+        "text": result.text,
+        "chosen": result.decision.chosen if result.decision else None,
+        "confidence": result.decision.confidence if result.decision else None,
+        "generated_tokens": usage.generated_tokens,
+        "prompt_tokens": usage.prompt_tokens,
+        "seconds": result.seconds,
+        "error": result.error,
+    }

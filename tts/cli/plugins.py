@@ -19,7 +19,9 @@ from tts.cli._output import write_table
 def show(kind: Kind | None, as_json: bool) -> None:
     """List strategies, backends, tasks, commands and other plugins, and what is wrong with any."""
     host = plugins()
-    rows = [row for _, offers in groupby(host.all(kind), key=lambda p: (p.kind, p.entry.name)) for row in _rows([*offers])]
+    rows = [
+        row for _, offers in groupby(host.all(kind), key=lambda p: (p.kind, p.entry.name)) for row in _rows([*offers])
+    ]
     if as_json:
         for row in rows + [{"kind": None, "name": None, "problem": problem} for problem in host.problems]:
             click.echo(json.dumps(row, ensure_ascii=False))

@@ -1,0 +1,190 @@
+"""Options that several commands share, and what they mean to the library."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from tts._contracts import Strategy
+from tts._errors import ConfigError
+from tts._plugins import build, plugins, strategy
+from tts._records import Sampling
+
+Command = TypeVar("Command", bound=Callable[..., None])
+Pairs = tuple[tuple[str, str], ...]
+
+
+class _NameValue(click.ParamType[Any]):
+    """`name=value`, or several of them between commas where `many`."""
+
+    name = "name=value"
+
+    def __init__(self, *, many: bool = False) -> None:
+        self._many = many
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The pair; the mapping where `many`."""
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in (value.split(",") if self._many else [value])]
+        for name, equals, _ in pairs:
+            if not equals or not name.strip():
+                self.fail(f"{value!r} is not {'name=value,name=value' if self._many else 'name=value'}", param, ctx)
+        split = [(name.strip(), text.strip()) for name, _, text in pairs]
+        return dict(split) if self._many else split[0]
+
+
+def _stack(options: Sequence[Callable[[Any], Any]], function: Any) -> Any:
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+_SOURCE = (
+    click.argument("problems", required=False),
+    click.option(
+        "--columns",
+        type=_NameValue(many=True),
+        metavar="ROLE=NAME,...",
+        help="What the source calls its id, problem, answer, candidates, e.g. problem=question,answer=final.",
+    ),
+    click.option("--limit", "-n", type=click.IntRange(min=0), help="Read only so many."),
+    click.option(
+        "--on-error",
+        type=click.Choice(["raise", "skip"]),
+        default="raise",
+        show_default=True,
+        help="What to do with a row that cannot be read.",
+    ),
+)
+
+
+def source_options(function: Command) -> Command:
+    """The problems argument and how to read it: `problems`, `columns`, `limit`, `on_error`."""
+    return _stack(_SOURCE, function)  # type: ignore[no-any-return]
+
+
+_SAMPLING = (
+    click.option("--temperature", type=float, help="0.6 by default."),
+    click.option("--top-p", type=float, help="0.95 by default."),
+    click.option("--top-k", type=int, help="Off by default."),
+    click.option("--max-tokens", type=int, help="New tokens of a response at most."),
+    click.option("--stop", multiple=True, metavar="TEXT", help="End a response here; may be given again."),
+    click.option("--thinking/--no-thinking", default=None, help="Ask the chat template for thinking, or for none."),
+)
+_ENGINE = (
+    click.option("--model", "-m", metavar="BACKEND:MODEL", help="The policy, e.g. vllm:Qwen/Qwen2.5-7B-Instruct."),
+    click.option("--scorer", metavar="BACKEND:MODEL", help="The reward model."),
+    click.option("--judge", metavar="BACKEND:MODEL", help="The pairwise judge."),
+    click.option("--synthesizer", metavar="BACKEND:MODEL", help="The model that writes from all candidates."),
+    click.option("--store", type=click.Path(path_type=Path, dir_okay=False), help="Keep what is sampled; resume."),
+    click.option("--seed", type=int, help="Seed of the run."),
+    click.option("--concurrency", type=click.IntRange(min=1), help="Completions a model works on at once."),
+    click.option("--timeout", type=float, metavar="SECONDS", help="Stop a strategy idle for so long."),
+    click.option("--budget", type=click.IntRange(min=1), metavar="TOKENS", help="End when so many tokens are spent."),
+    click.option("--extractor", metavar="NAME", help="What finds the final answer in a response."),
+)  # fmt: skip
+_GRADER = click.option("--grader", metavar="NAME", help="What compares answers with the gold answer.")
+
+
+def engine_options(function: Command) -> Command:
+    """Models, sampling, store and limits, as one argument `engine`: keyword arguments of the library's functions."""
+
+    @wraps(function)
+    def collected(**given: Any) -> None:
+        sampling = _taken(given, _SAMPLING)
+        engine = _taken(given, _ENGINE)
+        if sampling:
+            engine["sampling"] = build("sampling", Sampling, sampling)
+        function(engine=engine, **given)
+
+    return _stack((*_ENGINE, *_SAMPLING), collected)  # type: ignore[no-any-return]
+
+
+def grader_option(function: Command) -> Command:
+    """`--grader`, which goes to the library as it is."""
+    return _GRADER(function)
+
+
+def _taken(given: dict[str, Any], options: Sequence[Callable[[Any], Any]]) -> dict[str, Any]:
+    """What was given of some options; what was not is left to the library's own defaults."""
+    probe = _stack(options, lambda: None)
+    names = [parameter.name for parameter in probe.__click_params__]
+    values = {name: given.pop(name) for name in names}
+    return {name: value for name, value in values.items() if value not in (None, ())}
+
+
+def output_option(what: str, endings: Sequence[str]) -> Callable[[Command], Command]:
+    """`-o`, in `output`."""
+    return click.option(
+        "--output",
+        "-o",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help=f"{what}, by ending: {', '.join(endings)}.",
+    )
+
+
+def k_option(default: int = 4) -> Callable[[Command], Command]:
+    """`-k`."""
+    return click.option(
+        "-k", type=click.IntRange(min=1), default=default, show_default=True, help="Candidates per problem."
+    )
+
+
+def parameter_option(function: Command) -> Command:
+    """`-p name=value`, as pairs in `parameters`."""
+    return click.option(
+        "-p",
+        "--param",
+        "parameters",
+        type=_NameValue(),
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="A strategy's parameter; STRATEGY.NAME=VALUE where there are several strategies.",
+    )(function)
+
+
+def strategies_of(names: Sequence[str], parameters: Pairs) -> list[Strategy]:
+    """The strategies with their parameters.
+
+    Raises `ConfigError` for a parameter that belongs to none of them.
+    """
+    own: dict[str, dict[str, str]] = {name: {} for name in names}
+    for key, text in parameters:
+        owner, dot, field = key.rpartition(".")
+        if dot and owner not in own:
+            raise ConfigError(f"-p {key}={text}: {owner!r} is not one of the strategies {', '.join(names)}")
+        if not dot and len(own) > 1:
+            raise ConfigError(f"-p {key}={text}: say whose it is, e.g. -p {names[0]}.{key}={text}")
+        own[owner or names[0]][field] = text
+    return [_strategy(name, texts) for name, texts in own.items()]
+
+
+def _strategy(name: str, texts: Mapping[str, str]) -> Strategy:
+    cls = plugins().resolve("strategy", name)
+    if not (isinstance(cls, type) and issubclass(cls, Strategy)):
+        return strategy(name)  # which says what is wrong with it
+    return strategy(name, **{field: _value(cls, field, text) for field, text in texts.items()})
+
+
+def _value(cls: type[Strategy], field: str, text: str) -> Any:
+    """Text as the field takes it: as it is, else as JSON (`[1,2]`, `null`)."""
+    declared = cls.model_fields.get(field)
+    if declared is None:
+        return text
+    annotation: Any = declared.annotation
+    try:
+        TypeAdapter(annotation).validate_python(text)
+    except ValidationError:
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            return text
+    return text

@@ -1,0 +1,156 @@
+"""Progress on stderr: a bar on a terminal, else a plain line now and then; and what to say on Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import click
+
+from tts._events import Event
+from tts.cli import INTERRUPTED, say
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+Unit = Literal["decision", "candidate"]
+PLAIN_SECONDS = 10.0  # between two lines where there is no terminal
+SHOWN_FAILURES = 5
+
+
+class Tally:
+    """What has happened so far; `done` counts decisions or candidates, failed ones included."""
+
+    def __init__(self, unit: Unit, total: int | None) -> None:
+        self.unit, self.total = unit, total
+        self.started = time.monotonic()
+        self.done = self.candidates = self.stored = self.tokens = self.failed = 0
+
+    def add(self, event: Event) -> None:
+        """Count an event."""
+        if event.kind == "candidate":
+            self.candidates += 1
+            self.stored += event.stored
+        if event.kind in ("candidate", "call") and not event.stored:
+            self.tokens += event.tokens
+        self.failed += event.kind == "problem_failed"
+        self.done += event.kind == self.unit or (self.unit == "decision" and event.kind == "problem_failed")
+
+    @property
+    def rates(self) -> str:
+        """Per second, since the start."""
+        seconds = max(time.monotonic() - self.started, 1e-3)
+        return f"{self.done / seconds:.3g}/s, {self.tokens / seconds:,.0f} tokens/s"
+
+    def line(self) -> str:
+        """One line that says it all."""
+        of = f"/{self.total}" if self.total else ""
+        stored = f" ({self.stored} from the store)" if self.stored else ""
+        failed = f", {self.failed} failed" if self.failed else ""
+        drawn = f"{self.candidates} candidates{stored}" if self.unit == "decision" else f"{self.unit}s{stored}"
+        done = f"{self.done}{of} decisions, {drawn}" if self.unit == "decision" else f"{self.done}{of} {drawn}"
+        return f"{done}{failed}, {self.tokens:,} tokens; {self.rates}"
+
+
+class _Display(Protocol):
+    def update(self, tally: Tally) -> None: ...
+    def note(self, text: str) -> None: ...
+
+
+class _Plain:
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def update(self, tally: Tally) -> None:
+        if time.monotonic() - self._last >= PLAIN_SECONDS:
+            self._last = time.monotonic()
+            say(tally.line())
+
+    def note(self, text: str) -> None:
+        say(text)
+
+
+class _Bar:
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def update(self, tally: Tally) -> None:
+        self._progress.update(self._task, completed=tally.done, rates=tally.rates)
+
+    def note(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, highlight=False)
+
+
+@contextmanager
+def watch(
+    unit: Unit, total: int | None, store: Path | None, *, streams: bool = False, summary: bool = True
+) -> Iterator[Callable[[Event], None]]:
+    """A listener for the engine that shows progress, and a `summary` line at the end.
+
+    `streams` says that data goes to stdout meanwhile, which a bar would garble on the same terminal.
+
+    Ctrl-C ends the command with one line: what is kept, and how to go on.
+    """
+    tally = Tally(unit, total)
+    try:
+        with _display(tally, live=sys.stderr.isatty() and not (streams and sys.stdout.isatty())) as display:
+            yield _Listener(tally, display)
+    except KeyboardInterrupt:
+        say(_interrupted(tally, store))
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    if summary:
+        say(tally.line())
+
+
+def expected(source: str | None, limit: int | None) -> int | None:
+    """How many problems there will be, where that is cheap to say: the lines of a JSON lines file, or the limit."""
+    if source is None or not source.endswith(".jsonl") or not Path(source).is_file():
+        return limit
+    with Path(source).open("rb") as file:
+        lines = sum(not line.isspace() for line in file)
+    return lines if limit is None else min(lines, limit)
+
+
+class _Listener:
+    def __init__(self, tally: Tally, display: _Display) -> None:
+        self._tally, self._display = tally, display
+
+    def __call__(self, event: Event) -> None:
+        self._tally.add(event)
+        self._display.update(self._tally)
+        if event.kind == "loading":
+            self._display.note(f"loading {event.message}")
+        elif event.kind == "problem_failed" and self._tally.failed <= SHOWN_FAILURES:
+            self._display.note(f"failed: {event.problem}: {event.message}")
+
+
+def _interrupted(tally: Tally, store: Path | None) -> str:
+    if store is None:
+        return f"interrupted after {tally.done} {tally.unit}s; nothing is kept: with --store FILE a run can be resumed"
+    kept = f"{tally.candidates} candidates are kept in {store}"
+    return f"interrupted after {tally.done} {tally.unit}s; {kept}: give the same command again to go on"
+
+
+@contextmanager
+def _display(tally: Tally, *, live: bool) -> Iterator[_Display]:
+    if not live:
+        yield _Plain()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    # stdout is the data channel: rich must not take it over
+    with Progress(
+        *columns,
+        TextColumn("{task.fields[rates]}"),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as progress:
+        yield _Bar(progress, progress.add_task(f"{tally.unit}s", total=tally.total, rates=""))

@@ -1,0 +1,100 @@
+"""`tts compare`: many strategies on the same candidates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+import tts
+from tts._api import DEFAULT_STRATEGIES
+from tts._contracts import Strategy
+from tts._sources import holds_candidates
+from tts.cli import say
+from tts.cli._options import (
+    Pairs,
+    engine_options,
+    grader_option,
+    k_option,
+    output_option,
+    parameter_option,
+    source_options,
+    strategies_of,
+)
+from tts.cli._output import check_output, write_json
+from tts.cli._progress import watch
+
+ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
+
+
+@click.command()
+@source_options
+@click.option(
+    "--strategy",
+    "-s",
+    "names",
+    multiple=True,
+    metavar="NAME[,NAME...]",
+    help=f"May be given again.  [default: {','.join(DEFAULT_STRATEGIES)}]",
+)
+@k_option()
+@parameter_option
+@grader_option
+@engine_options
+@output_option("The graded results", ENDINGS)
+@click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
+def compare(
+    problems: str | None,
+    columns: dict[str, str] | None,
+    limit: int | None,
+    on_error: Literal["raise", "skip"],
+    names: tuple[str, ...],
+    k: int,
+    parameters: Pairs,
+    grader: str | None,
+    engine: dict[str, Any],
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Let several strategies decide on the same candidates, in groups of K.
+
+    PROBLEMS is a file of candidate sets (rows of problem, answer, candidates) or a store, which needs no model unless a
+    strategy calls one; or problems as in `tts run`, which are sampled first.
+    """
+    check_output(output, ENDINGS)
+    if names:
+        chosen = strategies_of(list(dict.fromkeys(",".join(names).split(","))), parameters)
+    else:
+        chosen = _defaults(problems, columns, parameters, has_model="model" in engine)
+    with watch("decision", None, engine.get("store")) as listener:
+        comparison = tts.compare(
+            problems,
+            strategies=chosen,
+            k=k,
+            columns=columns,
+            limit=limit,
+            on_error=on_error,
+            grader=grader,
+            listeners=[listener],
+            **engine,
+        )
+    if output is not None:
+        say(f"saved {comparison.save(output)}")
+    if as_json:
+        write_json(comparison.to_dict())
+    else:
+        click.echo(str(comparison))
+
+
+def _defaults(
+    problems: str | None, columns: dict[str, str] | None, parameters: Pairs, *, has_model: bool
+) -> list[Strategy]:
+    """The default strategies; for stored candidates without a model, those that need none."""
+    chosen = strategies_of(DEFAULT_STRATEGIES, parameters)
+    stored = problems is not None and (Path(problems).suffix == ".db" or holds_candidates(problems, columns))
+    if has_model or not stored:
+        return chosen
+    left_out = [strategy.name for strategy in chosen if strategy.needs.policy]
+    say(f"without --model nothing can be generated: {', '.join(left_out)} left out")
+    return [strategy for strategy in chosen if not strategy.needs.policy]

@@ -1,0 +1,80 @@
+"""`tts run`: many problems, one strategy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+import tts
+from tts._records import Result
+from tts.cli import say
+from tts.cli._options import (
+    Pairs,
+    engine_options,
+    grader_option,
+    k_option,
+    output_option,
+    parameter_option,
+    source_options,
+    strategies_of,
+)
+from tts.cli._output import check_output, result_row, write_json
+from tts.cli._progress import expected, watch
+
+ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
+
+
+@click.command()
+@source_options
+@click.option("--strategy", "-s", default="gsr", show_default=True, metavar="NAME")
+@k_option()
+@parameter_option
+@grader_option
+@engine_options
+@output_option("The graded results", ENDINGS)
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per result, as it is decided.")
+def run(
+    problems: str | None,
+    columns: dict[str, str] | None,
+    limit: int | None,
+    on_error: Literal["raise", "skip"],
+    strategy: str,
+    k: int,
+    parameters: Pairs,
+    grader: str | None,
+    engine: dict[str, Any],
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Sample K candidates for each of the PROBLEMS, aggregate them with one strategy, and grade.
+
+    PROBLEMS is a .jsonl, .json, .csv, .tsv or .parquet file, task:NAME, hub:ORG/NAME@split=test, `-` for standard
+    input, or the text of one problem; the built-in task where nothing is given.
+    """
+    check_output(output, ENDINGS)
+    [chosen] = strategies_of([strategy], parameters)
+
+    def written(result: Result) -> None:
+        write_json(result_row(result))
+
+    with watch("decision", expected(problems, limit), engine.get("store"), streams=as_json) as listener:
+        done = tts.run(
+            problems,
+            strategy=chosen,
+            k=k,
+            columns=columns,
+            limit=limit,
+            on_error=on_error,
+            on_result=written if as_json else None,
+            grader=grader,
+            listeners=[listener],
+            **engine,
+        )
+    if output is not None:
+        say(f"saved {done.save(output)}")
+    if as_json:
+        say(str(done))
+    else:
+        click.echo(str(done))

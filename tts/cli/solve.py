@@ -1,0 +1,47 @@
+"""`tts solve`: one problem."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+import tts
+from tts._records import Result, Usage
+from tts._thinking import split_thinking
+from tts.cli import say
+from tts.cli._options import Pairs, engine_options, k_option, parameter_option, strategies_of
+from tts.cli._output import write_json
+from tts.cli._progress import watch
+
+
+@click.command()
+@click.argument("problem")
+@click.option("--strategy", "-s", default="gsr", show_default=True, metavar="NAME")
+@k_option()
+@parameter_option
+@engine_options
+@click.option("--json", "as_json", is_flag=True, help="The whole result as one JSON object.")
+def solve(problem: str, strategy: str, k: int, parameters: Pairs, engine: dict[str, Any], as_json: bool) -> None:
+    """Sample K candidates of one PROBLEM, aggregate them and print the response.
+
+    PROBLEM is the text itself; `-` reads it from standard input.
+    """
+    text = sys.stdin.read() if problem == "-" else problem
+    if not text.strip():
+        raise tts.TaskError("the problem is empty; give its text")
+    [chosen] = strategies_of([strategy], parameters)
+    with watch("candidate", k, engine.get("store"), summary=False) as listener:
+        result = tts.solve(text.strip(), strategy=chosen, k=k, listeners=[listener], **engine)
+    if as_json:
+        write_json(result.model_dump(mode="json"))
+        return
+    click.echo(split_thinking(result.text).summary or result.text)
+    say(_summary(result))
+
+
+def _summary(result: Result) -> str:
+    usage = sum(result.usage.values(), Usage())
+    answer = "no answer found in it" if result.answer is None else f"answer: {result.answer}"
+    return f"{answer} ({len(result.candidates)} candidates, {usage.generated_tokens:,} tokens, {result.seconds:.1f} s)"

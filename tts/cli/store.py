@@ -1,0 +1,177 @@
+"""`tts store`: what is in a store file, and in and out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from tts._errors import ConfigError
+from tts._plugins import extractor
+from tts._records import Candidate, Completion, Message, Sampled, digest
+from tts._sources import read_candidate_sets, row_of
+from tts._store import Store, StoredSet
+from tts.cli import say
+from tts.cli._options import output_option
+from tts.cli._output import check_output, write_json, write_sets, write_table
+from tts.prompts import direct_messages
+
+ENDINGS = (".jsonl", ".parquet")
+_file = click.argument("path", metavar="STORE", type=click.Path(path_type=Path, dir_okay=False))
+_extractor = click.option(
+    "--extractor", "extract", default="auto", show_default=True, metavar="NAME", help="Finds the answers."
+)
+
+
+@click.group()
+def store() -> None:
+    """Look into a store file; export its candidate sets, import others."""
+
+
+@contextmanager
+def _existing(path: Path) -> Iterator[Store]:
+    if not path.is_file():
+        raise ConfigError(f"there is no store {str(path)!r}; `tts sample --store {path}` makes one")
+    with Store(path) as opened:
+        yield opened
+
+
+@store.command("list")
+@_file
+@click.option(
+    "--limit", "-n", type=click.IntRange(min=0), default=50, show_default=True, help="Show only so many sets."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per set, all of them.")
+def list_sets(path: Path, limit: int, as_json: bool) -> None:
+    """List the stored candidate sets."""
+    with _existing(path) as opened:
+        if as_json:
+            for found in opened.sets():
+                write_json(_head(found))
+            return
+        rows = [_line(found) for found in islice(opened.sets(), limit)]
+        if rows:
+            write_table(("key", "candidates", "problem", "answer", "model", "text"), rows)
+        click.echo(", ".join(f"{count:,} {name}" for name, count in opened.counts().items()))
+
+
+def _head(found: StoredSet) -> dict[str, Any]:
+    return {
+        "key": found.key,
+        "id": found.problem.id,
+        "problem": found.problem.text,
+        "answer": found.answer,
+        "policy": found.policy,
+        "sampling": found.sampling.model_dump(mode="json") if found.sampling else None,
+        "candidates": found.stored,
+    }
+
+
+def _line(found: StoredSet) -> tuple[object, ...]:
+    text = " ".join(found.problem.text.split())
+    return (
+        found.key[:10],
+        found.stored,
+        _short(found.problem.id, 24),
+        _short(found.answer or "", 16),
+        _short(found.policy, 32),
+        _short(text, 60),
+    )
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+@store.command()
+@_file
+@click.argument("key")
+@_extractor
+@click.option("--json", "as_json", is_flag=True, help="The set as one JSON object.")
+def show(path: Path, key: str, extract: str, as_json: bool) -> None:
+    """Show the candidate set whose key begins with KEY."""
+    with _existing(path) as opened:
+        sampled = _load(opened, _one(opened, key), extract)
+    if as_json:
+        write_json(row_of(sampled))
+        return
+    candidates, answer = sampled
+    click.echo(
+        f"{candidates.problem.text}\n\ngold answer: {answer}\nmodel: {candidates.policy}\n"
+        f"sampling: {candidates.sampling}"
+    )
+    for one in candidates:
+        tokens = one.usage.generated_tokens
+        click.echo(
+            f"\n--- candidate {one.index}: answer {one.answer}, {tokens} tokens, {one.finish_reason}\n{one.text}"
+        )
+
+
+def _one(opened: Store, key: str) -> StoredSet:
+    found = list(islice(opened.sets(key), 2))
+    if len(found) != 1:
+        how = "no" if not found else "more than one"
+        raise ConfigError(f"{how} stored set has a key that begins with {key!r}; see: tts store list {opened.path}")
+    return found[0]
+
+
+def _load(opened: Store, found: StoredSet, extract: str) -> Sampled:
+    """A stored set; a prompt other than the default one travels in its metadata, so that an import finds its place."""
+    candidates = opened.load(found, extractor(extract))
+    sent = opened.messages(found.key)
+    if sent != direct_messages(found.problem):
+        request = [message.model_dump() for message in sent]
+        problem = found.problem.model_copy(update={"metadata": {**found.problem.metadata, "request": request}})
+        candidates = candidates.model_copy(update={"problem": problem})
+    return Sampled(candidates, found.answer)
+
+
+@store.command()
+@_file
+@output_option("The candidate sets", ENDINGS)
+@_extractor
+def export(path: Path, output: Path | None, extract: str) -> None:
+    """Write all candidate sets as JSON lines, or to a .jsonl or .parquet file."""
+    check_output(output, ENDINGS)
+    with _existing(path) as opened:
+        count = write_sets((_load(opened, found, extract) for found in opened.sets()), output)
+    if output is not None:
+        say(f"saved {count} candidate sets to {output}")
+
+
+@store.command("import")
+@_file
+@click.argument("sets", metavar="FILE")
+@click.option("--on-error", type=click.Choice(["raise", "skip"]), default="raise", show_default=True)
+def import_sets(path: Path, sets: str, on_error: Literal["raise", "skip"]) -> None:
+    """Put the candidate sets of a FILE into a store, a new one if need be; what it has already is kept."""
+    source = read_candidate_sets(sets, on_error=on_error, extract=lambda _: None)
+    count = 0
+    with Store(path) as opened:
+        for sampled in source:
+            _put(opened, sampled)
+            count += 1
+    say(f"{count} candidate sets imported into {path}")
+
+
+def _put(opened: Store, sampled: Sampled) -> None:
+    candidates = sampled.candidates
+    metadata = dict(candidates.problem.metadata)
+    request = metadata.pop("request", None)
+    problem = candidates.problem.model_copy(update={"metadata": metadata})
+    messages = direct_messages(problem) if request is None else tuple(Message(**message) for message in request)
+    key = digest(problem.digest, candidates.policy, candidates.sampling, [[m.role, m.content] for m in messages])
+    opened.put_problem(problem, sampled.answer)
+    opened.put_draw(key, problem, "sample", candidates.policy, candidates.sampling, messages)
+    for one in candidates:
+        if one.error is None:
+            opened.put_completion(key, one.index, _completion(one))
+
+
+def _completion(one: Candidate) -> Completion:
+    shared = Completion.model_fields.keys() & Candidate.model_fields.keys()
+    return Completion.model_construct(**{name: getattr(one, name) for name in shared})
