@@ -183,7 +183,7 @@ class Sums(Task):
             yield Example(problem=problem, answer=str(value(terms)))
 
     def _problems(self) -> Iterator[tuple[list[Term], str]]:
-        rng = random.Random(digest("sums", self.seed, self.split))  # noqa: S311 - not for cryptography
+        rng = random.Random(digest("sums", self.seed, self.split))
         seen: set[tuple[Term, ...]] = set()
         rejected = 0
         while len(seen) < self.size:

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import random
+import re
+from itertools import islice
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tts import TaskError
+from tts.tasks.sums import (
+    Part,
+    Sums,
+    Term,
+    comparison,
+    expression,
+    parts,
+    plan,
+    question,
+    recompute,
+    response,
+    solution,
+    split_of,
+    terms_of,
+    value,
+)
+
+TERMS = st.lists(st.builds(Term, st.integers(1, 999), st.integers(1, 99)), min_size=2, max_size=6)
+
+
+def test_same_fields_give_the_same_problems() -> None:
+    assert list(Sums(size=30, seed=3).examples()) == list(Sums(size=30, seed=3).examples())
+
+
+def test_another_seed_gives_other_problems() -> None:
+    assert list(Sums(size=30, seed=3).examples()) != list(Sums(size=30, seed=4).examples())
+
+
+def test_a_larger_size_starts_with_the_smaller_one() -> None:
+    assert list(islice(Sums(size=60).examples(), 20)) == list(Sums(size=20).examples())
+
+
+def test_examples_are_lazy() -> None:
+    assert len(list(islice(Sums(size=10**9).examples(), 5))) == 5
+
+
+def _keys(task: Sums) -> list[tuple[Term, ...]]:
+    return [tuple(sorted(terms_of(e.problem))) for e in task.examples()]
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), other=st.integers(0, 10**6), terms=st.sampled_from([(2, 2), (2, 3), (3, 5), (6, 8)]))
+def test_train_and_test_never_share_a_problem(seed: int, other: int, terms: tuple[int, int]) -> None:
+    # Two terms of few factors, so that a shared problem would be found.
+    train = Sums(size=100, seed=seed, split="train", terms=terms, left=(12, 40))
+    test = Sums(size=60, seed=other, split="test", terms=terms, left=(12, 40))
+    assert not set(_keys(train)) & set(_keys(test))
+
+
+@settings(deadline=None)
+@given(terms=TERMS, seed=st.integers())
+def test_order_of_terms_does_not_change_the_side(terms: list[Term], seed: int) -> None:
+    shuffled = list(terms)
+    random.Random(seed).shuffle(shuffled)
+    assert split_of(shuffled) == split_of(terms)
+
+
+def test_no_problem_twice() -> None:
+    keys = _keys(Sums(size=400, terms=(2, 2), left=(12, 40)))
+    assert len(set(keys)) == 400
+
+
+def test_running_out_of_problems_says_what_to_do() -> None:
+    with pytest.raises(TaskError, match=r"no new test problem after \d+ of 500; ask for fewer or widen"):
+        list(Sums(size=500, terms=(2, 2), left=(2, 4), right=(2, 4)).examples())
+
+
+def test_an_empty_range_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"terms: the range \(4, 3\) is empty"):
+        Sums(terms=(4, 3))
+
+
+def test_gold_is_the_value_of_the_formula() -> None:
+    for example in Sums(size=100).examples():
+        formula = expression(terms_of(example.problem))
+        assert example.answer == str(eval(formula))
+
+
+def test_the_text_has_every_factor_in_order() -> None:
+    for example in Sums(size=100).examples():
+        numbers = [int(n) for n in re.findall(r"\d+", example.problem.text)]
+        assert numbers == [n for term in terms_of(example.problem) for n in term]
+
+
+def test_the_problem_does_not_hold_its_answer() -> None:
+    example = next(iter(Sums().examples()))
+    assert example.answer not in example.problem.model_dump_json()
+
+
+@settings(deadline=None)
+@given(terms=TERMS)
+def test_the_worked_solution_boxes_the_gold_answer(terms: list[Term]) -> None:
+    assert re.findall(r"\\boxed\{(\d+)\}", solution(terms)) == [str(value(terms))]
+
+
+@settings(deadline=None)
+@given(terms=TERMS)
+def test_parts_reads_back_the_worked_solution(terms: list[Term]) -> None:
+    products = [t.product for t in terms]
+    totals = [sum(products[: i + 1]) for i in range(len(products))]
+    assert parts(terms, solution(terms)) == [Part(*pair) for pair in zip(products, totals, strict=True)]
+
+
+def test_parts_of_a_response_that_says_something_else() -> None:
+    terms = [Term(37, 8), Term(21, 6)]
+    assert parts(terms, "21*6 = 126, total 9\nnonsense") == [Part(None, None), Part(126, 9)]
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [
+        (Term(37, 8), "240+56 = 296"),
+        (Term(70, 3), "210"),
+        (Term(7, 3), "21"),
+        (Term(105, 4), "400+20 = 420"),
+    ],
+)
+def test_recompute_by_place_value(term: Term, text: str) -> None:
+    assert recompute(term) == text
+
+
+@settings(deadline=None)
+@given(term=st.builds(Term, st.integers(1, 9999), st.integers(1, 99)))
+def test_recompute_is_right(term: Term) -> None:
+    pieces, _, result = recompute(term).rpartition(" = ")
+    assert int(result) == term.product
+    assert not pieces or eval(pieces) == term.product
+
+
+def _summary(products: list[int], terms: list[Term]) -> str:
+    return "\n".join(f"{t.left}*{t.right} = {p}, total 0" for t, p in zip(terms, products, strict=True))
+
+
+def test_comparison_takes_agreement_and_recomputes_the_rest() -> None:
+    terms = [Term(37, 8), Term(21, 6), Term(44, 9)]
+    summaries = [_summary([296, 126, 386], terms), _summary([296, 136, 386], terms)]
+    assert comparison(terms, summaries).splitlines() == [
+        "37*8: agree, 296",
+        "21*6: differ, 120+6 = 126",
+        "44*9: doubt, 360+36 = 396",
+    ]
+
+
+def test_comparison_of_nothing_recomputes() -> None:
+    assert comparison([Term(37, 8)], ["I do not know."]) == "37*8: differ, 240+56 = 296"
+
+
+def test_response_has_one_closed_think_block() -> None:
+    terms = [Term(37, 8), Term(21, 6)]
+    thinking, summary = plan(terms), solution(terms)
+    assert response(thinking, summary) == f"<think>\n2 products.\n</think>\n\n{summary}"
+
+
+def test_every_wording_is_used() -> None:
+    terms = [Term(37, 8), Term(21, 6)]
+    texts = {question(terms, random.Random(i)) for i in range(100)}
+    assert {text.split(" ", 1)[0] for text in texts} == {"Compute", "What", "Find", "There"}

@@ -1,0 +1,48 @@
+"""Which of the student's own candidates a refine prompt shows (arXiv 2509.00084, section 3.2)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tts import Candidate, Problem
+
+
+class CandidateGroup(NamedTuple):
+    """One problem with the candidates that its refine prompt shows, and which of them are correct."""
+
+    problem: Problem
+    candidates: tuple[Candidate, ...]
+    correct: tuple[bool, ...]
+
+    @property
+    def n_correct(self) -> int:
+        """N_c: how many of the candidates shown are correct."""
+        return sum(self.correct)
+
+
+def choose(
+    problem: Problem, candidates: Sequence[Candidate], correct: Sequence[bool], *, shown: int, rng: random.Random
+) -> CandidateGroup:
+    """The correct candidates first, filled with wrong ones, shuffled; all-wrong sets are kept.
+
+    Among more correct (or wrong) ones than are needed, the choice is random.
+    """
+    order = list(range(len(candidates)))
+    rng.shuffle(order)
+    chosen = sorted(order, key=lambda i: not correct[i])[:shown]
+    rng.shuffle(chosen)
+    return CandidateGroup(problem, tuple(candidates[i] for i in chosen), tuple(correct[i] for i in chosen))
+
+
+def limit_all_correct(groups: Sequence[CandidateGroup], share: float, *, rng: random.Random) -> list[CandidateGroup]:
+    """Drop all-correct groups at random until they are at most `share` of what is left; the order stays.
+
+    Correct candidates are chosen first, so without a limit an able student's prompts are nearly all of this kind.
+    """
+    easy = [i for i, group in enumerate(groups) if all(group.correct)]
+    hard = len(groups) - len(easy)
+    allowed = len(easy) if share >= 1 else min(len(easy), int(share * hard / (1 - share)))
+    dropped = set(rng.sample(easy, len(easy) - allowed))
+    return [group for i, group in enumerate(groups) if i not in dropped]

@@ -1,0 +1,108 @@
+"""The untrained miniature model: a Llama of a million parameters, its tokenizer, and how both are saved."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from transformers import AutoTokenizer, GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from tts import Candidate, Example
+from tts.prompts.refine import CountTokens
+from tts.tasks.sums import Sums, Term, solution, terms_of
+from tts_trainers.candidates import CandidateGroup
+from tts_trainers.recipe import Architecture, MiniatureRecipe, TaskRanges
+from tts_trainers.rows import direct_rows, refine_rows
+from tts_trainers.tokenizer import train_tokenizer
+
+_TOKENIZER_PROBLEMS = 500
+
+
+def train_problems(task: TaskRanges, size: int, seed: int) -> list[Example]:
+    """Examples of the train split."""
+    return list(
+        Sums(split="train", size=size, seed=seed, terms=task.terms, left=task.left, right=task.right).examples()
+    )
+
+
+def build_tokenizer(recipe: MiniatureRecipe) -> PreTrainedTokenizerFast:
+    """A tokenizer trained on both kinds of prompts and targets."""
+    return train_tokenizer(_texts(recipe), vocab_size=recipe.model.vocab, context=recipe.model.context)
+
+
+def _texts(recipe: MiniatureRecipe) -> Iterator[str]:
+    examples = train_problems(recipe.task, _TOKENIZER_PROBLEMS, recipe.seed)
+    groups = [_made_up(example, random.Random(i)) for i, example in enumerate(examples)]
+    rows = direct_rows(e.problem for e in examples) + refine_rows(groups, count_tokens=_characters, seed=recipe.seed)
+    for one in rows:
+        yield one["prompt"][0]["content"]
+        yield one["completion"][0]["content"]
+
+
+def _made_up(example: Example, rng: random.Random) -> CandidateGroup:
+    """Candidates as a student would write them; the tokenizer comes before any student."""
+    terms = terms_of(example.problem)
+    wrong = [Term(terms[0].left + 1, terms[0].right), *terms[1:]]
+    broken = solution(wrong).replace(f"{wrong[0].left}*", f"{terms[0].left}*", 1)
+    texts = [broken if rng.random() < 0.5 else solution(terms) for _ in range(4)]
+    candidates = tuple(Candidate(index=i, text=text, summary=text) for i, text in enumerate(texts))
+    return CandidateGroup(example.problem, candidates, tuple(text != broken for text in texts))
+
+
+async def _characters(texts: Sequence[str]) -> list[int]:
+    return [len(text) // 4 for text in texts]
+
+
+def build_model(shape: Architecture, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
+    """Random weights."""
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=shape.width,
+        intermediate_size=shape.feed_forward,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.heads,
+        head_dim=shape.head_size,
+        max_position_embeddings=shape.context,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return LlamaForCausalLM(config)
+
+
+def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """A checkpoint that transformers, vLLM and SGLang load as any other."""
+    model.generation_config = GenerationConfig(
+        do_sample=True,
+        temperature=0.6,
+        top_p=0.95,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    # transformers 5 writes a class name that 4.x, which servers still pin, does not know; this one both know.
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(config | {"tokenizer_class": "PreTrainedTokenizerFast"}, indent=2) + "\n", "utf-8")
+
+
+def load(folder: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    """Model and tokenizer of a folder, in float32."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32), tokenizer
+
+
+def token_counter(tokenizer: PreTrainedTokenizerFast) -> CountTokens:
+    """Counts tokens as `refine_messages` asks for them."""
+
+    async def count(texts: Sequence[str]) -> list[int]:
+        return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+
+    return count
