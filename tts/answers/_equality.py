@@ -94,6 +94,16 @@ def _named_equal(a: Named, b: Named, algebra: Algebra) -> bool | None:
     return algebra(a.text, b.text)
 
 
+def _series_equals_one(a: Series, b: Reading, algebra: Algebra) -> bool | None:
+    """`1,22` as a decimal, or one value written several ways: `1.8 or 9/5`."""
+    if a.number is not None and isinstance(b, Number) and _numbers_equal(a.number, b):
+        return True
+    verdicts = [compare(item, b, algebra) for item in a.items] if len(a.items) <= _ALGEBRAIC_SET else [False]
+    if a.unordered and False not in verdicts:
+        return None if None in verdicts else True
+    return False if isinstance(b, Number | Word) else algebra(a.text, b.text)
+
+
 def _mixed_equal(a: Reading, b: Reading, algebra: Algebra) -> bool | None:
     """Readings of two kinds."""
     if isinstance(b, Named):
@@ -104,9 +114,7 @@ def _mixed_equal(a: Reading, b: Reading, algebra: Algebra) -> bool | None:
     if isinstance(b, Series):
         a, b = b, a
     if isinstance(a, Series):
-        if isinstance(b, Number):
-            return a.number is not None and _numbers_equal(a.number, b)
-        return False if isinstance(b, Word) else algebra(a.text, b.text)
+        return _series_equals_one(a, b, algebra)
     if isinstance(a, Expression) and isinstance(b, Expression | Number | Word):
         return _expression_equal(a, b, algebra)
     if isinstance(b, Expression):

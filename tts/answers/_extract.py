@@ -37,7 +37,7 @@ _NUMBER = re.compile(
     r"(?<![\w.])[-\u2212]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:[.,]\d+)?(?:[eE][-+]?\d+\b|/\d+)?|\.\d+)%?"
 )
 _CUES = 20  # last statements "answer is" that are tried
-_TAIL = 4096  # the last plain number is looked for among this many last characters
+_TAILS = (200, 4096)  # the last plain number is looked for among this many last characters
 
 
 class _Span(NamedTuple):
@@ -113,6 +113,8 @@ def _gsm8k(text: str) -> str | None:
 
 
 def _answer_is(text: str) -> str | None:
+    if "nswer" not in text and "NSWER" not in text:
+        return None
     for cue in reversed(list(_CUE.finditer(text))[-_CUES:]):
         rest = text[cue.end() : cue.end() + 2000]
         formula = _MATH.match(rest)
@@ -154,7 +156,11 @@ def _choice(text: str) -> str | None:
 
 
 def _number(text: str) -> str | None:
-    found = _NUMBER.findall(text[-_TAIL:])
+    for tail in _TAILS:
+        found = _NUMBER.findall(text[-tail:])
+        # A number at the start of a tail may be the end of a longer one.
+        if found and (tail >= len(text) or len(found) > 1):
+            return str(found[-1])
     return str(found[-1]) if found else None
 
 
@@ -188,7 +194,8 @@ def extract(text: str) -> str | None:
 def bare(answer: str) -> str:
     """The answer without the sentence, box or delimiters around it; itself when it has none of them."""
     delimited = "$" in answer or "\\(" in answer or "\\[" in answer
-    if "boxed" not in answer and not delimited and len(_WORD.findall(answer[:500])) < 4 and "nswer" not in answer:
+    sentence = answer.count(" ", 0, 200) > 2 and len(_WORD.findall(answer[:200])) > 3
+    if not (delimited or sentence or "boxed" in answer or "nswer" in answer):
         return answer
     return extract(answer) or answer
 

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - the ambiguous signs are what this file is about
 r"""One spelling for one answer: Unicode mathematics, LaTeX layout and units brought to a normal form.
 
 The normal form is text again, LaTeX that Math-Verify still reads; equal normal forms are equal answers.
@@ -92,6 +91,15 @@ def _ascii(text: str) -> str:
     return "".join(sign if sign.isascii() else _plain(sign) for sign in _root(text))
 
 
+def _balanced(text: str) -> str:
+    """Without the closing braces at the end that nothing opened."""
+    surplus = text.count("}") - text.count("{")
+    while surplus > 0 and text.endswith("}") and not text.endswith("\\}"):
+        text = text[:-1]
+        surplus -= 1
+    return text
+
+
 def _unwrapped(text: str) -> str:
     for opening, closing in _WRAPPERS:
         inner = text[len(opening) : len(text) - len(closing)]
@@ -145,7 +153,7 @@ def normal_form(answer: str) -> str:
         return text
     if not text.isascii():
         text = _ascii(text).strip()
-    text = _unwrapped(text)
+    text = _balanced(_unwrapped(text))
     if "\\" in text or "{" in text:
         text = _latex(text)
     text = _GAP.sub(" ", text)

@@ -14,6 +14,7 @@ from tts.answers._extract import bare
 from tts.answers._normal import normal_form
 
 _EXACT_SIZE = 400  # digits plus exponent up to which numbers are held as fractions
+_PLACES = 60  # significant places read after the point; a program may print hundreds
 _DEEPEST = 8  # brackets within brackets
 SHORT = 1000  # characters up to which an answer is worth remembering
 
@@ -92,14 +93,15 @@ _LETTER = re.compile(r"(?<!\\)(?<![a-zA-Z])[a-zA-Z]")
 
 def _canonical(sign: str, whole: str, part: str, exponent: int) -> Fraction | Huge | None:
     digits = (whole + part).lstrip("0")
-    stripped = digits.rstrip("0")
+    kept = digits[: len(whole.lstrip("0")) + _PLACES] if part else digits
+    stripped = kept.rstrip("0")
     shift = exponent - len(part) + len(digits) - len(stripped)
     if not stripped:
         return Fraction(0)
     if len(stripped) + abs(shift) > _EXACT_SIZE:
         return Huge(sign == "-", stripped, str(shift))
-    value = Fraction(int(stripped)) * Fraction(10) ** shift
-    return -value if sign == "-" else value
+    mantissa = int(sign + stripped)
+    return Fraction(mantissa * 10**shift) if shift >= 0 else Fraction(mantissa, 10**-shift)
 
 
 def _decimal(text: str) -> Number | None:

@@ -1,0 +1,134 @@
+"""Grades published cases with the answers service and, side by side, with Math-Verify alone.
+
+python benchmarks/answers_grading.py [--data DIR] [--all]
+
+Math-Verify's column is `verify(parse(gold), parse(answer))` with its own timeouts, bare answers wrapped in `$...$`.
+Rows with `config` hold only under a switch of another grader; neither side is given the switch.
+"""
+
+import argparse
+import asyncio
+import json
+import re
+import statistics
+import time
+from pathlib import Path
+
+from tts.answers import Answers, _reading, extract
+
+KNOWN = [
+    ("1/2004!", "1/2006!", False), ("10^{-20}", r"2\cdot10^{-20}", False), ("9**9**9**9", "9", False),
+    ("81", "(x+y)^2=81", False), ("5^(5^(5^(5^5)))", "5", False), ("1 000", "1000", True), ("1000,99", "1000.99", True),
+    ("1,22", "1.22", True), (r"\$10", "10", True), ("10, 4, -2", "4, 10, -2", False), (r"\{1,2\}", r"\{2,1\}", True),
+    (r"\boxed{1,-2}", r"\boxed{-2} and \boxed{1}", True), ("1e-5", "0.00001", True), ("E_{1},E_{2}", "E_1,E_2", True),
+    ("½", "0.5", True), ("√2", r"\sqrt{2}", True), ("x²", "x^2", True), ("∞", r"\infty", True), ("１２", "12", True),
+    ("٣", "3", True), ("9-5=4", "4", True), ("4", "9-5=4", True), (r"\frac{1}{2}}}}", r"\frac{1}{2}", True),
+    ("7" * 5000, "7" * 5000 + ".0", True), (r"1-\frac{1}{e}", r"1+\frac{1}{e}", False), (r"\pm 2021", "2021", False),
+]  # fmt: skip
+
+
+def wrapped(text: str) -> str:
+    return text if re.search(r"\$|\\boxed|\\\(|\\\[", text) else f"${text}$"
+
+
+def math_verify(pairs: list[tuple[str, str]]) -> tuple[list[bool], list[float]]:
+    import logging
+
+    from math_verify import parse, verify
+
+    logging.disable(logging.CRITICAL)
+    verdicts, seconds = [], []
+    for gold, answer in pairs:
+        start = time.perf_counter()
+        verdicts.append(verify(parse(wrapped(gold)), parse(wrapped(answer))))
+        seconds.append(time.perf_counter() - start)
+    return verdicts, seconds
+
+
+def ours(pairs: list[tuple[str, str]]) -> tuple[list[bool], list[float], str]:
+    async def run() -> tuple[list[bool], list[float], str]:
+        verdicts, seconds = [], []
+        async with Answers() as answers:
+            for gold, answer in pairs:
+                start = time.perf_counter()
+                verdicts.append(await answers.equal(gold, answer))
+                seconds.append(time.perf_counter() - start)
+            return verdicts, seconds, str(answers.stats)
+
+    return asyncio.run(run())
+
+
+def throughput(pairs: list[tuple[str, str]], count: int) -> float:
+    """Seconds to grade `count` pairs in one call, the worker running and every cache cold."""
+
+    async def run() -> float:
+        async with Answers() as answers:
+            await answers.equal(r"\sqrt{8}", r"2\sqrt{2}")
+            _reading._read_cached.cache_clear()
+            start = time.perf_counter()
+            await answers.grade_many((pairs * (count // len(pairs) + 1))[:count])
+            return time.perf_counter() - start
+
+    return asyncio.run(run())
+
+
+def rate(name: str, pairs: list[tuple[str, str]], count: int, their_each: float) -> str:
+    taken = throughput(pairs, count)
+    return (
+        f"| {name} | {count:,} | {taken:.3f} | {taken / count * 1e6:.1f} | {their_each * 1e6:.0f} "
+        f"| {their_each * count / taken:.0f} |"
+    )
+
+
+def gsm8k(directory: Path) -> list[tuple[str, str]]:
+    rows = map(json.loads, (directory / "candidates/gsm8k_gpt3_n4.jsonl").read_text().splitlines())
+    return [(row["answer"], text) for row in rows for text in row["candidates"]]
+
+
+def summary(name: str, seconds: list[float]) -> str:
+    ordered = sorted(1000 * each for each in seconds)
+    p99 = ordered[int(0.99 * len(ordered))]
+    mean, median = statistics.mean(ordered), statistics.median(ordered)
+    return f"| {name} | {mean:.2f} | {median:.3f} | {p99:.1f} | {ordered[-1]:.0f} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[1] / "../shared/data")
+    parser.add_argument("--all", action="store_true", help="print every case that differs from its label")
+    arguments = parser.parse_args()
+    cases = [json.loads(line) for line in (arguments.data / "grading/cases.jsonl").read_text().splitlines()]
+    pairs = [(case["gold"], case["pred"]) for case in cases]
+    verdicts, seconds, stats = ours(pairs)
+    theirs, their_seconds = math_verify(pairs)
+    print("| cases | n | ours | Math-Verify |\n|---|---|---|---|")
+    for kind in ("unit_test", "grader_verdict"):
+        for config in (False, True):
+            rows = [i for i, case in enumerate(cases) if case["kind"] == kind and ("config" in case) == config]
+            if rows:
+                right, their_right = (
+                    sum(side[i] == cases[i]["equal"] for i in rows) / len(rows) for side in (verdicts, theirs)
+                )
+                print(f"| {kind}{' with config' * config} | {len(rows)} | {right:.4f} | {their_right:.4f} |")
+    print("\n| ms per case, one at a time | mean | median | p99 | worst |\n|---|---|---|---|---|")
+    print(summary("ours, start of the worker included", seconds), summary("Math-Verify", their_seconds), sep="\n")
+    print(f"\n{stats}")
+    known, _, _ = ours([(gold, answer) for gold, answer, _ in KNOWN])
+    wrong = [row for row, verdict in zip(KNOWN, known, strict=True) if row[2] != verdict]
+    print(f"\nKnown faults of Math-Verify answered right: {len(KNOWN) - len(wrong)} of {len(KNOWN)}", *wrong)
+    real = gsm8k(arguments.data)
+    each = statistics.mean(math_verify(real[:400])[1])
+    extracted = [(gold, extract(text) or "") for gold, text in real]
+    their_each = statistics.mean(math_verify(extracted[:400])[1])
+    print("\n| GSM8K, one call | n | s | us each | Math-Verify, us each | ratio |\n|---|---|---|---|---|---|")
+    print(rate("whole responses", real, len(real), each))
+    print(rate("extracted answers", extracted, len(extracted), their_each))
+    print(rate("extracted answers, repeated", extracted, 100_000, their_each))
+    if arguments.all:
+        for case, verdict, their in zip(cases, verdicts, theirs, strict=True):
+            if verdict != case["equal"]:
+                print(f"- want {case['equal']}, Math-Verify {their}: {case['gold'][-90:]!r} | {case['pred'][-120:]!r}")
+
+
+if __name__ == "__main__":
+    main()
