@@ -1,8 +1,8 @@
 """From a row of named columns to a problem and its gold answer.
 
 Decisions: a column of the canonical name wins; otherwise one of the names in common use, whatever their case; two of
-those are an error that names them, never a guess. A column that could be the gold answer never becomes metadata, where
-a strategy could read it.
+those are an error that names them, never a guess. A column that could be the gold answer, or a conversation that may
+end in it, never becomes metadata, where a strategy could read it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _metadata(row: Row, left_out: Collection[str | None]) -> dict[str, Any]:
     names = [
         name
         for name, value in row.value.items()
-        if not (name in left_out or name == "metadata" or str(name).lower() in DEFAULT_COLUMNS["answer"])
+        if not (name in left_out or str(name).lower() in ("metadata", "messages", *DEFAULT_COLUMNS["answer"]))
         and not (isinstance(value, list) and str(name).lower() in DEFAULT_COLUMNS["candidates"])
     ]
     own = nested(row, "metadata")

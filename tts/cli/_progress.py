@@ -44,16 +44,22 @@ class Tally:
     def rates(self) -> str:
         """Per second, since the start."""
         seconds = max(time.monotonic() - self.started, 1e-3)
-        return f"{self.done / seconds:.3g}/s, {self.tokens / seconds:,.0f} tokens/s"
+        tokens = f", {self.tokens / seconds:,.0f} tokens/s" if self.tokens else ""
+        return f"{self.done / seconds:,.1f}/s{tokens}"
 
     def line(self) -> str:
         """One line that says it all."""
         of = f"/{self.total}" if self.total else ""
-        stored = f" ({self.stored} from the store)" if self.stored else ""
-        failed = f", {self.failed} failed" if self.failed else ""
-        drawn = f"{self.candidates} candidates{stored}" if self.unit == "decision" else f"{self.unit}s{stored}"
-        done = f"{self.done}{of} decisions, {drawn}" if self.unit == "decision" else f"{self.done}{of} {drawn}"
-        return f"{done}{failed}, {self.tokens:,} tokens; {self.rates}"
+        parts = [f"{self.done}{of} {self.unit}s"]
+        if self.unit != "candidate" and self.candidates:
+            parts.append(f"{self.candidates} candidates")
+        if self.stored:
+            parts.append(f"{self.stored} of them from the store")
+        if self.failed:
+            parts.append(f"{self.failed} failed")
+        if self.tokens:
+            parts.append(f"{self.tokens:,} tokens")
+        return f"{', '.join(parts)}; {self.rates}"
 
 
 class _Display(Protocol):
