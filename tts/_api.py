@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from tts import _plugins
 from tts._contracts import Grader, Strategy
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tts._sources import OnError, Source
     from tts.eval import Comparison, Run
 
+T = TypeVar("T")
 OnResult = Callable[[Result], None]
 DEFAULT_STRATEGIES = ("first", "majority", "gsr")
 
@@ -74,8 +75,8 @@ class Samples(Sequence[CandidateSet]):
 def solve(problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 4, **engine: Any) -> Result:
     """Sample k candidates of one problem and decide.
 
-    `engine` takes the arguments of `tts.Engine`: model, scorer, judge, synthesizer, store, sampling, seed, and so on. With
-    no model the embedded miniature is used, which only knows the built-in task. Raises what goes wrong.
+    `engine` takes the arguments of `tts.Engine`: model, scorer, judge, synthesizer, store, sampling, seed and others.
+    With no model the embedded miniature is used, which only knows the built-in task. Raises what goes wrong.
     """
 
     async def work(one: Engine) -> Result:
@@ -157,9 +158,9 @@ def compare(
 ) -> Comparison:
     """Let several strategies decide on the same candidates.
 
-    `samples` are candidate sets: of `tts.sample`, a list of `CandidateSet`, a file of `{problem, answer, candidates}`, or
-    a store (`.db`); they are taken in non-overlapping groups of k and nothing is sampled. Anything else is a source of
-    problems, as in `run`, and is sampled first.
+    `samples` are candidate sets: of `tts.sample`, a list of `CandidateSet`, a file of `{problem, answer, candidates}`,
+    or a store (`.db`); they are taken in non-overlapping groups of k and nothing is sampled. Anything else is a source
+    of problems, as in `run`, and is sampled first.
     """
     from tts.eval import Comparison
 
@@ -209,7 +210,7 @@ def _evaluate(
     return _with_engine(work, engine, sampling=sampling)
 
 
-def _with_engine(work: Callable[[Engine], Any], settings: dict[str, Any], *, sampling: bool) -> Any:
+def _with_engine(work: Callable[[Engine], Coroutine[Any, Any, T]], settings: dict[str, Any], *, sampling: bool) -> T:
     from tts._engine import Engine
     from tts._sync import WarmModels, run_sync
 
@@ -218,10 +219,10 @@ def _with_engine(work: Callable[[Engine], Any], settings: dict[str, Any], *, sam
     if sampling and not settings.get("model"):
         references.add(("backend", DEFAULT_MODEL))
 
-    async def main() -> Any:
-        async with WarmModels({(kind, text) for kind, text in references if text}) as models:
-            async with Engine(models=models, **settings) as engine:
-                return await work(engine)
+    async def main() -> T:
+        warm = WarmModels({(kind, text) for kind, text in references if text})
+        async with warm as models, Engine(models=models, **settings) as engine:
+            return await work(engine)
 
     return run_sync(main)
 

@@ -136,7 +136,7 @@ class StrategyContext:
             unit, parameters = self._unit, self._strategy.model_dump(mode="json")
             self._rng = random.Random(
                 digest(self.seed, self.problem.digest, unit.group, self._strategy.name, parameters)
-            )  # noqa: S311 - not for secrets
+            )
         return self._rng
 
     def idle_seconds(self) -> float:

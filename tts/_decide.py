@@ -37,17 +37,17 @@ class Decided(NamedTuple):
     at: float
 
 
-async def decide(strategy: Strategy, context: StrategyContext, timeout: float | None) -> Decided:
+async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float | None) -> Decided:
     """Let a strategy decide; whatever goes wrong in it comes back as one of our errors.
 
-    `timeout` is how many seconds it may have nothing in flight with the engine before it is stopped.
+    `idle_limit` is how many seconds it may have nothing in flight with the engine before it is stopped.
     """
     task = asyncio.ensure_future(strategy.aggregate(context))
     try:
-        while not (await asyncio.wait({task}, timeout=timeout))[0]:
-            if timeout is not None and context.idle_seconds() >= timeout:
+        while not (await asyncio.wait({task}, timeout=idle_limit))[0]:
+            if idle_limit is not None and context.idle_seconds() >= idle_limit:
                 raise StrategyError(
-                    f"strategy {strategy.name!r} did nothing for {timeout:g} s on problem {context.problem.id!r}; "
+                    f"strategy {strategy.name!r} did nothing for {idle_limit:g} s on problem {context.problem.id!r}; "
                     "it was stopped (timeout= sets the limit)"
                 )
         decision = task.result()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
@@ -70,12 +70,13 @@ class Drawer:
             total = sum(usage.total_tokens for usage in self.spent.values())
             if total >= self.budget:
                 raise BudgetExceededError(
-                    f"{total:,} tokens are spent and the budget is {self.budget:,}; raise budget= to go on: what is done is kept"
+                    f"{total:,} tokens are spent and the budget is {self.budget:,}; what is done is kept, "
+                    "raise budget= to go on"
                 )
 
     async def fresh(
         self, draw: Draw, key: str, indices: Sequence[int], priority: Priority, on_cancelled: Callable[[Usage], None]
-    ) -> AsyncIterator[Candidate]:
+    ) -> AsyncGenerator[Candidate, None]:
         """Completions for `indices` from the model, each when it is finished; those that fail carry `error`.
 
         A retryable failure is tried again for what is missing. Raises `ContextLengthError`, `BudgetExceededError`.
@@ -83,7 +84,7 @@ class Drawer:
         missing = list(indices)
         for attempt in range(ATTEMPTS):
             try:
-                async with aclosing(self._request(draw, key, missing, priority, on_cancelled)) as arriving:
+                async with aclosing(self._request(draw, key, tuple(missing), priority, on_cancelled)) as arriving:
                     async for candidate in arriving:
                         missing.remove(candidate.index)
                         yield candidate
@@ -104,7 +105,7 @@ class Drawer:
 
     async def _request(
         self, draw: Draw, key: str, indices: Sequence[int], priority: Priority, on_cancelled: Callable[[Usage], None]
-    ) -> AsyncIterator[Candidate]:
+    ) -> AsyncGenerator[Candidate, None]:
         limiter, role = draw.model.limiter, draw.role if draw.role != "sample" else "policy"
 
         def cancelled(usage: Usage) -> None:
@@ -165,7 +166,8 @@ class Pool:
         self.draw, self.key = draw, draw.key if draw else ""
         self._drawer, self._priority, self._notify = drawer, priority, notify
         self._arrived: list[Candidate] = list(fixed)
-        self._requested = len(self._arrived)
+        self._started = self._requested = len(self._arrived)
+        self._starting = False
         self._failure: BaseException | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._pumps: list[asyncio.Task[None]] = []
@@ -176,11 +178,10 @@ class Pool:
         """See to it that indices below `n` are there or on their way."""
         if n > self._requested:
             assert self.draw is not None, "a fixed set cannot grow; the engine checks k before"
-            indices = range(self._requested, n)
             self._requested = n
-            missing = self._take_stored(self.draw, indices)
-            if missing:
-                self._pumps.append(asyncio.create_task(self._pump(self.draw, missing)))
+            if not self._starting:
+                self._starting = True
+                self._pumps.append(asyncio.create_task(self._pump(self.draw)))
 
     def _take_stored(self, draw: Draw, indices: Iterable[int]) -> list[int]:
         if self._stored is None:
@@ -193,9 +194,15 @@ class Pool:
                 self._arrive(candidate_of(self._stored[index], index, self._drawer.extract), stored=True)
         return [index for index in indices if index not in self._stored]
 
-    async def _pump(self, draw: Draw, indices: list[int]) -> None:
+    async def _pump(self, draw: Draw) -> None:
+        # What all strategies ask for in one turn of the loop becomes one request, with one prefill.
+        indices = range(self._started, self._requested)
+        self._started, self._starting = self._requested, False
         try:
-            fresh = self._drawer.fresh(draw, self.key, indices, self._priority, self._on_cancelled)
+            missing = self._take_stored(draw, indices)
+            if not missing:
+                return
+            fresh = self._drawer.fresh(draw, self.key, missing, self._priority, self._on_cancelled)
             async with aclosing(fresh):
                 async for candidate in fresh:
                     self._arrive(candidate, stored=False)
@@ -217,7 +224,7 @@ class Pool:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def stream(self, n: int) -> AsyncIterator[Candidate]:
+    async def stream(self, n: int) -> AsyncGenerator[Candidate, None]:
         """Candidates with an index below `n` in order of arrival; raises what the draw raised."""
         self.ensure(n)
         position = yielded = 0

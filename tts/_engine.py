@@ -63,9 +63,9 @@ class _Work(NamedTuple):
 class Engine:
     """Samples and aggregates; the async face of the library, to be used as an async context manager.
 
-    `model` (the policy), `scorer`, `judge` and `synthesizer` are references `backend:model[@option=value,...]`. `store` is
-    the path of a store file or an open `Store`. `concurrency` overrides how many completions a model works on at once.
-    `timeout` is in seconds: a strategy that has had nothing in flight for so long is stopped. `budget` is in tokens.
+    `model` (the policy), `scorer`, `judge` and `synthesizer` are references `backend:model[@option=value,...]`. `store`
+    is the path of a store file or an open `Store`. `concurrency` overrides how many completions a model works on at
+    once. `timeout` is in seconds: a strategy that has had nothing in flight for so long is stopped. `budget` is in tokens.
     `listeners` are called with every `Event`.
     """
 
@@ -185,7 +185,7 @@ class Engine:
     def run(
         self, problems: Iterable[Example], strategies: Sequence[str | Strategy], k: int = 4
     ) -> AsyncGenerator[Outcome, None]:
-        """Sample k candidates per problem and let every strategy decide on the same ones; outcomes as they are decided."""
+        """Sample k candidates per problem and let every strategy decide on them; outcomes as they are decided."""
         _check_k(k)
         works = (_Work(example.problem, example.answer) for example in problems)
         return self._outcomes(works, strategies, k, sampling=True)
@@ -260,8 +260,8 @@ class Engine:
             found = sampled.candidates
             if len(found) < k and ("policy" not in self._roles or self._roles["policy"].fingerprint != found.policy):
                 raise ConfigError(
-                    f"k={k}, but problem {found.problem.id!r} has {len(found)} stored candidates and the model that made "
-                    f"them ({found.policy or 'unknown'}) is not given; use k={len(found)} or less, or sample more"
+                    f"k={k}, but problem {found.problem.id!r} has {len(found)} stored candidates and the model that "
+                    f"made them ({found.policy or 'unknown'}) is not given; use k={len(found)} or less, or sample more"
                 )
             for group in range(max(1, len(found) // k)):
                 members = found.candidates[group * k : (group + 1) * k]

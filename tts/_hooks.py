@@ -22,7 +22,7 @@ hookimpl = pluggy.HookimplMarker("tts")
 
 
 class Entry(Record):
-    """Declares one plugin object: `target` is `"package.module:attribute"`, `extra` the extra that provides its imports.
+    """Declares one plugin object: `target` is `"package.module:attribute"`, `extra` what provides its imports.
 
     `extra` is a requirement as pip reads it, e.g. `"ttscale[hf]"`.
     """

@@ -63,57 +63,66 @@ class Loaded(NamedTuple):
         return str(self.model.fingerprint)
 
 
+class ModelKey(NamedTuple):
+    """What makes two roles share a model: the kind, the class that loads it, and the reference.
+
+    The class counts because a notebook may define it again under the same name.
+    """
+
+    kind: ModelKind
+    plugin: Any
+    reference: Reference
+
+
 class ModelPool:
-    """Loads each (kind, reference) once; two roles with one reference share it."""
+    """Loads each model once; two roles with one reference share it."""
 
     def __init__(self) -> None:
-        self._loaded: dict[tuple[ModelKind, Reference], Any] = {}
-
-    def check(self, kind: ModelKind, text: str) -> Reference:
-        """Everything about a reference that can be checked without loading: the plugin's name and its options."""
-        reference = parse_reference(text)
-        cls = plugins().resolve(kind, reference.plugin)
-        self._options(cls, reference)
-        return reference
+        self._loaded: dict[ModelKey, Any] = {}
 
     @staticmethod
-    def _options(cls: Any, reference: Reference) -> Any:
-        try:
-            return cls.Options(**dict(reference.options))
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            if first["type"] == "extra_forbidden":
-                raise ConfigError(
-                    f"{reference.plugin!r} has no option {name!r}{did_you_mean(name, cls.Options.model_fields)}"
-                ) from error
-            raise ConfigError(f"{reference}: option {name}={first.get('input')!r}: {first['msg']}") from error
+    def check(kind: ModelKind, text: str) -> ModelKey:
+        """Everything about a reference that can be checked without loading: the plugin's name and its options."""
+        reference = parse_reference(text)
+        key = ModelKey(kind, plugins().resolve(kind, reference.plugin), reference)
+        _options(key)
+        return key
 
     async def get(self, kind: ModelKind, text: str, concurrency: int | None) -> Loaded:
         """The model of a reference, loaded on a worker thread the first time.
 
         Raises `BackendError` where loading fails.
         """
-        reference = self.check(kind, text)
-        if (kind, reference) not in self._loaded:
-            cls = plugins().resolve(kind, reference.plugin)
-            options = self._options(cls, reference)
+        key = self.check(kind, text)
+        if key not in self._loaded:
             try:
-                self._loaded[kind, reference] = await asyncio.to_thread(cls, reference.model, options)
+                self._loaded[key] = await asyncio.to_thread(key.plugin, key.reference.model, _options(key))
             except TTSError:
                 raise
             except Exception as error:
                 raise BackendError(f"{kind} {text!r} could not be loaded: {type(error).__name__}: {error}") from error
-        model: Backend | Scorer | Judge = self._loaded[kind, reference]
+        model: Backend | Scorer | Judge = self._loaded[key]
         # A limiter belongs to one event loop, a model to the process: each engine limits for itself.
         slots = concurrency or (model.capabilities.concurrency if kind == "backend" else 64)  # type: ignore[union-attr]  # only backends have capabilities
         return Loaded(text, model, Limiter(slots))
 
-    def references(self) -> set[tuple[ModelKind, Reference]]:
-        """What is loaded."""
-        return set(self._loaded)
+    def __len__(self) -> int:
+        return len(self._loaded)
 
-    async def keep_only(self, wanted: set[tuple[ModelKind, Reference]]) -> None:
+    async def keep_only(self, wanted: set[ModelKey]) -> None:
         """Close every other model."""
         for key in [key for key in self._loaded if key not in wanted]:
             await self._loaded.pop(key).aclose()
+
+
+def _options(key: ModelKey) -> Any:
+    plugin, reference = key.plugin, key.reference
+    try:
+        return plugin.Options(**dict(reference.options))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = did_you_mean(name, plugin.Options.model_fields)
+            raise ConfigError(f"{reference.plugin!r} has no option {name!r}{known}") from error
+        raise ConfigError(f"{reference}: option {name}={first.get('input')!r}: {first['msg']}") from error

@@ -34,6 +34,7 @@ from tts._events import Event
 from tts._hooks import Entry
 
 GROUP = "tts"
+THIS_PROCESS = "this process"
 Kind = Literal["strategy", "backend", "scorer", "judge", "grader", "extractor", "task", "trainer", "report", "command"]
 _HOOK_OF: dict[Kind, str] = {
     "strategy": "tts_strategies",
@@ -76,9 +77,9 @@ class PluginHost:
             if wanted is None or point.name in wanted or _distribution(point)[0] in wanted:
                 self._load(point)
         if wanted and (unknown := wanted - {n for p in found for n in (p.name, _distribution(p)[0])}):
-            name = sorted(unknown)[0]
+            name = min(unknown)
             self._leave_out(f"TTS_PLUGINS names {name!r}{did_you_mean(name, {p.name for p in found})}")
-        self.event_listeners: list[Callable[..., None]] = [
+        self.event_listeners: list[Callable[..., object]] = [
             impl.function for impl in self._manager.hook.tts_event.get_hookimpls()
         ]
 
@@ -149,6 +150,17 @@ class PluginHost:
             )
         return offers[0]
 
+    def register(self, kind: Kind, name: str, target: Any, summary: str = "") -> None:
+        """Add an object of this process, e.g. a class defined in a notebook; one that was added before is replaced.
+
+        Raises `DuplicateNameError` for a name that an installed plugin has.
+        """
+        entry = Entry(name=name, target=f"{target.__module__}:{target.__name__}", summary=summary)
+        if any(plugin.distribution != THIS_PROCESS for plugin in self._entries[kind].get(name, [])):
+            raise DuplicateNameError(f"{kind} {name!r} is an installed plugin; register yours under another name")
+        self._entries[kind][name] = [Plugin(kind, entry, THIS_PROCESS, "")]
+        self._resolved[kind, name] = target
+
     def resolve(self, kind: Kind, name: str) -> Any:
         """Import the plugin object.
 
@@ -188,7 +200,7 @@ def plugins() -> PluginHost:
     return PluginHost(only=os.environ.get("TTS_PLUGINS"))
 
 
-def emit(event: Event, listeners: Iterable[Callable[..., None]]) -> None:
+def emit(event: Event, listeners: Iterable[Callable[..., object]]) -> None:
     """Hand an event to plugin listeners; one that raises is warned about and does not disturb the run."""
     for listener in listeners:
         try:

@@ -39,7 +39,9 @@ CREATE TABLE results(problem TEXT NOT NULL, strategy TEXT NOT NULL, grp INTEGER 
                      PRIMARY KEY(problem, strategy, grp, k, candidates)) WITHOUT ROWID;
 """
 _INSERT = {
-    "problem": "INSERT INTO problems VALUES(?,?,?) ON CONFLICT(digest) DO UPDATE SET answer=coalesce(excluded.answer, answer)",
+    "problem": (
+        "INSERT INTO problems VALUES(?,?,?) ON CONFLICT(digest) DO UPDATE SET answer=coalesce(excluded.answer, answer)"
+    ),
     "draw": "INSERT OR IGNORE INTO draws VALUES(?,?,?,?,?,?)",
     "completion": "INSERT OR IGNORE INTO completions VALUES(?,?,?)",
     "call": "INSERT OR IGNORE INTO calls VALUES(?,?,?,?)",
@@ -70,7 +72,7 @@ class Store:
         self._busy_seconds = busy_seconds
         self._reader = self._open()
         self._read_lock = threading.Lock()
-        self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | Callable[[], None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | Callable[[], object] | None] = queue.SimpleQueue()
         self._failure: StoreError | None = None
         self._writer = threading.Thread(target=self._write_loop, name="tts-store", daemon=True)
         self._writer.start()
@@ -130,7 +132,10 @@ class Store:
     def _sentence(self, error: Exception) -> StoreError:
         text = str(error)
         if "locked" in text or "busy" in text:
-            advice = f"it stayed locked for {self._busy_seconds:g} s; another process is writing: wait for it, or use another file"
+            advice = (
+                f"it stayed locked for {self._busy_seconds:g} s; another process is writing: wait for it, "
+                "or use another file"
+            )
         elif "full" in text:
             advice = "the disk is full; free some space and run the same command again: what is stored is kept"
         elif "not a database" in text:
@@ -304,7 +309,7 @@ class Store:
         return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}  # noqa: S608 - fixed names
 
 
-def _settle(callback: Callable[[], None]) -> None:
+def _settle(callback: Callable[[], object]) -> None:
     try:
         callback()
     except RuntimeError:
@@ -328,7 +333,8 @@ def encode_completion(completion: Completion) -> str:
     if completion.logprob is not None:
         row["logprob"] = completion.logprob
     row["usage"] = [
-        usage.calls, usage.prompt_tokens, usage.cached_tokens, usage.thinking_tokens, usage.answer_tokens, usage.cancelled,
+        usage.calls, usage.prompt_tokens, usage.cached_tokens,
+        usage.thinking_tokens, usage.answer_tokens, usage.cancelled,
     ]  # fmt: skip
     return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
 

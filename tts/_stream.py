@@ -18,9 +18,9 @@ CHUNK_SECONDS = 0.02
 async def stream(
     works: Iterable[W], decide: Callable[[W, int], Awaitable[T]], *, in_flight: int
 ) -> AsyncGenerator[T, None]:
-    """Run `decide(work, its order)` on each work, `in_flight` at a time, and yield what is ready; raises what it raises.
+    """Run `decide(work, its order)` on each work, `in_flight` at a time, and yield what is ready.
 
-    Leaving early cancels and awaits what still runs.
+    Raises what `decide` or the source raises. Leaving early cancels and awaits what still runs.
     """
     ready: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
     waiting: deque[W] = deque()

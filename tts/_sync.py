@@ -40,7 +40,7 @@ def run_sync(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     def work() -> None:
         try:
             result.set_result(asyncio.run(main()))
-        except BaseException as error:  # noqa: BLE001 - handed to the calling thread
+        except BaseException as error:
             result.set_exception(error)
 
     thread = threading.Thread(target=work, name="tts-sync", daemon=True)
@@ -70,7 +70,7 @@ class WarmModels:
             _active += 1
             alone = _active == 1
         if alone:
-            wanted = {(kind, _models.check(kind, text)) for kind, text in self._references}
+            wanted = {_models.check(kind, text) for kind, text in self._references}
             await _models.keep_only(wanted)
         return _models
 
@@ -81,7 +81,7 @@ class WarmModels:
 
 
 def _close_models() -> None:
-    if _models.references():
+    if len(_models):
         asyncio.run(_models.keep_only(set()))
 
 

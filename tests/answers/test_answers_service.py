@@ -267,3 +267,13 @@ def test_no_process_outlives_the_program(tmp_path: Path, end: signal.Signals | N
 def test_refuses_limits_that_make_no_sense(arguments: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be positive"):
         Answers(**arguments)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a memory limit")
+def test_workers_that_cannot_start_are_an_error() -> None:
+    async def run() -> None:
+        async with Answers(memory_mb=1) as answers:
+            with pytest.raises(RuntimeError, match="does not start"):
+                await answers.equal(r"\sqrt{8}", r"2\sqrt{2}")
+
+    asyncio.run(run())

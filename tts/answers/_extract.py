@@ -50,9 +50,10 @@ def _boxes(text: str) -> list[_Span]:
     """Every balanced outermost box, in order."""
     spans: list[_Span] = []
     open_braces: list[re.Match[str]] = []
-    if "boxed" not in text:
+    first = text.find("boxed")
+    if first < 0:
         return spans
-    for token in _BOX_TOKEN.finditer(text):
+    for token in _BOX_TOKEN.finditer(text, max(0, first - 2)):
         sign = token.group()
         if sign == "{" or token["brace"]:
             open_braces.append(token)
@@ -97,14 +98,14 @@ def _boxed(text: str) -> str | None:
     return _last_group(text, [span for span in _boxes(text) if span.content])
 
 
-def _final_after_box(text: str) -> str | None:
-    """What "the final answer is" says after the last box: an intermediate result may be boxed before it."""
-    spans = _boxes(text)
+def _boxed_or_final(text: str) -> str | None:
+    """The box, unless "the final answer is" comes after it: an intermediate result may be boxed before that."""
+    spans = [span for span in _boxes(text) if span.content]
     if not spans:
         return None
     rest = text[spans[-1].end :]
     final = rest.lower().rfind("final answer is")
-    return _answer_is(rest[final:]) if final >= 0 else None
+    return (_answer_is(rest[final:]) if final >= 0 else None) or _last_group(text, spans)
 
 
 def _gsm8k(text: str) -> str | None:
@@ -181,14 +182,7 @@ def extract(text: str) -> str | None:
     line, then the last formula or plain number. Never raises; linear in the length of the text.
     """
     last_line = text.rstrip().rpartition("\n")[2][-500:]
-    return (
-        _final_after_box(text)
-        or _boxed(text)
-        or _gsm8k(text)
-        or _answer_is(text)
-        or _choice(last_line)
-        or _formula_or_number(text)
-    )
+    return _boxed_or_final(text) or _gsm8k(text) or _answer_is(text) or _choice(last_line) or _formula_or_number(text)
 
 
 def bare(answer: str) -> str:

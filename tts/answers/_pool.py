@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 Pair = tuple[str, str]
-Outcome = Literal["decided", "timeout", "memory", "crash", "hopeless"]
+Outcome = Literal["decided", "timeout", "memory", "crash", "start", "hopeless"]
 
 _START_LIMIT = 60.0  # seconds for a fresh interpreter to import SymPy, on a machine that is busy
 _CHUNK = 256
@@ -31,6 +31,16 @@ class Judgement(NamedTuple):
     equal: bool
     asymmetric: bool
     outcome: Outcome
+
+
+class WorkerStartError(RuntimeError):
+    """Worker processes end before they are ready."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a worker of the answers service does not start: is memory_mb too small, or math-verify missing? "
+            f"See `{sys.executable} -m tts.answers._worker 2 512`"
+        )
 
 
 class _Process:
@@ -66,11 +76,12 @@ class _Process:
 
         Raises:
             OSError: the process is gone.
-            TimeoutError: it did not start.
+            WorkerStartError: it ended before it was ready.
+            TimeoutError: it was not ready in time.
         """
         if not self._ready:
             if self.line(_START_LIMIT) != "ready null":
-                raise BrokenPipeError("the worker ended while it started")
+                raise WorkerStartError
             self._ready = True
         assert self._popen.stdin is not None
         self._popen.stdin.write(json.dumps([pairs, hopeless]).encode() + b"\n")
@@ -166,8 +177,10 @@ class Pool:
                 continue
             self._replace(process)
             # One crash may have come from outside (a kill); a second one on the same pair is the pair's doing.
-            if failure == "crash" and crashed_at != len(judgements):
+            if failure in {"crash", "start"} and crashed_at != len(judgements):
                 crashed_at = len(judgements)
+            elif failure == "start":
+                raise WorkerStartError
             else:
                 judgements.append(Judgement(equal=False, asymmetric=False, outcome=failure))
         return judgements
@@ -195,6 +208,8 @@ class Pool:
                     return self._strike(texts, "memory" if kind == "memory" else "crash")
         except TimeoutError:
             return self._strike(texts, "timeout")
+        except WorkerStartError:
+            return "start"
         except OSError:
             return "crash"
         return None

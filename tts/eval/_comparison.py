@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,8 +62,12 @@ class Comparison:
 
     @cached_property
     def pass_at_k(self) -> Estimate | None:
-        """Share of groups with at least one correct candidate: what an oracle that selects would reach."""
-        return self._mean(lambda row: float(any(row.candidates)) if row.candidates else None)
+        """Share of groups with at least one correct candidate: what an oracle that selects would reach.
+
+        `None` where a strategy stopped before all k were there.
+        """
+        full = all(row.candidates is None or len(row.candidates) == self.k for row in self.rows)
+        return self._mean(lambda row: float(any(row.candidates)) if row.candidates else None) if full else None
 
     def gap(self, strategy: str, baseline: str) -> Estimate | None:
         """Paired difference of accuracies on the same groups.
@@ -77,18 +81,14 @@ class Comparison:
             ours, theirs = _share(row, strategy), _share(row, baseline)
             return None if ours is None or theirs is None else ours - theirs
 
-        return self._mean(difference)
+        return self._mean(difference, bounds=(-1.0, 1.0))
 
     def by_n_correct(self, strategy: str) -> dict[int, Estimate]:
         """Accuracy by N_c, the number of correct candidates in the group, most first."""
         self._check(strategy)
         counts = sorted({row.n_correct for row in self.rows if row.n_correct is not None}, reverse=True)
-        strata = {}
-        for n_correct in counts:
-            share = self._mean(lambda row, at=n_correct: _share(row, strategy) if row.n_correct == at else None)
-            if share is not None:
-                strata[n_correct] = share
-        return strata
+        strata = ((n, self._mean(partial(_share_at, n_correct=n, strategy=strategy))) for n in counts)
+        return {n: share for n, share in strata if share is not None}
 
     def usage(self, strategy: str) -> Usage:
         """Tokens of a strategy over all groups and roles, as if it had run alone."""
@@ -99,9 +99,11 @@ class Comparison:
         """Mean seconds from a problem's start to the strategy's decision."""
         return sum(row.outcome.results[strategy].seconds for row in self.rows) / max(len(self.rows), 1)
 
-    def _mean(self, value: Callable[[Graded], float | None]) -> Estimate | None:
+    def _mean(
+        self, value: Callable[[Graded], float | None], bounds: tuple[float, float] = (0.0, 1.0)
+    ) -> Estimate | None:
         pairs = ((row.outcome.problem.digest, value(row)) for row in self.rows)
-        return clustered_mean((problem, number) for problem, number in pairs if number is not None)
+        return clustered_mean(((problem, number) for problem, number in pairs if number is not None), bounds)
 
     def _check(self, strategy: str) -> None:
         if strategy not in self.strategies:
@@ -130,8 +132,9 @@ class Comparison:
             "s/problem",
         ]
         rows = []
-        if self.pass_at_1 is not None and self.pass_at_k is not None:
+        if self.pass_at_1 is not None:
             rows.append(["pass@1 (mean candidate)", *_accuracy(self.pass_at_1), *[""] * 5])
+        if self.pass_at_k is not None:
             rows.append([f"pass@{self.k} (oracle)", *_accuracy(self.pass_at_k), *[""] * 5])
         rows += [self._strategy_row(label) for label in self.strategies]
         return Table(title, head, rows, [*self._failures(), self._spent_line()])
@@ -307,6 +310,10 @@ def _share(row: Graded, strategy: str) -> float | None:
         return None
     verdicts = row.decisions[strategy]
     return sum(verdicts) / len(verdicts)
+
+
+def _share_at(row: Graded, n_correct: int, strategy: str) -> float | None:
+    return _share(row, strategy) if row.n_correct == n_correct else None
 
 
 def _plain(estimate: Estimate | None) -> dict[str, Any] | None:

@@ -25,12 +25,14 @@ class Estimate(NamedTuple):
         return (self.high - self.low) / 2
 
 
-def clustered_mean(observations: Iterable[tuple[str, float]]) -> Estimate | None:
+def clustered_mean(
+    observations: Iterable[tuple[str, float]], bounds: tuple[float, float] = (-math.inf, math.inf)
+) -> Estimate | None:
     """The mean of (problem id, value) observations; `None` for no observation.
 
     Observations of one problem are not independent, so the variance is that of the ratio estimator over problems
-    (Cochran, Sampling Techniques, 3rd ed., section 6.4), with the normal quantile. One problem gives an infinite
-    interval.
+    (Cochran, Sampling Techniques, 3rd ed., section 6.4), with the normal quantile, cut at `bounds`. One problem gives
+    the widest interval there is.
     """
     sums: dict[str, float] = defaultdict(float)
     counts: dict[str, int] = defaultdict(int)
@@ -42,7 +44,7 @@ def clustered_mean(observations: Iterable[tuple[str, float]]) -> Estimate | None
         return None
     mean = math.fsum(sums.values()) / n
     if m == 1:
-        return Estimate(mean, -math.inf, math.inf, m, n)
+        return Estimate(mean, *bounds, m, n)
     residuals = math.fsum((sums[p] - mean * counts[p]) ** 2 for p in sums)
     half = Z95 * math.sqrt(m / (m - 1) * residuals) / n
-    return Estimate(mean, mean - half, mean + half, m, n)
+    return Estimate(mean, max(mean - half, bounds[0]), min(mean + half, bounds[1]), m, n)

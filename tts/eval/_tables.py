@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -12,7 +13,7 @@ class Table(NamedTuple):
     title: str
     head: list[str]
     rows: list[list[str]]
-    notes: list[str] = []
+    notes: Sequence[str] = ()
 
     def __str__(self) -> str:
         lines = [self.head, *self.rows]

@@ -77,7 +77,7 @@ def _environment() -> jinja2.Environment:
     # Prompts are plain text for a model, not HTML: escaping would corrupt `<` and `&` in problems.
     return jinja2.sandbox.SandboxedEnvironment(
         autoescape=False, keep_trailing_newline=False, undefined=jinja2.StrictUndefined
-    )  # noqa: S701
+    )
 
 
 @lru_cache(maxsize=64)

