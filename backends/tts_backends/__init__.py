@@ -13,6 +13,6 @@ def tts_backends() -> list[Entry]:
             name="hf",
             target="tts_backends.hf:HFBackend",
             extra="ttscale[hf]",
-            summary="transformers in process: any causal LM of the hub or a folder, GGUF included; hf:miniature is ours",
+            summary="transformers in process: any causal LM of hub or folder, GGUF included; hf:miniature is ours",
         ),
     ]

@@ -1,0 +1,126 @@
+"""transformers in process: any causal language model of attention layers, batched continuously."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import weakref
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, ClassVar
+
+import torch
+from pydantic import BaseModel
+
+from tts import Capabilities, Completion, ConfigError, ContextLengthError, Request, Usage
+from tts_backends import _hf_load
+from tts_backends._hf_batch import Batcher
+from tts_backends._hf_chat import Chat
+from tts_backends._hf_decode import Decoder, Job, Row
+from tts_backends._hf_load import context_length, end_tokens, load
+
+__all__ = ["HFBackend"]
+
+_MOST_TOKENS = 32_768  # what `max_tokens=None` means
+
+
+class HFBackend:
+    """A model of the hub, of a folder or of a GGUF file, and `hf:miniature`, which ships with the library.
+
+    Messages go through the model's chat template; a model without one gets `User: …` and `Assistant:` paragraphs.
+    Special tokens in message contents are read as plain text. A completion depends on its prompt, its sampling and its
+    seed, not on what else is in the batch: exactly so as far as float32 tells its logits apart, so with 16-bit dtypes
+    `capabilities.seed` is false. `logprob` sums the model's own distribution, before temperature, top-p and top-k.
+    Of a request's completions the first counts its prompt as computed, the others as cached.
+    """
+
+    Options: ClassVar[type[BaseModel]] = _hf_load.Options
+
+    def __init__(self, model: str, options: _hf_load.Options) -> None:
+        """Load the model; raises `ConfigError` or `BackendUnavailable`."""
+        loaded = load(model, options)
+        self._name = f"hf:{model}"
+        self._chat = Chat(loaded.tokenizer, loaded.template, options.think_open, options.think_close)
+        self._context = context_length(loaded.model, loaded.tokenizer)
+        dtype = loaded.model.dtype
+        self.fingerprint = _fingerprint(
+            loaded.digest, str(dtype), self._chat.template, options.think_open, options.think_close, options.attn
+        )
+        self.capabilities = Capabilities(
+            seed=dtype in {torch.float32, torch.float64},
+            logprobs=True,
+            exact_token_counts=True,
+            context_length=self._context,
+            concurrency=options.max_batch,
+        )
+        ends = end_tokens(loaded.model, loaded.tokenizer, self._chat.end_token())
+        self._batcher = Batcher(Decoder(loaded.model, ends, self._chat.decode), options.max_batch)
+        self._stop = weakref.finalize(self, self._batcher.stop)  # also at exit, while torch can still end a step
+
+    async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
+        """Yield the request's completions as they finish; see `tts.Backend`."""
+        job = await self._job(request)
+        self._batcher.submit(job)
+        left = set(job.rows)
+        try:
+            while left:
+                row = await job.arrivals.get()
+                if not isinstance(row, Row):
+                    raise row
+                completion = await asyncio.to_thread(self._completion, row)
+                left.remove(row)
+                yield completion
+        finally:
+            if left:
+                await self._withdraw(job, left)
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, exactly, special tokens read as plain text."""
+        return await asyncio.to_thread(self._chat.count, texts)
+
+    async def aclose(self) -> None:
+        """End the model's thread and free the model; requests that are under way fail."""
+        await asyncio.to_thread(self._stop)
+
+    async def _job(self, request: Request) -> Job:
+        if len(request.seeds) != request.n:
+            raise ConfigError(
+                f"a request for {request.n} completions has {len(request.seeds)} seeds; give one for each"
+            )
+        prompt = await asyncio.to_thread(self._chat.encode, request.messages, request.sampling.thinking)
+        room = self._context - len(prompt.ids)
+        if room < 1:
+            raise ContextLengthError(len(prompt.ids), self._context, self._name)
+        return Job(request, prompt, min(request.sampling.max_tokens or _MOST_TOKENS, room))
+
+    async def _withdraw(self, job: Job, left: set[Row]) -> None:
+        """Take a job out of the batch, which happens at the next step, and report what it has cost."""
+        job.cancelled = True
+        try:
+            await job.done.wait()
+        finally:
+            for row in sorted(left, key=lambda row: row.index):
+                usage = self._completion(row).usage if row.tokens else Usage(calls=1)
+                job.request.on_cancelled(usage.model_copy(update={"cancelled": 1}))
+
+    def _completion(self, row: Row) -> Completion:
+        prompt, sampling = row.job.prompt, row.job.request.sampling
+        parts = self._chat.split(row.tokens, prompt.opens_thinking, row.text)
+        return Completion(
+            index=row.index,
+            text=parts.text,
+            thinking=parts.thinking,
+            summary=parts.summary,
+            finish_reason=row.finish_reason,
+            usage=Usage(
+                calls=1,
+                prompt_tokens=len(prompt.ids),
+                cached_tokens=len(prompt.ids) if row.index else 0,
+                thinking_tokens=parts.thinking_tokens,
+                answer_tokens=len(row.tokens) - parts.thinking_tokens,
+            ),
+            logprob=row.logprob if sampling.logprobs else None,
+        )
+
+
+def _fingerprint(*parts: Any) -> str:
+    return hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=16).hexdigest()
