@@ -184,6 +184,7 @@ def test_sources_that_are_none() -> None:
     assert "a value of type int is not a source" in sentence(7)
     assert "problem 1: a value of type int is not a problem" in sentence([7])
     assert "empty" in sentence("  ")
+    assert "empty" in sentence("")
     assert "problem 2: problem 'p000002' is empty" in sentence(["a", " "])
 
 
@@ -192,9 +193,10 @@ def test_a_missing_file_names_its_neighbours(tmp_path: Path) -> None:
     assert "did you mean 'problems.jsonl'?" in sentence(str(tmp_path / "problem.jsonl"))
     assert "there is no folder" in sentence(str(tmp_path / "nowhere" / "problem.jsonl"))
     (tmp_path / "notes.txt").write_text("1+1?")
-    assert ".txt is not readable; readable: .jsonl, .json" in sentence(str(tmp_path / "notes.txt"))
+    assert "a .txt file is not readable; readable: .jsonl, .json" in sentence(str(tmp_path / "notes.txt"))
     (tmp_path / "d.json").mkdir()
     assert "is a folder" in sentence(tmp_path / "d.json")
+    assert "is a folder" in sentence(str(tmp_path))
     (tmp_path / "empty.csv").write_text("problem,answer\n")
     assert "has no rows" in sentence(tmp_path / "empty.csv")
 

@@ -97,6 +97,8 @@ def _rows(source: Source) -> Iterator[Row]:
 
 def _rows_of_text(source: str) -> Iterator[Row]:
     kind, _, rest = source.partition(":")
+    if not source.strip():
+        raise TaskError("the problem is empty")
     if source == "-":
         return rows_of_stdin()
     if kind == "task":
@@ -110,8 +112,6 @@ def _rows_of_text(source: str) -> Iterator[Row]:
         raise TaskError(f"{source!r} is the name of a task; write 'task:{source}'")
     if len(source) < 256 and "\n" not in source and Path(source).exists():
         return rows_of_file(Path(source))
-    if not source.strip():
-        raise TaskError("the problem is empty")
     return rows_of_iterable([source])
 
 

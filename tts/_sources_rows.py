@@ -42,13 +42,12 @@ class Row(NamedTuple):
 
 def rows_of_file(path: Path) -> Iterator[Row]:
     """The records of a .jsonl, .json, .csv, .tsv or .parquet file."""
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise TaskError(
-            f"{path}: {path.suffix or 'a file without ending'} is not readable; readable: {', '.join(_READERS)}"
-        )
     if path.is_dir():
         raise TaskError(f"{path} is a folder; name a file in it")
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        kind = f"a {path.suffix} file" if path.suffix else "a file without ending"
+        raise TaskError(f"{path}: {kind} is not readable; readable: {', '.join(_READERS)}")
     if not path.exists():
         raise TaskError(f"there is no file {str(path)!r}{_neighbours(path)}")
     rows = _guard(reader(path), path)

@@ -94,6 +94,13 @@ def test_sample_to_stdout(run_tts: Any, problems: Path) -> None:
     assert (rows[0]["sampling"]["temperature"], rows[0]["sampling"]["seed"]) == (1.0, 7)
 
 
+def test_sample_piped_into_compare(run_tts: Any, problems: Path) -> None:
+    sampled = run_tts("sample", problems, *FAKE, "-k", 2).stdout
+    done = run_tts("compare", "-", "-k", 2, stdin=sampled)
+    assert "3 problems, 3 groups of k=2" in done.stdout, done.stderr
+    assert "no column 'candidates'" in run_tts("compare", "-", stdin='{"problem": "a"}').stderr
+
+
 def test_compare_a_file_without_a_model(run_tts: Any, candidates: Path) -> None:
     done = run_tts("compare", candidates, "-k", 3, "-s", "first,majority")
     assert done.exit_code == 0, done.stderr

@@ -10,6 +10,7 @@ import click
 import tts
 from tts._api import DEFAULT_STRATEGIES
 from tts._contracts import Strategy
+from tts._plugins import extractor
 from tts._sources import holds_candidates
 from tts.cli import say
 from tts.cli._options import (
@@ -59,17 +60,21 @@ def compare(
 ) -> None:
     """Let several strategies decide on the same candidates, in groups of K.
 
-    PROBLEMS is a file of candidate sets (rows of problem, answer, candidates) or a store, which needs no model unless a
-    strategy calls one; or problems as in `tts run`, which are sampled first.
+    PROBLEMS is a file of candidate sets (rows of problem, answer, candidates), `-` for such rows on standard input, or
+    a store; these need no model unless a strategy calls one. Other problems, as in `tts run`, are sampled first.
     """
     check_output(output, ENDINGS)
     if names:
         chosen = strategies_of(list(dict.fromkeys(",".join(names).split(","))), parameters)
     else:
         chosen = _defaults(problems, columns, parameters, has_model="model" in engine)
+    source: str | list[tts.Sampled] | None = problems
+    if problems == "-":
+        extract = extractor(engine.get("extractor", "auto"))
+        source = list(tts.read_candidate_sets("-", columns=columns, limit=limit, on_error=on_error, extract=extract))
     with watch("decision", None, engine.get("store")) as listener:
         comparison = tts.compare(
-            problems,
+            source,
             strategies=chosen,
             k=k,
             columns=columns,
@@ -92,7 +97,7 @@ def _defaults(
 ) -> list[Strategy]:
     """The default strategies; for stored candidates without a model, those that need none."""
     chosen = strategies_of(DEFAULT_STRATEGIES, parameters)
-    stored = problems is not None and (Path(problems).suffix == ".db" or holds_candidates(problems, columns))
+    stored = problems == "-" or Path(problems or "").suffix == ".db" or holds_candidates(problems or "", columns)
     if has_model or not stored:
         return chosen
     left_out = [strategy.name for strategy in chosen if strategy.needs.policy]
