@@ -100,7 +100,7 @@ class Engine:
         _positive("concurrency", concurrency)
         _positive("budget", budget)
         self._listeners = list(listeners)
-        self._models, self._owns_models = models or ModelPool(), models is None
+        self._models, self._owns_models = ModelPool() if models is None else models, models is None
         self._owns_store = not isinstance(store, Store)
         self.store = store if isinstance(store, Store) or store is None else Store(store)
         self._drawer = Drawer(self.store, _plugins.extractor(extractor), budget)

@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 from tts._records import Candidate, Message, Problem, Record
 from tts.prompts._template import Template
@@ -38,8 +39,14 @@ class RefinePrompt(Record):
     cuts: tuple[Cut, ...]
 
 
-@lru_cache(maxsize=32)
 def _template(source: str, fields: frozenset[str]) -> Template:
+    """Read once, and again when the file changes (a notebook edits it between two runs)."""
+    path = Path(source)
+    return _read_template(source, fields, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@lru_cache(maxsize=32)
+def _read_template(source: str, fields: frozenset[str], _modified: int) -> Template:
     return Template.load(source, fields)
 
 

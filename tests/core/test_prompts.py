@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tts
+from tts.prompts import Template, direct_messages
+from tts.prompts.refine import share_budget
+
+
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=12), st.integers(0, 20000))
+def test_shares_are_max_min_fair(counts: list[int], budget: int) -> None:
+    shares = share_budget(counts, budget)
+    assert sum(shares) <= budget
+    assert all(0 <= share <= count for share, count in zip(shares, counts, strict=True))
+    if sum(counts) <= budget:
+        assert shares == counts
+    else:
+        assert budget - sum(shares) < len(counts)
+        short = [share for share, count in zip(shares, counts, strict=True) if share < count]
+        assert max(shares) - min(short) <= 1, "whoever is cut has as much as anybody, to within a token"
+
+
+def test_a_problem_is_never_expanded_as_a_template() -> None:
+    (message,) = direct_messages(tts.Problem(id="x", prompt="What is {{ 1 + 1 }} {% raw %} <b> & {0}?"))
+    assert message.content.startswith("What is {{ 1 + 1 }} {% raw %} <b> & {0}?\n\nReason step by step")
+
+
+def test_messages_are_sent_as_they_are() -> None:
+    messages = (tts.Message(role="system", content="s"), tts.Message(role="user", content="u"))
+    assert direct_messages(tts.Problem(id="x", messages=messages)) == messages
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("nothing here", "never uses {{ candidates }}; it must"),
+        ("{{ problem }} {{ candidates }} {{ gold }}", "uses {{ gold }}; it can use candidates, problem"),
+        ("{{ problem }}\n{% for %}", "line 2"),
+    ],
+)
+def test_a_template_without_its_fields_is_refused(tmp_path, source: str, sentence: str) -> None:
+    path = tmp_path / "mine.jinja"
+    path.write_text(source)
+    with pytest.raises(tts.ConfigError) as caught:
+        Template.load(str(path), frozenset({"problem", "candidates"}))
+    assert sentence in str(caught.value)
+
+
+def test_a_missing_template_file_is_one_sentence() -> None:
+    with pytest.raises(tts.ConfigError, match="no template 'nowhere.jinja'"):
+        Template.load("nowhere.jinja", frozenset())
+
+
+def test_templates_cannot_reach_python(tmp_path) -> None:
+    import jinja2.exceptions
+
+    path = tmp_path / "evil.jinja"
+    path.write_text("{{ problem.__class__.__mro__ }}{{ candidates }}")
+    template = Template.load(str(path), frozenset({"problem", "candidates"}))
+    with pytest.raises(jinja2.exceptions.SecurityError):
+        template.render(problem="x", candidates=[])
+
+
+def test_records_refuse_what_is_not_theirs() -> None:
+    with pytest.raises(ValueError, match="'x' is empty"):
+        tts.Problem(id="x", prompt=" \n")
+    with pytest.raises(ValueError, match="either a prompt or messages"):
+        tts.Problem(id="x")
+    with pytest.raises(ValueError, match="answer"):
+        tts.Problem(id="x", prompt="q", answer="42")  # type: ignore[call-arg]
