@@ -313,6 +313,14 @@ def test_ids_must_differ(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
     assert len(list(read_examples(path, on_error="skip"))) == 2
 
 
+@pytest.mark.parametrize("name", ["p.jsonl", "p.json"])
+def test_half_a_surrogate_pair_is_no_character(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"problem": "a \\ud83d b \\ud83d\\ude00", "tags": [{"x": "\\uDE00"}]}')
+    [example] = read_examples(tmp_path / name)
+    assert example.problem.text == "a \ufffd b 😀"
+    assert example.problem.metadata == {"tags": [{"x": "\ufffd"}]}
+
+
 def test_broken_tables(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text("problem,answer\na,1\nb,2,3\n")

@@ -124,7 +124,7 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
 
 def _read_json(path: Path) -> Iterator[Row]:
     try:
-        data = json.loads(path.read_text("utf-8-sig"))
+        data = _loads(path.read_text("utf-8-sig"))
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":  # JSON lines under a .json name, as the hub writes them
             yield from _read_jsonl(path)
@@ -212,11 +212,32 @@ def _parsed(row: Row) -> Row:
     if isinstance(row.value, TaskError):
         return row
     try:
-        return row._replace(value=json.loads(row.value))
+        return row._replace(value=_loads(row.value))
     except json.JSONDecodeError as error:
         return row._replace(value=row.error(f"not JSON: {error.msg} (column {error.colno})"))
     except (RecursionError, ValueError) as error:  # nested too deeply; a number of over 4,300 digits
         return row._replace(value=row.error(f"not readable as JSON: {_one_line(error)}"))
+
+
+def _loads(text: str) -> Any:
+    """The value of JSON text; half a surrogate pair, left by cutting text in UTF-16, becomes U+FFFD.
+
+    It is no character, and nothing that writes UTF-8 (a store, a file, a server) would take it.
+    """
+    value = json.loads(text)
+    return _whole(value) if "\\ud" in text.lower() else value
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_whole(item) for item in value]
+        case dict():
+            return {_whole(key): _whole(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def _strict(row: Row) -> str:

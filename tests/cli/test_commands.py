@@ -53,10 +53,26 @@ def test_run_on_standard_input_with_columns(run_tts: Any) -> None:
 
 def test_problems_that_fail_are_told(run_tts: Any, problems: Path) -> None:
     done = run_tts("run", problems, "-m", "fake:5@fail=true", "-s", "majority", "--json")
-    assert done.exit_code == 0
+    assert done.exit_code == 1  # not one could be decided
     assert all("the fake fails as told" in row["error"] for row in lines(done.stdout))
+    assert "error: all 3 failed; the first: " in done.stderr
     assert "failed: q0: " in done.stderr
     assert "3 failed" in done.stderr
+
+
+def test_candidates_that_fail_are_told(run_tts: Any, problems: Path) -> None:
+    done = run_tts("sample", problems, "-m", "fake:5@fail=true", "-k", 2)
+    assert done.exit_code == 1
+    assert [len(row["candidates"]) for row in lines(done.stdout)] == [2, 2, 2]
+    assert "error: 6 candidates failed: the fake fails as told" in done.stderr
+
+
+def test_messages_of_strategies_are_shown_but_not_all(run_tts: Any, tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_text("".join(json.dumps({"problem": f"{i}?", "candidates": ["none"]}) + "\n" for i in range(20)))
+    done = run_tts("compare", path, "-s", "majority", "-k", 1)
+    assert done.stderr.count("no candidate has an answer") == 5
+    assert done.stderr.count("more such messages not shown") == 1
 
 
 def test_broken_rows_are_skipped_on_request(run_tts: Any, problems: Path) -> None:

@@ -10,20 +10,24 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from tts._errors import ConfigError, MissingDependencyError
 from tts._records import Result, Sampled, Usage
 from tts._sources import row_of
+from tts.cli import say
+
+if TYPE_CHECKING:
+    from tts.eval import Comparison
 
 PARQUET_CHUNK = 64  # rows held at a time
 
 
-def write_json(value: Any) -> None:
-    """One JSON value on one line of stdout, at once."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+def write_json(value: Any, file: TextIO | None = None) -> None:
+    """One JSON value on one line, of stdout where no file is given."""
+    click.echo(json.dumps(value, ensure_ascii=False), file=file)
 
 
 def write_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -59,7 +63,7 @@ def write_sets(sets: Iterable[Sampled], path: Path | None) -> int:
     count = 0
     with nullcontext() if path is None else path.open("w", encoding="utf-8") as file:
         for sampled in sets:
-            click.echo(json.dumps(row_of(sampled), ensure_ascii=False), file=file)
+            write_json(row_of(sampled), file)
             count += 1
     return count
 
@@ -99,6 +103,15 @@ def _parquet() -> tuple[Any, Any]:
     except ImportError as error:
         raise MissingDependencyError("writing Parquet needs 'pyarrow'; pip install 'ttscale[data]'") from error
     return pa, pq
+
+
+def finish(done: Comparison, output: Path | None) -> None:
+    """Save what was asked for; end with status 1 where nothing could be decided."""
+    if output is not None:
+        say(f"saved {done.save(output)}")
+    if done.results and len(done.failed) == len(done.results):
+        say(f"error: all {len(done.failed)} failed; the first: {done.failed[0].error}")
+        sys.exit(1)
 
 
 def result_row(result: Result) -> dict[str, Any]:

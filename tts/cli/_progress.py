@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Unit = Literal["decision", "candidate"]
 PLAIN_SECONDS = 10.0  # between two lines where there is no terminal
-SHOWN_FAILURES = 5
+SHOWN = 5  # messages about single problems; a large run would drown in them
 
 
 class Tally:
@@ -123,15 +123,18 @@ def expected(source: str | None, limit: int | None) -> int | None:
 
 class _Listener:
     def __init__(self, tally: Tally, display: _Display) -> None:
-        self._tally, self._display = tally, display
+        self._tally, self._display, self._shown = tally, display, 0
 
     def __call__(self, event: Event) -> None:
         self._tally.add(event)
         self._display.update(self._tally)
         if event.kind == "loading":
             self._display.note(f"loading {event.message}")
-        elif event.kind == "problem_failed" and self._tally.failed <= SHOWN_FAILURES:
-            self._display.note(f"failed: {event.problem}: {event.message}")
+        elif event.kind in ("problem_failed", "log") and self._shown <= SHOWN:
+            self._shown += 1
+            what = "failed: " if event.kind == "problem_failed" else ""
+            more = f"{what}{event.problem}: {event.message}" if self._shown <= SHOWN else "more such messages not shown"
+            self._display.note(more)
 
 
 def _interrupted(tally: Tally, store: Path | None) -> str:
@@ -149,7 +152,7 @@ def _display(tally: Tally, *, live: bool) -> Iterator[_Display]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn()]
     # stdout is the data channel: rich must not take it over
     with Progress(
         *columns,

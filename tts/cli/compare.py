@@ -23,7 +23,7 @@ from tts.cli._options import (
     source_options,
     strategies_of,
 )
-from tts.cli._output import check_output, write_json
+from tts.cli._output import check_output, finish, write_json
 from tts.cli._progress import watch
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
@@ -84,12 +84,11 @@ def compare(
             listeners=[listener],
             **engine,
         )
-    if output is not None:
-        say(f"saved {comparison.save(output)}")
     if as_json:
         write_json(comparison.to_dict())
     else:
         click.echo(str(comparison))
+    finish(comparison, output)
 
 
 def _defaults(

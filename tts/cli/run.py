@@ -9,7 +9,6 @@ import click
 
 import tts
 from tts._records import Result
-from tts.cli import say
 from tts.cli._options import (
     Pairs,
     engine_options,
@@ -20,7 +19,7 @@ from tts.cli._options import (
     source_options,
     strategies_of,
 )
-from tts.cli._output import check_output, result_row, write_json
+from tts.cli._output import check_output, finish, result_row, write_json
 from tts.cli._progress import expected, watch
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
@@ -72,9 +71,5 @@ def run(
             listeners=[listener],
             **engine,
         )
-    if output is not None:
-        say(f"saved {done.save(output)}")
-    if as_json:
-        say(str(done))
-    else:
-        click.echo(str(done))
+    click.echo(str(done), err=as_json)
+    finish(done, output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,3 +47,7 @@ def sample(
         write_sets(samples.sampled, output)
     if output is not None:
         say(f"saved {len(samples)} candidate sets to {output}; aggregate them with: tts compare {output}")
+    errors = [one.error for candidates in samples for one in candidates if one.error is not None]
+    if errors:
+        say(f"{'warning' if any(s.usable for s in samples) else 'error'}: {len(errors)} candidates failed: {errors[0]}")
+        sys.exit(0 if any(s.usable for s in samples) else 1)
