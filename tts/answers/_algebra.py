@@ -38,6 +38,7 @@ _AGREEMENT = mpmath.mpf(10) ** -20
 _DECIMAL_AGREEMENT = mpmath.mpf(10) ** -12  # where decimals, kept to 15 digits, are among the terms
 _UNEVALUATED = (ArithmeticError, TypeError, ValueError, AttributeError, NotImplementedError, RecursionError)
 _UNSAMPLED = (AppliedUndef, sympy.Sum, sympy.Product, sympy.Integral, sympy.Limit, sympy.Derivative)
+_MISSED = mpmath.mpf(10) ** -6  # of an equation's size elsewhere: what it must be at another's root to be unequal
 _POSITIVE = (mpmath.mpf("0.7321"), mpmath.mpf("1.8713"))
 _NEGATIVE = mpmath.mpf("-1.3147")
 
@@ -156,6 +157,8 @@ def _may_spell(expr: Any) -> bool:
 
 
 def _by_value(a: Any, b: Any) -> bool | None:
+    if isinstance(a, sympy.Eq) and isinstance(b, sympy.Eq):
+        return _equations_equal(a, b)
     if not (_scalar(a) and _scalar(b)):
         return None
     names, others = ({symbol.name for symbol in expr.free_symbols} for expr in (a, b))
@@ -165,6 +168,37 @@ def _by_value(a: Any, b: Any) -> bool | None:
     if names != others and (_may_spell(a) or _may_spell(b)):
         return None  # Math-Verify also reads a product of letters as a word
     return False if _differ_by_a_number(a, b) else _sampled_equal(a, b)
+
+
+@lru_cache(maxsize=4096)
+def _root(expr: Any) -> dict[str, Any] | None:
+    """A point, by names of symbols, where the expression is zero; None where none is found."""
+    symbols = sorted(expr.free_symbols, key=lambda symbol: symbol.name)
+    point = {symbol.name: _coordinate(symbol.name, 0) for symbol in symbols}
+    for unknown in symbols:
+        fixed = {symbol: sympy.Float(point[symbol.name], _DIGITS) for symbol in symbols if symbol != unknown}
+        function = sympy.lambdify(unknown, expr.subs(fixed), "mpmath")
+        with contextlib.suppress(*_UNEVALUATED):
+            start = point[unknown.name]
+            return {**point, unknown.name: mpmath.findroot(function, (start, start + mpmath.mpc("0.1", "0.2")))}
+    return None
+
+
+def _equations_equal(a: Any, b: Any) -> bool | None:
+    """Unequal when one fails at a solution of the other; equal when the sides' differences are proportional."""
+    f, g = a.lhs - a.rhs, b.lhs - b.rhs
+    names, others = ({symbol.name for symbol in expr.free_symbols} for expr in (f, g))
+    if names != others or not names or not (_scalar(f) and _scalar(g)):
+        return None
+    values = [(_value(f, point), _value(g, point)) for point in range(len(_POSITIVE) + 1)]
+    if all(x and y and _agree(x * values[0][1], y * values[0][0], _tolerance(f, g)) for x, y in values):
+        return True
+    root = _root(f)
+    if root is None:
+        return None
+    at_root = g.subs({symbol: root[symbol.name] for symbol in g.free_symbols}).evalf(_DIGITS)
+    elsewhere = next((abs(y) for _, y in values if y), None)
+    return False if elsewhere and at_root.is_number and abs(at_root) > _MISSED * elsewhere else None
 
 
 def _math_verify(a: Any, b: Any) -> Verdict:

@@ -31,11 +31,13 @@ _MATH = re.compile(
     r"|\\\(((?:[^\\]|\\[^()]){1,1000}?)\\\)|\\\[((?:[^\\]|\\[^\[\]]){1,2000}?)\\\]"
 )
 _PROSE = re.compile(r"(?<![\\a-zA-Z{])[a-zA-Z]{4,}")
+_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textbf|operatorname)[a-z]*\s*\{[^{}]*\}")
 _WORD = re.compile(r"(?<![\\a-zA-Z{])[a-zA-Z]{2,}(?=['\s])")
 _DANGLING = re.compile(r"(?:^\s*[=*/])|(?:[-+=*/,]\s*$)")
 _NUMBER = re.compile(
     r"(?<![\w.])[-\u2212]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:[.,]\d+)?(?:[eE][-+]?\d+\b|/\d+)?|\.\d+)%?"
 )
+_LAYERS = 3  # a box in a formula in a sentence
 _CUES = 20  # last statements "answer is" that are tried
 _TAILS = (200, 4096)  # the last plain number is looked for among this many last characters
 
@@ -76,7 +78,7 @@ def _formulas(text: str) -> list[_Span]:
     for match in _MATH.finditer(text):
         content = match[match.lastindex or 0].strip()
         inline = match.lastindex == 2
-        if content and not (inline and (_PROSE.search(content) or _DANGLING.search(content))):
+        if content and not (inline and (_PROSE.search(_TEXT.sub("", content)) or _DANGLING.search(content))):
             spans.append(_Span(match.start(), match.end(), content))
     return spans
 
@@ -187,11 +189,23 @@ def extract(text: str) -> str | None:
 
 def bare(answer: str) -> str:
     """The answer without the sentence, box or delimiters around it; itself when it has none of them."""
-    delimited = "$" in answer or "\\(" in answer or "\\[" in answer
+    for _ in range(_LAYERS):
+        if not _dressed(answer):
+            break
+        inner = extract(answer)
+        if inner is None or inner == answer:
+            break
+        answer = inner
+    return answer
+
+
+def _dressed(answer: str) -> bool:
+    if "boxed" in answer or "nswer" in answer or "\\(" in answer or "\\[" in answer:
+        return True
+    dollars = answer.count("$") - answer.count("\\$")
+    whole = dollars == 2 and answer[:1] == "$" == answer[-1:]
     sentence = answer.count(" ", 0, 200) > 2 and len(_WORD.findall(answer[:200])) > 3
-    if not (delimited or sentence or "boxed" in answer or "nswer" in answer):
-        return answer
-    return extract(answer) or answer
+    return sentence or (dollars > 0 and not whole)
 
 
 EXTRACTORS: dict[str, Extractor] = {

@@ -104,7 +104,7 @@ def _unwrapped(text: str) -> str:
     for opening, closing in _WRAPPERS:
         inner = text[len(opening) : len(text) - len(closing)]
         whole = len(text) > len(opening + closing) and text.startswith(opening) and text.endswith(closing)
-        if whole and (opening[0] != "$" or "$" not in inner):
+        if whole and (opening[0] != "$" or "$" not in inner.replace(r"\$", "")):
             return inner.strip()
     return text
 
