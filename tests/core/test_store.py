@@ -151,19 +151,19 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_committed(tmp_path: Path, f
 
     def connect(self: tts.Store) -> sqlite3.Connection:
         connection = opened(self)
-        connection.execute("PRAGMA max_page_count=20")
+        connection.execute("PRAGMA max_page_count=120")
         return connection
 
     monkeypatch.setattr(tts.Store, "_connect", connect)
     with pytest.raises(tts.StoreError, match="the disk is full; free some space and run the same command again"):
-        tts.run(sums(200), strategy="majority", model="fake:m", store=path)
+        tts.run(sums(400), strategy="majority", model="fake:m", store=path)
     monkeypatch.undo()
     backend = fake(script=lambda *_: "\\boxed{1}" + "x" * 500)
     with tts.Store(path) as store:
         kept = store.counts()["completions"]
     assert kept > 0
-    tts.run(sums(200), strategy="majority", model="fake:m", store=path)
-    assert backend.completions() == 800 - kept
+    tts.run(sums(400), strategy="majority", model="fake:m", store=path)
+    assert backend.completions() == 1600 - kept
 
 
 def test_killed_while_writing_loses_only_what_was_in_flight(tmp_path: Path) -> None:

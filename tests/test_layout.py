@@ -1,0 +1,88 @@
+"""The house rules that a machine can check."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tts
+from tts import _hooks
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = [ROOT / p for p in ("tts", "strategies/tts_strategies", "backends/tts_backends", "trainers/tts_trainers")]
+SOURCES = sorted(path for package in PACKAGES for path in package.rglob("*.py"))
+
+
+def lengths() -> dict[str, int]:
+    found = {}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                docstring = ast.get_docstring(node, clean=False)
+                size = node.end_lineno - node.lineno + 1 - (docstring.count("\n") + 1 if docstring else 0)
+                found[f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"] = size
+    return found
+
+
+def test_functions_are_short() -> None:
+    sizes = lengths()
+    assert {name: size for name, size in sizes.items() if size > 60} == {}
+    assert statistics.quantiles(sizes.values(), n=10)[-1] <= 25
+
+
+def test_files_are_short_and_well_named() -> None:
+    assert {p.name: n for p in SOURCES if (n := p.read_text("utf-8").count("\n")) > 400} == {}
+    assert not {p.name for p in SOURCES} & {"utils.py", "common.py", "base.py", "types.py", "helpers.py"}
+    assert not [root for root in ("strategies", "backends", "trainers") if (ROOT / root / "__init__.py").exists()]
+    assert all((package / "py.typed").exists() for package in PACKAGES)
+
+
+def test_all_and_reality_agree() -> None:
+    public = {name for name in vars(tts) if not name.startswith("_") and not isinstance(vars(tts)[name], type(sys))}
+    public -= {"annotations"}
+    assert public | {"__version__"} == set(tts.__all__)
+    assert tts.__all__ == sorted(tts.__all__)
+
+
+def test_public_names_have_docstrings() -> None:
+    assert [name for name in tts.__all__ if name != "__version__" and not getattr(tts, name).__doc__] == []
+
+
+def test_every_declared_plugin_resolves() -> None:
+    for plugin in tts.plugins().all():
+        assert tts.plugins().resolve(plugin.kind, plugin.entry.name) is not None
+        assert plugin.entry.summary
+
+
+def test_every_hook_is_documented() -> None:
+    hooks = [name for name in vars(_hooks) if name.startswith("tts_")]
+    assert len(hooks) == 11
+    assert all(getattr(_hooks, name).__doc__ for name in hooks)
+
+
+@pytest.mark.parametrize("package", ["tts", "tts.cli", "tts_strategies", "tts_backends", "tts_trainers"])
+def test_packages_import_lightly(package: str) -> None:
+    code = f"import sys, {package}; sys.exit(' '.join({{'torch', 'transformers', 'sympy', 'numpy'}} & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_nothing_committed_names_a_machine() -> None:
+    path = re.compile(r"(?<![\w.])/(?:root|home/\w+|tmp)/[\w.]")
+    texts = [p for p in ROOT.rglob("*") if p.suffix in {".py", ".md", ".toml", ".jinja"} and ".venv" not in p.parts]
+    offenders = [str(p) for p in texts if p.is_file() and path.search(p.read_text("utf-8")) and p.name != "test_layout.py"]
+    assert offenders == []
+
+
+def test_the_modules_of_the_import_contract_exist() -> None:
+    names = re.findall(r'"(tts\._\w+)"', (ROOT / "pyproject.toml").read_text("utf-8"))
+    assert names
+    for name in set(names):
+        importlib.import_module(name)

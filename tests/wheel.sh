@@ -1,0 +1,20 @@
+#!/bin/sh
+# Build the wheel, check what is in it, and run the core tests against it in a fresh environment without the sources.
+# Usage: sh tests/wheel.sh PYTHON BIN
+set -eu
+python=$1
+bin=$(cd "$2" && pwd)
+root=$(pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$bin/python" -m build --wheel --outdir "$work/dist" "$root" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+"$bin/check-wheel-contents" "$work"/dist/*.whl
+"$python" -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check "$work"/dist/*.whl pytest hypothesis pandas pyarrow
+cp -r "$root/tests" "$root/pyproject.toml" "$work/"
+cd "$work"
+"$work/venv/bin/python" -m pytest -q tests/core tests/strategies tests/answers tests/tasks tests/cli tests/test_sources.py -m "not slow"
+# Without the extra, the default model is one sentence that names it.
+if "$work/venv/bin/tts" solve "1+1" 2>"$work/error"; then echo "solve should need the hf extra"; exit 1; fi
+grep -q "pip install 'ttscale\[hf\]'" "$work/error" || { cat "$work/error"; exit 1; }
+echo "wheel: contents and tests are fine"
