@@ -292,6 +292,11 @@ def test_a_broken_line_is_one_sentence(tmp_path: Path) -> None:
     assert "broken.jsonl, line 3: not JSON: Expecting property name" in sentence(broken(tmp_path))
 
 
+def test_what_is_wrong_with_the_first_line_is_known_at_once(tmp_path: Path) -> None:
+    with pytest.raises(tts.TaskError, match="line 1: no column"):
+        read_examples(write(tmp_path / "p.jsonl", {"quiz": "a"}))
+
+
 def test_broken_lines_are_skipped_and_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "tts"):
         examples = list(read_examples(broken(tmp_path), on_error="skip"))

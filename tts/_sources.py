@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -46,7 +47,8 @@ def read_examples(
     Raises `TaskError` for what cannot be read; with `on_error="skip"` broken rows are left out and logged once.
     """
     mapping = check_columns(columns)
-    return _read(_rows(source), lambda row, position: example_of(row, position, mapping), limit, on_error)
+    items = _read(_rows(source), lambda row, position: example_of(row, position, mapping), limit, on_error)
+    return _begun(items) if _is_file(source) else items
 
 
 def read_candidate_sets(
@@ -65,12 +67,23 @@ def read_candidate_sets(
     `problem.metadata["recorded"]`. Sources, columns and errors are those of `read_examples`.
     """
     mapping = check_columns(columns)
-    return _read(_rows(source), partial(sampled_of, columns=mapping, think=think, extract=extract), limit, on_error)
+    items = _read(_rows(source), partial(sampled_of, columns=mapping, think=think, extract=extract), limit, on_error)
+    return _begun(items) if _is_file(source) else items
+
+
+def _is_file(source: Source) -> bool:
+    return isinstance(source, Path) or (isinstance(source, str) and is_file_name(source))
+
+
+def _begun(items: Iterator[_Read]) -> Iterator[_Read]:
+    """The same, with the first one read: what is wrong with a file is known before a model is loaded for it."""
+    first = next(items, None)
+    return items if first is None else chain([first], items)
 
 
 def holds_candidates(path: str | Path, columns: Mapping[str, str] | None = None) -> bool:
     """The first readable row of a file has a list of candidates; `False` for anything that is not a file."""
-    if not (isinstance(path, Path) or is_file_name(path)):
+    if not _is_file(path):
         return False
     row = next((row for row in rows_of_file(Path(path)) if not isinstance(row.value, TaskError)), None)
     if row is None or not isinstance(row.value, Mapping):

@@ -74,6 +74,8 @@ def rows_of_stdin() -> Iterator[Row]:
 
 def rows_of_hub(name: str, options: Mapping[str, str]) -> Iterator[Row]:
     """The rows of a dataset on the hub, streamed."""
+    if not name:
+        raise TaskError("hub: names no dataset; write e.g. 'hub:openai/gsm8k@config=main,split=test'")
     try:
         import datasets  # type: ignore[import-untyped]
     except ImportError as error:

@@ -27,7 +27,7 @@ class Fake:
                 raise tts.BackendError("the fake fails as told")
             text = f"<think>hmm</think>It is \\boxed{{{self.model}}}."
             usage = tts.Usage(calls=1, prompt_tokens=5, thinking_tokens=2, answer_tokens=3)
-            yield tts.Completion(index=index, text=text, thinking="hmm", summary=text[19:], usage=usage)
+            yield tts.Completion(index=index, text=text, thinking="hmm", summary=text[18:], usage=usage)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]

@@ -158,6 +158,7 @@ def test_parameters_of_strategies(run_tts: Any, candidates: Path) -> None:
         (("run", "-o", "no/where/out.json"), "there is no folder"),
         (("run", "--columns", "question"), "'question' is not name=value,name=value"),
         (("run", "a", "--columns", "quiz=question"), "columns cannot map 'quiz'"),
+        (("compare", "nowhere.db"), "there is no store 'nowhere.db'"),
         (("store", "list", "nowhere.db"), "there is no store 'nowhere.db'"),
     ],
 )
@@ -250,6 +251,13 @@ def test_two_offers_of_one_name_are_a_problem(run_tts: Any, monkeypatch: pytest.
     assert done.stdout.count("PROBLEM: offered by ttscale") == 2
     assert "problem: plugin 'x' of y 1 was left out" in done.stdout
     assert any(row["problem"] for row in lines(run_tts("plugins", "--json", "--kind", "strategy").stdout))
+
+
+def test_a_listener_that_raises_is_told_once(run_tts: Any, problems: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tts.plugins(), "event_listeners", [lambda event: 1 / 0])
+    done = run_tts("run", problems, *FAKE, "-s", "first")
+    assert done.exit_code == 0
+    assert done.stderr.count("warning: an event listener raised ZeroDivisionError") == 1
 
 
 def test_unknown_commands_and_options(run_tts: Any) -> None:

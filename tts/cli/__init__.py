@@ -112,13 +112,14 @@ def _messages() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", PluginWarning)
-            show = warnings.showwarning
+            show, told = warnings.showwarning, set[str]()
 
             def shown(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-                if issubclass(category, PluginWarning):
-                    say(f"warning: {message}")
-                else:
+                if not issubclass(category, PluginWarning):
                     show(message, category, *where, **more)
+                elif str(message) not in told:  # a listener may raise at every event
+                    told.add(str(message))
+                    say(f"warning: {message}")
 
             warnings.showwarning = shown
             yield

@@ -54,7 +54,7 @@ _SOURCE = (
         metavar="ROLE=NAME,...",
         help="What the source calls its id, problem, answer, candidates, e.g. problem=question,answer=final.",
     ),
-    click.option("--limit", "-n", type=click.IntRange(min=0), help="Read only so many."),
+    click.option("--limit", "-n", type=click.IntRange(min=1), help="Read only so many."),
     click.option(
         "--on-error",
         type=click.Choice(["raise", "skip"]),

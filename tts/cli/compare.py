@@ -68,6 +68,8 @@ def compare(
         chosen = strategies_of(list(dict.fromkeys(",".join(names).split(","))), parameters)
     else:
         chosen = _defaults(problems, columns, parameters, has_model="model" in engine)
+    if problems and Path(problems).suffix == ".db" and not Path(problems).is_file():
+        raise tts.ConfigError(f"there is no store {problems!r}; `tts sample --store {problems}` makes one")
     source: str | list[tts.Sampled] | None = problems
     if problems == "-":
         extract = extractor(engine.get("extractor", "auto"))
