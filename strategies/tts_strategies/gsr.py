@@ -55,7 +55,7 @@ class GSR(Strategy):
     async def _refine_groups(
         self, ctx: Context, candidates: list[Candidate], size: int, trace: dict[str, Any]
     ) -> list[Candidate]:
-        """One refinement for each group of `size`, in a seeded random partition; they are the next round's candidates."""
+        """One refinement per group of `size`, in a seeded random partition: the next round's candidates."""
         ctx.rng.shuffle(candidates)
         refined: list[Candidate] = []
         for start in range(0, len(candidates), size):

@@ -56,6 +56,7 @@ class Majority(Strategy):
             return 1.0
         if candidate.logprob is None:
             raise MissingCapabilityError(
-                f"majority(weights='logprob'): candidate {candidate.index} has no log-probability; sample with logprobs=True"
+                f"majority(weights='logprob'): candidate {candidate.index} has no log-probability; "
+                "sample with Sampling(logprobs=True)"
             )
         return math.exp(candidate.logprob / max(candidate.usage.generated_tokens, 1))
