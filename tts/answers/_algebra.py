@@ -185,11 +185,13 @@ def _root(expr: Any) -> dict[str, Any] | None:
 
 
 def _equations_equal(a: Any, b: Any) -> bool | None:
-    """Unequal when one fails at a solution of the other; equal when the sides' differences are proportional."""
+    """Unequal in other symbols, or when one fails at a solution of the other; equal when proportional."""
     f, g = a.lhs - a.rhs, b.lhs - b.rhs
     names, others = ({symbol.name for symbol in expr.free_symbols} for expr in (f, g))
-    if names != others or not names or not (_scalar(f) and _scalar(g)):
+    if not names or not (_scalar(f) and _scalar(g)):
         return None
+    if names != others:
+        return False
     values = [(_value(f, point), _value(g, point)) for point in range(len(_POSITIVE) + 1)]
     if all(x and y and _agree(x * values[0][1], y * values[0][0], _tolerance(f, g)) for x, y in values):
         return True
