@@ -10,16 +10,19 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 pytest.importorskip("torch")
 
-import torch  # noqa: E402 - after the check
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: E402 - after the check
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # noqa: E402 - after the check
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n"
     "{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
 )
-CORPUS = ["What is 37*8+21*6? Work it out step by step. user assistant system", "0123456789+-*=. So the answer is \\boxed{12}"]
+CORPUS = [
+    "What is 37*8+21*6? Work it out step by step. user assistant system",
+    "0123456789+-*=. So the answer is \\boxed{12}",
+]
 
 
 def bpe_tokenizer() -> PreTrainedTokenizerFast:
