@@ -65,10 +65,11 @@ def test_ctrl_c(problems: Path, tmp_path: Path, store: bool) -> None:
     path = tmp_path / "a.db"
     where = ("--store", path) if store else ()
     process = start(FAKE, "run", problems, "-m", "fake:5@seconds=0.2", "-s", "majority", "-k", 50, "--json", *where)
-    assert process.stdout is not None
-    time.sleep(2.5)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("loading ")
+    time.sleep(1.0)  # some candidates arrive
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     [last] = err.strip().splitlines()[-1:]
     assert last.startswith("interrupted after ")
@@ -106,7 +107,7 @@ def test_streaming_into_a_broken_pipe_stops_the_run(tmp_path: Path) -> None:
     process.stdout.readline()
     process.stdout.close()
     err = process.stderr.read()
-    process.wait(timeout=20)
+    process.wait(timeout=60)
     process.stderr.close()
     assert "Traceback" not in err
     assert "error" not in err
