@@ -11,12 +11,11 @@ from pydantic import ValidationError
 
 from tts import TaskError
 from tts.tasks.sums import (
-    Part,
     Sums,
     Term,
     comparison,
     expression,
-    parts,
+    products,
     plan,
     question,
     recompute,
@@ -107,15 +106,24 @@ def test_the_worked_solution_boxes_the_gold_answer(terms: list[Term]) -> None:
 
 @settings(deadline=None)
 @given(terms=TERMS)
-def test_parts_reads_back_the_worked_solution(terms: list[Term]) -> None:
-    products = [t.product for t in terms]
-    totals = [sum(products[: i + 1]) for i in range(len(products))]
-    assert parts(terms, solution(terms)) == [Part(*pair) for pair in zip(products, totals, strict=True)]
+def test_products_reads_back_the_worked_solution(terms: list[Term]) -> None:
+    assert products(terms, solution(terms)) == [t.product for t in terms]
 
 
-def test_parts_of_a_response_that_says_something_else() -> None:
-    terms = [Term(37, 8), Term(21, 6)]
-    assert parts(terms, "21*6 = 126, total 9\nnonsense") == [Part(None, None), Part(126, 9)]
+def test_products_of_a_response_that_says_something_else() -> None:
+    assert products([Term(37, 8), Term(21, 6)], "21*6 = 126\nnonsense") == [None, 126]
+
+
+def test_the_worked_solution_shows_running_totals() -> None:
+    terms = [Term(37, 8), Term(21, 6), Term(44, 9)]
+    assert solution(terms).splitlines() == [
+        "37*8 = 296",
+        "21*6 = 126",
+        "44*9 = 396",
+        "296+126 = 422",
+        "422+396 = 818",
+        r"\boxed{818}",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -139,8 +147,8 @@ def test_recompute_is_right(term: Term) -> None:
     assert not pieces or eval(pieces) == term.product
 
 
-def _summary(products: list[int], terms: list[Term]) -> str:
-    return "\n".join(f"{t.left}*{t.right} = {p}, total 0" for t, p in zip(terms, products, strict=True))
+def _summary(said: list[int], terms: list[Term]) -> str:
+    return "\n".join(f"{t.left}*{t.right} = {p}" for t, p in zip(terms, said, strict=True))
 
 
 def test_comparison_takes_agreement_and_recomputes_the_rest() -> None:

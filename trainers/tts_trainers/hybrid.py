@@ -165,7 +165,7 @@ def train(
 
 
 def sft_config(optimisation: Optimisation, output: Path, seed: int) -> SFTConfig:
-    """TRL's settings for one stage; nothing is saved or reported on the way."""
+    """TRL's settings for one stage."""
     return SFTConfig(
         output_dir=str(output),
         seed=seed,
@@ -184,7 +184,9 @@ def sft_config(optimisation: Optimisation, output: Path, seed: int) -> SFTConfig
         dataloader_drop_last=True,
         dataset_num_proc=None,
         logging_steps=20,
-        save_strategy="no",
+        save_strategy="no" if optimisation.save_steps is None else "steps",
+        save_steps=optimisation.save_steps or 1,
+        save_only_model=True,
         report_to="none",
         disable_tqdm=True,
     )

@@ -53,7 +53,14 @@ def make_base(out: Path, target: Path, recipe: MiniatureRecipe) -> None:
     problems = train_problems(recipe.task, recipe.base.problems, recipe.seed + _BASE_SEED)
     rows = direct_rows(e.problem for e in problems)
     direct_only = HybridObjective(arm="direct")
-    train(model, tokenizer, rows, objective=direct_only, optimisation=recipe.base.optimisation, output=out / "trainer")
+    train(
+        model,
+        tokenizer,
+        rows,
+        objective=direct_only,
+        optimisation=recipe.base.optimisation,
+        output=out / "trainer" / "base",
+    )
     save(model, tokenizer, target)
 
 
@@ -102,7 +109,14 @@ def make_model(out: Path, target: Path, recipe: MiniatureRecipe) -> None:
     if stage.direct_problems:
         problems = train_problems(recipe.task, stage.direct_problems, recipe.seed + _DIRECT_SEED)
         rows += direct_rows(e.problem for e in problems)
-    train(model, tokenizer, rows, objective=stage.objective, optimisation=stage.optimisation, output=out / "trainer")
+    train(
+        model,
+        tokenizer,
+        rows,
+        objective=stage.objective,
+        optimisation=stage.optimisation,
+        output=out / "trainer" / "model",
+    )
     save(model, tokenizer, target)
 
 

@@ -34,6 +34,7 @@ class Optimisation(Section):
     adam_beta2: float = Field(0.98, gt=0, lt=1)
     max_grad_norm: float = Field(1.0, gt=0)
     bf16: bool = False
+    save_steps: int | None = Field(None, ge=1)  # checkpoints on the way, to see where a student should stop
 
 
 class HybridObjective(Section):

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import random
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
@@ -28,7 +27,7 @@ Range = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 # One problem in five is a test problem, whatever the seed and the fields.
 _TEST_SHARE = 5
 _REJECTED_IN_A_ROW = 10_000
-_LINE = re.compile(r"(\d+)\*(\d+) = (\d+), total (\d+)")
+_PRODUCT = re.compile(r"(\d+)\*(\d+) = (\d+)")
 
 
 class Term(NamedTuple):
@@ -41,13 +40,6 @@ class Term(NamedTuple):
     def product(self) -> int:
         """The value of the product."""
         return self.left * self.right
-
-
-class Part(NamedTuple):
-    """What a response says about one term; `None` where it says nothing that can be read."""
-
-    product: int | None
-    total: int | None
 
 
 _Goods = tuple[str, str]
@@ -102,21 +94,22 @@ def plan(terms: Sequence[Term]) -> str:
 
 
 def solution(terms: Sequence[Term]) -> str:
-    """The worked solution: each product with its running total, then the boxed answer."""
-    lines, total = [], 0
-    for term in terms:
+    """The worked solution: each product, the running totals, then the boxed answer."""
+    lines = [f"{t.left}*{t.right} = {t.product}" for t in terms]
+    total = terms[0].product
+    for term in terms[1:]:
+        lines.append(f"{total}+{term.product} = {total + term.product}")
         total += term.product
-        lines.append(f"{term.left}*{term.right} = {term.product}, total {total}")
     return "\n".join([*lines, rf"\boxed{{{total}}}"])
 
 
-def parts(terms: Sequence[Term], summary: str) -> list[Part]:
-    """What a response says about each term, in the order of the terms."""
-    said: dict[tuple[int, int], list[Part]] = {}
-    for left, right, product, total in _LINE.findall(summary):
-        said.setdefault((int(left), int(right)), []).append(Part(int(product), int(total)))
+def products(terms: Sequence[Term], summary: str) -> list[int | None]:
+    """What a response says each product is, in the order of the terms; `None` where it says nothing that can be read."""
+    said: dict[tuple[int, int], list[int]] = {}
+    for left, right, product in _PRODUCT.findall(summary):
+        said.setdefault((int(left), int(right)), []).append(int(product))
     # A term that occurs twice is matched in order of appearance.
-    return [said[term].pop(0) if said.get(term) else Part(None, None) for term in terms]
+    return [said[term].pop(0) if said.get(term) else None for term in terms]
 
 
 def recompute(term: Term) -> str:
@@ -132,13 +125,13 @@ def comparison(terms: Sequence[Term], summaries: Sequence[str]) -> str:
     Where all agree on the right product it is taken (`agree`); where they differ, it is recomputed (`differ`); where
     all agree on a wrong one, it is recomputed too (`doubt`).
     """
-    said = [parts(terms, summary) for summary in summaries]
-    return "\n".join(_compared(term, [p[i].product for p in said]) for i, term in enumerate(terms))
+    said = [products(terms, summary) for summary in summaries]
+    return "\n".join(_compared(term, [values[i] for values in said]) for i, term in enumerate(terms))
 
 
-def _compared(term: Term, products: Sequence[int | None]) -> str:
+def _compared(term: Term, said: Sequence[int | None]) -> str:
     head = f"{term.left}*{term.right}"
-    counts = Counter(p for p in products if p is not None)
+    counts = {product for product in said if product is not None}
     if len(counts) == 1:
         if term.product in counts:
             return f"{head}: agree, {term.product}"
@@ -165,7 +158,7 @@ class Sums(Task):
     size: int = Field(200, ge=1)
     seed: int = 0
     split: Split = "test"
-    terms: Range = (3, 5)
+    terms: Range = (3, 4)
     left: Range = (12, 99)
     right: Range = (3, 9)
 
