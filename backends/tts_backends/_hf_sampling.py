@@ -78,15 +78,14 @@ def _floor(probabilities: Tensor, controls: Controls) -> Tensor:
 def _descending(values: Tensor) -> Tensor:
     # numpy sorts rows of floats on CPU ten to forty times as fast as torch, which sorts their indices along.
     if values.device.type == "cpu":
-        ascending: Tensor = torch.from_numpy(np.sort(values.numpy(), -1))
-        return ascending.flip(-1)
+        return torch.from_numpy(np.sort(values.numpy(), -1)).flip(-1)
     return values.sort(-1, descending=True).values
 
 
 def uniforms(stream: Tensor, steps: Tensor) -> Tensor:
     """Number `steps` of each row's stream, uniform in [0, 1), float32: the SplitMix64 generator by counter."""
     bits = _mix(stream + steps * -0x61C8864680B583EB)
-    return ((bits >> (64 - _BITS)) & (2**_BITS - 1)).to(torch.float32) * 2.0**-_BITS
+    return ((bits >> (64 - _BITS)) & (2**_BITS - 1)).to(torch.float32) / 2**_BITS
 
 
 def _mix(x: Tensor) -> Tensor:

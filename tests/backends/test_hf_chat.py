@@ -18,7 +18,10 @@ QWEN3 = (
     "{% else %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-LLAMA2 = "<s>{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content.strip() }} [/INST]{% else %} {{ m.content }} </s>{% endif %}{% endfor %}"
+LLAMA2 = (
+    "<s>{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content.strip() }} [/INST]"
+    "{% else %} {{ m.content }} </s>{% endif %}{% endfor %}"
+)
 
 
 def metaspace_bpe() -> PreTrainedTokenizerFast:
@@ -129,8 +132,8 @@ def test_a_template_that_splits_at_the_think_marker_still_sees_it() -> None:
     ]
     text = BYTE_LEVEL.decode(chat.encode(talk, None).ids, skip_special_tokens=False)
     assert text == (
-        "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\nanswer<|im_end|>\n<|im_start|>user\nr </think> s<|im_end|>\n"
-        "<|im_start|>assistant\n"
+        "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\nanswer<|im_end|>\n"
+        "<|im_start|>user\nr </think> s<|im_end|>\n<|im_start|>assistant\n"
     )
 
 

@@ -49,6 +49,12 @@ def run(backend: HFBackend, *requests: Request) -> list[list[Completion]]:
     return asyncio.run(together())
 
 
+async def busy(backend: HFBackend) -> None:
+    """Until every row of the request has a token."""
+    while not backend._batcher._live or not all(row.tokens for row in backend._batcher._live):  # noqa: ASYNC110 - a test looks in
+        await asyncio.sleep(0.001)
+
+
 def prompt_ids(backend: HFBackend, request: Request) -> list[int]:
     return backend._chat.encode(request.messages, request.sampling.thinking).ids
 
@@ -61,8 +67,17 @@ def greedy_reference(model: Any, ids: list[int], length: int) -> list[int]:
     return out[0, len(ids) :].tolist()
 
 
-SMALL = {"vocab_size": len(bpe_tokenizer()), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 2,
-         "num_key_value_heads": 1, "head_dim": 16, "max_position_embeddings": 256, "pad_token_id": 0}  # fmt: skip
+SMALL = {
+    "vocab_size": len(bpe_tokenizer()),
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 16,
+    "max_position_embeddings": 256,
+    "pad_token_id": 0,
+}
 ARCHITECTURES = {
     "llama": None,
     "qwen3": Qwen3Config(**SMALL),
@@ -201,8 +216,7 @@ def test_closing_the_generator_frees_the_rows_and_reports_what_they_cost(backend
         request = ask(n=4, seed=1, max_tokens=400).model_copy(update={"on_cancelled": cancelled})
         generator = backend.generate(request)
         waiting = asyncio.ensure_future(anext(generator))
-        while not backend._batcher._live or not backend._batcher._live[0].tokens:
-            await asyncio.sleep(0.001)
+        await busy(backend)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -251,7 +265,7 @@ def test_a_prompt_that_does_not_fit_fails_without_holding_up_the_loop(backend: H
         assert caught.value.context_length == 512
         running = False
         await watcher
-        return sorted(pauses)[-1]
+        return max(pauses)
 
     assert asyncio.run(longest_pause()) < 0.5  # 0.01 s on a free machine; seconds if the loop tokenised
     assert run(backend, ask())[0]
@@ -313,8 +327,7 @@ def test_closing_while_busy_fails_the_request_and_ends_the_thread(llama: Path) -
 
     async def close_early() -> None:
         task = asyncio.create_task(collect(backend, ask(n=2, max_tokens=450)))
-        while not backend._batcher._live:
-            await asyncio.sleep(0.001)
+        await busy(backend)
         await backend.aclose()
         with pytest.raises(BackendError, match="closed"):
             await task
