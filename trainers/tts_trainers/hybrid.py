@@ -14,8 +14,8 @@ import torch
 from datasets import Dataset
 from torch.utils.data import Sampler
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from trl import SFTConfig, SFTTrainer
-from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 
 from tts import ConfigError
 from tts_trainers.objectives import OBJECTIVES, Normalisation, objective_counts, objective_sums, row_weights
@@ -34,7 +34,7 @@ class ObjectiveCollator(DataCollatorForLanguageModeling):
         return batch
 
 
-class HybridSFTTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no type information
+class HybridSFTTrainer(SFTTrainer):
     """`SFTTrainer` whose loss is L_direct + lambda * L_selfR.
 
     `normalisation` is explained at `tts_trainers.objectives.row_weights`; token counts are those of the whole optimiser
@@ -70,12 +70,13 @@ class HybridSFTTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no type inf
         )
 
     def _set_signature_columns_if_needed(self) -> None:
-        super()._set_signature_columns_if_needed()
-        if "objective" not in self._signature_columns:
-            self._signature_columns.append("objective")
+        super()._set_signature_columns_if_needed()  # type: ignore[no-untyped-call]  # TRL's has no annotations
+        columns: Any = self._signature_columns
+        if "objective" not in columns:
+            columns.append("objective")
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int]:
-        rows = self.train_dataset if train_dataset is None else train_dataset
+        rows: Any = self.train_dataset if train_dataset is None else train_dataset
         return AlternatingSampler(
             [OBJECTIVES.index(name) for name in rows["objective"]],
             [len(ids) for ids in rows["input_ids"]],
@@ -97,21 +98,22 @@ class HybridSFTTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no type inf
         model: torch.nn.Module,
         inputs: dict[str, Any],
         return_outputs: bool = False,
-        num_items_in_batch: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """The share of one micro-batch in the loss of its optimiser step."""
         objective = inputs.pop("objective")
         labels = inputs["labels"]
         outputs, nll = _token_nll(model, inputs)
         counts = objective_counts(labels, objective)
+        step = num_items_in_batch if isinstance(num_items_in_batch, torch.Tensor) else None
         weights = row_weights(
             objective,
-            counts if num_items_in_batch is None else num_items_in_batch,
+            counts if step is None else step,
             refine_weight=self._refine_weight,
             normalisation=self._normalisation,
         )
         # DDP averages gradients over ranks, while the counts are sums over them.
-        ranks = 1 if num_items_in_batch is None else self.accelerator.num_processes
+        ranks = 1 if step is None else self.accelerator.num_processes
         loss = (nll.sum(1) * weights).sum() * ranks
         self._sums += objective_sums(nll.detach(), objective).cpu()
         self._counts += counts.cpu()

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from pydantic import BaseModel
@@ -63,11 +64,11 @@ def measure(
 ) -> Measurement:
     """Sample k candidates and one refinement for each problem, and one greedy answer."""
     direct = [direct_messages(e.problem) for e in examples]
-    limits = {"top_p": stage.top_p, "max_tokens": stage.max_tokens}
-    greedy = sample(model, tokenizer, direct, n=1, temperature=0.0, seed=seed, **limits)
-    drawn = sample(model, tokenizer, direct, n=stage.k, temperature=stage.temperature, seed=seed, **limits)
+    draw = partial(sample, model, tokenizer, top_p=stage.top_p, max_tokens=stage.max_tokens)
+    greedy = draw(direct, n=1, temperature=0.0, seed=seed)
+    drawn = draw(direct, n=stage.k, temperature=stage.temperature, seed=seed)
     prompts = refine_prompts(examples, drawn, count_tokens=token_counter(tokenizer), seed=seed)
-    refined = sample(model, tokenizer, prompts, n=1, temperature=stage.temperature, seed=seed + 1, **limits)
+    refined = draw(prompts, n=1, temperature=stage.temperature, seed=seed + 1)
     outcomes = [
         Outcome(sum(c.answer == e.answer for c in group), vote([c.answer for c in group], e.answer), answer == e.answer)
         for e, group, answer in zip(examples, drawn, [r[0].answer for r in refined], strict=True)

@@ -52,15 +52,16 @@ def make_base(out: Path, target: Path, recipe: MiniatureRecipe) -> None:
     model = build_model(recipe.model, tokenizer, recipe.seed)
     problems = train_problems(recipe.task, recipe.base.problems, recipe.seed + _BASE_SEED)
     rows = direct_rows(e.problem for e in problems)
-    direct_only = HybridObjective(arm="direct")
-    train(
-        model,
-        tokenizer,
-        rows,
-        objective=direct_only,
-        optimisation=recipe.base.optimisation,
-        output=out / "trainer" / "base",
-    )
+    for number, phase in enumerate(recipe.base.phases):
+        train(
+            model,
+            tokenizer,
+            rows,
+            objective=HybridObjective(arm="direct"),
+            optimisation=phase,
+            output=out / "trainer" / f"base-{number}",
+            seed=recipe.seed + number,
+        )
     save(model, tokenizer, target)
 
 

@@ -66,10 +66,10 @@ class Architecture(Section):
 
 
 class BaseStage(Section):
-    """The student: direct SFT on worked solutions, stopped at intermediate skill."""
+    """The student: direct SFT on worked solutions, stopped at intermediate skill; each phase has a fresh optimiser."""
 
     problems: int = Field(ge=1)
-    optimisation: Optimisation
+    phases: tuple[Optimisation, ...] = Field(min_length=1)
 
 
 class CandidateStage(Section):

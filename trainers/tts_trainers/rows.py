@@ -56,9 +56,9 @@ def refine_rows(groups: Iterable[CandidateGroup], *, count_tokens: CountTokens, 
 async def _refine_rows(groups: Sequence[CandidateGroup], count_tokens: CountTokens, rng: random.Random) -> list[Row]:
     rows = []
     for group in groups:
-        prompt = await refine_messages(group.problem, group.candidates, rng=rng, count_tokens=count_tokens)
-        if not prompt.order:
+        if not any((c.summary or "").strip() for c in group.candidates):
             continue
+        prompt = await refine_messages(group.problem, group.candidates, rng=rng, count_tokens=count_tokens)
         shown = {c.index: c.summary or "" for c in group.candidates}
         terms = terms_of(group.problem)
         thinking = comparison(terms, [shown[i] for i in prompt.order])

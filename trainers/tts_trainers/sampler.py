@@ -19,21 +19,26 @@ _WINDOW = 16  # batches sorted by length together; larger pads less and shuffles
 class AlternatingSampler(Sampler[int]):
     """Row indices such that each run of `batch_size` has one objective and similar lengths.
 
-    Objectives take turns until the shorter one runs out; what is left of the longer follows. Rows that do not fill a
-    batch are left out of the epoch, other ones in each. Seeded; each epoch has its own order.
+    Objectives take turns for as long as the longer one lasts; the shorter one starts again in a new order, so that
+    every optimiser step trains both. Rows that do not fill a batch are left out of the pass, other ones in each. An
+    objective with less than one batch is refused. Seeded; each epoch has its own order.
     """
 
     def __init__(self, objectives: Sequence[int], lengths: Sequence[int], *, batch_size: int, seed: int) -> None:
-        self._rows: dict[int, list[int]] = {}
+        rows: dict[int, list[int]] = {}
         for row, objective in enumerate(objectives):
-            self._rows.setdefault(objective, []).append(row)
+            rows.setdefault(objective, []).append(row)
+        self._rows = [of_one for _, of_one in sorted(rows.items())]
+        if (shortest := min(map(len, self._rows), default=0)) and shortest < batch_size:
+            raise ValueError(f"an objective has {shortest} rows, less than a batch of {batch_size}")
+        self._turns = max((len(of_one) // batch_size for of_one in self._rows), default=0)
         self._lengths = lengths
         self._batch_size = batch_size
         self._seed = seed
         self._epoch = 0
 
     def __len__(self) -> int:
-        return sum(len(rows) // self._batch_size for rows in self._rows.values()) * self._batch_size
+        return self._turns * len(self._rows) * self._batch_size
 
     def set_epoch(self, epoch: int) -> None:
         """The epoch decides the order; the trainer calls this."""
@@ -41,12 +46,15 @@ class AlternatingSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self._epoch)
-        queues = [self._batches(rows, generator) for _, rows in sorted(self._rows.items())]
-        for turn in range(max(map(len, queues), default=0)):
-            for queue in queues:
-                if turn < len(queue):
-                    yield from queue[turn]
+        streams = [self._stream(rows, generator) for rows in self._rows]
+        for _ in range(self._turns):
+            for stream in streams:
+                yield from next(stream)
         self._epoch += 1
+
+    def _stream(self, rows: Sequence[int], generator: torch.Generator) -> Iterator[list[int]]:
+        while True:
+            yield from self._batches(rows, generator)
 
     def _batches(self, rows: Sequence[int], generator: torch.Generator) -> list[list[int]]:
         shuffled = [rows[i] for i in torch.randperm(len(rows), generator=generator).tolist()]

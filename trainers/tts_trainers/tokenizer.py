@@ -40,7 +40,7 @@ def train_tokenizer(texts: Iterable[str], *, vocab_size: int, context: int) -> P
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in _THINK])
-    fast = PreTrainedTokenizerFast(
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD, model_max_length=context, padding_side="left"
     )
     fast.chat_template = chat_template()

@@ -104,7 +104,7 @@ def solution(terms: Sequence[Term]) -> str:
 
 
 def products(terms: Sequence[Term], summary: str) -> list[int | None]:
-    """What a response says each product is, in the order of the terms; `None` where it says nothing that can be read."""
+    """What a response says each product is, in the order of the terms; `None` where it does not say."""
     said: dict[tuple[int, int], list[int]] = {}
     for left, right, product in _PRODUCT.findall(summary):
         said.setdefault((int(left), int(right)), []).append(int(product))

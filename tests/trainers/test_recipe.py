@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from tts import ConfigError
+from tts_trainers.recipe import MiniatureRecipe, load_recipe
+
+OURS = resources.files("tts_trainers").joinpath("recipes", "miniature.toml").read_text("utf-8")
+
+
+def _broken(tmp_path: Path, old: str, new: str) -> Path:
+    assert old in OURS
+    path = tmp_path / "recipe.toml"
+    path.write_text(OURS.replace(old, new, 1), "utf-8")
+    return path
+
+
+def test_our_recipe_is_valid() -> None:
+    assert load_recipe("miniature") == MiniatureRecipe.model_validate(tomllib.loads(OURS))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seed = 0", "sede = 0", r"sede: Extra inputs are not permitted"),
+        ("warmup_steps", "warmup", r"base\.phases\.0\.warmup: Extra inputs"),
+        (
+            "sampled = 6",
+            "sampled = 3",
+            r"candidates: .*shown \(4\) candidates are chosen from sampled \(3\); sample more",
+        ),
+        ('arm = "hybrid"', 'arm = "both"', r"hybrid\.objective\.arm: Input should be 'direct', 'refine' or 'hybrid'"),
+        ("top_p = 0.95", "top_p = 1.5", r"candidates\.top_p: Input should be less than or equal to 1"),
+        ("seed = 0", "seed = ", r"is not TOML"),
+    ],
+)
+def test_a_wrong_recipe_names_file_key_and_reason(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_recipe(_broken(tmp_path, old, new))
+    assert "recipe.toml" in str(caught.value)
+
+
+def test_all_errors_are_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("[task]\nterms = [3, 4]\n", "utf-8")
+    with pytest.raises(ConfigError, match=r"task\.left: .*model: .*base: .*candidates: .*hybrid: "):
+        load_recipe(path)
+
+
+def test_no_such_recipe() -> None:
+    with pytest.raises(ConfigError, match="no recipe 'minature'"):
+        load_recipe("minature")
+
+
+def test_importing_the_package_loads_no_torch() -> None:
+    code = "import sys, tts_trainers, tts_trainers.recipe; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
