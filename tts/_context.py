@@ -115,6 +115,8 @@ class StrategyContext:
 
     def __init__(self, unit: Unit, strategy: Strategy, seed: int) -> None:
         self._unit, self._strategy, self.seed = unit, strategy, seed
+        # Metadata may hold recorded verdicts or a reference solution: not for a strategy's eyes.
+        self._visible = unit.problem.model_copy(update={"metadata": {}}) if unit.problem.metadata else unit.problem
         self._rng: random.Random | None = None
         self.usage: dict[str, Usage] = {}
         self.received: dict[int, Candidate] = {}
@@ -124,7 +126,7 @@ class StrategyContext:
 
     @property
     def problem(self) -> Problem:
-        return self._unit.problem
+        return self._visible
 
     @property
     def k(self) -> int:
@@ -169,7 +171,7 @@ class StrategyContext:
             self._receive(candidate)
         draw = unit.candidates.draw
         found = CandidateSet.model_construct(
-            problem=unit.problem,
+            problem=self.problem,
             candidates=tuple(taken),
             policy=draw.model.fingerprint if draw else "",
             sampling=draw.sampling if draw else None,
@@ -233,7 +235,7 @@ class StrategyContext:
         async def ask(positions: list[int]) -> Sequence[Score]:
             held = await scorer.limiter.acquire(len(positions), (AGGREGATION, self._unit.order))
             try:
-                return await scorer.model.score(self.problem, [responses[i] for i in positions])  # type: ignore[no-any-return]
+                return await scorer.model.score(self._unit.problem, [responses[i] for i in positions])  # type: ignore[no-any-return]
             finally:
                 scorer.limiter.release(held)
 

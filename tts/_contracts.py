@@ -163,7 +163,7 @@ class Context(Protocol):
 
     @property
     def problem(self) -> Problem:
-        """The problem to decide."""
+        """The problem to decide, without its metadata, which may hold recorded verdicts."""
         ...
 
     @property

@@ -236,7 +236,7 @@ class Store:
             for kind, values_list in by_kind.items():
                 connection.executemany(_INSERT[kind], values_list)
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # whatever it is, who waits must hear of it
             self._failure = self._sentence(error)
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

@@ -66,11 +66,11 @@ class WarmModels:
 
     async def __aenter__(self) -> ModelPool:
         global _active  # noqa: PLW0603 - one count for the process
+        wanted = {_models.check(kind, text) for kind, text in self._references}
         with _lock:
             _active += 1
             alone = _active == 1
         if alone:
-            wanted = {_models.check(kind, text) for kind, text in self._references}
             await _models.keep_only(wanted)
         return _models
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.answers import EXTRACTORS, extract, extract_with
+import tts
+from tts.answers import extract
 
 
 @pytest.mark.parametrize(
@@ -56,18 +57,13 @@ def test_auto(text: str, answer: str | None) -> None:
     ],
 )
 def test_named(name: str, text: str, answer: str | None) -> None:
-    assert extract_with(name)(text) == answer
-
-
-def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(KeyError, match="gsm8k"):
-        extract_with("gms8k")
+    assert tts.plugins().resolve("extractor", name)(text) == answer
 
 
 @given(st.text(alphabet=st.sampled_from(list(r"\boxed{}$()[]#answer is:0123456789.,xAB" + "\n ")), max_size=300))
 def test_never_raises(text: str) -> None:
-    for extractor in EXTRACTORS.values():
-        found = extractor(text)
+    for plugin in tts.plugins().all("extractor"):
+        found = tts.plugins().resolve("extractor", plugin.entry.name)(text)
         assert found is None or found
 
 

@@ -324,6 +324,24 @@ def test_the_budget_ends_sampling_and_keeps_what_is_done(fake: Fake) -> None:
     assert backend.completions() == 4 * len(done)
 
 
+def test_a_strategy_cannot_see_recorded_verdicts() -> None:
+    seen: list[dict] = []
+
+    class Nosy(tts.Strategy):
+        name: ClassVar[str] = "nosy"
+
+        async def aggregate(self, ctx: tts.Context) -> tts.Decision:
+            found = await ctx.candidates()
+            seen.extend([ctx.problem.metadata, found.problem.metadata])
+            return tts.Decision(text=found[0].text, chosen=0)
+
+    found = candidate_set("\\boxed{3}")
+    problem = tts.Problem(id="p", prompt="1+2", metadata={"recorded": {"correct": [True]}})
+    comparison = tts.compare([found.model_copy(update={"problem": problem})], strategies=[Nosy()], k=1)
+    assert seen == [{}, {}]
+    assert comparison.results[0].problem.metadata == problem.metadata
+
+
 def test_stored_candidates_need_no_model() -> None:
     sampled = tts.Sampled(candidate_set(*[f"\\boxed{{{n}}}" for n in (3, 3, 4, 4, 4, 3, 3, 3)]), "3")
 

@@ -7,10 +7,7 @@ Every scan is linear in the text, so that 100,000 characters of anything cannot 
 """
 
 import re
-from collections.abc import Callable
 from typing import NamedTuple
-
-Extractor = Callable[[str], str | None]
 
 _BOX_TOKEN = re.compile(r"\\f?boxed(?![a-zA-Z])[ \t]*(?P<brace>\{)?(?P<bare>-?[\d.]*\w)?|\\.|[{}]", re.DOTALL)
 _JOINER = re.compile(
@@ -96,7 +93,8 @@ def _last_group(text: str, spans: list[_Span]) -> str | None:
     return "; ".join(dict.fromkeys(span.content for span in reversed(group))) or None
 
 
-def _boxed(text: str) -> str | None:
+def boxed(text: str) -> str | None:
+    r"""The last balanced `\boxed{}`, or the last ones that are joined by "and", "or" or a comma."""
     return _last_group(text, [span for span in _boxes(text) if span.content])
 
 
@@ -107,15 +105,17 @@ def _boxed_or_final(text: str) -> str | None:
         return None
     rest = text[spans[-1].end :]
     final = rest.lower().rfind("final answer is")
-    return (_answer_is(rest[final:]) if final >= 0 else None) or _last_group(text, spans)
+    return (answer_is(rest[final:]) if final >= 0 else None) or _last_group(text, spans)
 
 
-def _gsm8k(text: str) -> str | None:
+def gsm8k(text: str) -> str | None:
+    """What follows the last `####`."""
     found = _GSM8K.findall(text)
     return str(found[-1]).strip().rstrip(".") if found else None
 
 
-def _answer_is(text: str) -> str | None:
+def answer_is(text: str) -> str | None:
+    """What follows the last "the answer is" or "answer:"."""
     if "nswer" not in text and "NSWER" not in text:
         return None
     for cue in reversed(list(_CUE.finditer(text))[-_CUES:]):
@@ -146,11 +146,11 @@ def _stated(phrase: str) -> str | None:
         return letter[1] or letter[2]
     phrase = _COPULA.split(phrase)[-1].strip()
     if len(_PROSE.findall(phrase)) > 2 or len(phrase) > 300:
-        return _last_group(phrase, _formulas(phrase)) or _number(phrase)
+        return _last_group(phrase, _formulas(phrase)) or _plain_number(phrase)
     return phrase.rstrip(".").strip("$ ") or None
 
 
-def _choice(text: str) -> str | None:
+def _letter(text: str) -> str | None:
     letters = [match[1] or match[2] for match in _CHOICE.finditer(text)]
     if letters:
         return str(letters[-1])
@@ -158,7 +158,7 @@ def _choice(text: str) -> str | None:
     return (lone[1] or lone[2]) if lone else None
 
 
-def _number(text: str) -> str | None:
+def _plain_number(text: str) -> str | None:
     for tail in _TAILS:
         found = _NUMBER.findall(text[-tail:])
         # A number at the start of a tail may be the end of a longer one.
@@ -167,14 +167,15 @@ def _number(text: str) -> str | None:
     return str(found[-1]) if found else None
 
 
-def _verbatim(text: str) -> str | None:
+def verbatim(text: str) -> str | None:
+    """The whole visible text, without white space around it."""
     return text.strip() or None
 
 
 def _formula_or_number(text: str) -> str | None:
     formulas = _formulas(text)
     rest = text[formulas[-1].end :] if formulas else text
-    return _number(rest) or _last_group(text, formulas)
+    return _plain_number(rest) or _last_group(text, formulas)
 
 
 def extract(text: str) -> str | None:
@@ -184,7 +185,7 @@ def extract(text: str) -> str | None:
     line, then the last formula or plain number. Never raises; linear in the length of the text.
     """
     last_line = text.rstrip().rpartition("\n")[2][-500:]
-    return _boxed_or_final(text) or _gsm8k(text) or _answer_is(text) or _choice(last_line) or _formula_or_number(text)
+    return _boxed_or_final(text) or gsm8k(text) or answer_is(text) or _letter(last_line) or _formula_or_number(text)
 
 
 def bare(answer: str) -> str:
@@ -208,29 +209,16 @@ def _dressed(answer: str) -> bool:
     return sentence or (dollars > 0 and not whole)
 
 
-EXTRACTORS: dict[str, Extractor] = {
-    "auto": extract,
-    "boxed": _boxed,
-    "gsm8k": _gsm8k,
-    "answer_is": _answer_is,
-    "choice": lambda text: _boxed_letter(text) or _choice(_answer_is(text) or "") or _choice(text),
-    "number": lambda text: _number(_boxed(text) or _gsm8k(text) or text),
-    "verbatim": _verbatim,
-}
+def choice(text: str) -> str | None:
+    """The letter of a multiple choice: in the box, else after "the answer is", else the last "(X)" or "option X"."""
+    return _boxed_letter(text) or _letter(answer_is(text) or "") or _letter(text)
+
+
+def number(text: str) -> str | None:
+    """The last plain number: in the box, else after `####`, else in the text."""
+    return _plain_number(boxed(text) or gsm8k(text) or text)
 
 
 def _boxed_letter(text: str) -> str | None:
-    box = _boxed(text)
-    return _choice(re.sub(r"\\text(?:bf|rm)?\s*\{([^{}]*)\}", r"\1", box)) if box else None
-
-
-def extract_with(name: str) -> Extractor:
-    """Extractor of that name.
-
-    Raises:
-        KeyError: no extractor has this name; the message lists those that exist.
-    """
-    try:
-        return EXTRACTORS[name]
-    except KeyError:
-        raise KeyError(f"no extractor {name!r}; there are {', '.join(sorted(EXTRACTORS))}") from None
+    box = boxed(text)
+    return _letter(re.sub(r"\\text(?:bf|rm)?\s*\{([^{}]*)\}", r"\1", box)) if box else None

@@ -11,17 +11,19 @@ from tts.answers._service import Answers
 @hookimpl
 def tts_extractors() -> list[Entry]:
     """The built-in extractors."""
+    summaries = {
+        "auto": "the last box, else ####, else 'the answer is', else a choice letter, else the last formula or number",
+        "boxed": r"the last \boxed{} with balanced braces",
+        "gsm8k": "what follows ####",
+        "answer_is": "what follows 'the answer is'",
+        "choice": "the letter of a multiple choice",
+        "number": "the last plain number",
+        "verbatim": "the whole visible text",
+    }
+    function = {"auto": "extract"}
     return [
-        Entry(name=name, target=f"tts.answers._extract:{function}", summary=summary)
-        for name, function, summary in (
-            ("auto", "extract", "the last box, else ####, else 'the answer is', else the last number"),
-            ("boxed", "_boxed", r"the last \boxed{} with balanced braces"),
-            ("gsm8k", "_gsm8k", "what follows ####"),
-            ("answer-is", "_answer_is", "what follows 'the answer is'"),
-            ("choice", "_choice", "the letter of a multiple choice"),
-            ("number", "_number", "the last plain number"),
-            ("verbatim", "_verbatim", "the whole visible text"),
-        )
+        Entry(name=name, target=f"tts.answers._extract:{function.get(name, name)}", summary=summary)
+        for name, summary in summaries.items()
     ]
 
 
