@@ -15,7 +15,8 @@ from torch import Tensor
 
 from tts import Sampling
 
-_BITS = 23  # of the uniforms: float32 keeps u < 1 and u * total < total
+_GAMMA = -0x61C8864680B583EB  # SplitMix64's increment, as a signed number
+_VALUES = 1 << 23  # of a uniform: in float32, u stays below 1 and u * total below total
 
 
 class Controls(NamedTuple):
@@ -39,7 +40,7 @@ class Controls(NamedTuple):
         signed = [((seed + 2**63) % 2**64) - 2**63 for seed in seeds]
         everything = 2**31 - 1
         return Controls(
-            stream=_mix(torch.tensor(signed, device=device)),
+            stream=_mix(torch.tensor(signed, device=device) + _GAMMA),  # 0 would map to 0
             temperature=torch.tensor([s.temperature or 1.0 for s in samplings], device=device),
             greedy=torch.tensor(greedy, device=device),
             top_p=torch.tensor([s.top_p for s in samplings], device=device),
@@ -84,8 +85,8 @@ def _descending(values: Tensor) -> Tensor:
 
 def uniforms(stream: Tensor, steps: Tensor) -> Tensor:
     """Number `steps` of each row's stream, uniform in [0, 1), float32: the SplitMix64 generator by counter."""
-    bits = _mix(stream + steps * -0x61C8864680B583EB)
-    return ((bits >> (64 - _BITS)) & (2**_BITS - 1)).to(torch.float32) / 2**_BITS
+    bits = _mix(stream + steps * _GAMMA)
+    return ((bits >> 41) & (_VALUES - 1)).to(torch.float32) / _VALUES
 
 
 def _mix(x: Tensor) -> Tensor:
