@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from tts import _plugins
 from tts._contracts import Grader, Strategy
 from tts._decide import Outcome
-from tts._errors import ConfigError
+from tts._errors import ConfigError, did_you_mean
 from tts._models import DEFAULT_MODEL
 from tts._records import CandidateSet, Problem, Result, Sampled, Sampling, Usage
 
@@ -78,9 +79,10 @@ def solve(problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 
     `engine` takes the arguments of `tts.Engine`: model, scorer, judge, synthesizer, store, sampling, seed and others.
     With no model the embedded miniature is used, which only knows the built-in task. Raises what goes wrong.
     """
+    chosen = _plugins.strategy(strategy)
 
     async def work(one: Engine) -> Result:
-        return await one.solve(problem, strategy, k)
+        return await one.solve(problem, chosen, k)
 
     return _with_engine(work, engine, sampling=True)
 
@@ -105,12 +107,13 @@ def run(
     """
     from tts.eval import Run
 
+    chosen = _plugins.strategy(strategy)
     source, grader = _task_settings(problems, grader, engine)
 
     def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
-        return one.run(_examples(source, columns, limit, on_error), [strategy], k)
+        return one.run(_examples(source, columns, limit, on_error), [chosen], k)
 
-    return _evaluate(Run, outcomes, [strategy], k, grader, on_result, engine, sampling=True)  # type: ignore[return-value]  # it builds the class it is given
+    return _evaluate(Run, outcomes, [chosen], k, grader, on_result, engine, sampling=True)  # type: ignore[return-value]  # it builds the class it is given
 
 
 def sample(
@@ -139,7 +142,7 @@ def sample(
         async with aclosing(one.sample(examples(), k)) as arriving:
             sampled = [each async for each in arriving]
         sampled.sort(key=lambda each: order[each.candidates.problem.id])
-        return Samples(sampled, one.references["policy"] or DEFAULT_MODEL, one.sampling, one.spent)
+        return Samples(sampled, one.model, one.sampling, one.spent)
 
     return _with_engine(work, engine, sampling=True)
 
@@ -164,21 +167,26 @@ def compare(
     """
     from tts.eval import Comparison
 
+    chosen = [_plugins.strategy(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
     source, grader = _task_settings(samples, grader, engine)
     sets = _candidate_sets(source, columns, limit, on_error, engine)
+    if isinstance(source, Samples) and not engine.get("model"):
+        short = any(len(one.candidates) < k for one in source.sampled)
+        if short or any(one.required().policy for one in chosen):
+            engine["model"] = source.model
 
     def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
         if sets is None:
-            return one.run(_examples(source, columns, limit, on_error), strategies, k)
-        return one.compare(sets, strategies, k)
+            return one.run(_examples(source, columns, limit, on_error), chosen, k)
+        return one.compare(sets, chosen, k)
 
-    return _evaluate(Comparison, outcomes, strategies, k, grader, on_result, engine, sampling=sets is None)
+    return _evaluate(Comparison, outcomes, chosen, k, grader, on_result, engine, sampling=sets is None)
 
 
 def _evaluate(
     build: type[Comparison],
     outcomes_of: Callable[[Engine], AsyncGenerator[Outcome, None]],
-    strategies: Sequence[str | Strategy],
+    strategies: Sequence[Strategy],
     k: int,
     grader: str,
     on_result: OnResult | None,
@@ -189,7 +197,7 @@ def _evaluate(
     from tts._decide import label_strategies
     from tts.eval import grade
 
-    labels = list(label_strategies([_plugins.strategy(one) for one in strategies]))
+    labels = list(label_strategies(strategies))
     judge: Grader = _plugins.plugins().resolve("grader", grader)()
 
     async def work(one: Engine) -> Comparison:
@@ -214,6 +222,7 @@ def _with_engine(work: Callable[[Engine], Coroutine[Any, Any, T]], settings: dic
     from tts._engine import Engine
     from tts._sync import WarmModels, run_sync
 
+    settings = _checked(settings)
     references = {("backend", settings.get(role)) for role in ("model", "synthesizer")}
     references |= {(role, settings.get(role)) for role in ("scorer", "judge")}
     if sampling and not settings.get("model"):
@@ -225,6 +234,24 @@ def _with_engine(work: Callable[[Engine], Coroutine[Any, Any, T]], settings: dic
             return await work(engine)
 
     return run_sync(main)
+
+
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """The engine's arguments; raises `ConfigError` for one that it does not have."""
+    from tts._engine import Engine
+
+    known = set(inspect.signature(Engine).parameters) - {"models"}
+    for name in settings:
+        if name in Sampling.model_fields and name not in known:
+            raise ConfigError(f"{name}= belongs to the sampling: pass sampling=tts.Sampling({name}={settings[name]!r})")
+        if name not in known:
+            raise ConfigError(f"there is no argument {name!r}{did_you_mean(name, known)}")
+    sampling = settings.get("sampling")
+    if isinstance(sampling, Mapping):
+        return settings | {"sampling": _plugins.build("sampling", Sampling, sampling)}
+    if not isinstance(sampling, Sampling | None):
+        raise ConfigError(f"sampling={sampling!r}: give a tts.Sampling or a mapping of its fields")
+    return settings
 
 
 def _examples(source: Source, columns: Any, limit: int | None, on_error: OnError) -> Iterator[Any]:
@@ -254,7 +281,6 @@ def _candidate_sets(
     from tts._sources import holds_candidates, read_candidate_sets
 
     if isinstance(source, Samples):
-        engine["model"] = engine.get("model") or source.model
         engine.setdefault("sampling", source.sampling)
         return source.sampled[:limit]
     if isinstance(source, (str, Path)) and Path(source).suffix == ".db" and Path(source).is_file():
@@ -273,6 +299,11 @@ def _stored_sets(path: Path, limit: int | None, engine: dict[str, Any]) -> Itera
 
     extract = _plugins.extractor(engine.get("extractor", "auto"))
     with Store(path) as store:
+        if len(policies := store.policies()) > 1:
+            raise ConfigError(
+                f"{str(path)!r} holds candidates of {len(policies)} different models or samplings, which one table must "
+                "not mix; compare the problems with store= and model=, or export the store and choose"
+            )
         for count, found in enumerate(store.sets()):
             if limit is not None and count >= limit:
                 return

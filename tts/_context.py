@@ -6,13 +6,13 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from tts._contracts import Strategy
-from tts._draws import Draw, Drawer, Pool
-from tts._errors import ConfigError, MissingRoleError, NoCandidatesError
+from tts._draws import Arrivals, Draw, Drawer, Pool
+from tts._errors import BackendError, ConfigError, MissingRoleError, NoCandidatesError
 from tts._events import Event
 from tts._models import Loaded
 from tts._records import (
@@ -27,9 +27,12 @@ from tts._records import (
     Verdict,
     digest,
 )
+from tts._roles import missing_role
+from tts._work import Work
 from tts.answers import Answers, Clusters
 
 Answered = Score | Verdict
+Answer = TypeVar("Answer", Score, Verdict)
 Ask = Callable[[list[int]], Awaitable[Sequence[Answered]]]
 AGGREGATION = 0  # priority of a strategy's calls: before any sampling
 SAMPLING = 1
@@ -44,8 +47,7 @@ class Unit:
 
     def __init__(
         self,
-        problem: Problem,
-        group: int,
+        work: Work,
         k: int,
         order: int,
         candidates: Pool,
@@ -56,9 +58,9 @@ class Unit:
         answers: Answers,
         emit: Callable[[Event], None],
     ) -> None:
-        self.problem, self.group, self.k, self.order = problem, group, k, order
-        self.candidates = candidates
+        self.work, self.problem, self.k, self.order, self.candidates = work, work.problem, k, order, candidates
         self.roles, self.drawer, self.sampling, self.answers, self.emit = roles, drawer, sampling, answers, emit
+        self.undecided = 0
         self._pools: dict[str, Pool] = {}
         self._calls: dict[str, tuple[asyncio.Task[list[Any]], int]] = {}
 
@@ -89,7 +91,13 @@ class Unit:
         missing = [(key, position) for key, position in zip(keys, positions, strict=True) if key not in answers]
         if missing:
             self.drawer.check_budget()
-            for (key, _), answer in zip(missing, await ask([position for _, position in missing]), strict=True):
+            try:
+                fresh = await ask([position for _, position in missing])
+            except BaseException:
+                for key in keys:
+                    self._calls.pop(key, None)  # whoever asks again tries again
+                raise
+            for (key, _), answer in zip(missing, fresh, strict=True):
                 answers[key] = answer
                 self.drawer.charge(kind, answer.usage)
                 if store is not None:
@@ -98,8 +106,8 @@ class Unit:
 
     async def aclose(self) -> None:
         """Cancel whatever is still running for this problem."""
-        for pool in (self.candidates, *self._pools.values()):
-            await pool.aclose()
+        for pool in self._pools.values():
+            await pool.cancel()
         calls = {call for call, _ in self._calls.values()}
         for call in calls:
             call.cancel()
@@ -121,8 +129,10 @@ class StrategyContext:
         self.usage: dict[str, Usage] = {}
         self.received: dict[int, Candidate] = {}
         self._charged: set[tuple[str, int]] = set()
+        self._wanted = 0  # of the candidates, at most so many were asked for
         self._busy = 0
         self._last_activity = time.monotonic()
+        unit.undecided += 1
 
     @property
     def problem(self) -> Problem:
@@ -137,9 +147,19 @@ class StrategyContext:
         if self._rng is None:
             unit, parameters = self._unit, self._strategy.model_dump(mode="json")
             self._rng = random.Random(
-                digest(self.seed, self.problem.digest, unit.group, self._strategy.name, parameters)
+                digest(self.seed, self.problem.digest, unit.work.group, self._strategy.name, parameters)
             )
         return self._rng
+
+    def leave(self) -> None:
+        """The strategy has decided, or failed to."""
+        self._unit.undecided -= 1
+
+    def settle(self) -> None:
+        """Charge the candidates that were cut short because this strategy no longer needed what it had asked for."""
+        cancelled = self._unit.candidates.cancelled
+        if cancelled.cancelled and self._wanted > len(self.received):
+            self._charge("policy", cancelled)
 
     def idle_seconds(self) -> float:
         """How long the strategy has had nothing in flight with the engine."""
@@ -165,6 +185,7 @@ class StrategyContext:
 
     async def candidates(self) -> CandidateSet:
         unit = self._unit
+        self._wanted = unit.k
         with self._activity():
             taken = await unit.candidates.take(unit.k)
         for candidate in taken:
@@ -173,8 +194,8 @@ class StrategyContext:
         found = CandidateSet.model_construct(
             problem=self.problem,
             candidates=tuple(taken),
-            policy=draw.model.fingerprint if draw else "",
-            sampling=draw.sampling if draw else None,
+            policy=draw.model.fingerprint if draw else unit.work.policy,
+            sampling=draw.sampling if draw else unit.work.sampling,
         )
         if not found.usable:
             raise NoCandidatesError(self._nothing_usable(taken))
@@ -189,20 +210,13 @@ class StrategyContext:
         wanted = self.k if n is None else n
         if not 1 <= wanted <= self.k:
             raise ConfigError(f"ctx.sample({wanted}): n must be 1 to k={self.k}")
-        stream = self._received(wanted)
+        self._wanted = max(self._wanted, wanted)
+        pool = self._unit.candidates
         try:
-            yield stream
+            yield _Received(self, pool.stream(wanted))
         finally:
-            await stream.aclose()
-
-    async def _received(self, n: int) -> AsyncGenerator[Candidate, None]:
-        stream = self._unit.candidates.stream(n)
-        while True:
-            with self._activity():
-                candidate = await anext(stream, None)
-            if candidate is None:
-                return
-            yield self._receive(candidate)
+            if self._unit.undecided == 1 and pool.users <= 1:  # nobody else may still want the rest
+                await pool.cancel()
 
     async def generate(
         self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
@@ -218,6 +232,8 @@ class StrategyContext:
         self, role: Role, messages: Sequence[Message], n: int, sampling: Sampling | None
     ) -> list[Candidate]:
         self._require(role)
+        if not isinstance(n, int) or n < 1:
+            raise ConfigError(f"n={n!r} completions were asked for; n is a whole number from 1 up")
         pool = self._unit.pool(role, tuple(messages), sampling or self._unit.sampling)
         with self._activity():
             drawn = await pool.take(n)
@@ -235,7 +251,8 @@ class StrategyContext:
         async def ask(positions: list[int]) -> Sequence[Score]:
             held = await scorer.limiter.acquire(len(positions), (AGGREGATION, self._unit.order))
             try:
-                return await scorer.model.score(self._unit.problem, [responses[i] for i in positions])  # type: ignore[no-any-return]
+                scores = await scorer.model.score(self._unit.problem, [responses[i] for i in positions])
+                return _of_type(scores, Score, len(positions), scorer)
             finally:
                 scorer.limiter.release(held)
 
@@ -248,7 +265,8 @@ class StrategyContext:
         async def ask(_: list[int]) -> Sequence[Verdict]:
             held = await judge.limiter.acquire(1, (AGGREGATION, self._unit.order))
             try:
-                return [await judge.model.compare(self.problem, a, b, seed=int(key[:15], 16))]
+                verdict = await judge.model.compare(self.problem, a, b, seed=int(key[:15], 16))
+                return _of_type([verdict], Verdict, 1, judge)
             finally:
                 judge.limiter.release(held)
 
@@ -267,7 +285,7 @@ class StrategyContext:
             self._charge(role, usage)
 
     def _require(self, role: Role) -> Loaded:
-        if not getattr(self._strategy.needs, role):
+        if not getattr(self._strategy.required(), role):
             raise ConfigError(
                 f"strategy {self._strategy.name!r} called the {role} without declaring it: needs = Needs({role}=True)"
             )
@@ -293,7 +311,22 @@ class StrategyContext:
         self._unit.emit(Event("log", self.problem.id, self._strategy.name, message, details=details))
 
 
-def missing_role(strategy: str, role: str) -> str:
-    """The sentence for a model that was not given."""
-    argument = "model" if role == "policy" else role
-    return f"strategy {strategy!r} needs a {role}: pass {argument}='backend:model' (on the command line --{argument})"
+class _Received:
+    """The arrivals of a pool, each charged to the strategy that receives it."""
+
+    def __init__(self, context: StrategyContext, arrivals: Arrivals) -> None:
+        self._context, self._arrivals = context, arrivals
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Candidate:
+        with self._context._activity():  # noqa: SLF001 - a part of the context
+            candidate = await anext(self._arrivals)
+        return self._context._receive(candidate)  # noqa: SLF001 - as above
+
+
+def _of_type(answers: Any, kind: type[Answer], count: int, model: Loaded) -> Sequence[Answer]:
+    if not isinstance(answers, list | tuple) or len(answers) != count or not all(isinstance(a, kind) for a in answers):
+        raise BackendError(f"{model.reference!r} returned {answers!r:.200}; it must return {count} tts.{kind.__name__}")
+    return answers

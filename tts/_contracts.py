@@ -35,7 +35,8 @@ class Capabilities(Record):
     """What a backend can do; checked before the first token is spent.
 
     `seed`: one seed gives one output whatever else runs. `concurrency`: how many completions the engine keeps in flight
-    at it. `context_length` is in tokens, prompt and response together.
+    at it; more than that for one prompt are asked for in several requests. `context_length` is in tokens, prompt and
+    response together.
     """
 
     seed: bool = False
@@ -183,14 +184,17 @@ class Context(Protocol):
     def sample(self, n: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Candidate]]:
         """Candidates as they arrive, up to `n` (all k by default).
 
-        Leaving the block early cancels what nobody else waits for.
+        Leaving the block early cancels the rest, unless another strategy is still undecided.
         """
         ...
 
     async def generate(
         self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
     ) -> list[Candidate]:
-        """`n` completions of the policy model itself, in index order; failed ones carry `error`."""
+        """`n` completions of the policy model itself, in index order; failed ones carry `error`.
+
+        One prompt is one draw: the same messages again give the same completions, and a larger `n` more of them.
+        """
         ...
 
     async def synthesize(
@@ -239,6 +243,10 @@ class Strategy(Parameters, abc.ABC):
     """
 
     needs: ClassVar[Needs] = Needs()
+
+    def required(self) -> Needs:
+        """What this instance needs: `needs`, unless a parameter changes it."""
+        return self.needs
 
     @abc.abstractmethod
     async def aggregate(self, ctx: Context) -> Decision:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import json
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -42,7 +44,12 @@ async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float
 
     `idle_limit` is how many seconds it may have nothing in flight with the engine before it is stopped.
     """
-    task = asyncio.ensure_future(strategy.aggregate(context))
+
+    async def aggregate() -> object:
+        answer = strategy.aggregate(context)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    task = asyncio.create_task(aggregate())
     try:
         while not (await asyncio.wait({task}, timeout=idle_limit))[0]:
             if idle_limit is not None and context.idle_seconds() >= idle_limit:
@@ -50,11 +57,12 @@ async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float
                     f"strategy {strategy.name!r} did nothing for {idle_limit:g} s on problem {context.problem.id!r}; "
                     "it was stopped (timeout= sets the limit)"
                 )
-        decision = task.result()
-        _check_decision(strategy, context, decision)
+        decision = _checked(strategy, context, task.result())
     except TTSError as error:
         return Decided(None, error, time.monotonic())
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and not task.done():
+            raise  # we are cancelled; a strategy that cancels itself is an error like any other
         wrapped = StrategyError(
             f"strategy {strategy.name!r} raised {type(error).__name__} on problem {context.problem.id!r}: {error}"
         )
@@ -67,13 +75,18 @@ async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float
     return Decided(decision, None, time.monotonic())
 
 
-def _check_decision(strategy: Strategy, context: StrategyContext, decision: object) -> None:
+def _checked(strategy: Strategy, context: StrategyContext, decision: object) -> Decision:
     where = f"strategy {strategy.name!r} on problem {context.problem.id!r}"
     if not isinstance(decision, Decision):
         raise StrategyError(f"{where} returned a {type(decision).__name__}; aggregate must return tts.Decision")
     if decision.chosen is not None and decision.chosen not in context.received:
         known = ", ".join(map(str, sorted(context.received))) or "none"
         raise StrategyError(f"{where} chose candidate {decision.chosen}; the candidates it received are {known}")
+    try:
+        json.dumps(decision.trace)
+    except (TypeError, ValueError) as error:
+        raise StrategyError(f"{where} returned a trace that is not JSON-able: {error}") from error
+    return decision
 
 
 def label_strategies(strategies: Sequence[Strategy]) -> dict[str, Strategy]:

@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import warnings
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
+from tts._codec import candidate_of
 from tts._contracts import Request
-from tts._errors import BackendError, BudgetExceededError, ContextLengthError, StoreError
+from tts._errors import (
+    BackendError,
+    BackendTimeout,
+    BudgetExceededError,
+    ContextLengthError,
+    PluginWarning,
+    StoreError,
+)
 from tts._limiter import Priority
 from tts._models import Loaded
 from tts._records import Candidate, Completion, Message, Problem, Sampling, Usage, digest
-from tts._store import Store, candidate_of
+from tts._store import Store
 
 ATTEMPTS = 3
 Extract = Callable[[str], str | None]
@@ -34,9 +43,16 @@ class Draw(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Content key: problem, model, sampling, prompt."""
+        """Content key: problem, role, model, sampling, prompt.
+
+        The role counts, so that a strategy that asks the direct prompt again gets new samples, not the candidates.
+        """
         return digest(
-            self.problem.digest, self.model.fingerprint, self.sampling, [[m.role, m.content] for m in self.messages]
+            self.problem.digest,
+            self.role,
+            self.model.fingerprint,
+            self.sampling,
+            [[m.role, m.content] for m in self.messages],
         )
 
 
@@ -54,10 +70,11 @@ class Drawer:
     `spent` maps role to usage. `budget` limits generated and prompt tokens together.
     """
 
-    def __init__(self, store: Store | None, extract: Extract, budget: int | None) -> None:
-        self.store = store
-        self.extract = extract
-        self.budget = budget
+    def __init__(
+        self, store: Store | None, extract: Extract, budget: int | None, request_timeout: float | None = None
+    ) -> None:
+        self.store, self.budget, self.request_timeout = store, budget, request_timeout
+        self.extract = guarded(extract)
         self.spent: dict[str, Usage] = {}
 
     def charge(self, role: str, usage: Usage) -> None:
@@ -103,6 +120,19 @@ class Drawer:
         for index in missing:
             yield Candidate(index=index, text="", finish_reason="error", error=str(error))
 
+    async def _next(self, completions: AsyncGenerator[Completion, None], draw: Draw) -> Completion | None:
+        if self.request_timeout is None:
+            return await anext(completions, None)
+        try:
+            async with asyncio.timeout(self.request_timeout) as limit:
+                return await anext(completions, None)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise BackendTimeout(
+                f"{draw.model.reference!r} finished no completion for {self.request_timeout:g} s (request_timeout)"
+            ) from error
+
     async def _request(
         self, draw: Draw, key: str, indices: Sequence[int], priority: Priority, on_cancelled: Callable[[Usage], None]
     ) -> AsyncGenerator[Candidate, None]:
@@ -126,7 +156,7 @@ class Drawer:
             )
             seen: set[int] = set()
             async with aclosing(draw.model.model.generate(request)) as completions:
-                async for completion in completions:
+                while (completion := await self._next(completions, draw)) is not None:
                     _check(completion, request, seen, draw.model.reference)
                     if held > len(indices) - len(seen):
                         limiter.release(1)
@@ -138,6 +168,27 @@ class Drawer:
                     yield candidate_of(completion, index, self.extract)
         finally:
             limiter.release(held)
+
+
+def guarded(extract: Extract) -> Extract:
+    """An extractor that cannot hurt: where it raises or returns no text there is no answer; one warning names it."""
+    warned = False
+
+    def safe(text: str) -> str | None:
+        nonlocal warned
+        try:
+            answer = extract(text)
+            if answer is None or isinstance(answer, str):
+                return answer
+            trouble = f"returned a {type(answer).__name__}; it must return a str or None"
+        except Exception as error:  # an extractor is a plugin and may raise anything
+            trouble = f"raised {type(error).__name__}: {error}"
+        if not warned:
+            warned = True
+            warnings.warn(f"extractor {extract.__name__!r} {trouble}", PluginWarning, stacklevel=2)
+        return None
+
+    return safe
 
 
 def _check(completion: object, request: Request, seen: set[int], model: str) -> None:
@@ -165,29 +216,33 @@ class Pool:
     ) -> None:
         self.draw, self.key = draw, draw.key if draw else ""
         self._drawer, self._priority, self._notify = drawer, priority, notify
-        self._arrived: list[Candidate] = list(fixed)
-        self._started = self._requested = len(self._arrived)
-        self._starting = False
-        self._failure: BaseException | None = None
+        self.arrived: list[Candidate] = list(fixed)
+        self._asked = {candidate.index for candidate in self.arrived}
+        self._next: list[int] = []  # asked for, but not yet by a pump
+        self.failure: BaseException | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._pumps: list[asyncio.Task[None]] = []
         self._stored: dict[int, Completion] | None = None
-        self.cancelled = Usage()
+        self._closing = False
+        self.cancelled = Usage()  # of completions that were cut short because nobody needed them any more
+        self.users = 0  # problems that hold it
 
     def ensure(self, n: int) -> None:
         """See to it that indices below `n` are there or on their way."""
-        if n > self._requested:
+        missing = [index for index in range(n) if index not in self._asked]
+        if missing:
             assert self.draw is not None, "a fixed set cannot grow; the engine checks k before"
-            self._requested = n
-            if not self._starting:
-                self._starting = True
+            self._asked.update(missing)
+            if not self._next:
                 self._pumps.append(asyncio.create_task(self._pump(self.draw)))
+            self._next += missing
 
     def _take_stored(self, draw: Draw, indices: Iterable[int]) -> list[int]:
         if self._stored is None:
             store = self._drawer.store
             self._stored = store.completions(self.key) if store else {}
             if store:
+                store.put_problem(draw.problem)
                 store.put_draw(self.key, draw.problem, draw.role, draw.model.fingerprint, draw.sampling, draw.messages)
         for index in indices:
             if index in self._stored:
@@ -196,25 +251,36 @@ class Pool:
 
     async def _pump(self, draw: Draw) -> None:
         # What all strategies ask for in one turn of the loop becomes one request, with one prefill.
-        indices = range(self._started, self._requested)
-        self._started, self._starting = self._requested, False
         try:
+            indices, self._next = self._next, []
             missing = self._take_stored(draw, indices)
-            if not missing:
-                return
-            fresh = self._drawer.fresh(draw, self.key, missing, self._priority, self._on_cancelled)
-            async with aclosing(fresh):
-                async for candidate in fresh:
-                    self._arrive(candidate, stored=False)
-        except Exception as error:
-            self._failure = error
+            width = draw.model.limiter.slots
+            if len(missing) <= width:
+                await self._draw(draw, missing)
+            else:
+                parts = [missing[start : start + width] for start in range(0, len(missing), width)]
+                await asyncio.gather(*(self._draw(draw, part) for part in parts))
+        except BaseException as error:
+            foreign = isinstance(error, asyncio.CancelledError) and not _cancelling()
+            self.failure = BackendError(f"{draw.model.reference!r} cancelled its own request") if foreign else error
             self._wake()
+            if not (foreign or isinstance(error, Exception)):
+                raise
+
+    async def _draw(self, draw: Draw, indices: list[int]) -> None:
+        if not indices:
+            return
+        fresh = self._drawer.fresh(draw, self.key, indices, self._priority, self._on_cancelled)
+        async with aclosing(fresh):
+            async for candidate in fresh:
+                self._arrive(candidate, stored=False)
 
     def _on_cancelled(self, usage: Usage) -> None:
-        self.cancelled += usage
+        if self._closing:  # else it is a request that failed and is tried again
+            self.cancelled += usage
 
     def _arrive(self, candidate: Candidate, *, stored: bool) -> None:
-        self._arrived.append(candidate)
+        self.arrived.append(candidate)
         self._notify(candidate, stored)
         self._wake()
 
@@ -224,33 +290,58 @@ class Pool:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def stream(self, n: int) -> AsyncGenerator[Candidate, None]:
-        """Candidates with an index below `n` in order of arrival; raises what the draw raised."""
+    async def wait(self) -> None:
+        """Until something arrives or fails."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+    def stream(self, n: int) -> Arrivals:
+        """Candidates with an index below `n` in order of arrival."""
         self.ensure(n)
-        position = yielded = 0
-        while yielded < n:
-            if position < len(self._arrived):
-                candidate = self._arrived[position]
-                position += 1
-                if candidate.index < n:
-                    yielded += 1
-                    yield candidate
-                continue
-            if self._failure is not None:
-                raise self._failure
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            await waiter
+        return Arrivals(self, n)
 
     async def take(self, n: int) -> list[Candidate]:
         """The first `n` in index order, once all are there; raises what the draw raised."""
-        self.ensure(n)
         return sorted([candidate async for candidate in self.stream(n)], key=lambda c: c.index)
 
-    async def aclose(self) -> None:
-        """Cancel what is still on its way."""
+    async def cancel(self) -> None:
+        """Cancel what is still on its way; it is drawn anew if somebody asks again."""
         running = [pump for pump in self._pumps if not pump.done()]
+        self._closing = True
         for pump in running:
             pump.cancel()
         if running:
             await asyncio.gather(*running, return_exceptions=True)
+        self._closing, self._pumps, self._next, self.failure = False, [], [], None
+        self._asked = {candidate.index for candidate in self.arrived}
+
+
+class Arrivals:
+    """An async iterator over a pool; a cancelled `anext` (a timeout) loses nothing."""
+
+    def __init__(self, pool: Pool, n: int) -> None:
+        self._pool, self._n = pool, n
+        self._position = self._yielded = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Candidate:
+        while self._yielded < self._n:
+            if self._position < len(self._pool.arrived):
+                candidate = self._pool.arrived[self._position]
+                self._position += 1
+                if candidate.index < self._n:
+                    self._yielded += 1
+                    return candidate
+            elif self._pool.failure is not None:
+                raise self._pool.failure
+            else:
+                await self._pool.wait()
+        raise StopAsyncIteration
+
+
+def _cancelling() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

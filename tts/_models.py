@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
+from collections.abc import Collection
+from concurrent.futures import Future
 from typing import Any, Literal, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tts._contracts import Backend, Judge, Scorer
 from tts._errors import BackendError, ConfigError, TTSError, did_you_mean
@@ -14,6 +18,7 @@ from tts._plugins import plugins
 
 ModelKind = Literal["backend", "scorer", "judge"]
 DEFAULT_MODEL = "hf:miniature"
+_log = logging.getLogger("tts")
 
 
 class Reference(NamedTuple):
@@ -75,44 +80,63 @@ class ModelKey(NamedTuple):
 
 
 class ModelPool:
-    """Loads each model once; two roles with one reference share it."""
+    """Loads each model once; two roles, and two threads, with one reference share it."""
 
     def __init__(self) -> None:
-        self._loaded: dict[ModelKey, Any] = {}
+        self._models: dict[ModelKey, Future[Any]] = {}
+        self._lock = threading.Lock()
 
     @staticmethod
     def check(kind: ModelKind, text: str) -> ModelKey:
         """Everything about a reference that can be checked without loading: the plugin's name and its options."""
         reference = parse_reference(text)
         key = ModelKey(kind, plugins().resolve(kind, reference.plugin), reference)
+        if not (isinstance(getattr(key.plugin, "Options", None), type) and issubclass(key.plugin.Options, BaseModel)):
+            raise ConfigError(f"{kind} {reference.plugin!r} has no Options; give its class `Options = tts.NoOptions`")
         _options(key)
         return key
 
     async def get(self, kind: ModelKind, text: str, concurrency: int | None) -> Loaded:
         """The model of a reference, loaded on a worker thread the first time.
 
-        Raises `BackendError` where loading fails.
+        Raises `BackendError` where loading fails; it is tried again the next time.
         """
         key = self.check(kind, text)
-        if key not in self._loaded:
+        with self._lock:
+            mine = key not in self._models
+            loading = self._models.setdefault(key, Future())
+        if mine:
             try:
-                self._loaded[key] = await asyncio.to_thread(key.plugin, key.reference.model, _options(key))
-            except TTSError:
-                raise
-            except Exception as error:
-                raise BackendError(f"{kind} {text!r} could not be loaded: {type(error).__name__}: {error}") from error
-        model: Backend | Scorer | Judge = self._loaded[key]
+                loading.set_result(await asyncio.to_thread(key.plugin, key.reference.model, _options(key)))
+            except BaseException as error:
+                with self._lock:
+                    del self._models[key]
+                loading.set_exception(_loading_error(error, kind, text))
+        model: Backend | Scorer | Judge = await asyncio.wrap_future(loading)
         # A limiter belongs to one event loop, a model to the process: each engine limits for itself.
         slots = concurrency or (model.capabilities.concurrency if kind == "backend" else 64)  # type: ignore[union-attr]  # only backends have capabilities
         return Loaded(text, model, Limiter(slots))
 
     def __len__(self) -> int:
-        return len(self._loaded)
+        return len(self._models)
 
-    async def keep_only(self, wanted: set[ModelKey]) -> None:
-        """Close every other model."""
-        for key in [key for key in self._loaded if key not in wanted]:
-            await self._loaded.pop(key).aclose()
+    async def keep_only(self, wanted: Collection[ModelKey]) -> None:
+        """Close every other model that is loaded; one that fails to close does not keep the others."""
+        with self._lock:
+            idle = [key for key, model in self._models.items() if key not in wanted and model.done()]
+            closing = [self._models.pop(key).result() for key in idle]
+        failures = await asyncio.gather(*(model.aclose() for model in closing), return_exceptions=True)
+        for key, failure in zip(idle, failures, strict=True):
+            if isinstance(failure, Exception):
+                _log.warning("closing %s raised %s: %s", key.reference, type(failure).__name__, failure)
+
+
+def _loading_error(error: BaseException, kind: ModelKind, text: str) -> BaseException:
+    if isinstance(error, TTSError) or not isinstance(error, Exception):
+        return error
+    wrapped = BackendError(f"{kind} {text!r} could not be loaded: {type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def _options(key: ModelKey) -> Any:

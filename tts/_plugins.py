@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 import pluggy
 from pydantic import BaseModel, ValidationError
@@ -33,6 +33,7 @@ from tts._errors import (
 from tts._events import Event
 from tts._hooks import Entry
 
+P = TypeVar("P", Strategy, Task)
 GROUP = "tts"
 THIS_PROCESS = "this process"
 Kind = Literal["strategy", "backend", "scorer", "judge", "grader", "extractor", "task", "trainer", "report", "command"]
@@ -74,7 +75,8 @@ class PluginHost:
         wanted = None if only is None else {name.strip() for name in only.split(",") if name.strip()}
         found = sorted(entry_points(group=GROUP) if points is None else points, key=lambda p: (p.name, p.value))
         for point in dict.fromkeys(found):
-            if wanted is None or point.name in wanted or _distribution(point)[0] in wanted:
+            own = point.value.partition(".")[0] == "tts"  # the core's own answers, commands and tasks always stay
+            if wanted is None or own or point.name in wanted or _distribution(point)[0] in wanted:
                 self._load(point)
         if wanted and (unknown := wanted - {n for p in found for n in (p.name, _distribution(p)[0])}):
             name = min(unknown)
@@ -179,19 +181,20 @@ def _import(plugin: Plugin) -> Any:
     module_name, _, attribute = plugin.entry.target.partition(":")
     who = f"{plugin.kind} {plugin.entry.name!r} (of {plugin.distribution})"
     try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except ImportError as error:
-        missing = getattr(error, "name", None) or str(error)
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
         own = module_name.partition(".")[0]
-        if plugin.entry.extra and not str(missing).startswith(own):
+        if plugin.entry.extra and error.name and not error.name.startswith(own):
             raise MissingDependencyError(
-                f"{who} needs {missing!r}, which is not installed; pip install '{plugin.entry.extra}'"
+                f"{who} needs {error.name!r}, which is not installed; pip install '{plugin.entry.extra}'"
             ) from error
         raise ConfigError(f"{who} cannot be imported: {error}") from error
-    except AttributeError as error:
-        raise ConfigError(f"{who}: {module_name!r} has no {attribute!r}") from error
     except Exception as error:
         raise ConfigError(f"{who} cannot be imported: {type(error).__name__}: {error}") from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError as error:
+        raise ConfigError(f"{who}: {module_name!r} has no {attribute!r}") from error
 
 
 @cache
@@ -201,10 +204,10 @@ def plugins() -> PluginHost:
 
 
 def emit(event: Event, listeners: Iterable[Callable[..., object]]) -> None:
-    """Hand an event to plugin listeners; one that raises is warned about and does not disturb the run."""
+    """Hand an event to listeners; one that raises is warned about and does not disturb the run."""
     for listener in listeners:
         try:
-            listener(event=event)
+            listener(event)
         except Exception as error:
             warnings.warn(f"an event listener raised {type(error).__name__}: {error}", PluginWarning, stacklevel=2)
 
@@ -221,30 +224,34 @@ def build(kind: str, cls: type[BaseModel], parameters: Mapping[str, Any]) -> Any
         raise ConfigError(f"{kind}: parameter {field}={first.get('input')!r}: {first['msg']}") from error
 
 
-def strategy(name: str | Strategy, **parameters: Any) -> Strategy:
-    """A strategy by name, with its parameters; an instance is returned as it is.
+def strategy(name: str | Strategy | type[Strategy], **parameters: Any) -> Strategy:
+    """A strategy by name, class or instance, with its parameters.
 
     Raises `UnknownPluginError`, and `ConfigError` for a parameter that is unknown or out of range.
     """
-    if isinstance(name, Strategy):
-        return name.model_copy(update=parameters) if parameters else name
-    cls = plugins().resolve("strategy", name)
-    if not (isinstance(cls, type) and issubclass(cls, Strategy)):
-        raise ConfigError(f"strategy {name!r} is a {cls!r}; it must be a subclass of tts.Strategy")
-    return build(f"strategy {name!r}", cls, parameters)  # type: ignore[no-any-return]
+    return _parametrised("strategy", Strategy, name, parameters)
 
 
-def task(name: str | Task, **parameters: Any) -> Task:
-    """A task by name, with its parameters; an instance is returned as it is.
+def task(name: str | Task | type[Task], **parameters: Any) -> Task:
+    """A task by name, class or instance, with its parameters.
 
     Raises `UnknownPluginError`, and `ConfigError` for a parameter that is unknown or out of range.
     """
-    if isinstance(name, Task):
-        return name
-    cls = plugins().resolve("task", name)
-    if not (isinstance(cls, type) and issubclass(cls, Task)):
-        raise ConfigError(f"task {name!r} is a {cls!r}; it must be a subclass of tts.Task")
-    return build(f"task {name!r}", cls, parameters)  # type: ignore[no-any-return]
+    return _parametrised("task", Task, name, parameters)
+
+
+def _parametrised(kind: Kind, base: type[P], given: str | P | type[P], parameters: Mapping[str, Any]) -> P:
+    if isinstance(given, base):
+        if not parameters:
+            return given
+        cls, parameters = type(given), {**given.model_dump(), **parameters}
+    else:
+        cls = plugins().resolve(kind, given) if isinstance(given, str) else given  # type: ignore[assignment]
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        raise ConfigError(f"{kind} {given!r} is a {cls!r}; it must be a subclass of tts.{base.__name__}")
+    if not isinstance(getattr(cls, "name", None), str):
+        raise ConfigError(f"{kind} class {cls.__name__} has no name; give it `name: ClassVar[str] = ...`")
+    return build(f"{kind} {cls.name!r}", cls, parameters)  # type: ignore[no-any-return]
 
 
 def extractor(name: str) -> Callable[[str], str | None]:

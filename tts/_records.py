@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, Self
 
@@ -75,6 +75,12 @@ class Problem(Record):
         """Content hash of prompt or messages; id and metadata do not count."""
         return digest(self.prompt, self.messages)
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, without the cached digest, which may not fit the copy."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("digest", None)
+        return copy
+
 
 class Example(Record):
     """A problem with its gold answer (`None` where none is known)."""
@@ -127,7 +133,7 @@ class Sampling(Record):
     template as `enable_thinking` where it is not `None`. `seed` is the run's seed; each completion derives its own.
     """
 
-    temperature: float = Field(0.6, ge=0)
+    temperature: float = Field(0.6, ge=0, allow_inf_nan=False)
     top_p: float = Field(0.95, gt=0, le=1)
     top_k: int | None = Field(None, ge=1)
     max_tokens: int | None = Field(None, ge=1)
@@ -209,7 +215,7 @@ class Sampled(NamedTuple):
 class Score(Record):
     """A reward model's score of one response; higher is better."""
 
-    value: float
+    value: float = Field(allow_inf_nan=False)
     usage: Usage = Usage()
 
 

@@ -84,7 +84,7 @@ def _metadata(row: Row, left_out: Collection[str | None]) -> dict[str, Any]:
     ]
     own = nested(row, "metadata")
     rest = own if isinstance(own, Mapping) else {} if own is None else {"metadata": own}
-    return jsonable({str(name): row.value[name] for name in names} | rest)
+    return jsonable({str(name): row.value[name] for name in names} | dict(rest))
 
 
 def nested(row: Row, name: str) -> Any:

@@ -77,7 +77,7 @@ def rows_of_hub(name: str, options: Mapping[str, str]) -> Iterator[Row]:
     if not name:
         raise TaskError("hub: names no dataset; write e.g. 'hub:openai/gsm8k@config=main,split=test'")
     try:
-        import datasets  # type: ignore[import-untyped]
+        import datasets
     except ImportError as error:
         raise MissingDependencyError(f"reading hub:{name} needs 'datasets'; pip install 'ttscale[hub]'") from error
     unknown = sorted(set(options) - {"config", "split", "revision"})
@@ -173,8 +173,8 @@ def _read_tsv(path: Path) -> Iterator[Row]:
 
 def _read_parquet(path: Path) -> Iterator[Row]:
     try:
-        from pyarrow import ArrowException  # type: ignore[import-untyped]
-        from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped]
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
     except ImportError as error:
         raise MissingDependencyError(f"reading {path} needs 'pyarrow'; pip install 'ttscale[data]'") from error
     number = 0

@@ -21,8 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from tts._codec import candidate_of, decode_completion, encode_completion, mended
 from tts._errors import StoreError
-from tts._records import Candidate, CandidateSet, Completion, Message, Problem, Result, Sampling, Usage
+from tts._records import CandidateSet, Completion, Message, Problem, Result, Sampling, digest
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x74747363  # "ttsc": tells a store from any other SQLite file
@@ -34,9 +35,8 @@ CREATE INDEX draws_by_problem ON draws(problem);
 CREATE TABLE completions(draw TEXT NOT NULL, idx INTEGER NOT NULL, completion TEXT NOT NULL,
                          PRIMARY KEY(draw, idx)) WITHOUT ROWID;
 CREATE TABLE calls(key TEXT PRIMARY KEY, kind TEXT NOT NULL, problem TEXT NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE results(problem TEXT NOT NULL, strategy TEXT NOT NULL, grp INTEGER NOT NULL, k INTEGER NOT NULL,
-                     candidates TEXT NOT NULL, result TEXT NOT NULL,
-                     PRIMARY KEY(problem, strategy, grp, k, candidates)) WITHOUT ROWID;
+CREATE TABLE results(key TEXT PRIMARY KEY, problem TEXT NOT NULL, strategy TEXT NOT NULL,
+                     result TEXT NOT NULL) WITHOUT ROWID;
 """
 _INSERT = {
     "problem": (
@@ -45,7 +45,7 @@ _INSERT = {
     "draw": "INSERT OR IGNORE INTO draws VALUES(?,?,?,?,?,?)",
     "completion": "INSERT OR IGNORE INTO completions VALUES(?,?,?)",
     "call": "INSERT OR IGNORE INTO calls VALUES(?,?,?,?)",
-    "result": "INSERT OR REPLACE INTO results VALUES(?,?,?,?,?,?)",
+    "result": "INSERT OR REPLACE INTO results VALUES(?,?,?,?)",
 }
 
 
@@ -74,6 +74,7 @@ class Store:
         self._read_lock = threading.Lock()
         self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | Callable[[], object] | None] = queue.SimpleQueue()
         self._failure: StoreError | None = None
+        self._closed = False
         self._writer = threading.Thread(target=self._write_loop, name="tts-store", daemon=True)
         self._writer.start()
 
@@ -98,36 +99,50 @@ class Store:
         return connection
 
     def _open(self) -> sqlite3.Connection:
+        connection = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = self._connect()
-            self._migrate(connection)
-        except (sqlite3.Error, OSError) as error:
-            raise self._sentence(error) from error
+            self._prepare(connection)
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, sqlite3.Error | OSError):
+                raise self._sentence(error) from error
+            raise
         return connection
 
-    def _migrate(self, connection: sqlite3.Connection) -> None:
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Create the tables in an empty file; refuse a file that is not ours, untouched."""
+        self._check_ours(connection)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("BEGIN IMMEDIATE")  # two processes may create the file at the same moment
         try:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            application = connection.execute("PRAGMA application_id").fetchone()[0]
-            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if tables == 0:
+            if self._check_ours(connection):
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
                 connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            elif application != APPLICATION_ID:
-                raise StoreError(f"{str(self.path)!r} is a SQLite file but not a ttscale store; give another path")
-            elif version != SCHEMA_VERSION:
-                raise StoreError(
-                    f"{str(self.path)!r} has schema version {version} and this ttscale reads {SCHEMA_VERSION}; "
-                    "export it with the version that wrote it (tts store export STORE -o sets.jsonl) and import that "
-                    "file into a new store (tts store import NEW sets.jsonl)"
-                )
-        finally:
             connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _check_ours(self, connection: sqlite3.Connection) -> bool:
+        """Whether the file is empty; raises `StoreError` where it is neither empty nor a store of this version."""
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            return True
+        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise StoreError(f"{str(self.path)!r} is a SQLite file but not a ttscale store; give another path")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != SCHEMA_VERSION:
+            raise StoreError(
+                f"{str(self.path)!r} has schema version {version} and this ttscale reads {SCHEMA_VERSION}; "
+                "export it with the version that wrote it (tts store export STORE -o sets.jsonl) and import that "
+                "file into a new store (tts store import NEW sets.jsonl)"
+            )
+        return False
 
     def _sentence(self, error: Exception) -> StoreError:
         text = str(error)
@@ -147,13 +162,19 @@ class Store:
     # --- writing ---------------------------------------------------------------------------------------------------
 
     def _put(self, kind: str, *values: Any) -> None:
+        self._check_open()
+        self._queue.put((kind, tuple(map(mended, values))))
+
+    def _check_open(self) -> None:
         if self._failure is not None:
             raise self._failure
-        self._queue.put((kind, values))
+        if self._closed:
+            raise StoreError(f"store {str(self.path)!r} is closed; open it again")
 
     def put_problem(self, problem: Problem, answer: str | None = None) -> None:
         """Queue a problem with its gold answer; a known answer is never overwritten by `None`."""
-        self._put("problem", problem.digest, problem.model_dump_json(exclude_none=True), answer)
+        row = problem.model_dump(mode="json", exclude_none=True, fallback=repr)
+        self._put("problem", problem.digest, json.dumps(row, ensure_ascii=False), answer)
 
     def put_draw(
         self, key: str, problem: Problem, role: str, model: str, sampling: Sampling | None, messages: Iterable[Message]
@@ -178,23 +199,20 @@ class Store:
         """Queue the answer (JSON) of a score or verdict."""
         self._put("call", key, kind, problem.digest, answer)
 
-    def put_result(self, result: Result, candidates_digest: str) -> None:
-        """Queue a result without its candidates, which are stored once, as draws."""
-        text = result.model_dump_json(exclude={"candidates", "problem"}, exclude_defaults=True)
-        self._put(
-            "result",
-            result.problem.digest,
-            _strategy_key(result),
-            result.group,
-            len(result.candidates),
-            candidates_digest,
-            text,
-        )
+    def put_result(self, result: Result) -> None:
+        """Queue a result without its candidates, which are stored once, as draws.
+
+        It replaces an earlier one of the same strategy, parameters, seed and models on the same candidates.
+        """
+        texts = [candidate.text for candidate in result.candidates]
+        key = digest(result.problem.digest, result.group, result.provenance, texts)
+        row = result.model_dump(mode="json", exclude={"candidates", "problem"}, exclude_defaults=True, fallback=repr)
+        text = json.dumps(row, ensure_ascii=False)
+        self._put("result", key, result.problem.digest, result.provenance.strategy, text)
 
     async def flushed(self) -> None:
         """Return when all that was put before is committed; raises `StoreError` where it could not be."""
-        if self._failure is not None:
-            raise self._failure
+        self._check_open()
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
@@ -243,7 +261,8 @@ class Store:
 
     def close(self) -> None:
         """Commit what is queued and close the file; raises `StoreError` where that failed."""
-        if self._writer.is_alive():
+        if not self._closed:
+            self._closed = True
             self._queue.put(None)
             self._writer.join()
             with self._read_lock:
@@ -293,15 +312,22 @@ class Store:
             after = rows[-1][0]
 
     def load(self, found: StoredSet, extract: Callable[[str], str | None]) -> CandidateSet:
-        """The candidates of a stored draw, in index order, with answers extracted now."""
+        """The candidates of a stored draw, in index order, with answers extracted now.
+
+        An index whose sample failed is missing; the engine draws it anew where the model is at hand.
+        """
         stored = self.completions(found.key)
-        candidates = tuple(candidate_of(stored[index], place, extract) for place, index in enumerate(sorted(stored)))
+        candidates = tuple(candidate_of(stored[index], index, extract) for index in sorted(stored))
         return CandidateSet(problem=found.problem, candidates=candidates, policy=found.policy, sampling=found.sampling)
 
     def results(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """(problem digest, result as a dictionary) of every stored result."""
-        for problem, text in self._rows("SELECT problem, result FROM results ORDER BY strategy, problem, grp"):
+        for problem, text in self._rows("SELECT problem, result FROM results ORDER BY strategy, key"):
             yield problem, json.loads(text)
+
+    def policies(self) -> list[tuple[str, str]]:
+        """The different (policy fingerprint, sampling as JSON) of the stored first candidates."""
+        return self._rows("SELECT DISTINCT model, sampling FROM draws WHERE role='sample' ORDER BY model, sampling")
 
     def counts(self) -> dict[str, int]:
         """Rows per kind of thing stored."""
@@ -314,73 +340,3 @@ def _settle(callback: Callable[[], object]) -> None:
         callback()
     except RuntimeError:
         return  # the loop that waited is closed: nobody is waiting any more
-
-
-def _strategy_key(result: Result) -> str:
-    return json.dumps([result.provenance.strategy, result.provenance.parameters], sort_keys=True, ensure_ascii=False)
-
-
-def encode_completion(completion: Completion) -> str:
-    """Compact JSON: thinking and summary as spans of the text where they are parts of it."""
-    text, usage = completion.text, completion.usage
-    row: dict[str, Any] = {"text": text}
-    if completion.thinking is not None:
-        row["thinking"] = _span(text, completion.thinking)
-    if completion.summary != text:
-        row["summary"] = None if completion.summary is None else _span(text, completion.summary)
-    if completion.finish_reason != "stop":
-        row["finish_reason"] = completion.finish_reason
-    if completion.logprob is not None:
-        row["logprob"] = completion.logprob
-    row["usage"] = [
-        usage.calls, usage.prompt_tokens, usage.cached_tokens,
-        usage.thinking_tokens, usage.answer_tokens, usage.cancelled,
-    ]  # fmt: skip
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
-
-
-def _span(text: str, part: str) -> str | list[int]:
-    start = text.rfind(part)
-    return part if start < 0 else [start, start + len(part)]
-
-
-def decode_completion(text: str, index: int) -> Completion:
-    """The inverse of `encode_completion`."""
-    row = json.loads(text)
-    parts = {}
-    for name, default in (("thinking", None), ("summary", row["text"])):
-        value = row.get(name, default)
-        parts[name] = row["text"][value[0] : value[1]] if isinstance(value, list) else value
-    calls, prompt, cached, thinking, answer, cancelled = row["usage"]
-    usage = Usage.model_construct(
-        calls=calls,
-        prompt_tokens=prompt,
-        cached_tokens=cached,
-        thinking_tokens=thinking,
-        answer_tokens=answer,
-        cancelled=cancelled,
-    )
-    return Completion.model_construct(
-        index=index,
-        text=row["text"],
-        finish_reason=row.get("finish_reason", "stop"),
-        logprob=row.get("logprob"),
-        usage=usage,
-        **parts,
-    )
-
-
-def candidate_of(completion: Completion, index: int, extract: Callable[[str], str | None]) -> Candidate:
-    """The candidate made of a completion, with its answer extracted from the visible text."""
-    summary = completion.summary
-    return Candidate.model_construct(
-        index=index,
-        text=completion.text,
-        thinking=completion.thinking,
-        summary=summary,
-        answer=extract(summary) if summary else None,
-        finish_reason=completion.finish_reason,
-        usage=completion.usage,
-        logprob=completion.logprob,
-        error=None,
-    )

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import concurrent.futures
+import contextlib
+import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from tts._models import ModelPool
+from tts._models import ModelKey, ModelPool
 
 T = TypeVar("T")
 
 # Models stay loaded between calls, so that a second `tts.solve` does not load 7B parameters again.
 _models = ModelPool()
-_active = 0
+_users: Counter[ModelKey] = Counter()
 _lock = threading.Lock()
 
 
@@ -46,10 +50,17 @@ def run_sync(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     thread = threading.Thread(target=work, name="tts-sync", daemon=True)
     thread.start()
     try:
+        while not result.done():
+            concurrent.futures.wait([result], timeout=0.2)
+            outer = asyncio.current_task()
+            # Under `asyncio.run` the first Ctrl-C only cancels the task that we block.
+            if outer is not None and outer.cancelling():
+                raise KeyboardInterrupt
         return result.result()
     except KeyboardInterrupt:
         loop, task = started.result()
-        loop.call_soon_threadsafe(task.cancel)
+        with contextlib.suppress(RuntimeError):  # the loop may just have closed by itself
+            loop.call_soon_threadsafe(task.cancel)
         thread.join()
         raise
 
@@ -57,32 +68,29 @@ def run_sync(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
 class WarmModels:
     """The models of the synchronous face while one call uses them.
 
-    Models that only earlier calls used are closed first, unless another call is running, so that changing the model
-    does not keep two in memory.
+    Models that no call uses are closed first, so that changing the model does not keep two in memory.
     """
 
     def __init__(self, references: set[tuple[Any, str]]) -> None:
-        self._references = references
+        self._wanted = {_models.check(kind, text) for kind, text in references}
 
     async def __aenter__(self) -> ModelPool:
-        global _active  # noqa: PLW0603 - one count for the process
-        wanted = {_models.check(kind, text) for kind, text in self._references}
         with _lock:
-            _active += 1
-            alone = _active == 1
-        if alone:
-            await _models.keep_only(wanted)
+            _users.update(self._wanted)
+            used = {key for key, count in _users.items() if count > 0}
+        await _models.keep_only(used)
         return _models
 
     async def __aexit__(self, *_: object) -> None:
-        global _active  # noqa: PLW0603 - one count for the process
         with _lock:
-            _active -= 1
+            _users.subtract(self._wanted)
 
 
 def _close_models() -> None:
-    if len(_models):
-        asyncio.run(_models.keep_only(set()))
+    """Give models a chance to clean up at exit; the interpreter has no worker threads any more, so much may fail."""
+    with contextlib.suppress(Exception):
+        logging.getLogger("tts").setLevel(logging.CRITICAL)
+        asyncio.run(_models.keep_only(()))
 
 
 atexit.register(_close_models)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tts import BackendError, Candidate, Context, Decision, Needs, Strategy
-from tts.prompts import RefinePrompt, refine_messages
+from tts.prompts import REFINE_FIELDS, RefinePrompt, Template, refine_messages
 
 
 class GSR(Strategy):
@@ -32,15 +33,26 @@ class GSR(Strategy):
     skip_unanimous: bool = False
     template: str = "refine"
 
+    @field_validator("template")
+    @classmethod
+    def _template_is_readable(cls, template: str) -> str:
+        if template != "refine":
+            Template.load(template, REFINE_FIELDS)
+        return template
+
     async def aggregate(self, ctx: Context) -> Decision:
         """The first refinement's summary; empty where the model never closed its think block."""
-        usable = list((await ctx.candidates()).usable)
+        found = await ctx.candidates()
+        usable = list(found.usable)
+        for candidate in found:
+            if not candidate.ok:
+                ctx.log(f"candidate {candidate.index}: left out: {candidate.error or 'empty'}")
         if self.skip_unanimous and (agreed := await self._unanimous(ctx, usable)) is not None:
             return agreed
         trace: dict[str, Any] = {"prompts": []}
         while self.group_size is not None and len(usable) > self.group_size:
             usable = await self._refine_groups(ctx, usable, self.group_size, trace)
-        outputs = await self._refine(ctx, usable, self.outputs, trace)
+        outputs = await self._generate(ctx, await self._prompt(ctx, usable, trace), self.outputs)
         finished = [output for output in outputs if output.error is None]
         trace["unfinished"] = sum(output.summary is None for output in finished)
         texts = [output.summary or "" for output in finished]
@@ -57,14 +69,15 @@ class GSR(Strategy):
     ) -> list[Candidate]:
         """One refinement per group of `size`, in a seeded random partition: the next round's candidates."""
         ctx.rng.shuffle(candidates)
-        refined: list[Candidate] = []
-        for start in range(0, len(candidates), size):
-            refined += await self._refine(ctx, candidates[start : start + size], 1, trace)
+        prompts = [
+            await self._prompt(ctx, candidates[start : start + size], trace)
+            for start in range(0, len(candidates), size)
+        ]
+        outputs = await asyncio.gather(*(self._generate(ctx, prompt, 1) for prompt in prompts))
+        refined = [output for group in outputs for output in group]
         return [candidate.model_copy(update={"index": index}) for index, candidate in enumerate(refined)]
 
-    async def _refine(
-        self, ctx: Context, candidates: Sequence[Candidate], n: int, trace: dict[str, Any]
-    ) -> list[Candidate]:
+    async def _prompt(self, ctx: Context, candidates: Sequence[Candidate], trace: dict[str, Any]) -> RefinePrompt:
         prompt = await refine_messages(
             ctx.problem,
             candidates,
@@ -73,14 +86,14 @@ class GSR(Strategy):
             candidate_tokens=self.candidate_tokens,
             template=self.template,
         )
-        self._report(ctx, prompt, trace)
-        outputs = await ctx.generate(prompt.messages, n)
-        if all(output.error is not None for output in outputs):
-            raise BackendError(f"no refinement of problem {ctx.problem.id!r} succeeded: {outputs[0].error}")
-        return outputs
-
-    def _report(self, ctx: Context, prompt: RefinePrompt, trace: dict[str, Any]) -> None:
         cuts = [cut.model_dump() for cut in prompt.cuts]
         trace["prompts"].append({"order": list(prompt.order), "cuts": cuts})
         for cut in prompt.cuts:
             ctx.log(f"candidate {cut.index}: {cut.action} ({cut.tokens} tokens, {cut.kept} kept)", **cut.model_dump())
+        return prompt
+
+    async def _generate(self, ctx: Context, prompt: RefinePrompt, n: int) -> list[Candidate]:
+        outputs = await ctx.generate(prompt.messages, n)
+        if all(output.error is not None for output in outputs):
+            raise BackendError(f"no refinement of problem {ctx.problem.id!r} succeeded: {outputs[0].error}")
+        return outputs

@@ -5,22 +5,26 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Literal
 
-from tts import Candidate, Context, Decision, MissingCapabilityError, Strategy
+from tts import Candidate, Context, Decision, MissingCapabilityError, Needs, Strategy
 
 
 class Majority(Strategy):
     """Vote over equivalence classes of answers, not over strings.
 
     `ties`: the class whose first member came first ("earliest"), or one drawn by the run's seed ("seeded"). `weights`:
-    one vote each ("equal"), or the geometric mean token probability of the response ("logprob"; needs
-    `Sampling(logprobs=True)`). Candidates without an answer do not vote; where nobody votes, the first usable candidate
-    is returned with confidence 0. Confidence is the winner's share of the votes.
+    one vote each ("equal"), or the geometric mean token probability of the response ("logprob"; the policy, or the
+    file of candidates, must have log-probabilities). Candidates without an answer do not vote; where nobody votes, the
+    first usable candidate is returned with confidence 0. Confidence is the winner's share of the votes.
     """
 
     name: ClassVar[str] = "majority"
 
     ties: Literal["earliest", "seeded"] = "earliest"
     weights: Literal["equal", "logprob"] = "equal"
+
+    def required(self) -> Needs:
+        """Log-probabilities for weights that are made of them."""
+        return Needs(logprobs=self.weights == "logprob")
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The first member of the heaviest class."""
@@ -57,6 +61,6 @@ class Majority(Strategy):
         if candidate.logprob is None:
             raise MissingCapabilityError(
                 f"majority(weights='logprob'): candidate {candidate.index} has no log-probability; "
-                "sample with Sampling(logprobs=True)"
+                "sample anew, or use weights='equal'"
             )
         return math.exp(candidate.logprob / max(candidate.usage.generated_tokens, 1))

@@ -94,8 +94,9 @@ def test_samples_keep_order_answers_and_model(fake: Fake, tmp_path: Path) -> Non
 def test_sampling_twice_asks_only_for_what_is_missing(fake: Fake, tmp_path: Path) -> None:
     backend = fake()
     store = tmp_path / "s.db"
-    four = tts.sample(sums(3), k=4, model="fake:m", store=store)
-    sixteen = tts.sample(sums(3), k=16, model="fake:m", store=store)
+    settings = {"model": "fake:m", "store": store, "concurrency": 16}
+    four = tts.sample(sums(3), k=4, **settings)
+    sixteen = tts.sample(sums(3), k=16, **settings)
     assert [r.n for r in backend.requests] == [4] * 3 + [12] * 3
     assert [c.text for s in four for c in s] == [c.text for s in sixteen for c in s.candidates[:4]]
     assert tts.sample(sums(3), k=8, model="fake:m", store=store).spent == {}

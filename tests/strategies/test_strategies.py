@@ -65,7 +65,7 @@ class TestMajority:
 
     def test_weights_need_log_probabilities(self) -> None:
         result = decide(boxed(1, 2), tts.strategy("majority", weights="logprob"))
-        assert "sample with Sampling(logprobs=True)" in result.error
+        assert "candidate 0 has no log-probability; sample anew" in result.error
 
     def test_weights_are_mean_token_probabilities(self) -> None:
         found = boxed(1, 2, 2)

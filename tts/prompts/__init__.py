@@ -7,6 +7,15 @@ The trainers build their data with these very functions, so what a model is trai
 from __future__ import annotations
 
 from tts.prompts._template import Template, TemplateSource
-from tts.prompts.refine import Cut, RefinePrompt, direct_messages, refine_messages
+from tts.prompts.refine import DIRECT_FIELDS, REFINE_FIELDS, Cut, RefinePrompt, direct_messages, refine_messages
 
-__all__ = ["Cut", "RefinePrompt", "Template", "TemplateSource", "direct_messages", "refine_messages"]
+__all__ = [
+    "DIRECT_FIELDS",
+    "REFINE_FIELDS",
+    "Cut",
+    "RefinePrompt",
+    "Template",
+    "TemplateSource",
+    "direct_messages",
+    "refine_messages",
+]

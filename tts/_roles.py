@@ -1,0 +1,76 @@
+"""Which model plays which role: checked before the first token is spent, then loaded, each model once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from tts._contracts import Strategy
+from tts._errors import MissingCapabilityError, MissingRoleError
+from tts._events import Event
+from tts._models import DEFAULT_MODEL, Loaded, ModelKind, ModelPool
+from tts._records import Role
+
+KINDS: dict[Role, ModelKind] = {
+    "policy": "backend",
+    "scorer": "scorer",
+    "judge": "judge",
+    "synthesizer": "backend",
+}
+
+
+class Roles:
+    """The models of an engine by role; `loaded` has those that were needed so far."""
+
+    def __init__(
+        self,
+        references: Mapping[Role, str | None],
+        models: ModelPool,
+        concurrency: int | None,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self.references = dict(references)
+        self.loaded: dict[Role, Loaded] = {}
+        self._models, self._concurrency, self._emit = models, concurrency, emit
+        self._lock = asyncio.Lock()
+
+    async def load(self, strategies: Sequence[Strategy], *, sampling: bool) -> None:
+        """Load what sampling and the strategies need, and a policy that is named.
+
+        Raises `MissingRoleError`, `MissingCapabilityError` or another `ConfigError` before anything is generated.
+        """
+        if sampling and self.references["policy"] is None:
+            self.references["policy"] = DEFAULT_MODEL
+        needed: set[Role] = {"policy"} if self.references["policy"] else set()
+        for strategy in strategies:
+            wants = {role for role in KINDS if getattr(strategy.required(), role)}
+            for role in wants:
+                if self.references[role] is None:
+                    raise MissingRoleError(missing_role(strategy.name, role))
+            needed |= wants
+        for role in needed:
+            self._models.check(KINDS[role], self.references[role] or "")
+        async with self._lock:
+            for role in sorted(needed - set(self.loaded)):
+                self._emit(Event("loading", message=self.references[role] or ""))
+                self.loaded[role] = await self._share(role)
+                self._emit(Event("loaded", message=self.references[role] or ""))
+
+    async def _share(self, role: Role) -> Loaded:
+        loaded = await self._models.get(KINDS[role], self.references[role] or "", self._concurrency)
+        for other, same in self.loaded.items():
+            if KINDS[other] == KINDS[role] and same.model is loaded.model:
+                return same  # two roles of one model share its limiter, too
+        return loaded
+
+    def check_logprobs(self, who: str) -> None:
+        """Raise `MissingCapabilityError` where the policy gives no log-probabilities, which `who` needs."""
+        policy = self.loaded.get("policy")
+        if policy is not None and not policy.model.capabilities.logprobs:
+            raise MissingCapabilityError(f"{who} needs log-probabilities and {policy.reference!r} gives none")
+
+
+def missing_role(strategy: str, role: str) -> str:
+    """The sentence for a model that was not given."""
+    argument = "model" if role == "policy" else role
+    return f"strategy {strategy!r} needs a {role}: pass {argument}='backend:model' (on the command line --{argument})"
