@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import tts
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from doubles import FakeBackend, FirstJudge, LengthScorer  # noqa: E402 - the folder of tests is put on the path above
+from doubles import FakeBackend, FirstJudge, LengthScorer
+
+settings.register_profile("ttscale", deadline=None)  # a busy machine is not a failing test
+settings.load_profile("ttscale")
 
 
 @pytest.fixture(autouse=True)

@@ -69,7 +69,8 @@ def test_every_hook_is_documented() -> None:
 
 @pytest.mark.parametrize("package", ["tts", "tts.cli", "tts_strategies", "tts_backends", "tts_trainers"])
 def test_packages_import_lightly(package: str) -> None:
-    code = f"import sys, {package}; sys.exit(' '.join({{'torch', 'transformers', 'sympy', 'numpy'}} & set(sys.modules)) or 0)"
+    heavy = {"torch", "transformers", "sympy", "numpy"}
+    code = f"import sys, {package}; sys.exit(' '.join({heavy} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
@@ -77,7 +78,9 @@ def test_packages_import_lightly(package: str) -> None:
 def test_nothing_committed_names_a_machine() -> None:
     path = re.compile(r"(?<![\w.])/(?:root|home/\w+|tmp)/[\w.]")
     texts = [p for p in ROOT.rglob("*") if p.suffix in {".py", ".md", ".toml", ".jinja"} and ".venv" not in p.parts]
-    offenders = [str(p) for p in texts if p.is_file() and path.search(p.read_text("utf-8")) and p.name != "test_layout.py"]
+    offenders = [
+        str(p) for p in texts if p.is_file() and path.search(p.read_text("utf-8")) and p.name != "test_layout.py"
+    ]
     assert offenders == []
 
 

@@ -241,9 +241,9 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     from tts._engine import Engine
 
     known = set(inspect.signature(Engine).parameters) - {"models"}
-    for name in settings:
+    for name, value in settings.items():
         if name in Sampling.model_fields and name not in known:
-            raise ConfigError(f"{name}= belongs to the sampling: pass sampling=tts.Sampling({name}={settings[name]!r})")
+            raise ConfigError(f"{name}= belongs to the sampling: pass sampling=tts.Sampling({name}={value!r})")
         if name not in known:
             raise ConfigError(f"there is no argument {name!r}{did_you_mean(name, known)}")
     sampling = settings.get("sampling")
@@ -301,8 +301,8 @@ def _stored_sets(path: Path, limit: int | None, engine: dict[str, Any]) -> Itera
     with Store(path) as store:
         if len(policies := store.policies()) > 1:
             raise ConfigError(
-                f"{str(path)!r} holds candidates of {len(policies)} different models or samplings, which one table must "
-                "not mix; compare the problems with store= and model=, or export the store and choose"
+                f"{str(path)!r} holds candidates of {len(policies)} different models or samplings, which one table "
+                "must not mix; compare the problems with store= and model=, or export the store and choose"
             )
         for count, found in enumerate(store.sets()):
             if limit is not None and count >= limit:

@@ -229,7 +229,7 @@ def strategy(name: str | Strategy | type[Strategy], **parameters: Any) -> Strate
 
     Raises `UnknownPluginError`, and `ConfigError` for a parameter that is unknown or out of range.
     """
-    return _parametrised("strategy", Strategy, name, parameters)
+    return _parametrised("strategy", Strategy, name, parameters)  # type: ignore[type-abstract]  # only a bound
 
 
 def task(name: str | Task | type[Task], **parameters: Any) -> Task:
@@ -237,7 +237,7 @@ def task(name: str | Task | type[Task], **parameters: Any) -> Task:
 
     Raises `UnknownPluginError`, and `ConfigError` for a parameter that is unknown or out of range.
     """
-    return _parametrised("task", Task, name, parameters)
+    return _parametrised("task", Task, name, parameters)  # type: ignore[type-abstract]  # only a bound
 
 
 def _parametrised(kind: Kind, base: type[P], given: str | P | type[P], parameters: Mapping[str, Any]) -> P:

@@ -50,7 +50,7 @@ def run(backend: HFBackend, *requests: Request) -> list[list[Completion]]:
 
 async def busy(backend: HFBackend) -> None:
     """Until every row of the request has a token."""
-    while not backend._batcher._live or not all(row.tokens for row in backend._batcher._live):  # noqa: ASYNC110 - a test looks in
+    while not backend._batcher._live or not all(row.tokens for row in backend._batcher._live):
         await asyncio.sleep(0.001)
 
 

@@ -1,4 +1,4 @@
-"""A run in a process of its own, to be killed: `python killed_run.py STORE LOG DELAY`; logs every completion asked for."""
+"""A run in a process of its own, to be killed: `python killed_run.py STORE LOG DELAY`; logs what it asks for."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from doubles import FakeBackend, sums  # noqa: E402 - the folder of tests is put on the path above
+from doubles import FakeBackend, sums
 
-import tts  # noqa: E402 - as above
+import tts
 
 STORE, LOG, DELAY = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import random
 from collections import defaultdict
+from typing import ClassVar
 
 import pytest
-from doubles import candidate_set
+from doubles import candidate_set, sums
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tts
 from tts.eval import clustered_mean
+from tts.eval._metrics import t95
 
 OBSERVATIONS = st.lists(st.tuples(st.sampled_from("abcdef"), st.floats(0, 1)), min_size=1, max_size=30)
 
@@ -33,7 +35,18 @@ def test_equal_clusters_give_the_textbook_interval() -> None:
     per_problem = [sum(v) / 2 for v in means.values()]
     mean = sum(per_problem) / 4
     deviation = math.sqrt(sum((m - mean) ** 2 for m in per_problem) / 3)
-    assert estimate.half_width == pytest.approx(1.959963984540054 * deviation / math.sqrt(4))
+    assert estimate.half_width == pytest.approx(3.182446 * deviation / math.sqrt(4), rel=1e-5)
+
+
+@pytest.mark.parametrize(("df", "quantile"), [(1, 12.7062), (4, 2.7764), (9, 2.2622), (29, 2.0452), (999, 1.9623)])
+def test_students_t(df: int, quantile: float) -> None:
+    assert t95(df) == pytest.approx(quantile, rel=2e-3)
+
+
+def test_unanimous_problems_do_not_give_certainty() -> None:
+    estimate = clustered_mean([(str(i), 1.0) for i in range(10)], (0.0, 1.0))
+    assert estimate.high == 1.0
+    assert estimate.low == pytest.approx(10 / (10 + 1.959964**2), rel=1e-5), "Wilson's interval"
 
 
 def test_the_interval_covers_about_95_percent_of_clustered_draws() -> None:
@@ -90,3 +103,45 @@ def test_a_failed_strategy_counts_as_wrong() -> None:
     assert comparison.accuracy("majority").mean == 0.0
     assert len(comparison.failed) == 1
     assert "failed 1×: majority: NoCandidatesError" in str(comparison)
+
+
+def test_a_problem_that_could_not_be_sampled_counts_in_every_row(fake) -> None:
+    def before(request: tts.Request) -> None:
+        if request.context == "p1":
+            raise tts.ContextLengthError(5000, 1000, "fake:m")
+
+    fake(before=before, script=lambda *_: "\\boxed{1}")
+    run = tts.run([e.model_copy(update={"answer": "1"}) for e in sums(4)], strategy="majority", model="fake:m")
+    assert run.pass_at_1.mean == run.pass_at_k.mean == run.accuracy("majority").mean == 0.75
+    assert list(run.by_n_correct("majority")) == [4], "an unsampled group has no number of correct candidates"
+
+
+def test_few_problems_give_no_verdict() -> None:
+    def sets(count: int) -> list[tts.Sampled]:
+        found = [candidate_set("\\boxed{2}", "\\boxed{1}", "\\boxed{1}", problem=f"{i}+0") for i in range(count)]
+        problems = [one.problem.model_copy(update={"id": f"p{i}"}) for i, one in enumerate(found)]
+        return [tts.Sampled(s.model_copy(update={"problem": p}), "1") for s, p in zip(found, problems, strict=True)]
+
+    class Last(tts.Strategy):
+        name: ClassVar[str] = "last"
+
+        async def aggregate(self, ctx: tts.Context) -> tts.Decision:
+            return tts.Decision(text="\\boxed{2}")
+
+    for count, word in ((3, "cannot tell at this n"), (30, "worse")):
+        assert word in str(tts.compare(sets(count), strategies=["majority", Last()], k=3))
+
+
+def test_a_failing_grader_costs_grades_not_results(fake) -> None:
+    class Broken:
+        async def grade(self, pairs):
+            return [True]
+
+        async def aclose(self) -> None: ...
+
+    fake()
+    tts.plugins().register("grader", "broken", Broken)
+    with pytest.warns(tts.PluginWarning, match="it gave 1 verdicts for"):
+        run = tts.run(sums(2), strategy="majority", model="fake:m", grader="broken")
+    assert run.accuracy("majority") is None
+    assert len(run.answers) == 2

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+MIN_PROBLEMS = 6  # with fewer, even a sign test on unanimous differences says nothing at 5 %
+
+
 class Comparison:
     """Several strategies on the same candidates: prints as tables, renders in notebooks.
 
@@ -57,17 +60,23 @@ class Comparison:
 
     @cached_property
     def pass_at_1(self) -> Estimate | None:
-        """Mean accuracy of single candidates."""
-        return self._mean(lambda row: sum(row.candidates) / len(row.candidates) if row.candidates else None)
+        """Mean accuracy of single candidates; a group that could not be sampled counts as wrong."""
+        return self._mean(lambda row: _mean_of(row.candidates))
 
     @cached_property
     def pass_at_k(self) -> Estimate | None:
         """Share of groups with at least one correct candidate: what an oracle that selects would reach.
 
-        `None` where a strategy stopped before all k were there.
+        A group that could not be sampled counts as wrong; `None` where a strategy stopped before all k were there.
         """
-        full = all(row.candidates is None or len(row.candidates) == self.k for row in self.rows)
-        return self._mean(lambda row: float(any(row.candidates)) if row.candidates else None) if full else None
+        partial_groups = any(row.candidates and len(row.candidates) < self.k for row in self.rows)
+        if partial_groups:
+            return None
+        return self._mean(lambda row: None if row.candidates is None else float(any(row.candidates)))
+
+    def n_correct(self, row: Graded) -> int | None:
+        """N_c, the number of correct candidates of a complete group; `None` for any other."""
+        return sum(row.candidates) if row.candidates is not None and len(row.candidates) == self.k else None
 
     def gap(self, strategy: str, baseline: str) -> Estimate | None:
         """Paired difference of accuracies on the same groups.
@@ -86,9 +95,15 @@ class Comparison:
     def by_n_correct(self, strategy: str) -> dict[int, Estimate]:
         """Accuracy by N_c, the number of correct candidates in the group, most first."""
         self._check(strategy)
-        counts = sorted({row.n_correct for row in self.rows if row.n_correct is not None}, reverse=True)
-        strata = ((n, self._mean(partial(_share_at, n_correct=n, strategy=strategy))) for n in counts)
+        counts = self._n_correct_values()
+        strata = ((n, self._mean(partial(self._share_at, n_correct=n, strategy=strategy))) for n in counts)
         return {n: share for n, share in strata if share is not None}
+
+    def _share_at(self, row: Graded, n_correct: int, strategy: str) -> float | None:
+        return _share(row, strategy) if self.n_correct(row) == n_correct else None
+
+    def _n_correct_values(self) -> list[int]:
+        return sorted({n for row in self.rows if (n := self.n_correct(row)) is not None}, reverse=True)
 
     def usage(self, strategy: str) -> Usage:
         """Tokens of a strategy over all groups and roles, as if it had run alone."""
@@ -163,7 +178,9 @@ class Comparison:
     def _failures(self) -> list[str]:
         reasons: dict[str, int] = defaultdict(int)
         for result in self.failed:
-            reasons[f"{result.provenance.strategy}: {result.error}"] += 1
+            sentence = (result.error or "").replace(f" of problem {result.problem.id!r}", "")
+            sentence = sentence.replace(f" on problem {result.problem.id!r}", "")
+            reasons[f"{result.provenance.strategy}: {sentence}"] += 1
         worst = sorted(reasons.items(), key=lambda item: -item[1])[:3]
         return [f"failed {count}×: {reason}" for reason, count in worst]
 
@@ -173,7 +190,7 @@ class Comparison:
             f"{quantity(u.prompt_tokens)} prompt tokens ({quantity(u.cached_tokens)} of them cached)"
             for role, u in sorted(self.spent.items())
         )
-        return f"really spent in {self.seconds:.1f} s: {spent or 'nothing, all of it was stored'}"
+        return f"really spent in {self.seconds:.1f} s: {spent or 'nothing'}"
 
     def _gap_table(self) -> Table:
         rows = []
@@ -181,15 +198,17 @@ class Comparison:
             if label not in {"majority", "first"} and "majority" in self.strategies:
                 gap = self.gap(label, "majority")
                 if gap is not None:
-                    verdict = "better" if gap.low > 0 else "worse" if gap.high < 0 else "cannot tell at this n"
+                    enough = gap.problems >= MIN_PROBLEMS
+                    verdict = "better" if gap.low > 0 else "worse" if gap.high < 0 else ""
+                    verdict = verdict if enough and verdict else "cannot tell at this n"
                     rows.append([self._display(label), *_accuracy(gap, signed=True), verdict])
         return Table(
             "Refinement Gap: accuracy minus majority, same groups", ["strategy", "gap", "95 % interval", ""], rows
         )
 
     def _n_correct_table(self) -> Table:
-        counts = sorted({row.n_correct for row in self.rows if row.n_correct is not None}, reverse=True)
-        groups = [sum(row.n_correct == n for row in self.rows) for n in counts]
+        counts = self._n_correct_values()
+        groups = [sum(self.n_correct(row) == n for row in self.rows) for n in counts]
         rows = [["groups", *map(str, groups)]]
         for label in self.strategies:
             strata = self.by_n_correct(label)
@@ -245,7 +264,7 @@ class Comparison:
                     "answer": result.answer,
                     "gold": outcome.answer,
                     "correct": _share(row, label),
-                    "n_correct": row.n_correct,
+                    "n_correct": self.n_correct(row),
                     "chosen": result.decision.chosen if result.decision else None,
                     "confidence": result.decision.confidence if result.decision else None,
                     "text": result.text,
@@ -312,8 +331,8 @@ def _share(row: Graded, strategy: str) -> float | None:
     return sum(verdicts) / len(verdicts)
 
 
-def _share_at(row: Graded, n_correct: int, strategy: str) -> float | None:
-    return _share(row, strategy) if row.n_correct == n_correct else None
+def _mean_of(verdicts: tuple[bool, ...] | None) -> float | None:
+    return None if verdicts is None else sum(verdicts) / len(verdicts) if verdicts else 0.0
 
 
 def _plain(estimate: Estimate | None) -> dict[str, Any] | None:

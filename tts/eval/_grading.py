@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from tts._contracts import Grader
 from tts._decide import Outcome
+from tts._errors import PluginWarning
 
 
 class Graded(NamedTuple):
@@ -20,19 +22,26 @@ class Graded(NamedTuple):
     candidates: tuple[bool, ...] | None
     decisions: dict[str, tuple[bool, ...]] | None
 
-    @property
-    def n_correct(self) -> int | None:
-        """N_c, the number of correct candidates."""
-        return None if self.candidates is None else sum(self.candidates)
-
 
 async def grade(outcomes: Sequence[Outcome], grader: Grader) -> list[Graded]:
-    """Grade candidates and decisions of all outcomes in one batch."""
+    """Grade candidates and decisions of all outcomes in one batch.
+
+    A grader that fails leaves everything ungraded, with a warning: the outcomes are worth more than the grades.
+    """
     pairs: list[tuple[str, str | None]] = []
     for outcome in outcomes:
         if outcome.answer is not None:
             pairs += [(outcome.answer, answer) for answer in _answers(outcome)]
-    verdicts = iter(await grader.grade(pairs) if pairs else ())
+    try:
+        given = list(await grader.grade(pairs)) if pairs else []
+        if len(given) != len(pairs):
+            raise ValueError(f"it gave {len(given)} verdicts for {len(pairs)} answers")
+    except Exception as error:  # a grader is a plugin and may raise anything
+        warnings.warn(
+            f"nothing is graded: the grader raised {type(error).__name__}: {error}", PluginWarning, stacklevel=2
+        )
+        return [Graded(outcome, None, None) for outcome in outcomes]
+    verdicts = iter(map(bool, given))
     return [_graded(outcome, [next(verdicts) for _ in _answers(outcome)]) if outcome.answer is not None
             else Graded(outcome, None, None) for outcome in outcomes]  # fmt: skip
 
