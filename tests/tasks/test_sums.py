@@ -11,17 +11,19 @@ from pydantic import ValidationError
 
 from tts import TaskError
 from tts.tasks.sums import (
+    Step,
     Sums,
     Term,
     comparison,
     expression,
     plan,
-    products,
     question,
     recompute,
     response,
+    said,
     solution,
     split_of,
+    steps,
     terms_of,
     value,
 )
@@ -106,12 +108,12 @@ def test_the_worked_solution_boxes_the_gold_answer(terms: list[Term]) -> None:
 
 @settings(deadline=None)
 @given(terms=TERMS)
-def test_products_reads_back_the_worked_solution(terms: list[Term]) -> None:
-    assert products(terms, solution(terms)) == [t.product for t in terms]
+def test_said_reads_back_the_worked_solution(terms: list[Term]) -> None:
+    assert said(solution(terms)) == {str(step): step.value for step in steps(terms)}
 
 
-def test_products_of_a_response_that_says_something_else() -> None:
-    assert products([Term(37, 8), Term(21, 6)], "21*6 = 126\nnonsense") == [None, 126]
+def test_said_of_a_response_that_says_something_else() -> None:
+    assert said("Well, 37*8 = 296.\n21*6 = 126\nnonsense") == {"21*6": 126}
 
 
 def test_the_worked_solution_shows_running_totals() -> None:
@@ -127,42 +129,44 @@ def test_the_worked_solution_shows_running_totals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("term", "text"),
+    ("step", "text"),
     [
-        (Term(37, 8), "240+56 = 296"),
-        (Term(70, 3), "210"),
-        (Term(7, 3), "21"),
-        (Term(105, 4), "400+20 = 420"),
+        (Step(37, "*", 8), "240+56 = 296"),
+        (Step(70, "*", 3), "210"),
+        (Step(105, "*", 4), "400+20 = 420"),
+        (Step(324, "+", 342), "600+60+6 = 666"),
+        (Step(1094, "+", 576), "1000+500+160+10 = 1670"),
+        (Step(300, "+", 400), "700"),
     ],
 )
-def test_recompute_by_place_value(term: Term, text: str) -> None:
-    assert recompute(term) == text
+def test_recompute_by_place_value(step: Step, text: str) -> None:
+    assert recompute(step) == text
 
 
 @settings(deadline=None)
-@given(term=st.builds(Term, st.integers(1, 9999), st.integers(1, 99)))
-def test_recompute_is_right(term: Term) -> None:
-    pieces, _, result = recompute(term).rpartition(" = ")
-    assert int(result) == term.product
-    assert not pieces or eval(pieces) == term.product
-
-
-def _summary(said: list[int], terms: list[Term]) -> str:
-    return "\n".join(f"{t.left}*{t.right} = {p}" for t, p in zip(terms, said, strict=True))
+@given(step=st.builds(Step, st.integers(1, 9999), st.sampled_from("*+"), st.integers(1, 9999)))
+def test_recompute_is_right(step: Step) -> None:
+    pieces, _, result = recompute(step).rpartition(" = ")
+    assert int(result) == step.value
+    assert not pieces or eval(pieces) == step.value
 
 
 def test_comparison_takes_agreement_and_recomputes_the_rest() -> None:
     terms = [Term(37, 8), Term(21, 6), Term(44, 9)]
-    summaries = [_summary([296, 126, 386], terms), _summary([296, 136, 386], terms)]
-    assert comparison(terms, summaries).splitlines() == [
+    one = "37*8 = 296\n21*6 = 126\n44*9 = 386\n296+126 = 422\n422+386 = 808"
+    two = "37*8 = 296\n21*6 = 136\n44*9 = 386\n296+136 = 432\n432+386 = 818"
+    assert comparison(terms, [one, two]).splitlines() == [
         "37*8: agree, 296",
         "21*6: differ, 120+6 = 126",
         "44*9: doubt, 360+36 = 396",
+        "296+126: doubt, 300+110+12 = 422",
+        "422+396: none, 700+110+8 = 818",
     ]
 
 
-def test_comparison_of_nothing_recomputes() -> None:
-    assert comparison([Term(37, 8)], ["I do not know."]) == "37*8: differ, 240+56 = 296"
+def test_a_single_candidate_is_no_agreement() -> None:
+    terms = [Term(37, 8), Term(20, 6)]
+    assert comparison(terms, [solution(terms)]).splitlines()[0] == "37*8: doubt, 240+56 = 296"
 
 
 def test_response_has_one_closed_think_block() -> None:

@@ -110,14 +110,16 @@ def make_model(out: Path, target: Path, recipe: MiniatureRecipe) -> None:
     if stage.direct_problems:
         problems = train_problems(recipe.task, stage.direct_problems, recipe.seed + _DIRECT_SEED)
         rows += direct_rows(e.problem for e in problems)
-    train(
-        model,
-        tokenizer,
-        rows,
-        objective=stage.objective,
-        optimisation=stage.optimisation,
-        output=out / "trainer" / "model",
-    )
+    for number, phase in enumerate(stage.phases):
+        train(
+            model,
+            tokenizer,
+            rows,
+            objective=stage.objective,
+            optimisation=phase,
+            output=out / "trainer" / f"model-{number}",
+            seed=recipe.seed + number,
+        )
     save(model, tokenizer, target)
 
 

@@ -92,11 +92,11 @@ class CandidateStage(Section):
 
 
 class HybridStage(Section):
-    """Hybrid SFT of the student."""
+    """Hybrid SFT of the student; each phase has a fresh optimiser."""
 
     direct_problems: int = Field(ge=0)
     objective: HybridObjective = HybridObjective()
-    optimisation: Optimisation
+    phases: tuple[Optimisation, ...] = Field(min_length=1)
 
 
 class EvaluationStage(Section):

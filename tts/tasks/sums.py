@@ -27,7 +27,7 @@ Range = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 # One problem in five is a test problem, whatever the seed and the fields.
 _TEST_SHARE = 5
 _REJECTED_IN_A_ROW = 10_000
-_PRODUCT = re.compile(r"(\d+)\*(\d+) = (\d+)")
+_STEP = re.compile(r"^(\d+[*+]\d+) = (\d+)$", re.MULTILINE)
 
 
 class Term(NamedTuple):
@@ -93,50 +93,78 @@ def plan(terms: Sequence[Term]) -> str:
     return f"{len(terms)} products."
 
 
-def solution(terms: Sequence[Term]) -> str:
-    """The worked solution: each product, the running totals, then the boxed answer."""
-    lines = [f"{t.left}*{t.right} = {t.product}" for t in terms]
+class Step(NamedTuple):
+    """One line of a worked solution: a product, or a running total plus the next product."""
+
+    left: int
+    sign: Literal["*", "+"]
+    right: int
+
+    @property
+    def value(self) -> int:
+        """What the step comes to."""
+        return self.left * self.right if self.sign == "*" else self.left + self.right
+
+    def __str__(self) -> str:
+        return f"{self.left}{self.sign}{self.right}"
+
+
+def steps(terms: Sequence[Term]) -> list[Step]:
+    """The steps of the worked solution: the products, then the running totals."""
+    found = [Step(t.left, "*", t.right) for t in terms]
     total = terms[0].product
     for term in terms[1:]:
-        lines.append(f"{total}+{term.product} = {total + term.product}")
+        found.append(Step(total, "+", term.product))
         total += term.product
-    return "\n".join([*lines, rf"\boxed{{{total}}}"])
+    return found
 
 
-def products(terms: Sequence[Term], summary: str) -> list[int | None]:
-    """What a response says each product is, in the order of the terms; `None` where it does not say."""
-    said: dict[tuple[int, int], list[int]] = {}
-    for left, right, product in _PRODUCT.findall(summary):
-        said.setdefault((int(left), int(right)), []).append(int(product))
-    # A term that occurs twice is matched in order of appearance.
-    return [said[term].pop(0) if said.get(term) else None for term in terms]
+def solution(terms: Sequence[Term]) -> str:
+    """The worked solution: each product, the running totals, then the boxed answer."""
+    return "\n".join([*(f"{step} = {step.value}" for step in steps(terms)), rf"\boxed{{{value(terms)}}}"])
 
 
-def recompute(term: Term) -> str:
-    """One product worked out by place value: `240+56 = 296`."""
-    places = [int(digit) * 10**power for power, digit in enumerate(reversed(str(term.left)))]
-    pieces = [str(place * term.right) for place in reversed(places) if place]
-    return f"{'+'.join(pieces)} = {term.product}" if len(pieces) > 1 else str(term.product)
+def said(summary: str) -> dict[str, int]:
+    """What a response says each step comes to: `{"37*8": 296}`; of a repeated step the first."""
+    found: dict[str, int] = {}
+    for step, result in _STEP.findall(summary):
+        found.setdefault(step, int(result))
+    return found
+
+
+def recompute(step: Step) -> str:
+    """One step worked out by place value: `240+56 = 296` for 37*8, `600+60+6 = 666` for 324+342."""
+    pieces = [piece for piece in _by_place(step) if piece]
+    return f"{'+'.join(map(str, pieces))} = {step.value}" if len(pieces) > 1 else str(step.value)
+
+
+def _by_place(step: Step) -> list[int]:
+    width = len(str(step.left if step.sign == "*" else max(step.left, step.right)))
+    places = [10**power for power in reversed(range(width))]
+    if step.sign == "*":
+        return [step.left // place % 10 * place * step.right for place in places]
+    return [(step.left // place % 10 + step.right // place % 10) * place for place in places]
 
 
 def comparison(terms: Sequence[Term], summaries: Sequence[str]) -> str:
-    """The thinking part of a refinement: the candidates part by part.
+    """The thinking part of a refinement: the candidates step by step.
 
-    Where all agree on the right product it is taken (`agree`); where they differ, it is recomputed (`differ`); where
-    all agree on a wrong one, it is recomputed too (`doubt`).
+    Where several candidates took a step and all agree on what is right, that is taken (`agree`). Otherwise the step is
+    recomputed: they say different things (`differ`), or one thing that is wrong or that a single candidate says
+    (`doubt`), or none took it, because all erred before (`none`).
     """
-    said = [products(terms, summary) for summary in summaries]
-    return "\n".join(_compared(term, [values[i] for values in said]) for i, term in enumerate(terms))
+    answers = [said(summary) for summary in summaries]
+    return "\n".join(_compared(step, [a[str(step)] for a in answers if str(step) in a]) for step in steps(terms))
 
 
-def _compared(term: Term, said: Sequence[int | None]) -> str:
-    head = f"{term.left}*{term.right}"
-    counts = {product for product in said if product is not None}
-    if len(counts) == 1:
-        if term.product in counts:
-            return f"{head}: agree, {term.product}"
-        return f"{head}: doubt, {recompute(term)}"
-    return f"{head}: differ, {recompute(term)}"
+def _compared(step: Step, values: Sequence[int]) -> str:
+    if not values:
+        return f"{step}: none, {recompute(step)}"
+    if len(set(values)) > 1:
+        return f"{step}: differ, {recompute(step)}"
+    if len(values) > 1 and values[0] == step.value:
+        return f"{step}: agree, {step.value}"
+    return f"{step}: doubt, {recompute(step)}"
 
 
 def response(thinking: str, summary: str) -> str:
