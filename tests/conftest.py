@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from doubles import FakeBackend, FirstJudge, LengthScorer
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is first imported
 settings.register_profile("ttscale", deadline=None)  # a busy machine is not a failing test
 settings.load_profile("ttscale")
 
@@ -22,7 +24,6 @@ settings.load_profile("ttscale")
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only this machine can be reached; a hub cannot."""
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     real = socket.socket.connect
 
     def connect(self: socket.socket, address: Any) -> None:

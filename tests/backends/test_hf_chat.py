@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import CHATML, CORPUS, bpe_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_models import CHATML, CORPUS, bpe_tokenizer
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 

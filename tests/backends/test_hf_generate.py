@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import bpe_tokenizer
+from tiny_models import bpe_tokenizer
 from transformers import AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, GPT2Config, Qwen3Config
 
 from tts import BackendError, Completion, ConfigError, ContextLengthError, Message, Request, Sampling, Usage

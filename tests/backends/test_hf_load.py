@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import bpe_tokenizer, save_llama
 from pydantic import ValidationError
+from tiny_models import bpe_tokenizer, save_llama
 from transformers import LlamaForCausalLM, MambaConfig, MambaForCausalLM
 
 from tts import BackendUnavailable, ConfigError

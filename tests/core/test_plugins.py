@@ -38,7 +38,7 @@ GOOD = """
     [
         ("import nothing_of_this_name", "importing 'bad' raised ModuleNotFoundError: No module named"),
         ("raise SystemError('boom')", "raised SystemError: boom"),
-        ("@tts.hookimpl\ndef tts_strategys(): return []", "unknown hook 'tts_strategys', which is never called; did you mean 'tts_strat"),
+        ("@tts.hookimpl\ndef tts_strategys(): return []", "unknown hook 'tts_strategys', which is never called"),
         ("@tts.hookimpl\ndef tts_strategies(): return ['mine']", "returned a str; it must return tts.Entry objects"),
         ("@tts.hookimpl\ndef tts_strategies(): return None", "tts_strategies() raised TypeError"),
         ("@tts.hookimpl\ndef tts_strategies(): return 1 / 0", "raised ZeroDivisionError"),
