@@ -1,0 +1,11 @@
+"""The command of the stranger's plugin; imported only when it is called."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+def greet() -> None:
+    """Say hello."""
+    click.echo("hello from a stranger")
