@@ -29,7 +29,7 @@ def _tiny() -> MiniatureRecipe:
             },
             "base": {"problems": 8, "phases": [step]},
             "candidates": {"problems": 8, "max_tokens": 8},
-            "hybrid": {"direct_problems": 8, "optimisation": step | {"accumulate": 2}},
+            "hybrid": {"direct_problems": 8, "phases": [{"optimisation": step | {"accumulate": 2}}]},
             "evaluation": {"problems": 3, "max_tokens": 8},
         }
     )

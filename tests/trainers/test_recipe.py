@@ -35,7 +35,11 @@ def test_our_recipe_is_valid() -> None:
             "sampled = 3",
             r"candidates: .*shown \(4\) candidates are chosen from sampled \(3\); sample more",
         ),
-        ('arm = "hybrid"', 'arm = "both"', r"hybrid\.objective\.arm: Input should be 'direct', 'refine' or 'hybrid'"),
+        (
+            'arm = "hybrid"',
+            'arm = "both"',
+            r"hybrid\.phases\.0\.objective\.arm: Input should be 'direct', 'refine' or 'hybrid'",
+        ),
         ("top_p = 0.95", "top_p = 1.5", r"candidates\.top_p: Input should be less than or equal to 1"),
         ("seed = 0", "seed = ", r"is not TOML"),
     ],

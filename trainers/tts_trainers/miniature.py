@@ -115,8 +115,8 @@ def make_model(out: Path, target: Path, recipe: MiniatureRecipe) -> None:
             model,
             tokenizer,
             rows,
-            objective=stage.objective,
-            optimisation=phase,
+            objective=phase.objective,
+            optimisation=phase.optimisation,
             output=out / "trainer" / f"model-{number}",
             seed=recipe.seed + number,
         )

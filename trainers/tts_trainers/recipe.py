@@ -91,12 +91,18 @@ class CandidateStage(Section):
         return self
 
 
+class HybridPhase(Section):
+    """One run of the trainer, with a fresh optimiser."""
+
+    objective: HybridObjective = HybridObjective()
+    optimisation: Optimisation
+
+
 class HybridStage(Section):
-    """Hybrid SFT of the student; each phase has a fresh optimiser."""
+    """Hybrid SFT of the student."""
 
     direct_problems: int = Field(ge=0)
-    objective: HybridObjective = HybridObjective()
-    phases: tuple[Optimisation, ...] = Field(min_length=1)
+    phases: tuple[HybridPhase, ...] = Field(min_length=1)
 
 
 class EvaluationStage(Section):
