@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 import warnings
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
@@ -92,7 +93,13 @@ class Drawer:
                 )
 
     async def fresh(
-        self, draw: Draw, key: str, indices: Sequence[int], priority: Priority, on_cancelled: Callable[[Usage], None]
+        self,
+        draw: Draw,
+        key: str,
+        indices: Sequence[int],
+        priority: Priority,
+        on_cancelled: Callable[[Usage], None],
+        began: Callable[[], None],
     ) -> AsyncGenerator[Candidate, None]:
         """Completions for `indices` from the model, each when it is finished; those that fail carry `error`.
 
@@ -101,7 +108,9 @@ class Drawer:
         missing = list(indices)
         for attempt in range(ATTEMPTS):
             try:
-                async with aclosing(self._request(draw, key, tuple(missing), priority, on_cancelled)) as arriving:
+                async with aclosing(
+                    self._request(draw, key, tuple(missing), priority, on_cancelled, began)
+                ) as arriving:
                     async for candidate in arriving:
                         missing.remove(candidate.index)
                         yield candidate
@@ -134,7 +143,13 @@ class Drawer:
             ) from error
 
     async def _request(
-        self, draw: Draw, key: str, indices: Sequence[int], priority: Priority, on_cancelled: Callable[[Usage], None]
+        self,
+        draw: Draw,
+        key: str,
+        indices: Sequence[int],
+        priority: Priority,
+        on_cancelled: Callable[[Usage], None],
+        began: Callable[[], None],
     ) -> AsyncGenerator[Candidate, None]:
         limiter, role = draw.model.limiter, draw.role if draw.role != "sample" else "policy"
 
@@ -144,6 +159,7 @@ class Drawer:
             on_cancelled(usage)
 
         held = await limiter.acquire(len(indices), priority)
+        began()
         try:
             self.check_budget()
             request = Request(
@@ -225,6 +241,7 @@ class Pool:
         self._stored: dict[int, Completion] | None = None
         self._closing = False
         self.cancelled = Usage()  # of completions that were cut short because nobody needed them any more
+        self.began: float | None = None  # when the model first took it up (monotonic seconds)
         self.users = 0  # problems that hold it
 
     def ensure(self, n: int) -> None:
@@ -270,10 +287,13 @@ class Pool:
     async def _draw(self, draw: Draw, indices: list[int]) -> None:
         if not indices:
             return
-        fresh = self._drawer.fresh(draw, self.key, indices, self._priority, self._on_cancelled)
+        fresh = self._drawer.fresh(draw, self.key, indices, self._priority, self._on_cancelled, self._on_began)
         async with aclosing(fresh):
             async for candidate in fresh:
                 self._arrive(candidate, stored=False)
+
+    def _on_began(self) -> None:
+        self.began = self.began or time.monotonic()
 
     def _on_cancelled(self, usage: Usage) -> None:
         if self._closing:  # else it is a request that failed and is tried again

@@ -248,7 +248,7 @@ class Engine:
             if one.error is not None:
                 errors[label] = one.error
             context.settle()
-            results[label] = self._result(work, context, one, one.at - started, provenance[label])
+            results[label] = self._result(work, context, one, one.at - (pool.began or started), provenance[label])
         await self._keep(work, results)
         received = {index: c for context in contexts.values() for index, c in context.received.items()}
         candidates = tuple(received[index] for index in sorted(received))

@@ -256,8 +256,8 @@ class Result(Record):
     """One problem (one group of k candidates) decided by one strategy; built only by the engine.
 
     `usage` is what this strategy alone would have cost per role, stored samples and shared calls included; what a run
-    really paid is the engine's to say. `seconds` runs from the problem's start to the decision. `answer` and
-    `alternatives` are the extracted answers of the decision's texts. A failed result has `error` and no decision.
+    really paid is the engine's to say. `seconds` runs from when the model took the problem up to the decision. `answer`
+    and `alternatives` are the extracted answers of the decision's texts. A failed result has `error` and no decision.
     """
 
     problem: Problem

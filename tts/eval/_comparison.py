@@ -111,7 +111,7 @@ class Comparison:
         return sum((u for row in self.rows for u in row.outcome.results[strategy].usage.values()), Usage())
 
     def mean_seconds(self, strategy: str) -> float:
-        """Mean seconds from a problem's start to the strategy's decision."""
+        """Mean seconds from when the model took a problem up to the strategy's decision."""
         return sum(row.outcome.results[strategy].seconds for row in self.rows) / max(len(self.rows), 1)
 
     def _mean(
