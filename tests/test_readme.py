@@ -41,7 +41,7 @@ def test_shell_blocks_run(page: Path, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "tts", *arguments]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
-        assert done.stdout.strip(), line
+        assert done.stdout.strip() or "-o" in arguments, line
 
 
 def test_the_tree_names_what_is_there() -> None:

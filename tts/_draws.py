@@ -44,17 +44,18 @@ class Draw(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Content key: problem, role, model, sampling, prompt.
+        """The content key."""
+        return draw_key(self.problem, self.role, self.model.fingerprint, self.sampling, self.messages)
 
-        The role counts, so that a strategy that asks the direct prompt again gets new samples, not the candidates.
-        """
-        return digest(
-            self.problem.digest,
-            self.role,
-            self.model.fingerprint,
-            self.sampling,
-            [[m.role, m.content] for m in self.messages],
-        )
+
+def draw_key(
+    problem: Problem, role: str, fingerprint: str, sampling: Sampling | None, messages: Sequence[Message]
+) -> str:
+    """Content key of a draw: problem, role, model, sampling, prompt.
+
+    The role counts, so that a strategy that asks the direct prompt again gets new samples, not the candidates.
+    """
+    return digest(problem.digest, role, fingerprint, sampling, [[m.role, m.content] for m in messages])
 
 
 def derive_seed(key: str, index: int) -> int:

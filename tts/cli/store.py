@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import click
 
+from tts._draws import draw_key
 from tts._errors import ConfigError
 from tts._plugins import extractor
-from tts._records import Candidate, Completion, Message, Sampled, digest
+from tts._records import Candidate, Completion, Message, Sampled
 from tts._sources import read_candidate_sets, row_of
 from tts._store import Store, StoredSet
 from tts.cli import say
@@ -164,7 +165,7 @@ def _put(opened: Store, sampled: Sampled) -> None:
     request = metadata.pop("request", None)
     problem = candidates.problem.model_copy(update={"metadata": metadata})
     messages = direct_messages(problem) if request is None else tuple(Message(**message) for message in request)
-    key = digest(problem.digest, candidates.policy, candidates.sampling, [[m.role, m.content] for m in messages])
+    key = draw_key(problem, "sample", candidates.policy, candidates.sampling, messages)
     opened.put_problem(problem, sampled.answer)
     opened.put_draw(key, problem, "sample", candidates.policy, candidates.sampling, messages)
     for one in candidates:
