@@ -246,6 +246,7 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
             raise ConfigError(f"{name}= belongs to the sampling: pass sampling=tts.Sampling({name}={value!r})")
         if name not in known:
             raise ConfigError(f"there is no argument {name!r}{did_you_mean(name, known)}")
+    _plugins.extractor(settings.get("extractor", "auto"))
     sampling = settings.get("sampling")
     if isinstance(sampling, Mapping):
         return settings | {"sampling": _plugins.build("sampling", Sampling, sampling)}

@@ -63,6 +63,8 @@ def test_named(name: str, text: str, answer: str | None) -> None:
 @given(st.text(alphabet=st.sampled_from(list(r"\boxed{}$()[]#answer is:0123456789.,xAB" + "\n ")), max_size=300))
 def test_never_raises(text: str) -> None:
     for plugin in tts.plugins().all("extractor"):
+        if plugin.distribution != "ttscale":
+            continue
         found = tts.plugins().resolve("extractor", plugin.entry.name)(text)
         assert found is None or found
 
