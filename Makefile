@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 demo: $(READY) ## real models sample, several strategies aggregate the same candidates, a table compares them
-	$(BIN)/tts compare task:sums --strategy first,majority,gsr -k 4 --store runs/demo.db
+	$(BIN)/tts compare task:sums@size=600 --strategy first,majority,gsr -k 4 --store runs/demo.db
 
 test: $(READY) ## the test suite without the slow parts
 	$(BIN)/python -m pytest -m "not slow"
