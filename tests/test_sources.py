@@ -267,7 +267,7 @@ def test_messages() -> None:
 
 def test_metadata_can_always_be_stored() -> None:
     row = {"problem": "a", "day": dt.date(2025, 1, 1), "raw": b"\xff", "thing": object(), "x": float("nan")}
-    json.dumps(one(row).problem.metadata, allow_nan=False)
+    assert json.dumps(one(row).problem.metadata, allow_nan=False)
 
 
 # -- broken rows -------------------------------------------------------------------------------------------------------
