@@ -43,7 +43,7 @@ bench: $(READY) ## print the numbers of benchmarks/ (minutes; wants a quiet mach
 	$(BIN)/python benchmarks/engine_overhead.py
 	$(BIN)/python benchmarks/hf_throughput.py
 
-miniature: $(READY) ## train the embedded miniature model from nothing (up to 40 minutes on 2 cores)
+miniature: $(READY) ## train the embedded miniature model from nothing (46 minutes were seen on a busy 2-core machine)
 	$(BIN)/python -m tts_trainers.miniature --out runs/miniature
 
 clean: ## remove the environment and everything made
