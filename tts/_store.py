@@ -16,6 +16,7 @@ import json
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -115,7 +116,7 @@ class Store:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Create the tables in an empty file; refuse a file that is not ours, untouched."""
         self._check_ours(connection)
-        connection.execute("PRAGMA journal_mode=WAL")
+        self._to_wal(connection)
         connection.execute("BEGIN IMMEDIATE")  # two processes may create the file at the same moment
         try:
             if self._check_ours(connection):
@@ -128,6 +129,19 @@ class Store:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+    def _to_wal(self, connection: sqlite3.Connection) -> None:
+        """Switch to WAL, trying again while locked: SQLite calls no busy handler for this switch, it fails at once."""
+        deadline = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     def _check_ours(self, connection: sqlite3.Connection) -> bool:
         """Whether the file is empty; raises `StoreError` where it is neither empty nor a store of this version."""

@@ -7,6 +7,8 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,18 @@ def test_two_processes_share_one_file(tmp_path: Path) -> None:
     assert [writer.wait(60) for writer in writers] == [0, 0]
     with tts.Store(path) as store:
         assert [len(store.completions(key)) for key in ("a", "b", "shared")] == [500, 500, 500]
+
+
+def test_many_openings_of_a_new_file_at_once_all_succeed(tmp_path: Path) -> None:
+    def open_and_close(path: Path, barrier: threading.Barrier) -> None:
+        barrier.wait(30)
+        tts.Store(path).close()
+
+    for turn in range(20):  # SQLite refuses a switch to WAL at once, without waiting, while another process switches
+        path, barrier = tmp_path / f"{turn}.db", threading.Barrier(8)
+        with ThreadPoolExecutor(8) as pool:
+            for opened in [pool.submit(open_and_close, path, barrier) for _ in range(8)]:
+                opened.result()
 
 
 def test_another_schema_version_says_how_to_migrate(tmp_path: Path) -> None:
