@@ -44,7 +44,7 @@ bench: $(READY) ## print the numbers of benchmarks/ (minutes; wants a quiet mach
 	$(BIN)/python benchmarks/hf_throughput.py
 
 miniature: $(READY) ## train the embedded miniature model from nothing (46 minutes were seen on a busy 2-core machine)
-	$(BIN)/python -m tts_trainers.miniature --out runs/miniature
+	$(BIN)/python -m tts_trainers.replica.stages --out runs/miniature
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tts_trainers.generate import candidate
-from tts_trainers.measure import Outcome, as_markdown, summarise, vote
+from tts_trainers.replica.generate import candidate
+from tts_trainers.replica.measure import Outcome, as_markdown, summarise, vote
 
 
 @pytest.mark.parametrize(

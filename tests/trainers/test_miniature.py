@@ -8,9 +8,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tts import ConfigError, Message
 from tts.tasks.sums import Term, response, solution
-from tts_trainers.miniature import candidate_groups, run
-from tts_trainers.recipe import MiniatureRecipe, load_recipe
-from tts_trainers.student import build_tokenizer
+from tts_trainers.recipe import load_recipe
+from tts_trainers.replica.recipe import MiniatureRecipe
+from tts_trainers.replica.stages import candidate_groups, run
+from tts_trainers.replica.student import build_tokenizer
 
 
 def _tiny() -> MiniatureRecipe:
@@ -42,7 +43,7 @@ def _files(folder: Path) -> dict[str, int]:
 @pytest.fixture
 def texts_with_summaries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two steps teach nobody to close a think block, so the drawn texts are replaced."""
-    from tts_trainers import generate
+    from tts_trainers.replica import generate
 
     text = response("2 products.", solution([Term(12, 3), Term(13, 4)]))
     monkeypatch.setattr(generate, "_text", lambda *_: text)
@@ -73,7 +74,7 @@ def _ids(tokenizer: Any, text: str) -> list[str]:
 
 
 def test_tokenizer_keeps_digits_and_marks_apart() -> None:
-    tokenizer = build_tokenizer(load_recipe("miniature"))
+    tokenizer = build_tokenizer(load_recipe("miniature", MiniatureRecipe))
     assert _ids(tokenizer, "</think>\n\n12*34")[:1] == ["</think>"]
     tokens = _ids(tokenizer, "<think>\n37*8: agree, 296\n</think>\n\n37*8 = 296\n\\boxed{296}")
     assert all(len(t) == 1 for t in tokens if any(c.isdigit() for c in t))
@@ -82,7 +83,7 @@ def test_tokenizer_keeps_digits_and_marks_apart() -> None:
 
 
 def test_chat_template_drops_thinking_of_earlier_turns_only() -> None:
-    tokenizer = build_tokenizer(load_recipe("miniature"))
+    tokenizer = build_tokenizer(load_recipe("miniature", MiniatureRecipe))
     turns = [
         Message(role="user", content="a"),
         Message(role="assistant", content="<think>\nx\n</think>\n\ny"),
@@ -94,7 +95,7 @@ def test_chat_template_drops_thinking_of_earlier_turns_only() -> None:
 
 
 def test_generation_prompt_with_and_without_thinking() -> None:
-    tokenizer = build_tokenizer(load_recipe("miniature"))
+    tokenizer = build_tokenizer(load_recipe("miniature", MiniatureRecipe))
     chat = [{"role": "user", "content": "a"}]
     prompt = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
     assert prompt == "<|user|>a<|end|><|assistant|>"

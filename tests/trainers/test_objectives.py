@@ -12,8 +12,8 @@ from tts import ConfigError
 from tts_trainers.hybrid import HybridSFTTrainer, rows_of_arm, sft_config, train
 from tts_trainers.objectives import objective_counts, row_weights
 from tts_trainers.recipe import HybridObjective, Optimisation
+from tts_trainers.replica.tokenizer import train_tokenizer
 from tts_trainers.rows import Row
-from tts_trainers.tokenizer import train_tokenizer
 
 OPTIMISATION = Optimisation(steps=1, batch=2, learning_rate=1e-3, weight_decay=0.0, max_grad_norm=1e9)
 
@@ -46,6 +46,9 @@ def _row(objective: Any, prompt: str, completion: str) -> Row:
         prompt=[{"role": "user", "content": prompt}],
         completion=[{"role": "assistant", "content": completion}],
         objective=objective,
+        n_correct=None,
+        problem_id="p",
+        provenance="{}",
     )
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tts import ConfigError
-from tts_trainers.recipe import MiniatureRecipe, load_recipe
+from tts_trainers.recipe import load_recipe
+from tts_trainers.replica.recipe import MiniatureRecipe
 
 OURS = resources.files("tts_trainers").joinpath("recipes", "miniature.toml").read_text("utf-8")
 
@@ -22,7 +23,7 @@ def _broken(tmp_path: Path, old: str, new: str) -> Path:
 
 
 def test_our_recipe_is_valid() -> None:
-    assert load_recipe("miniature") == MiniatureRecipe.model_validate(tomllib.loads(OURS))
+    assert load_recipe("miniature", MiniatureRecipe) == MiniatureRecipe.model_validate(tomllib.loads(OURS))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_our_recipe_is_valid() -> None:
 )
 def test_a_wrong_recipe_names_file_key_and_reason(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
-        load_recipe(_broken(tmp_path, old, new))
+        load_recipe(_broken(tmp_path, old, new), MiniatureRecipe)
     assert "recipe.toml" in str(caught.value)
 
 
@@ -54,12 +55,12 @@ def test_all_errors_are_named_at_once(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text("[task]\nterms = [3, 4]\n", "utf-8")
     with pytest.raises(ConfigError, match=r"task\.left: .*model: .*base: .*candidates: .*hybrid: "):
-        load_recipe(path)
+        load_recipe(path, MiniatureRecipe)
 
 
 def test_no_such_recipe() -> None:
     with pytest.raises(ConfigError, match="no recipe 'minature'"):
-        load_recipe("minature")
+        load_recipe("minature", MiniatureRecipe)
 
 
 def test_importing_the_package_loads_no_torch() -> None:

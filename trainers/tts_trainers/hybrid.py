@@ -18,9 +18,9 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling, SFTTrainer
 
 from tts import ConfigError
-from tts_trainers.objectives import OBJECTIVES, Normalisation, objective_counts, objective_sums, row_weights
+from tts_trainers.objectives import Normalisation, objective_counts, objective_sums, row_weights
 from tts_trainers.recipe import Arm, HybridObjective, Optimisation
-from tts_trainers.rows import Row
+from tts_trainers.rows import OBJECTIVES, Row
 from tts_trainers.sampler import AlternatingSampler
 
 

@@ -6,13 +6,13 @@ token mean, or one token mean over both.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 
-Objective = Literal["direct", "refine"]
+from tts_trainers.rows import OBJECTIVES
+
 Normalisation = Literal["objective", "token"]
-OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 
 
 def row_weights(

@@ -1,4 +1,4 @@
-"""From nothing to the embedded miniature model: `python -m tts_trainers.miniature --out FOLDER`.
+"""From nothing to the embedded miniature model: `python -m tts_trainers.replica.stages --out FOLDER`.
 
 Stages, each skipped when its result is there and was made with the same settings:
 
@@ -25,14 +25,16 @@ from tts import CandidateSet, ConfigError
 from tts.prompts import direct_messages
 from tts.tasks.sums import Sums
 from tts_trainers.candidates import CandidateGroup, choose, limit_all_correct
-from tts_trainers.generate import sample
 from tts_trainers.hybrid import train
-from tts_trainers.measure import Measurement, as_markdown, measure
-from tts_trainers.recipe import HybridObjective, MiniatureRecipe, Section, load_recipe
-from tts_trainers.rows import Row, direct_rows, refine_rows
-from tts_trainers.student import build_model, build_tokenizer, load, save, token_counter, train_problems
+from tts_trainers.recipe import HybridObjective, Section, load_recipe
+from tts_trainers.replica.generate import sample
+from tts_trainers.replica.measure import Measurement, as_markdown, measure
+from tts_trainers.replica.recipe import MiniatureRecipe
+from tts_trainers.replica.rows import direct_rows, refine_rows
+from tts_trainers.replica.student import build_model, build_tokenizer, load, save, token_counter, train_problems
+from tts_trainers.rows import Row
 
-log = logging.getLogger("tts_trainers.miniature")
+log = logging.getLogger("tts_trainers.replica.stages")
 
 # Each use of the task draws its own problems.
 _BASE_SEED, _CANDIDATE_SEED, _DIRECT_SEED, _TEST_SEED = 1, 2, 3, 4
@@ -177,13 +179,15 @@ def run(out: Path, recipe: MiniatureRecipe) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tts_trainers.miniature", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tts_trainers.replica.stages", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for all stages; run again to resume")
     parser.add_argument("--recipe", default="miniature", help="a TOML file, or 'miniature' (ours)")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     try:
-        sys.stdout.write(run(options.out, load_recipe(options.recipe)))
+        sys.stdout.write(run(options.out, load_recipe(options.recipe, MiniatureRecipe)))
     except ConfigError as error:
         parser.exit(2, f"{error}\n")
     return 0

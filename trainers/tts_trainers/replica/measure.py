@@ -19,9 +19,9 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from tts import Candidate, Example, Message
 from tts.prompts import direct_messages, refine_messages
 from tts.prompts.refine import CountTokens
-from tts_trainers.generate import sample
-from tts_trainers.recipe import EvaluationStage
-from tts_trainers.student import token_counter
+from tts_trainers.replica.generate import sample
+from tts_trainers.replica.recipe import EvaluationStage
+from tts_trainers.replica.student import token_counter
 
 
 class Bin(BaseModel):

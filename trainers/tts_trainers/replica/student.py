@@ -14,9 +14,9 @@ from tts import Candidate, Example
 from tts.prompts.refine import CountTokens
 from tts.tasks.sums import Sums, Term, solution, terms_of
 from tts_trainers.candidates import CandidateGroup
-from tts_trainers.recipe import Architecture, MiniatureRecipe, TaskRanges
-from tts_trainers.rows import direct_rows, refine_rows
-from tts_trainers.tokenizer import train_tokenizer
+from tts_trainers.replica.recipe import Architecture, MiniatureRecipe, TaskRanges
+from tts_trainers.replica.rows import direct_rows, refine_rows
+from tts_trainers.replica.tokenizer import train_tokenizer
 
 _TOKENIZER_PROBLEMS = 500
 

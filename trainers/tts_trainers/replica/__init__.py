@@ -1,0 +1,1 @@
+"""The miniature replica: a family of small models trained from nothing that shows the paper's effects."""
