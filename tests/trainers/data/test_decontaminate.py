@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tts_trainers.data.decontaminate import HeldOut, normalised, overlapping
+
+LONG = (
+    "A box holds seven red marbles and nine blue marbles; two are drawn at random. How likely is it that both are red?"
+)
+
+
+def test_the_same_problem_in_other_spelling_is_found() -> None:
+    held_out = [r"Find $\dfrac{1}{2} + \left( 3 - x \right)$."]
+    train = [r"find $\frac12+1$", "FIND \\(\\frac{1}{2}+(3-x)\\)", "unrelated"]
+    assert overlapping(train, held_out) == {1}
+
+
+def test_a_run_of_words_inside_another_text_is_found() -> None:
+    train = [f"Before lunch: {LONG} Explain.", LONG.replace("seven", "eight").replace("drawn", "taken"), "short"]
+    assert overlapping(train, [LONG]) == {0}
+
+
+def test_short_problems_are_equal_or_different() -> None:
+    assert overlapping(["Compute 3-4.", "compute 3 + 4", "Please compute 3+4"], ["Compute 3+4."]) == {1}
+
+
+def test_a_phrase_of_many_evaluation_problems_is_no_leak() -> None:
+    phrase = "can be written as m over n where m and n are relatively prime positive integers find m plus n"
+    held_out = [f"The {what} of the first figure {phrase}" for what in ("area", "volume", "perimeter")]
+    train = [f"A tetrahedron's height {phrase}", held_out[1].upper()]
+    assert overlapping(train, held_out) == {1}
+    assert overlapping(train[:1], held_out[:2]) == {0}
+
+
+def test_nothing_is_held_out() -> None:
+    assert overlapping([LONG, ""], []) == set()
+    assert overlapping(["", "?!"], ["...", ""]) == set()
+
+
+WORDS = st.lists(st.sampled_from("abcd"), max_size=9)
+
+
+@given(train=st.lists(WORDS, max_size=6), held_out=st.lists(WORDS, max_size=2), ngram=st.integers(1, 5))
+def test_against_brute_force(train: list[list[str]], held_out: list[list[str]], ngram: int) -> None:
+    def runs(words: list[str]) -> set[tuple[str, ...]]:
+        return {tuple(words[i : i + ngram]) for i in range(len(words) - ngram + 1)}
+
+    expected = {
+        i
+        for i, words in enumerate(train)
+        if any(other and (words == other or runs(words) & runs(other)) for other in held_out)
+    }
+    texts, others = [" ".join(w) for w in train], [", ".join(w) for w in held_out]
+    assert overlapping(iter(texts), iter(others), ngram) == expected
+    assert {i for i, text in enumerate(texts) if text in HeldOut(others, ngram)} == expected
+
+
+@given(st.text(max_size=60))
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    assert normalised(normalised(text)) == normalised(text)

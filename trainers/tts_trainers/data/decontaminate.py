@@ -1,0 +1,59 @@
+"""Problems of the training data that are also in the evaluation tasks, found by their text.
+
+Decisions: two texts are the same problem when they are equal without case, spacing, punctuation and LaTeX mark-up, or
+share a run of 13 words (GPT-3's length). A run that three or more evaluation problems have in common is a phrase of
+contests ("where m and n are relatively prime positive integers …") and not a leak. A text shorter than the run can only
+be equal.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+NGRAM = 13
+_PHRASE = 3  # evaluation problems that share a run: from here on it is a phrase
+_MARKUP = re.compile(r"\\(?:left|right|[dt](?=frac)|text(?:bf|it|rm)?|math(?:rm|bf|it|cal)|displaystyle|quad|[,;:! ])")
+_TOKEN = re.compile(r"[^\W_]+|[-+*/^=<>|%]")  # signs count: 3+4 is not 3-4
+
+
+def normalised(text: str) -> str:
+    """What is left of a problem's text for comparing it: words, numbers and signs, with one space between."""
+    plain = unicodedata.normalize("NFKC", _MARKUP.sub(" ", text)).casefold()
+    return " ".join(_TOKEN.findall(plain))
+
+
+def overlapping(train_texts: Iterable[str], held_out_texts: Iterable[str], ngram: int = NGRAM) -> set[int]:
+    """Positions of the training texts that are a held-out text, or share a run of `ngram` words with one.
+
+    Only what is held out is kept in memory; the training texts are read once.
+    """
+    held_out = HeldOut(held_out_texts, ngram)
+    return {position for position, text in enumerate(train_texts) if text in held_out}
+
+
+class HeldOut:
+    """The texts of evaluation problems; `text in held_out` says whether a training text is one of them."""
+
+    def __init__(self, texts: Iterable[str], ngram: int = NGRAM) -> None:
+        if ngram < 1:
+            raise ValueError(f"ngram={ngram}: a run has at least one word")
+        self._ngram = ngram
+        self._texts = {normalised(text) for text in texts} - {""}
+        counts = Counter(run for text in self._texts for run in set(_runs(text, ngram)))
+        self._runs = {run for run, count in counts.items() if count < _PHRASE}
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __contains__(self, text: str) -> bool:
+        plain = normalised(text)
+        return plain in self._texts or any(run in self._runs for run in _runs(plain, self._ngram))
+
+
+def _runs(plain: str, ngram: int) -> Iterator[str]:
+    words = [word for word in plain.split(" ") if word[:1].isalnum()]
+    for start in range(len(words) - ngram + 1):
+        yield " ".join(words[start : start + ngram])
