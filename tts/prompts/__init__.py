@@ -1,4 +1,4 @@
-"""Prompts as files: the direct and the refine mode of one model (GSR, arXiv 2509.00084), and templates of one's own.
+"""Prompts as files: direct solving and refining (GSR, arXiv 2509.00084), judging, synthesizing, templates of one's own.
 
 The wording is ours; the paper gives the parts. A template is a Jinja file, so a user can put any published wording in.
 The trainers build their data with these very functions, so what a model is trained on is what it sees later.
@@ -6,16 +6,28 @@ The trainers build their data with these very functions, so what a model is trai
 
 from __future__ import annotations
 
+from tts.prompts._shown import neutralised, visible
 from tts.prompts._template import Template, TemplateSource
+from tts.prompts.judge import JUDGE_FIELDS, Letter, judge_messages, read_verdict
 from tts.prompts.refine import DIRECT_FIELDS, REFINE_FIELDS, Cut, RefinePrompt, direct_messages, refine_messages
+from tts.prompts.synthesize import SYNTHESIZE_FIELDS, SynthesisPrompt, synthesize_messages
 
 __all__ = [
     "DIRECT_FIELDS",
+    "JUDGE_FIELDS",
     "REFINE_FIELDS",
+    "SYNTHESIZE_FIELDS",
     "Cut",
+    "Letter",
     "RefinePrompt",
+    "SynthesisPrompt",
     "Template",
     "TemplateSource",
     "direct_messages",
+    "judge_messages",
+    "neutralised",
+    "read_verdict",
     "refine_messages",
+    "synthesize_messages",
+    "visible",
 ]

@@ -28,7 +28,7 @@ class Template(Record):
 
     @classmethod
     def load(cls, source: TemplateSource, required: frozenset[str]) -> Self:
-        """Read one of ours by name (`"direct"`, `"refine"`) or a file by path, and check its fields.
+        """Read one of ours by name (such as `"refine"`) or a file by path, and check its fields.
 
         Raises `ConfigError` for a missing file, a syntax error, or a required field that the template never uses.
         """
@@ -39,7 +39,7 @@ class Template(Record):
         elif path.is_file():
             text = path.read_text("utf-8")
         else:
-            raise ConfigError(f"no template {source!r}: give the path of a Jinja file, or 'direct' or 'refine'")
+            raise ConfigError(f"no template {source!r}: give the path of a Jinja file, or one of {', '.join(_ours())}")
         template = cls(source=text, origin=source)
         template.check(required)
         return template
@@ -68,6 +68,22 @@ class Template(Record):
     def render(self, **fields: Any) -> str:
         """The prompt text, without trailing white space."""
         return _compiled(self.source).render(**fields).rstrip()
+
+
+def read_template(source: TemplateSource, required: frozenset[str]) -> Template:
+    """`Template.load`, once, and again when the file changes (a notebook edits it between two runs)."""
+    path = Path(source)
+    return _read(source, required, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@lru_cache(maxsize=32)
+def _read(source: TemplateSource, required: frozenset[str], _modified: int) -> Template:
+    return Template.load(source, required)
+
+
+def _ours() -> list[str]:
+    files = resources.files("tts.prompts").iterdir()
+    return sorted(f"'{file.name.removesuffix('.jinja')}'" for file in files if file.name.endswith(".jinja"))
 
 
 @lru_cache(maxsize=1)

@@ -8,11 +8,10 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache
-from pathlib import Path
 
 from tts._records import Candidate, Message, Problem, Record
-from tts.prompts._template import Template
+from tts.prompts._shown import shuffled
+from tts.prompts._template import read_template
 
 DIRECT_FIELDS = frozenset({"problem"})
 REFINE_FIELDS = frozenset({"problem", "candidates"})
@@ -39,29 +38,11 @@ class RefinePrompt(Record):
     cuts: tuple[Cut, ...]
 
 
-def _template(source: str, fields: frozenset[str]) -> Template:
-    """Read once, and again when the file changes (a notebook edits it between two runs)."""
-    path = Path(source)
-    return _read_template(source, fields, path.stat().st_mtime_ns if path.is_file() else 0)
-
-
-@lru_cache(maxsize=32)
-def _read_template(source: str, fields: frozenset[str], _modified: int) -> Template:
-    return Template.load(source, fields)
-
-
 def direct_messages(problem: Problem, template: str = "direct") -> tuple[Message, ...]:
     """The direct-solving prompt: one user message, no system prompt; a problem given as messages is sent as it is."""
     if problem.messages is not None:
         return problem.messages
-    return (Message(role="user", content=_template(template, DIRECT_FIELDS).render(problem=problem.text)),)
-
-
-def _shuffled(candidates: Sequence[Candidate], rng: random.Random) -> list[Candidate]:
-    """A seeded random order that does not depend on the order given."""
-    ordered = sorted(candidates, key=lambda c: c.index)
-    rng.shuffle(ordered)
-    return ordered
+    return (Message(role="user", content=read_template(template, DIRECT_FIELDS).render(problem=problem.text)),)
 
 
 async def refine_messages(
@@ -80,7 +61,7 @@ async def refine_messages(
     summary (its think block was never closed) or with an empty one is left out; if no candidate has one, the ends of
     their texts are shown instead. Every cut is returned.
     """
-    usable = [c for c in _shuffled(candidates, rng) if c.ok]
+    usable = [c for c in shuffled(candidates, rng) if c.ok]
     shown = [c for c in usable if (c.summary or "").strip()]
     left_out, action = {c.index for c in candidates} - {c.index for c in shown}, "left out: no summary"
     if not shown:
@@ -93,7 +74,7 @@ async def refine_messages(
         if tokens > share:
             texts[position], kept = await _keep_end(texts[position], tokens, share, count_tokens)
             cuts.append(Cut(index=candidate.index, action="beginning cut", tokens=tokens, kept=kept))
-    text = _template(template, REFINE_FIELDS).render(problem=problem.text, candidates=texts)
+    text = read_template(template, REFINE_FIELDS).render(problem=problem.text, candidates=texts)
     message = Message(role="user", content=text)
     return RefinePrompt(messages=(message,), order=tuple(c.index for c in shown), cuts=tuple(cuts))
 

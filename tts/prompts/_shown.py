@@ -1,0 +1,31 @@
+"""What of a candidate a model gets to read, and how it is kept from breaking the prompt around it."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+
+from tts._records import Candidate
+
+_ROUND = str.maketrans("[]{}<>", "()()()")
+
+
+def shuffled(candidates: Sequence[Candidate], rng: random.Random) -> list[Candidate]:
+    """A seeded random order that does not depend on the order given."""
+    ordered = sorted(candidates, key=lambda c: c.index)
+    rng.shuffle(ordered)
+    return ordered
+
+
+def visible(candidate: Candidate) -> str:
+    """What a reader sees of a response: its summary, or all of its text where it has none."""
+    return (candidate.summary or "").strip() or candidate.text.strip()
+
+
+def neutralised(text: str, markers: re.Pattern[str]) -> str:
+    """The text with round brackets in place of all others wherever `markers` match: `[[A]]` becomes `((A))`.
+
+    For markers whose meaning hangs on their brackets; what the text says stays readable.
+    """
+    return markers.sub(lambda found: found.group().translate(_ROUND), text)

@@ -1,0 +1,43 @@
+"""The external synthesizer's prompt: a model reads another model's responses and writes the final one.
+
+Format of the CoT-based Synthesizer (arXiv 2501.01668), in our wording.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+
+from tts._records import Candidate, Message, Problem, Record
+from tts.prompts._shown import neutralised, shuffled, visible
+from tts.prompts._template import read_template
+
+SYNTHESIZE_FIELDS = frozenset({"problem", "candidates"})
+_MARKERS = re.compile(
+    r"\[\s*(?:Instruction|The\s+(?:Start|End)\s+of\s+(?:Original\s+Question|AI\s+Responses))\s*\]", re.IGNORECASE
+)
+# A candidate that writes the prompt's own heading must not look like a further candidate.
+_HEADING = re.compile(r"^(\s*)(Response \d+\s*:)", re.MULTILINE | re.IGNORECASE)
+
+
+class SynthesisPrompt(Record):
+    """A synthesizer prompt with the order of candidates in it (indices)."""
+
+    messages: tuple[Message, ...]
+    order: tuple[int, ...]
+
+
+def synthesize_messages(
+    problem: Problem, candidates: Sequence[Candidate], *, rng: random.Random, template: str = "synthesize"
+) -> SynthesisPrompt:
+    """The prompt over the candidates' visible texts, in random but seeded order: one user message.
+
+    A candidate without a summary (its think block was never closed) is left out; if none has one, their whole texts are
+    shown. The prompt's own markers inside a candidate lose their brackets.
+    """
+    usable = [c for c in shuffled(candidates, rng) if c.ok]
+    shown = [c for c in usable if (c.summary or "").strip()] or usable
+    texts = [_HEADING.sub(r"\1> \2", neutralised(visible(c), _MARKERS)) for c in shown]
+    text = read_template(template, SYNTHESIZE_FIELDS).render(problem=problem.text, candidates=texts)
+    return SynthesisPrompt(messages=(Message(role="user", content=text),), order=tuple(c.index for c in shown))
