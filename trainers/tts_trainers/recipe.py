@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -46,26 +48,87 @@ class HybridObjective(Section):
     normalisation: Literal["objective", "token"] = "objective"
 
 
-def load_recipe(source: str | Path, model: type[RecipeT]) -> RecipeT:
-    """Read a recipe of ours by name (`"miniature"`) or a file by path.
+def load_recipe(source: str | Path, model: type[RecipeT], changes: Iterable[str] = ()) -> RecipeT:
+    """Read a recipe of ours by name (`"miniature"`) or a file by path; `changes` are `table.key=value` (TOML values).
 
     Raises `ConfigError` that names the file, the key and the reason, all of them at once.
     """
     path = Path(source)
     own = resources.files("tts_trainers").joinpath("recipes", f"{source}.toml")
-    if path.suffix == "" and own.is_file():
+    if path.suffix != ".toml" and own.is_file():
         text = own.read_text("utf-8")
     elif path.is_file():
         text = path.read_text("utf-8")
     else:
-        raise ConfigError(f"no recipe {str(source)!r}: give the path of a TOML file, or 'miniature'")
+        raise ConfigError(
+            f"no recipe {str(source)!r}: give the path of a TOML file, or one of ours{_ours(str(source))}"
+        )
     try:
-        return model.model_validate(tomllib.loads(text))
+        settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"recipe {str(source)!r} is not TOML: {error}") from error
+    for change in changes:
+        _apply(settings, change)
+    try:
+        return model.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(f"recipe {str(source)!r}: {_reasons(error)}") from error
+        raise ConfigError(f"recipe {str(source)!r}: {_reasons(error, model)}") from error
 
 
-def _reasons(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
+def own_recipes() -> list[str]:
+    """The names of the recipes that come with the package."""
+    folder = resources.files("tts_trainers").joinpath("recipes")
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def _ours(name: str) -> str:
+    known = own_recipes()
+    near = difflib.get_close_matches(Path(name).stem if name.endswith(".toml") else name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f": {', '.join(known)}"
+
+
+def _apply(settings: dict[str, Any], change: str) -> None:
+    """Set one key; what is no TOML value is taken as text, so that names need no quotes."""
+    key, equals, text = change.partition("=")
+    *tables, name = key.strip().split(".")
+    if not equals or not all([*tables, name]):
+        raise ConfigError(f"{change!r} is not table.key=value, e.g. optimisation.learning_rate=1e-4")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    table = settings
+    for part in tables:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{change!r}: {part!r} is not a table of the recipe")
+    table[name] = value
+
+
+def _reasons(error: ValidationError, model: type[BaseModel]) -> str:
+    return "; ".join(_reason(e["type"], e["loc"], e["msg"], model) for e in error.errors())
+
+
+def _reason(kind: str, where: tuple[int | str, ...], message: str, model: type[BaseModel]) -> str:
+    place = ".".join(map(str, where)) or "recipe"
+    if kind != "extra_forbidden":
+        return f"{place}: {message.removeprefix('Value error, ')}"
+    known = sorted(_section_at(model, where[:-1]).model_fields)
+    near = difflib.get_close_matches(str(where[-1]), known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    return f"{place}: there is no such key; {hint}"
+
+
+def _section_at(model: type[BaseModel], where: tuple[int | str, ...]) -> type[BaseModel]:
+    """The section that a path of keys and list positions leads to."""
+    for part in where:
+        if isinstance(part, str):
+            model = _section_in(model.model_fields[part].annotation)
+    return model
+
+
+def _section_in(annotation: Any) -> type[BaseModel]:
+    """The section inside an annotation such as `Section | None` or `tuple[Section, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(_section_in(part) for part in get_args(annotation) if part not in (type(None), ...))
