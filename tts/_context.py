@@ -14,6 +14,7 @@ from tts._contracts import Strategy
 from tts._draws import Arrivals, Draw, Drawer, Pool
 from tts._errors import BackendError, ConfigError, MissingRoleError, NoCandidatesError
 from tts._events import Event
+from tts._judging import judge_prompt, judge_sampling, read_verdict
 from tts._models import Loaded
 from tts._records import (
     Candidate,
@@ -246,7 +247,9 @@ class StrategyContext:
 
     async def score(self, responses: Sequence[Candidate]) -> list[Score]:
         scorer = self._require("scorer")
-        keys = [digest("score", scorer.fingerprint, self.problem.digest, response.text) for response in responses]
+        recorded = None if getattr(scorer.model, "by_content", True) else self._unit.problem.metadata.get("recorded")
+        parts = [(r.text,) if recorded is None else (r.text, r.index, recorded) for r in responses]
+        keys = [digest("score", scorer.fingerprint, self.problem.digest, *part) for part in parts]
 
         async def ask(positions: list[int]) -> Sequence[Score]:
             held = await scorer.limiter.acquire(len(positions), (AGGREGATION, self._unit.order))
@@ -258,9 +261,17 @@ class StrategyContext:
 
         return await self._call(keys, "scorer", Score.model_validate_json, ask)
 
-    async def judge(self, a: Candidate, b: Candidate) -> Verdict:
+    async def judge(self, a: Candidate, b: Candidate, n: int = 1) -> list[Verdict]:
         judge = self._require("judge")
-        key = digest("verdict", judge.fingerprint, self.problem.digest, a.text, b.text, self.seed)
+        if judge.format is None:
+            return await asyncio.gather(*(self._compare(judge, a, b, vote) for vote in range(n)))
+        with self._activity():
+            messages = await judge_prompt(judge.format, judge.model, self.problem, a, b)
+        drawn = await self._draw("judge", messages, n, judge_sampling(judge.format, self.seed))
+        return [read_verdict(judge.format, one, self.problem) for one in drawn]
+
+    async def _compare(self, judge: Loaded, a: Candidate, b: Candidate, vote: int) -> Verdict:
+        key = digest("verdict", judge.fingerprint, self.problem.digest, a.text, b.text, self.seed, vote)
 
         async def ask(_: list[int]) -> Sequence[Verdict]:
             held = await judge.limiter.acquire(1, (AGGREGATION, self._unit.order))

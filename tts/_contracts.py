@@ -8,7 +8,7 @@ import abc
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -100,7 +100,11 @@ class Backend(Protocol):
 
 
 class Scorer(Protocol):
-    """A reward model: a scalar for each response to one problem, higher is better."""
+    """A reward model: a scalar for each response to one problem, higher is better.
+
+    A score is stored under the problem's text and the response's. A scorer that goes by something else, such as the
+    problem's metadata, sets `by_content = False`.
+    """
 
     Options: ClassVar[type[BaseModel]]
     fingerprint: str
@@ -117,7 +121,10 @@ class Scorer(Protocol):
 
 
 class Judge(Protocol):
-    """A generative reward model that compares two responses to one problem."""
+    """Compares two responses to one problem by means of its own.
+
+    A judge that is a prompt and a parser over a language model is a `JudgeFormat` instead.
+    """
 
     Options: ClassVar[type[BaseModel]]
     fingerprint: str
@@ -131,6 +138,29 @@ class Judge(Protocol):
     async def aclose(self) -> None:
         """Free the model; the judge is not used again."""
         ...
+
+
+class JudgeFormat(BaseModel, abc.ABC):
+    """How a generative judge is asked and how its verdict is read; the model behind it is any backend.
+
+    A judge reference `FORMAT:BACKEND:MODEL[@option=value,...]` names the format and the backend. The fields are
+    options: those that the format declares are its own, the others the backend's. Its calls are completions like all
+    others: seeded, stored, limited and charged to the judge. `max_tokens=None` means as in `Sampling`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = Field(0.6, ge=0, allow_inf_nan=False)
+    top_p: float = Field(0.95, gt=0, le=1)
+    max_tokens: int | None = Field(None, ge=1)
+
+    @abc.abstractmethod
+    def messages(self, problem: Problem, a: Candidate, b: Candidate) -> tuple[Message, ...]:
+        """The prompt; responses too long for the model have lost their beginnings already."""
+
+    @abc.abstractmethod
+    def read(self, text: str) -> Literal["a", "b"] | None:
+        """The winner that the judge's visible text names, or `None` where it names none or both."""
 
 
 class Grader(Protocol):
@@ -207,8 +237,11 @@ class Context(Protocol):
         """Reward-model scores in the order of the responses."""
         ...
 
-    async def judge(self, a: Candidate, b: Candidate) -> Verdict:
-        """The judge's verdict on a pair, in the order given."""
+    async def judge(self, a: Candidate, b: Candidate, n: int = 1) -> list[Verdict]:
+        """`n` independent verdicts on a pair shown in this order; a larger `n` gives the same ones and more.
+
+        Raises `BackendError` where the judge fails; a verdict that cannot be read has no winner.
+        """
         ...
 
     async def cluster(self, answers: Sequence[str | None]) -> Clusters:

@@ -50,7 +50,7 @@ def tts_scorers() -> Iterable[Entry]:  # type: ignore[empty-body]
 
 @hookspec
 def tts_judges() -> Iterable[Entry]:  # type: ignore[empty-body]
-    """Pairwise judges: targets are classes that implement `tts.Judge`."""
+    """Pairwise judges: targets are subclasses of `tts.JudgeFormat`, or classes that implement `tts.Judge`."""
 
 
 @hookspec

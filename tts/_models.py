@@ -11,10 +11,10 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from tts._contracts import Backend, Judge, Scorer
+from tts._contracts import Backend, Judge, JudgeFormat, Scorer
 from tts._errors import BackendError, ConfigError, TTSError, did_you_mean
 from tts._limiter import Limiter
-from tts._plugins import plugins
+from tts._plugins import build, plugins
 
 ModelKind = Literal["backend", "scorer", "judge"]
 DEFAULT_MODEL = "hf:miniature"
@@ -56,16 +56,17 @@ def parse_reference(text: str) -> Reference:
 
 
 class Loaded(NamedTuple):
-    """A loaded model with the limiter that all its users share."""
+    """A loaded model with the limiter that all its users share; a backend that judges has a `format`."""
 
     reference: str
     model: Any
     limiter: Limiter
+    format: JudgeFormat | None = None
 
     @property
     def fingerprint(self) -> str:
         """What identifies its outputs."""
-        return str(self.model.fingerprint)
+        return f"{self.model.fingerprint}" if self.format is None else f"{self.model.fingerprint}/{self.format!r}"
 
 
 class ModelKey(NamedTuple):
@@ -79,6 +80,23 @@ class ModelKey(NamedTuple):
     reference: Reference
 
 
+def judge_format(text: str) -> tuple[JudgeFormat, str] | None:
+    """The format and the backend reference in `FORMAT:BACKEND:MODEL`, or `None` for a judge that is a class of its own.
+
+    Raises `ConfigError` for what is no judge reference, and for options that the format refuses.
+    """
+    reference = parse_reference(text)
+    cls = plugins().resolve("judge", reference.plugin)
+    if not (isinstance(cls, type) and issubclass(cls, JudgeFormat)):
+        return None
+    if ":" not in reference.model:
+        raise ConfigError(f"judge {text!r} names no backend; it should look like '{reference.plugin}:hf:FOLDER'")
+    own = {name: value for name, value in reference.options if name in cls.model_fields}
+    others = ",".join(f"{name}={value}" for name, value in reference.options if name not in own)
+    backend = reference.model + (f"@{others}" if others else "")
+    return build(f"judge {reference.plugin!r}", cls, own), backend
+
+
 class ModelPool:
     """Loads each model once; two roles, and two threads, with one reference share it."""
 
@@ -89,6 +107,8 @@ class ModelPool:
     @staticmethod
     def check(kind: ModelKind, text: str) -> ModelKey:
         """Everything about a reference that can be checked without loading: the plugin's name and its options."""
+        if kind == "judge" and (judging := judge_format(text)) is not None:
+            kind, text = "backend", judging[1]
         reference = parse_reference(text)
         key = ModelKey(kind, plugins().resolve(kind, reference.plugin), reference)
         if not (isinstance(getattr(key.plugin, "Options", None), type) and issubclass(key.plugin.Options, BaseModel)):
@@ -114,8 +134,9 @@ class ModelPool:
                 loading.set_exception(_loading_error(error, kind, text))
         model: Backend | Scorer | Judge = await asyncio.wrap_future(loading)
         # A limiter belongs to one event loop, a model to the process: each engine limits for itself.
-        slots = concurrency or (model.capabilities.concurrency if kind == "backend" else 64)  # type: ignore[union-attr]  # only backends have capabilities
-        return Loaded(text, model, Limiter(slots))
+        slots = concurrency or (model.capabilities.concurrency if key.kind == "backend" else 64)  # type: ignore[union-attr]  # only backends have capabilities
+        judging = judge_format(text) if kind == "judge" else None
+        return Loaded(text, model, Limiter(slots), judging[0] if judging else None)
 
     def __len__(self) -> int:
         return len(self._models)

@@ -58,9 +58,9 @@ class Roles:
 
     async def _share(self, role: Role) -> Loaded:
         loaded = await self._models.get(KINDS[role], self.references[role] or "", self._concurrency)
-        for other, same in self.loaded.items():
-            if KINDS[other] == KINDS[role] and same.model is loaded.model:
-                return same  # two roles of one model share its limiter, too
+        for same in self.loaded.values():
+            if same.model is loaded.model:
+                return loaded._replace(limiter=same.limiter)  # two roles of one model share its limiter, too
         return loaded
 
     def check_logprobs(self, who: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tts._errors import ConfigError, TTSError
@@ -53,4 +53,18 @@ def _whole_groups(found: CandidateSet, answer: str | None, k: int) -> Iterator[W
         members = found.candidates[group * k : (group + 1) * k]
         # Indices count from 0 within a group, so that a strategy never sees where its group lies in the set.
         fixed = tuple(c if c.index == i else c.model_copy(update={"index": i}) for i, c in enumerate(members))
-        yield Work(found.problem, answer, group, fixed, found.policy, found.sampling)
+        problem = _with_recorded_of(found.problem, members)
+        yield Work(problem, answer, group, fixed, found.policy, found.sampling)
+
+
+def _with_recorded_of(problem: Problem, members: Sequence[Candidate]) -> Problem:
+    """The problem with what was recorded about these candidates only, in their order."""
+    recorded = problem.metadata.get("recorded")
+    if not isinstance(recorded, Mapping):
+        return problem
+    places = [candidate.index for candidate in members]
+    own = {
+        name: [values[place] for place in places] if isinstance(values, list) and max(places) < len(values) else values
+        for name, values in recorded.items()
+    }
+    return problem.model_copy(update={"metadata": {**problem.metadata, "recorded": own}})

@@ -289,7 +289,7 @@ class Helped(tts.Strategy):
         found = await ctx.candidates()
         scores = await ctx.score(found.candidates)
         assert [s.value for s in scores] == [len(c.text) for c in found]
-        verdict = await ctx.judge(found[0], found[1])
+        (verdict,) = await ctx.judge(found[0], found[1])
         message = tts.Message(role="user", content="Problem:\n1+2\nCandidate Response")
         (written,) = await ctx.synthesize([message])
         return tts.Decision(text=written.summary or "", trace={"winner": verdict.winner})

@@ -72,7 +72,7 @@ async def refine_messages(
     shares = share_budget(counts, candidate_tokens * len(texts))
     for position, (candidate, tokens, share) in enumerate(zip(shown, counts, shares, strict=True)):
         if tokens > share:
-            texts[position], kept = await _keep_end(texts[position], tokens, share, count_tokens)
+            texts[position], kept = await keep_end(texts[position], tokens, share, count_tokens)
             cuts.append(Cut(index=candidate.index, action="beginning cut", tokens=tokens, kept=kept))
     text = read_template(template, REFINE_FIELDS).render(problem=problem.text, candidates=texts)
     message = Message(role="user", content=text)
@@ -90,7 +90,7 @@ def share_budget(counts: Sequence[int], budget: int) -> list[int]:
     return shares
 
 
-async def _keep_end(text: str, tokens: int, limit: int, count_tokens: CountTokens) -> tuple[str, int]:
+async def keep_end(text: str, tokens: int, limit: int, count_tokens: CountTokens) -> tuple[str, int]:
     """The longest end of `text` within `limit` tokens (to within 2 %), with its token count."""
     low, high = 0, len(text)  # characters kept: `low` fits, `high` does not
     guess = len(text) * limit // max(tokens, 1)
