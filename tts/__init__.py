@@ -56,7 +56,7 @@ from tts._records import (
     Usage,
     Verdict,
 )
-from tts._sources import read_candidate_sets, read_examples
+from tts._sources import ReadRow, read_candidate_sets, read_examples, read_rows
 from tts._store import Store
 from tts._thinking import split_thinking
 from tts._version import __version__
@@ -93,6 +93,7 @@ __all__ = [
     "Outcome",
     "PluginWarning",
     "Problem",
+    "ReadRow",
     "Request",
     "Result",
     "Sampled",
@@ -116,6 +117,7 @@ __all__ = [
     "plugins",
     "read_candidate_sets",
     "read_examples",
+    "read_rows",
     "run",
     "sample",
     "solve",

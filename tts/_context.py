@@ -312,10 +312,8 @@ class StrategyContext:
         return self._unit.drawer.extract(text)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        if "policy" not in self._unit.roles:
-            return [-(-len(text) // ESTIMATED_CHARACTERS_PER_TOKEN) for text in texts]
         with self._activity():
-            return await self._unit.roles["policy"].model.count_tokens(texts)  # type: ignore[no-any-return]
+            return await count_tokens(self._unit.roles.get("policy"), texts)
 
     def log(self, message: str, **details: Any) -> None:
         json.dumps(details)  # an event that cannot be written down is the strategy's mistake; say so here
@@ -341,3 +339,10 @@ def _of_type(answers: Any, kind: type[Answer], count: int, model: Loaded) -> Seq
     if not isinstance(answers, list | tuple) or len(answers) != count or not all(isinstance(a, kind) for a in answers):
         raise BackendError(f"{model.reference!r} returned {answers!r:.200}; it must return {count} tts.{kind.__name__}")
     return answers
+
+
+async def count_tokens(policy: Loaded | None, texts: Sequence[str]) -> list[int]:
+    """Tokens of each text; an estimate where there is no model to ask."""
+    if policy is None:
+        return [-(-len(text) // ESTIMATED_CHARACTERS_PER_TOKEN) for text in texts]
+    return await policy.model.count_tokens(texts)  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tts import _plugins
-from tts._context import SAMPLING, StrategyContext, Unit
+from tts._context import SAMPLING, StrategyContext, Unit, count_tokens
 from tts._contracts import Strategy
 from tts._decide import Decided, Outcome, decide, label_strategies
 from tts._draws import Draw, Drawer, Pool
@@ -195,6 +195,11 @@ class Engine:
         """
         _check_k(k)
         return self._outcomes(groups(samples, k, self._can_complete), strategies, k, sampling=False)
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text for the policy (an estimate of four characters a token where there is no policy)."""
+        await self._roles.load((), sampling=False)
+        return await count_tokens(self._roles.loaded.get("policy"), texts)
 
     # --- the stream ------------------------------------------------------------------------------------------------
 

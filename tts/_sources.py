@@ -21,7 +21,16 @@ from tts._sources_candidates import row_of, sampled_of
 from tts._sources_columns import DEFAULT_COLUMNS, check_columns, choose, example_of
 from tts._sources_rows import Row, is_file_name, rows_of_file, rows_of_hub, rows_of_iterable, rows_of_stdin
 
-__all__ = ["DEFAULT_COLUMNS", "Sampled", "holds_candidates", "read_candidate_sets", "read_examples", "row_of"]
+__all__ = [
+    "DEFAULT_COLUMNS",
+    "ReadRow",
+    "Sampled",
+    "holds_candidates",
+    "read_candidate_sets",
+    "read_examples",
+    "read_rows",
+    "row_of",
+]
 
 OnError = Literal["raise", "skip"]
 Source = str | Path | Problem | Example | Task | Iterable[Any] | None
@@ -49,6 +58,25 @@ def read_examples(
     mapping = check_columns(columns)
     items = _read(_rows(source), lambda row, position: example_of(row, position, mapping), limit, on_error)
     return _begun(items) if _is_file(source) else items
+
+
+class ReadRow(NamedTuple):
+    """An example with the row that it was read from: its place in words, and all its columns as they are."""
+
+    example: Example
+    where: str
+    columns: Mapping[str, Any]
+
+
+def read_rows(source: Source = None, *, columns: Mapping[str, str] | None = None) -> Iterator[ReadRow]:
+    """The rows of a source, lazily, for who needs more of them than problem and answer; ids may occur again.
+
+    Sources, columns and errors are those of `read_examples`.
+    """
+    mapping = check_columns(columns)
+    for position, row in enumerate(_rows(source), 1):
+        example = example_of(row, position, mapping)
+        yield ReadRow(example, row.where, row.value if isinstance(row.value, Mapping) else example.problem.metadata)
 
 
 def read_candidate_sets(
