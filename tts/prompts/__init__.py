@@ -6,19 +6,31 @@ The trainers build their data with these very functions, so what a model is trai
 
 from __future__ import annotations
 
+from tts.prompts._checkpoint import PROMPTS_FILE, Prompts
 from tts.prompts._shown import neutralised, visible
 from tts.prompts._template import Template, TemplateSource
 from tts.prompts.judge import JUDGE_FIELDS, Letter, judge_messages, read_verdict
-from tts.prompts.refine import DIRECT_FIELDS, REFINE_FIELDS, Cut, RefinePrompt, direct_messages, refine_messages
+from tts.prompts.refine import (
+    CANDIDATE_TOKENS,
+    DIRECT_FIELDS,
+    REFINE_FIELDS,
+    Cut,
+    RefinePrompt,
+    direct_messages,
+    refine_messages,
+)
 from tts.prompts.synthesize import SYNTHESIZE_FIELDS, SynthesisPrompt, synthesize_messages
 
 __all__ = [
+    "CANDIDATE_TOKENS",
     "DIRECT_FIELDS",
     "JUDGE_FIELDS",
+    "PROMPTS_FILE",
     "REFINE_FIELDS",
     "SYNTHESIZE_FIELDS",
     "Cut",
     "Letter",
+    "Prompts",
     "RefinePrompt",
     "SynthesisPrompt",
     "Template",

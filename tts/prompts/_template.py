@@ -70,8 +70,13 @@ class Template(Record):
         return _compiled(self.source).render(**fields).rstrip()
 
 
-def read_template(source: TemplateSource, required: frozenset[str]) -> Template:
-    """`Template.load`, once, and again when the file changes (a notebook edits it between two runs)."""
+def read_template(source: TemplateSource | Template, required: frozenset[str]) -> Template:
+    """`Template.load`, once, and again when the file changes (a notebook edits it between two runs).
+
+    A template that is loaded already is only checked.
+    """
+    if isinstance(source, Template):
+        return _checked(source, required)
     path = Path(source)
     return _read(source, required, path.stat().st_mtime_ns if path.is_file() else 0)
 
@@ -79,6 +84,12 @@ def read_template(source: TemplateSource, required: frozenset[str]) -> Template:
 @lru_cache(maxsize=32)
 def _read(source: TemplateSource, required: frozenset[str], _modified: int) -> Template:
     return Template.load(source, required)
+
+
+@lru_cache(maxsize=32)
+def _checked(template: Template, required: frozenset[str]) -> Template:
+    template.check(required)
+    return template
 
 
 def _ours() -> list[str]:

@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from tts._records import Candidate, Message, Problem, Record
 from tts.prompts._shown import shuffled
-from tts.prompts._template import read_template
+from tts.prompts._template import Template, TemplateSource, read_template
 
 DIRECT_FIELDS = frozenset({"problem"})
 REFINE_FIELDS = frozenset({"problem", "candidates"})
+CANDIDATE_TOKENS = 1536  # the paper's 6,144 for four
 # A candidate that writes the prompt's own heading must not look like a further candidate.
 _HEADING = re.compile(r"^(\s*)(Candidate Response \d+\s*:)", re.MULTILINE)
 
@@ -38,7 +39,7 @@ class RefinePrompt(Record):
     cuts: tuple[Cut, ...]
 
 
-def direct_messages(problem: Problem, template: str = "direct") -> tuple[Message, ...]:
+def direct_messages(problem: Problem, template: TemplateSource | Template = "direct") -> tuple[Message, ...]:
     """The direct-solving prompt: one user message, no system prompt; a problem given as messages is sent as it is."""
     if problem.messages is not None:
         return problem.messages
@@ -51,8 +52,8 @@ async def refine_messages(
     *,
     rng: random.Random,
     count_tokens: CountTokens,
-    candidate_tokens: int = 1536,
-    template: str = "refine",
+    candidate_tokens: int = CANDIDATE_TOKENS,
+    template: TemplateSource | Template = "refine",
 ) -> RefinePrompt:
     """The refine prompt over the candidates' summaries.
 
