@@ -41,8 +41,24 @@ def limit_all_correct(groups: Sequence[CandidateGroup], share: float, *, rng: ra
 
     Correct candidates are chosen first, so without a limit an able student's prompts are nearly all of this kind.
     """
-    easy = [i for i, group in enumerate(groups) if all(group.correct)]
-    hard = len(groups) - len(easy)
-    allowed = len(easy) if share >= 1 else min(len(easy), int(share * hard / (1 - share)))
-    dropped = set(rng.sample(easy, len(easy) - allowed))
+    dropped = too_easy([all(group.correct) for group in groups], share, rng=rng)
     return [group for i, group in enumerate(groups) if i not in dropped]
+
+
+def too_easy(all_correct: Sequence[bool], share: float, *, rng: random.Random) -> set[int]:
+    """Positions of all-correct groups to drop, so that they are at most `share` of what is left."""
+    easy = [i for i, every in enumerate(all_correct) if every]
+    hard = len(all_correct) - len(easy)
+    allowed = len(easy) if share >= 1 else min(len(easy), int(share * hard / (1 - share)))
+    return set(rng.sample(easy, len(easy) - allowed))
+
+
+def keep_by_correctness(correct: Sequence[bool], *, of_all_correct: int, rng: random.Random) -> list[int]:
+    """Which of a teacher's answers to one refine prompt become targets: the correct ones, in order.
+
+    Where every answer is correct the prompt is easy, and a random `of_all_correct` of them are enough.
+    """
+    right = [i for i, is_right in enumerate(correct) if is_right]
+    if len(right) < len(correct) or len(right) <= of_all_correct:
+        return right
+    return sorted(rng.sample(right, of_all_correct))

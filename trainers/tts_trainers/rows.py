@@ -6,10 +6,12 @@ A model is to be trained on what it sees later, so prompts come from `tts.prompt
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Any, Literal, TypedDict, get_args
 
-from tts import Message
+from tts import ConfigError, Message, MissingDependencyError, TaskError
 
 Objective = Literal["direct", "refine"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
@@ -44,3 +46,84 @@ def row(
         problem_id=problem_id,
         provenance=json.dumps(dict(provenance or {}), sort_keys=True),
     )
+
+
+ENDINGS = (".parquet", ".jsonl")
+_CHUNK = 500  # rows held at a time, and rows of a Parquet row group
+
+
+def write_rows(path: str | Path, rows: Iterable[Row]) -> int:
+    """Write a .parquet or .jsonl file, a few hundred rows at a time; how many there were.
+
+    The same rows give the same bytes.
+    """
+    target = _checked(path)
+    if target.suffix == ".parquet":
+        return _write_parquet(target, iter(rows))
+    count = 0
+    with target.open("w", encoding="utf-8") as file:
+        for one in rows:
+            file.write(json.dumps(one, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def read_rows(path: str | Path) -> Iterator[Row]:
+    """The rows of a .parquet or .jsonl file, lazily.
+
+    Raises `TaskError` for a file that is not there or a row without the columns.
+    """
+    source = _checked(path)
+    if not source.is_file():
+        raise TaskError(f"there is no file {str(path)!r}; `tts train-data` writes one")
+    values = _read_parquet(source) if source.suffix == ".parquet" else _read_jsonl(source)
+    for number, value in enumerate(values, 1):
+        if not isinstance(value, dict) or (missing := sorted(Row.__required_keys__ - value.keys())):
+            has = ", ".join(map(repr, value)) if isinstance(value, dict) else type(value).__name__
+            lacks = repr(missing[0]) if isinstance(value, dict) else "all of them"
+            raise TaskError(f"{path}, row {number}: a training row has no column {lacks}; it has {has or 'none'}")
+        yield value  # type: ignore[misc]  # its keys are checked, and nothing else is promised
+
+
+def _checked(path: str | Path) -> Path:
+    if Path(path).suffix not in ENDINGS:
+        raise ConfigError(f"training rows are in {' or '.join(ENDINGS)} files, and {str(path)!r} is neither")
+    return Path(path)
+
+
+def _read_jsonl(path: Path) -> Iterator[Any]:
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise TaskError(f"{path}, line {number}: {error.msg} (column {error.colno})") from error
+
+
+def _read_parquet(path: Path) -> Iterator[Any]:
+    _, parquet = _pyarrow()
+    with parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=_CHUNK):
+            yield from batch.to_pylist()
+
+
+def _write_parquet(path: Path, rows: Iterator[Row]) -> int:
+    pa, parquet = _pyarrow()
+    text = pa.string()
+    messages = pa.list_(pa.struct([("role", text), ("content", text)]))
+    columns = {"prompt": messages, "completion": messages, "objective": text, "n_correct": pa.int64()}
+    schema, count = pa.schema(columns | {"problem_id": text, "provenance": text}), 0
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        while chunk := list(islice(rows, _CHUNK)):
+            writer.write_table(pa.Table.from_pylist(chunk, schema))
+            count += len(chunk)
+    return count
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise MissingDependencyError("Parquet files need 'pyarrow'; pip install 'ttscale[train]'") from error
+    return pa, parquet
