@@ -31,6 +31,7 @@ from tts._records import (
 from tts._roles import missing_role
 from tts._work import Work
 from tts.answers import Answers, Clusters
+from tts.prompts import Prompts
 
 Answered = Score | Verdict
 Answer = TypeVar("Answer", Score, Verdict)
@@ -142,6 +143,11 @@ class StrategyContext:
     @property
     def k(self) -> int:
         return self._unit.k
+
+    @property
+    def prompts(self) -> Prompts | None:
+        policy = self._unit.roles.get("policy")
+        return policy.model.capabilities.prompts if policy else None
 
     @property
     def rng(self) -> random.Random:

@@ -26,6 +26,7 @@ from tts._records import (
     Usage,
     Verdict,
 )
+from tts.prompts import Prompts
 
 if TYPE_CHECKING:
     from tts.answers import Clusters
@@ -36,7 +37,7 @@ class Capabilities(Record):
 
     `seed`: one seed gives one output whatever else runs. `concurrency`: how many completions the engine keeps in flight
     at it; more than that for one prompt are asked for in several requests. `context_length` is in tokens, prompt and
-    response together.
+    response together. `prompts` are those that the model was trained on, where it says so.
     """
 
     seed: bool = False
@@ -44,6 +45,7 @@ class Capabilities(Record):
     exact_token_counts: bool = False
     context_length: int | None = None
     concurrency: int = 64
+    prompts: Prompts | None = None
 
 
 class Request(Record):
@@ -76,10 +78,12 @@ class Backend(Protocol):
     """
 
     Options: ClassVar[type[BaseModel]]
-    fingerprint: str
     capabilities: Capabilities
 
     def __init__(self, model: str, options: Any) -> None: ...
+
+    @property
+    def fingerprint(self) -> str: ...  # an attribute will do
 
     def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield `request.n` completions, each when it is finished, in any order.
@@ -203,6 +207,11 @@ class Context(Protocol):
         ...
 
     @property
+    def prompts(self) -> Prompts | None:
+        """What the policy was trained on, where it says so."""
+        ...
+
+    @property
     def rng(self) -> random.Random:
         """Seeded by run seed, problem and strategy, so a decision never depends on arrival order."""
         ...
@@ -280,6 +289,14 @@ class Strategy(Parameters, abc.ABC):
     def required(self) -> Needs:
         """What this instance needs: `needs`, unless a parameter changes it."""
         return self.needs
+
+    def mismatches(self, trained: Prompts, k: int) -> list[str]:
+        """What this instance does otherwise than the policy was trained to, each with what to do; k candidates come.
+
+        The engine warns of them before anything is sampled. By default those of the strategies among its fields.
+        """
+        inner = (value for _, value in self if isinstance(value, Strategy))
+        return [mismatch for one in inner for mismatch in one.mismatches(trained, k)]
 
     @abc.abstractmethod
     async def aggregate(self, ctx: Context) -> Decision:

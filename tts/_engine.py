@@ -22,6 +22,7 @@ from tts._decide import Decided, Outcome, decide, label_strategies
 from tts._draws import Draw, Drawer, Pool
 from tts._errors import ConfigError, StoreError, TaskError, TTSError
 from tts._events import Event
+from tts._mismatch import warn_of_mismatches
 from tts._models import ModelPool
 from tts._records import (
     Candidate,
@@ -55,8 +56,9 @@ class Engine:
     `model` (the policy), `scorer`, `judge` and `synthesizer` are references `backend:model[@option=value,...]`. `store`
     is the path of a store file or an open `Store`. `concurrency` overrides how many completions a model works on at
     once. `timeout` is in seconds: a strategy that has had nothing in flight for so long is stopped; `request_timeout`
-    likewise ends a model's request that finishes no completion for so long. `budget` is in tokens. `listeners` are
-    called with every `Event`.
+    likewise ends a model's request that finishes no completion for so long. `budget` is in tokens. `direct_template`
+    is "direct" or the path of a Jinja file; by default the one that the model's checkpoint was trained with, else ours.
+    `listeners` are called with every `Event`.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Engine:
         request_timeout: float | None = None,
         budget: int | None = None,
         extractor: str = "auto",
-        direct_template: str = "direct",
+        direct_template: str | None = None,
         listeners: Sequence[Callable[[Event], None]] = (),
         models: ModelPool | None = None,
     ) -> None:
@@ -128,8 +130,9 @@ class Engine:
 
     @property
     def fingerprints(self) -> dict[str, str]:
-        """The fingerprint of each loaded model, per role."""
-        return {role: loaded.fingerprint for role, loaded in self._roles.loaded.items()}
+        """The fingerprint of each loaded model, per role, with the format of a judge that has one."""
+        loaded = self._roles.loaded.items()
+        return {role: f"{one.fingerprint}/{one.format!r}" if one.format else one.fingerprint for role, one in loaded}
 
     # --- public verbs ----------------------------------------------------------------------------------------------
 
@@ -153,6 +156,7 @@ class Engine:
         """
         _check_k(k)
         await self._roles.load((), sampling=True)
+        warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, (), k)
         self._check_logprobs(())
 
         async def draw(work: Work, order: int) -> Sampled:
@@ -208,6 +212,7 @@ class Engine:
     ) -> AsyncGenerator[Outcome, None]:
         labelled = label_strategies([_plugins.strategy(one) for one in strategies])
         await self._roles.load(tuple(labelled.values()), sampling=sampling)
+        warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, labelled.values(), k)
         settings = self._check_logprobs(tuple(labelled.values()))
         provenance = {label: self._provenance(one) for label, one in labelled.items()}
 
@@ -281,7 +286,9 @@ class Engine:
 
         policy, draw = self._roles.loaded.get("policy"), None
         if policy is not None and (not work.fixed or (policy.fingerprint == work.policy and work.sampling)):
-            messages = direct_messages(work.problem, self._direct_template)
+            trained = policy.model.capabilities.prompts
+            template = self._direct_template or (trained.direct if trained else "direct")
+            messages = direct_messages(work.problem, template)
             draw = Draw(work.problem, "sample", policy, messages, work.sampling or sampling)
         if draw is None or work.fixed:
             return Pool(self._drawer, draw, (SAMPLING, order), fixed=work.fixed, notify=notify)

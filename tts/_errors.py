@@ -17,6 +17,7 @@ TTSError
 ├── StoreError               the store file cannot be used
 └── TaskError                a problem, task or candidate file cannot be read
 PluginWarning                a plugin was left out, and why
+MismatchWarning              a checkpoint is used otherwise than it was trained
 """
 
 from __future__ import annotations
@@ -116,6 +117,10 @@ class TaskError(TTSError):
 
 class PluginWarning(UserWarning):
     """A plugin was left out; the message names its distribution and the reason."""
+
+
+class MismatchWarning(UserWarning):
+    """A model is prompted otherwise than it was trained; the message has both ways and what to do."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

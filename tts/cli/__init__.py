@@ -16,7 +16,15 @@ from typing import Any
 import click
 
 from tts import _plugins  # not its function: the module tts.cli.plugins would take that name here
-from tts._errors import ConfigError, PluginWarning, TaskError, TTSError, UnknownPluginError, did_you_mean
+from tts._errors import (
+    ConfigError,
+    MismatchWarning,
+    PluginWarning,
+    TaskError,
+    TTSError,
+    UnknownPluginError,
+    did_you_mean,
+)
 from tts._hooks import Entry, hookimpl
 from tts._version import __version__
 
@@ -106,16 +114,17 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def _messages() -> Iterator[None]:
-    """Plugin warnings and log records as lines on stderr."""
+    """Warnings of the library and its log records as lines on stderr."""
     log, handler = logging.getLogger("tts"), _Lines(logging.WARNING)
     log.addHandler(handler)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("always", PluginWarning)
+            for ours in (PluginWarning, MismatchWarning):
+                warnings.simplefilter("always", ours)
             show, told = warnings.showwarning, set[str]()
 
             def shown(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-                if not issubclass(category, PluginWarning):
+                if not issubclass(category, PluginWarning | MismatchWarning):
                     show(message, category, *where, **more)
                 elif str(message) not in told:  # a listener may raise at every event
                     told.add(str(message))
