@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tts.prompts._checkpoint import PROMPTS_FILE, Prompts
 from tts.prompts._shown import neutralised, visible
-from tts.prompts._template import Template, TemplateSource
+from tts.prompts._template import Template, TemplateSource, read_template
 from tts.prompts.judge import JUDGE_FIELDS, Letter, judge_messages, read_verdict
 from tts.prompts.refine import (
     CANDIDATE_TOKENS,
@@ -38,6 +38,7 @@ __all__ = [
     "direct_messages",
     "judge_messages",
     "neutralised",
+    "read_template",
     "read_verdict",
     "refine_messages",
     "synthesize_messages",
