@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from tts import _plugins
-from tts._contracts import Grader, Strategy
+from tts._contracts import Backend, Grader, Strategy
 from tts._decide import Outcome
 from tts._errors import ConfigError, did_you_mean
-from tts._models import DEFAULT_MODEL
+from tts._models import DEFAULT_MODEL, model_name
 from tts._records import CandidateSet, Problem, Result, Sampled, Sampling, Usage
 
 if TYPE_CHECKING:
@@ -29,11 +29,15 @@ DEFAULT_STRATEGIES = ("first", "majority", "gsr")
 class Samples(Sequence[CandidateSet]):
     """Candidate sets with the gold answers of their problems, in the order of the problems.
 
-    `model` is the reference of the model that made them, so that a later `tts.compare` refines with the same one.
+    `model` is the model that made them, as it was given, so that a later `tts.compare` refines with the same one.
     """
 
     def __init__(
-        self, sampled: Sequence[Sampled], model: str | None, sampling: Sampling | None, spent: dict[str, Usage]
+        self,
+        sampled: Sequence[Sampled],
+        model: str | Backend | None,
+        sampling: Sampling | None,
+        spent: dict[str, Usage],
     ) -> None:
         self.sampled, self.model, self.sampling, self.spent = list(sampled), model, sampling, spent
 
@@ -56,7 +60,8 @@ class Samples(Sequence[CandidateSet]):
 
     def __repr__(self) -> str:
         sizes = sorted({len(one.candidates) for one in self.sampled})
-        return f"<Samples: {len(self)} problems × {'/'.join(map(str, sizes)) or 0} candidates of {self.model}>"
+        of = "an unknown model" if self.model is None else model_name(self.model)
+        return f"<Samples: {len(self)} problems × {'/'.join(map(str, sizes)) or 0} candidates of {of}>"
 
     def save(self, path: str | Path) -> Path:
         """Write JSONL that `tts.compare` and the command line read back."""
@@ -170,7 +175,7 @@ def compare(
     chosen = [_plugins.strategy(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
     source, grader = _task_settings(samples, grader, engine)
     sets = _candidate_sets(source, columns, limit, on_error, engine)
-    if isinstance(source, Samples) and not engine.get("model"):
+    if isinstance(source, Samples) and engine.get("model") is None:
         short = any(len(one.candidates) < k for one in source.sampled)
         if short or any(one.required().policy for one in chosen):
             engine["model"] = source.model
@@ -223,14 +228,13 @@ def _with_engine(work: Callable[[Engine], Coroutine[Any, Any, T]], settings: dic
     from tts._sync import WarmModels, run_sync
 
     settings = _checked(settings)
-    references = {("backend", settings.get(role)) for role in ("model", "synthesizer")}
-    references |= {(role, settings.get(role)) for role in ("scorer", "judge")}
-    if sampling and not settings.get("model"):
+    kinds = {"model": "backend", "synthesizer": "backend", "scorer": "scorer", "judge": "judge"}
+    references = {(kind, given) for role, kind in kinds.items() if isinstance(given := settings.get(role), str)}
+    if sampling and settings.get("model") is None:
         references.add(("backend", DEFAULT_MODEL))
 
     async def main() -> T:
-        warm = WarmModels({(kind, text) for kind, text in references if text})
-        async with warm as models, Engine(models=models, **settings) as engine:
+        async with WarmModels(references) as models, Engine(models=models, **settings) as engine:
             return await work(engine)
 
     return run_sync(main)

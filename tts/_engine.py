@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 from tts import _plugins
 from tts._context import SAMPLING, StrategyContext, Unit, count_tokens
-from tts._contracts import Strategy
+from tts._contracts import Backend, Judge, Scorer, Strategy
 from tts._decide import Decided, Outcome, decide, label_strategies
 from tts._draws import Draw, Drawer, Pool
 from tts._errors import ConfigError, StoreError, TaskError, TTSError
@@ -53,21 +53,21 @@ T = TypeVar("T")
 class Engine:
     """Samples and aggregates; the async face of the library, to be used as an async context manager.
 
-    `model` (the policy), `scorer`, `judge` and `synthesizer` are references `backend:model[@option=value,...]`. `store`
-    is the path of a store file or an open `Store`. `concurrency` overrides how many completions a model works on at
-    once. `timeout` is in seconds: a strategy that has had nothing in flight for so long is stopped; `request_timeout`
-    likewise ends a model's request that finishes no completion for so long. `budget` is in tokens. `direct_template`
-    is "direct" or the path of a Jinja file; by default the one that the model's checkpoint was trained with, else ours.
-    `listeners` are called with every `Event`.
+    `model` (the policy), `scorer`, `judge` and `synthesizer` are references `backend:model[@option=value,...]`, or
+    objects of the user's own, which the engine does not close. `store` is the path of a store file or an open `Store`.
+    `concurrency` overrides how many completions a model works on at once. `timeout` is in seconds: a strategy that has
+    had nothing in flight for so long is stopped; `request_timeout` likewise ends a model's request that finishes no
+    completion for so long. `budget` is in tokens. `direct_template` is "direct" or the path of a Jinja file; by default
+    the one that the model's checkpoint was trained with, else ours. `listeners` are called with every `Event`.
     """
 
     def __init__(
         self,
         *,
-        model: str | None = None,
-        scorer: str | None = None,
-        judge: str | None = None,
-        synthesizer: str | None = None,
+        model: str | Backend | None = None,
+        scorer: str | Scorer | None = None,
+        judge: str | Judge | None = None,
+        synthesizer: str | Backend | None = None,
         store: Store | str | Path | None = None,
         sampling: Sampling | None = None,
         seed: int | None = None,
@@ -89,7 +89,7 @@ class Engine:
         self._timeout, self._direct_template = timeout, direct_template
         self._listeners = [*listeners, *_plugins.plugins().event_listeners]
         self._models, self._owns_models = ModelPool() if models is None else models, models is None
-        references: dict[Role, str | None] = {
+        references: dict[Role, object] = {
             "policy": model, "scorer": scorer, "judge": judge, "synthesizer": synthesizer,
         }  # fmt: skip
         self._roles = Roles(references, self._models, concurrency, self._emit)
@@ -124,9 +124,9 @@ class Engine:
         return dict(self._drawer.spent)
 
     @property
-    def model(self) -> str | None:
-        """The reference of the policy, where there is one."""
-        return self._roles.references["policy"]
+    def model(self) -> str | Backend | None:
+        """The policy as it was given, where there is one."""
+        return self._roles.references["policy"]  # type: ignore[return-value]  # what __init__ took
 
     @property
     def fingerprints(self) -> dict[str, str]:

@@ -65,8 +65,38 @@ class Loaded(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """What identifies its outputs."""
-        return f"{self.model.fingerprint}" if self.format is None else f"{self.model.fingerprint}/{self.format!r}"
+        """What identifies its outputs, given the prompt."""
+        return str(self.model.fingerprint)
+
+
+_PARTS: dict[ModelKind, tuple[str, ...]] = {
+    "backend": ("generate", "count_tokens", "fingerprint", "capabilities"),
+    "scorer": ("score", "fingerprint"),
+    "judge": ("compare", "fingerprint"),
+}
+
+
+def model_name(model: object) -> str:
+    """What to call a model in messages: its reference, or the name of an object that the user made."""
+    return model if isinstance(model, str) else str(getattr(model, "name", type(model).__name__))
+
+
+def live_model(kind: ModelKind, model: object, concurrency: int | None) -> Loaded:
+    """A model that the user made and will close.
+
+    Raises `ConfigError` where it lacks a part of the protocol.
+    """
+    missing = [part for part in _PARTS[kind] if not hasattr(model, part)]
+    if missing or isinstance(model, type):
+        what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+        raise ConfigError(
+            f"{what} is no {kind}: give a reference like 'hf:folder', or an object with {', '.join(_PARTS[kind])}"
+        )
+    return Loaded(model_name(model), model, Limiter(concurrency or _slots(kind, model)))
+
+
+def _slots(kind: ModelKind, model: Any) -> int:
+    return int(model.capabilities.concurrency) if kind == "backend" else 64
 
 
 class ModelKey(NamedTuple):
@@ -134,7 +164,7 @@ class ModelPool:
                 loading.set_exception(_loading_error(error, kind, text))
         model: Backend | Scorer | Judge = await asyncio.wrap_future(loading)
         # A limiter belongs to one event loop, a model to the process: each engine limits for itself.
-        slots = concurrency or (model.capabilities.concurrency if key.kind == "backend" else 64)  # type: ignore[union-attr]  # only backends have capabilities
+        slots = concurrency or _slots(key.kind, model)
         judging = judge_format(text) if kind == "judge" else None
         return Loaded(text, model, Limiter(slots), judging[0] if judging else None)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from tts._contracts import Strategy
 from tts._errors import MissingCapabilityError, MissingRoleError
 from tts._events import Event
-from tts._models import DEFAULT_MODEL, Loaded, ModelKind, ModelPool
+from tts._models import DEFAULT_MODEL, Loaded, ModelKind, ModelPool, live_model, model_name
 from tts._records import Role
 
 KINDS: dict[Role, ModelKind] = {
@@ -20,11 +20,14 @@ KINDS: dict[Role, ModelKind] = {
 
 
 class Roles:
-    """The models of an engine by role; `loaded` has those that were needed so far."""
+    """The models of an engine by role; `loaded` has those that were needed so far.
+
+    A reference names a model to load; any other object is a model that the user made.
+    """
 
     def __init__(
         self,
-        references: Mapping[Role, str | None],
+        references: Mapping[Role, object],
         models: ModelPool,
         concurrency: int | None,
         emit: Callable[[Event], None],
@@ -41,7 +44,7 @@ class Roles:
         """
         if sampling and self.references["policy"] is None:
             self.references["policy"] = DEFAULT_MODEL
-        needed: set[Role] = {"policy"} if self.references["policy"] else set()
+        needed: set[Role] = set() if self.references["policy"] is None else {"policy"}
         for strategy in strategies:
             wants = {role for role in KINDS if getattr(strategy.required(), role)}
             for role in wants:
@@ -49,15 +52,27 @@ class Roles:
                     raise MissingRoleError(missing_role(strategy.name, role))
             needed |= wants
         for role in needed:
-            self._models.check(KINDS[role], self.references[role] or "")
+            self._check(role)
         async with self._lock:
             for role in sorted(needed - set(self.loaded)):
-                self._emit(Event("loading", message=self.references[role] or ""))
+                name = model_name(self.references[role])
+                self._emit(Event("loading", message=name))
                 self.loaded[role] = await self._share(role)
-                self._emit(Event("loaded", message=self.references[role] or ""))
+                self._emit(Event("loaded", message=name))
+
+    def _check(self, role: Role) -> None:
+        given = self.references[role]
+        if isinstance(given, str):
+            self._models.check(KINDS[role], given)
+        else:
+            live_model(KINDS[role], given, None)
 
     async def _share(self, role: Role) -> Loaded:
-        loaded = await self._models.get(KINDS[role], self.references[role] or "", self._concurrency)
+        given, kind = self.references[role], KINDS[role]
+        if isinstance(given, str):
+            loaded = await self._models.get(kind, given, self._concurrency)
+        else:
+            loaded = live_model(kind, given, self._concurrency)
         for same in self.loaded.values():
             if same.model is loaded.model:
                 return loaded._replace(limiter=same.limiter)  # two roles of one model share its limiter, too
