@@ -88,7 +88,7 @@ def live_model(kind: ModelKind, model: object, concurrency: int | None) -> Loade
     """
     missing = [part for part in _PARTS[kind] if not hasattr(model, part)]
     if missing or isinstance(model, type):
-        what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+        what = f"the class {model.__name__}" if isinstance(model, type) else f"an object of type {type(model).__name__}"
         raise ConfigError(
             f"{what} is no {kind}: give a reference like 'hf:folder', or an object with {', '.join(_PARTS[kind])}"
         )
