@@ -116,7 +116,7 @@ def test_messages_call_it_by_its_name(live: Any) -> None:
         (
             "model",
             3,
-            "an object of type int is no backend: give a reference like 'hf:folder', or an object with generate, count_tokens",
+            "an object of type int is no backend: .*'hf:folder', or an object with generate, count_tokens",
         ),
         ("model", Live, "the class Live is no backend"),
         ("scorer", Live("", None), "an object of type Live is no scorer: .* object with score, fingerprint"),
