@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import tts
 from tts import TaskError
 from tts.tasks.sums import (
     Step,
@@ -179,3 +180,10 @@ def test_every_wording_is_used() -> None:
     terms = [Term(37, 8), Term(21, 6)]
     texts = {question(terms, random.Random(i)) for i in range(100)}
     assert {text.split(" ", 1)[0] for text in texts} == {"Compute", "What", "Find", "There"}
+
+
+def test_ranges_can_be_written_as_text() -> None:
+    (example,) = tts.read_examples("task:sums@size=1,terms=6-6,left=200-299")
+    terms = terms_of(example.problem)
+    assert len(terms) == 6
+    assert all(200 <= term.left <= 299 for term in terms)

@@ -15,14 +15,21 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tts._contracts import Task
 from tts._errors import TaskError
 from tts._records import Example, Problem, digest
 
 Split = Literal["train", "test"]
-Range = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+
+
+def _ends(value: object) -> object:
+    """`"3-4"`, as a range is written in `task:sums@terms=3-4`, as the pair of its ends."""
+    return tuple(value.split("-")) if isinstance(value, str) else value
+
+
+Range = Annotated[tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], BeforeValidator(_ends)]
 
 # One problem in five is a test problem, whatever the seed and the fields.
 _TEST_SHARE = 5
@@ -176,7 +183,7 @@ class Sums(Task):
     """Generated sums of products.
 
     Seeded and lazy: the first n problems of a larger size are those of the smaller one. `terms`, `left` and `right` are
-    inclusive ranges of the number of products and of their factors. No problem occurs twice, in whatever wording or
+    inclusive ranges of the number of products and of their factors, (3, 4) or "3-4". No problem occurs twice, in whatever wording or
     order of terms, and train and test never share one. Iterating raises `TaskError` where the ranges hold fewer
     problems than `size`.
     """
