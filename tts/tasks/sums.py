@@ -183,9 +183,9 @@ class Sums(Task):
     """Generated sums of products.
 
     Seeded and lazy: the first n problems of a larger size are those of the smaller one. `terms`, `left` and `right` are
-    inclusive ranges of the number of products and of their factors, (3, 4) or "3-4". No problem occurs twice, in whatever wording or
-    order of terms, and train and test never share one. Iterating raises `TaskError` where the ranges hold fewer
-    problems than `size`.
+    inclusive ranges of the number of products and of their factors, (3, 4) or "3-4". No problem occurs twice, in
+    whatever wording or order of terms, and train and test never share one. Iterating raises `TaskError` where the
+    ranges hold fewer problems than `size`.
     """
 
     name: ClassVar[str] = "sums"
