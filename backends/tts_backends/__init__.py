@@ -16,3 +16,43 @@ def tts_backends() -> list[Entry]:
             summary="transformers in process: any causal LM of hub or folder, GGUF included; hf:miniature is ours",
         ),
     ]
+
+
+@hookimpl
+def tts_scorers() -> list[Entry]:
+    """The built-in scorers."""
+    return [
+        Entry(
+            name="hf-reward",
+            target="tts_backends.hf_reward:HFReward",
+            extra="ttscale[hf]",
+            summary="scalar reward models of transformers, batched by length (Skywork-Reward, arXiv 2410.18451)",
+        ),
+        Entry(
+            name="recorded",
+            target="tts_backends.recorded:Recorded",
+            summary="scores that came with a file of candidates; the model is their name, e.g. recorded:rm_scores",
+        ),
+    ]
+
+
+@hookimpl
+def tts_judges() -> list[Entry]:
+    """The built-in formats of generative judges, for any backend: FORMAT:BACKEND:MODEL."""
+    return [
+        Entry(
+            name="generic",
+            target="tts_backends.judges:Generic",
+            summary="any chat model as a judge, e.g. generic:hf:FOLDER (Zheng et al. 2023, arXiv 2306.05685)",
+        ),
+        Entry(
+            name="rm-r1",
+            target="tts_backends.judges:RMR1",
+            summary="RM-R1's distilled models, e.g. rm-r1:hf:FOLDER (arXiv 2505.02387)",
+        ),
+        Entry(
+            name="rrm",
+            target="tts_backends.judges:RRM",
+            summary="Reward Reasoning Models, e.g. rrm:hf:FOLDER (arXiv 2505.14674)",
+        ),
+    ]

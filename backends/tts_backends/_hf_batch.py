@@ -106,7 +106,7 @@ class Batcher:
     def _recover(self, decoder: Decoder, error: Exception) -> None:
         decoder.reset()
         self._finish([row for row in self._live if row.finished])
-        if not _is_out_of_memory(error) or len(self._live) <= 1:
+        if not is_out_of_memory(error) or len(self._live) <= 1:
             if not isinstance(error, BackendError):
                 foreign, error = error, BackendError(f"the model raised {type(error).__name__}: {error}")
                 error.__cause__ = foreign
@@ -149,7 +149,8 @@ class Batcher:
         self._fail_live(error)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a model ran out of memory."""
     # torch has a class for accelerators; its CPU and MPS allocators raise plain RuntimeErrors.
     told = isinstance(error, RuntimeError) and any(
         sign in str(error) for sign in ("can't allocate memory", "not enough memory", "out of memory")

@@ -66,9 +66,12 @@ class Chat:
             tokenizer.convert_tokens_to_ids(m) for m in self._markers
         }
 
-    def encode(self, messages: Sequence[Message], thinking: bool | None) -> Prompt:
-        """The prompt's tokens, up to where the model is to go on; raises `BackendError` where the template refuses."""
-        text = self._render([(m.role, self._hide(m)) for m in messages], thinking)
+    def encode(self, messages: Sequence[Message], thinking: bool | None, go_on: bool = True) -> Prompt:
+        """The prompt's tokens, up to where the model is to go on, or a whole conversation's without `go_on`.
+
+        Raises `BackendError` where the template refuses.
+        """
+        text = self._render([(m.role, self._hide(m)) for m in messages], thinking, go_on)
         opens = text.rstrip().endswith(self._markers[0])
         text = self._control_pattern.sub(lambda found: self._secret[found.group()], text)
         text = self._hidden_pattern.sub(lambda found: self._shown[found.group()], text)
@@ -126,7 +129,8 @@ class Chat:
 
     def _render(self, turns: list[tuple[str, str]], thinking: bool | None, go_on: bool = True) -> str:
         if not self.template:
-            return "\n\n".join([*(f"{role.capitalize()}: {content}" for role, content in turns), "Assistant:"])
+            said = [f"{role.capitalize()}: {content}" for role, content in turns]
+            return "\n\n".join([*said, "Assistant:"] if go_on else said)
         extra = {} if thinking is None else {"enable_thinking": thinking}
         try:
             text: str = self._tokenizer.apply_chat_template(

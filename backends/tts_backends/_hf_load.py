@@ -90,9 +90,19 @@ def _gguf_in(folder: Path, wanted: str | None) -> str | None:
 
 
 def load(model: str, options: Options) -> Loaded:
-    """Load model and tokenizer onto the device, in evaluation mode.
+    """Load a language model that can be batched, and its tokenizer.
 
     Raises `ConfigError` where the reference is wrong, `BackendUnavailable` where the model cannot be loaded.
+    """
+    loaded, _ = load_as(AutoModelForCausalLM, model, options)
+    _refuse_recurrent(model, loaded.model)
+    return loaded
+
+
+def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Loaded, set[str]]:
+    """Load model and tokenizer onto the device, in evaluation mode, with the head that `auto` gives it.
+
+    `further` goes to its `from_pretrained`. Also returns the names of weights that the checkpoint does not have.
     """
     source = find(model, options)
     device = _device(options.device)
@@ -103,19 +113,28 @@ def load(model: str, options: Options) -> Loaded:
         common["revision"] = options.revision
     if source.gguf is not None:
         common["gguf_file"] = source.gguf
-    weights = common if options.attn is None else common | {"attn_implementation": options.attn}
+    weights = common | further | ({} if options.attn is None else {"attn_implementation": options.attn})
     try:
         with _no_bars():
             tokenizer = AutoTokenizer.from_pretrained(source.place, **common)
-            loaded: Any = AutoModelForCausalLM.from_pretrained(source.place, dtype=dtype, **weights)
+            loaded, info = auto.from_pretrained(source.place, dtype=dtype, output_loading_info=True, **weights)
     except ImportError as error:
         raise MissingDependencyError(f"loading {model!r} needs one more package: {error}") from error
     except Exception as error:
         first = str(error).strip().splitlines() or [type(error).__name__]
         raise BackendUnavailable(f"{model!r} cannot be loaded: {first[0]}", retryable=False) from error
-    _refuse_recurrent(model, loaded)
     loaded.to(device).eval()
-    return Loaded(loaded, tokenizer, template, _digest(source, loaded, options))
+    return Loaded(loaded, tokenizer, template, _digest(source, loaded, options)), _absent(info)
+
+
+def fingerprint(*parts: Any) -> str:
+    """What identifies a model's outputs, of all that changes them."""
+    return hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+
+
+def _absent(info: dict[str, Any]) -> set[str]:
+    misfits = (key if isinstance(key, str) else key[0] for key in info["mismatched_keys"])
+    return {*info["missing_keys"], *misfits}
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import weakref
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, ClassVar
@@ -16,7 +15,7 @@ from tts_backends import _hf_load
 from tts_backends._hf_batch import Batcher
 from tts_backends._hf_chat import Chat
 from tts_backends._hf_decode import Decoder, Job, Row
-from tts_backends._hf_load import context_length, end_tokens, load
+from tts_backends._hf_load import context_length, end_tokens, fingerprint, load
 
 __all__ = ["HFBackend"]
 
@@ -42,7 +41,7 @@ class HFBackend:
         self._chat = Chat(loaded.tokenizer, loaded.template, options.think_open, options.think_close)
         self._context = context_length(loaded.model, loaded.tokenizer)
         dtype = loaded.model.dtype
-        self.fingerprint = _fingerprint(
+        self.fingerprint = fingerprint(
             loaded.digest, str(dtype), self._chat.template, options.think_open, options.think_close, options.attn
         )
         self.capabilities = Capabilities(
@@ -120,7 +119,3 @@ class HFBackend:
             ),
             logprob=row.logprob if sampling.logprobs else None,
         )
-
-
-def _fingerprint(*parts: Any) -> str:
-    return hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=16).hexdigest()

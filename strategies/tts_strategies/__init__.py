@@ -20,6 +20,26 @@ def tts_strategies() -> list[Entry]:
             summary="vote over equivalence classes of answers (Wang et al. 2022, arXiv 2203.11171)",
         ),
         Entry(
+            name="best_of_n",
+            target="tts_strategies.best_of_n:BestOfN",
+            summary="the response that a reward model scores highest (Cobbe et al. 2021, arXiv 2110.14168)",
+        ),
+        Entry(
+            name="weighted_majority",
+            target="tts_strategies.weighted_majority:WeightedMajority",
+            summary="a vote over equivalence classes, weighted by a reward model (Li et al. 2022, arXiv 2206.02336)",
+        ),
+        Entry(
+            name="knockout",
+            target="tts_strategies.knockout:Knockout",
+            summary="a tournament of pairs under a generative judge (Guo et al. 2025, arXiv 2505.14674)",
+        ),
+        Entry(
+            name="synthesizer",
+            target="tts_strategies.synthesizer:Synthesizer",
+            summary="another model reads the candidates and writes the answer (Zhang et al. 2025, arXiv 2501.01668)",
+        ),
+        Entry(
             name="gsr",
             target="tts_strategies.gsr:GSR",
             summary="the policy reads its own candidates and writes a new solution (arXiv 2509.00084)",

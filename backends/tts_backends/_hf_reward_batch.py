@@ -1,0 +1,136 @@
+"""Scoring conversations of similar length together: one thread runs the model on whatever waits when it is free."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+import torch
+
+from tts import BackendError
+from tts_backends._hf_batch import is_out_of_memory
+
+_SHORTEST = 0.75  # of a batch's longest conversation: shorter ones would be padding for the most part of what they cost
+
+
+class Item(NamedTuple):
+    """One conversation and where its score goes."""
+
+    ids: list[int]
+    score: Future[float]
+
+
+class LengthBatcher:
+    """Scores conversations on a daemon thread of its own; a batch has at most `rows` of them and `tokens` tokens."""
+
+    def __init__(self, model: Any, rows: int, tokens: int) -> None:
+        self._model, self._rows, self._tokens = model, rows, tokens
+        config = model.config.get_text_config()
+        config.use_cache = False
+        own = config.pad_token_id
+        self._pad: int | None = own if own is not None and own >= 0 else None
+        self._arriving: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="tts-hf-reward", daemon=True)
+        self._thread.start()
+
+    def submit(self, ids: list[int]) -> Future[float]:
+        """Queue a conversation; raises `BackendError` once the batcher is stopped."""
+        item = Item(ids, Future())
+        with self._closing:
+            if self._closed:
+                raise BackendError("this hf-reward scorer is closed")
+            self._arriving.put(item)
+        return item.score
+
+    def stop(self) -> None:
+        """End the thread after what it has taken up and let the model go; what still waits fails."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._arriving.put(None)
+        if threading.current_thread() is not self._thread:  # a finalizer runs on any thread
+            self._thread.join()
+
+    def _run(self) -> None:
+        with torch.inference_mode():
+            while (items := self._take()) is not None:
+                for batch in batches(items, self._rows, self._tokens):
+                    self._score([item for item in batch if item.score.set_running_or_notify_cancel()])
+        self._model = None
+
+    def _take(self) -> list[Item] | None:
+        """Everything that waits, once there is something; `None` says stop."""
+        items: list[Item] = []
+        while not items or not self._arriving.empty():
+            item = self._arriving.get()
+            if item is None:
+                _fail(items, BackendError("the hf-reward scorer was closed"))
+                return None
+            items.append(item)
+        return items
+
+    def _score(self, batch: list[Item]) -> None:
+        if not batch:
+            return
+        try:
+            values = self._forward([item.ids for item in batch])
+        except Exception as error:  # a model may raise anything; its requests must hear of it
+            if is_out_of_memory(error) and len(batch) > 1:
+                error.__traceback__ = None  # its frames hold tensors
+                self._rows = len(batch) // 2
+                self._score(batch[: self._rows])
+                self._score(batch[self._rows :])
+                return
+            foreign, error = error, BackendError(f"the reward model raised {type(error).__name__}: {error}")
+            error.__cause__ = foreign
+            _fail(batch, error)
+            return
+        for item, value in zip(batch, values, strict=True):
+            item.score.set_result(value)
+
+    def _forward(self, batch: Sequence[list[int]]) -> list[float]:
+        ids = torch.full((len(batch), max(map(len, batch))), self._padding(batch))
+        mask = torch.zeros_like(ids)
+        for row, one in enumerate(batch):
+            ids[row, : len(one)] = torch.tensor(one)
+            mask[row, : len(one)] = 1
+        device = self._model.device
+        logits = self._model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
+        values: list[float] = logits[:, 0].float().tolist()
+        return values
+
+    def _padding(self, batch: Sequence[list[int]]) -> int:
+        """The model's padding token; for a model without one, a token that no conversation of the batch contains.
+
+        The head reads the right-most token that is not padding, so the end-of-text token will not do: it may be there.
+        """
+        if self._pad is not None:
+            return self._pad
+        used = {token for ids in batch for token in ids}
+        free = next(token for token in range(self._model.get_input_embeddings().num_embeddings) if token not in used)
+        self._model.config.get_text_config().pad_token_id = free
+        return free
+
+
+def batches(items: Sequence[Item], rows: int, tokens: int) -> list[list[Item]]:
+    """Longest first; a batch ends where it is full, or where the next one is much shorter than its longest."""
+    found: list[list[Item]] = []
+    for item in sorted(items, key=lambda one: len(one.ids), reverse=True):
+        longest = len(found[-1][0].ids) if found else 0
+        room = found and len(found[-1]) < min(rows, tokens // longest)
+        if room and len(item.ids) >= _SHORTEST * longest:
+            found[-1].append(item)
+        else:
+            found.append([item])
+    return found
+
+
+def _fail(items: Sequence[Item], error: BackendError) -> None:
+    for item in items:
+        if not item.score.done():
+            item.score.set_exception(error)
