@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.utils import logging as transformers_logging
+from transformers.utils.hub import cached_file
 
 from tts import BackendUnavailable, ConfigError, MissingDependencyError
+from tts.prompts import PROMPTS_FILE, Prompts
 
 _WHOLE = 64 * 2**20  # files up to this many bytes are hashed whole
 _SAMPLES, _SAMPLE = 256, 16384  # of larger files: so many pieces, spread evenly, of so many bytes
@@ -51,12 +53,13 @@ class Source(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """A model ready to run, its tokenizer, and a digest of what its weights and files are."""
+    """A model ready to run, its tokenizer, a digest of what its weights and files are, and what it was trained on."""
 
     model: Any
     tokenizer: Any
     template: str | None
     digest: str
+    prompts: Prompts | None = None
 
 
 def find(model: str, options: Options) -> Source:
@@ -95,8 +98,8 @@ def load(model: str, options: Options) -> Loaded:
     Raises `ConfigError` where the reference is wrong, `BackendUnavailable` where the model cannot be loaded.
     """
     loaded, _ = load_as(AutoModelForCausalLM, model, options)
-    _refuse_recurrent(model, loaded.model)
-    return loaded
+    refuse_recurrent(model, loaded.model)
+    return loaded._replace(prompts=_prompts(find(model, options), loaded.model, options))
 
 
 def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Loaded, set[str]]:
@@ -107,7 +110,7 @@ def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Lo
     source = find(model, options)
     device = _device(options.device)
     dtype = _dtype(options.dtype, device)
-    template = _read_template(options.chat_template)
+    template = read_template(options.chat_template)
     common: dict[str, Any] = {"trust_remote_code": options.trust_remote_code}
     if options.revision is not None:
         common["revision"] = options.revision
@@ -148,7 +151,8 @@ def _no_bars() -> Iterator[None]:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]  # as transformers wrote it
 
 
-def _read_template(path: Path | None) -> str | None:
+def read_template(path: Path | None) -> str | None:
+    """A chat template of the user's, where there is one."""
     try:
         return None if path is None else path.expanduser().read_text(encoding="utf-8")
     except OSError as error:
@@ -192,13 +196,30 @@ def end_tokens(model: Any, tokenizer: Any, template_end: int | None) -> frozense
     return frozenset(int(t) for t in [*several, tokenizer.eos_token_id, template_end] if t is not None)
 
 
-def _refuse_recurrent(name: str, model: Any) -> None:
+def refuse_recurrent(name: str, model: Any) -> None:
+    """Raise `ConfigError` for a model whose rows cannot come and go in a batch."""
     odd = [x for x in DynamicCache(config=model.config).layers if not isinstance(x, DynamicLayer)]
     if odd:
         raise ConfigError(
             f"{name!r} keeps more than keys and values ({type(odd[0]).__name__}); the hf backend batches attention "
             "models only: serve it with vllm or sglang"
         )
+
+
+def _prompts(source: Source, model: Any, options: Options) -> Prompts | None:
+    """What the checkpoint's `tts.json` says; a hub's is fetched at the commit of the weights."""
+    if source.folder is not None:
+        file: Path | str | None = source.folder / PROMPTS_FILE
+    else:
+        file = cached_file(
+            source.place,
+            PROMPTS_FILE,
+            revision=getattr(model.config, "_commit_hash", None) or options.revision,
+            _raise_exceptions_for_gated_repo=False,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+        )
+    return Prompts.read(Path(file)) if file is not None and Path(file).is_file() else None
 
 
 def _digest(source: Source, model: Any, options: Options) -> str:
@@ -211,7 +232,8 @@ def _digest(source: Source, model: Any, options: Options) -> str:
     if source.gguf is not None:
         files = [source.folder / source.gguf]
     else:
-        files = [p for p in sorted(source.folder.iterdir()) if p.suffix in {".safetensors", ".json", ".bin", ".model"}]
+        found = [p for p in sorted(source.folder.iterdir()) if p.suffix in {".safetensors", ".json", ".bin", ".model"}]
+        files = [p for p in found if p.name != PROMPTS_FILE]  # it changes what is asked, not what is answered
     for file in files:
         seen.update(f"{file.name}\0{file.stat().st_size}\0".encode())
         _hash_content(file, seen)

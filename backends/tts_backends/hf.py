@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncGenerator, Sequence
-from typing import Any, ClassVar
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, ClassVar, Self
 
 import torch
 from pydantic import BaseModel
 
 from tts import Capabilities, Completion, ConfigError, ContextLengthError, Request, Usage
+from tts.prompts import Prompts
 from tts_backends import _hf_load
 from tts_backends._hf_batch import Batcher
 from tts_backends._hf_chat import Chat
 from tts_backends._hf_decode import Decoder, Job, Row
-from tts_backends._hf_load import context_length, end_tokens, fingerprint, load
+from tts_backends._hf_live import live
+from tts_backends._hf_load import Loaded, context_length, end_tokens, fingerprint, load
 
 __all__ = ["HFBackend"]
 
@@ -37,23 +39,54 @@ class HFBackend:
     def __init__(self, model: str, options: _hf_load.Options) -> None:
         """Load the model; raises `ConfigError` or `BackendUnavailable`."""
         loaded = load(model, options)
-        self._name = f"hf:{model}"
+        digest = loaded.digest
+        self._set_up(f"hf:{model}", loaded, options, lambda: digest)
+
+    @classmethod
+    def from_model(
+        cls,
+        model: Any,
+        tokenizer: Any,
+        *,
+        name: str = "live",
+        prompts: Prompts | None = None,
+        options: _hf_load.Options | None = None,
+    ) -> Self:
+        """A backend over a transformers model that is in memory already, e.g. one in training; nothing is copied.
+
+        The model is used as it is at each request, in evaluation mode, which is the caller's to set. The fingerprint
+        follows the weights. Of the options only those that do not load a model can be given.
+
+        Raises `ConfigError` for a model in training mode, one whose parameters are sharded, or an option out of place.
+        """
+        options = options or _hf_load.Options()
+        loaded, weights = live(f"hf:{name}", model, tokenizer, options)
+        backend = cls.__new__(cls)
+        backend._set_up(f"hf:{name}", loaded._replace(prompts=prompts), options, weights)  # noqa: SLF001 - its own
+        return backend
+
+    def _set_up(self, name: str, loaded: Loaded, options: _hf_load.Options, weights: Callable[[], str]) -> None:
+        self.name, self._weights = name, weights
         self._chat = Chat(loaded.tokenizer, loaded.template, options.think_open, options.think_close)
         self._context = context_length(loaded.model, loaded.tokenizer)
         dtype = loaded.model.dtype
-        self.fingerprint = fingerprint(
-            loaded.digest, str(dtype), self._chat.template, options.think_open, options.think_close, options.attn
-        )
+        self._settings = (str(dtype), self._chat.template, options.think_open, options.think_close, options.attn)
         self.capabilities = Capabilities(
             seed=dtype in {torch.float32, torch.float64},
             logprobs=True,
             exact_token_counts=True,
             context_length=self._context,
             concurrency=options.max_batch,
+            prompts=loaded.prompts,
         )
         ends = end_tokens(loaded.model, loaded.tokenizer, self._chat.end_token())
         self._batcher = Batcher(Decoder(loaded.model, ends, self._chat.decode), options.max_batch)
         self._stop = weakref.finalize(self, self._batcher.stop)  # also at exit, while torch can still end a step
+
+    @property
+    def fingerprint(self) -> str:
+        """What the outputs depend on."""
+        return fingerprint(self._weights(), *self._settings)
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield the request's completions as they finish; see `tts.Backend`."""
@@ -88,7 +121,7 @@ class HFBackend:
         prompt = await asyncio.to_thread(self._chat.encode, request.messages, request.sampling.thinking)
         room = self._context - len(prompt.ids)
         if room < 1:
-            raise ContextLengthError(len(prompt.ids), self._context, self._name)
+            raise ContextLengthError(len(prompt.ids), self._context, self.name)
         return Job(request, prompt, min(request.sampling.max_tokens or _MOST_TOKENS, room))
 
     async def _withdraw(self, job: Job, left: set[Row]) -> None:
