@@ -31,8 +31,9 @@ class Optimisation(Section):
     batch: int = Field(ge=1)
     accumulate: int = Field(1, ge=1)
     learning_rate: float = Field(gt=0)
-    schedule: Literal["constant_with_warmup", "cosine", "linear"] = "cosine"
+    schedule: Literal["constant_with_warmup", "cosine", "linear", "warmup_stable_decay"] = "cosine"
     warmup_steps: int = Field(0, ge=0)
+    decay_steps: int = Field(0, ge=0)  # the end of warmup_stable_decay
     weight_decay: float = Field(0.01, ge=0)
     adam_beta2: float = Field(0.98, gt=0, lt=1)
     max_grad_norm: float = Field(1.0, gt=0)
