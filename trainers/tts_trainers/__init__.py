@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tts import Entry, hookimpl
 
+_EXTRA = "ttscale[train]"
+
 
 @hookimpl
 def tts_trainers() -> list[Entry]:
@@ -11,8 +13,27 @@ def tts_trainers() -> list[Entry]:
     return [
         Entry(
             name="hybrid",
-            target="tts_trainers.hybrid:train",
-            extra="ttscale[train]",
+            target="tts_trainers.run_hybrid:train_hybrid",
+            extra=_EXTRA,
             summary="hybrid SFT: direct solving and refinement in one model (arXiv 2509.00084)",
+        ),
+    ]
+
+
+@hookimpl
+def tts_commands() -> list[Entry]:
+    """`tts train-data` and `tts train`."""
+    return [
+        Entry(
+            name="train-data",
+            target="tts_trainers.data.cli:command",
+            extra=_EXTRA,
+            summary="training rows from raw problems: filter, sample, choose, augment, ask a teacher, split",
+        ),
+        Entry(
+            name="train",
+            target="tts_trainers.cli:command",
+            extra=_EXTRA,
+            summary="train a model that refines, a reward model, a judge or a synthesizer",
         ),
     ]

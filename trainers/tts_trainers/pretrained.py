@@ -1,0 +1,123 @@
+"""The student of a recipe: its configuration and tokenizer, which cost nothing, then its weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tts import ConfigError, plugins
+from tts_trainers.hybrid_recipe import LoraSection, ModelSection, chat_template
+
+T = TypeVar("T")
+
+
+def place(name: str) -> str:
+    """A folder or hub id; `miniature` is the model that comes with the `hf` backend.
+
+    Raises `ConfigError` where a path leads to no folder.
+    """
+    if name == "miniature":
+        package = plugins().find("backend", "hf").entry.target.partition(".")[0]
+        return str(resources.files(package).joinpath("miniature"))
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return str(path)
+    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise ConfigError(f"model.name = {name!r} is no folder; give a folder with a model or a hub id like 'org/name'")
+    return name
+
+
+def load_config(section: ModelSection) -> Any:
+    """The model's configuration, with the positions of the recipe."""
+    from transformers import AutoConfig
+
+    config = _loaded(section, lambda: AutoConfig.from_pretrained(place(section.name)))
+    if section.max_positions is not None:
+        config.max_position_embeddings = section.max_positions
+    return config
+
+
+def declared_positions(config: Any) -> int | None:
+    """The most tokens that the model takes, where it says so."""
+    value = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
+    return value if isinstance(value, int) else None
+
+
+def load_tokenizer(section: ModelSection) -> Any:
+    """The tokenizer with the recipe's chat template.
+
+    Raises `ConfigError` where there is no chat template at all.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = _loaded(section, lambda: AutoTokenizer.from_pretrained(place(section.name)))
+    if section.chat_template is not None:
+        tokenizer.chat_template = chat_template(section.chat_template)
+    if tokenizer.chat_template is None:
+        raise ConfigError(f"{section.name!r} has no chat template; set model.chat_template, e.g. to 'qwen3' (ours)")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token  # only fills batches: it is never a target nor attended to
+    return tokenizer
+
+
+def load_model(section: ModelSection, config: Any) -> Any:
+    """The weights, for training."""
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    more: dict[str, Any] = {}
+    if section.quantisation is not None:
+        more["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]  # as transformers wrote it
+            load_in_4bit=True,
+            bnb_4bit_quant_type=section.quantisation,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+            bnb_4bit_use_double_quant=True,
+        )
+        more["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
+    return _loaded(
+        section,
+        lambda: AutoModelForCausalLM.from_pretrained(
+            place(section.name),
+            config=config,
+            dtype=getattr(torch, section.dtype),
+            attn_implementation=section.attn,
+            **more,
+        ),
+    )
+
+
+def lora_config(section: LoraSection) -> Any:
+    """The adapters as peft calls them."""
+    from peft import LoraConfig
+
+    targets = section.targets if isinstance(section.targets, str) else list(section.targets)
+    return LoraConfig(
+        r=section.r,
+        lora_alpha=section.alpha,
+        lora_dropout=section.dropout,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+    )
+
+
+def merge_adapter(section: ModelSection, config: Any, adapter: Path, out: Path) -> None:
+    """Write the model with its adapters merged.
+
+    They are merged into weights that are read again, not into those that were trained on: 4-bit weights would lose
+    by it, and sharded ones are not all here.
+    """
+    from peft import PeftModel
+
+    base = load_model(section.model_copy(update={"quantisation": None}), config)
+    PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(out)
+
+
+def _loaded(section: ModelSection, load: Callable[[], T]) -> T:
+    try:
+        return load()
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines() or [type(error).__name__]
+        raise ConfigError(f"model.name = {section.name!r} cannot be loaded: {first[0]}") from error

@@ -1,0 +1,81 @@
+"""The folder of a training run: whose it is, whether it may be written, whether the run is finished.
+
+`run.json` holds the recipe and a digest of rows and templates, so that a run never goes on with another recipe or other
+data than it began with. `tts.json` beside the weights is written last and marks a finished run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from tts import ConfigError
+from tts.prompts import PROMPTS_FILE
+
+RUN_FILE = "run.json"
+CACHE = "data"  # tokens; of no use after the run
+
+
+def check_writable(out: Path) -> None:
+    """Raise `ConfigError` where the folder could not be written, or holds something that is no training run."""
+    nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise ConfigError(f"the folder {str(out)!r} cannot be written; give another --out")
+    known = out / CACHE, out / RUN_FILE
+    if out.is_dir() and not (out / RUN_FILE).is_file() and any(path not in known for path in out.iterdir()):
+        raise ConfigError(
+            f"the folder {str(out)!r} holds files that are of no training run; give a new folder as --out"
+        )
+
+
+def settings(recipe: BaseModel, content: str) -> dict[str, Any]:
+    """What `run.json` holds; `content` is the digest of rows and templates."""
+    return {"recipe": recipe.model_dump(mode="json"), "content": content}
+
+
+def check_same(out: Path, now: dict[str, Any]) -> None:
+    """Raise `ConfigError` where the folder holds checkpoints of a run with other settings."""
+    if not (out / RUN_FILE).is_file() or not has_checkpoints(out):
+        return
+    before: dict[str, Any] = json.loads((out / RUN_FILE).read_text("utf-8"))
+    advice = "give another --out, or --no-resume to start this one again"
+    if key := _difference(before["recipe"], now["recipe"]):
+        raise ConfigError(f"the folder {str(out)!r} holds a run of another recipe ({key}); {advice}")
+    if before["content"] != now["content"]:
+        raise ConfigError(f"the folder {str(out)!r} holds a run on other rows or templates; {advice}")
+
+
+def begin(out: Path, settings: dict[str, Any]) -> None:
+    """Make the folder and say whose it is."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / RUN_FILE).write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
+
+
+def clear(out: Path) -> None:
+    """Delete the checkpoints and the result of an earlier run."""
+    (out / PROMPTS_FILE).unlink(missing_ok=True)
+    for folder in (*out.glob("checkpoint-*"), out / "best"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def has_checkpoints(out: Path) -> bool:
+    """Whether there is anything to go on from, or a finished model."""
+    return is_finished(out) or any(out.glob("checkpoint-*"))
+
+
+def is_finished(out: Path) -> bool:
+    """Whether the last run came to its end."""
+    return (out / PROMPTS_FILE).is_file()
+
+
+def _difference(before: Any, now: Any, place: str = "") -> str | None:
+    """The first key that differs, with both values."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return None if before == now else f"{place}: {before!r} there, {now!r} now"
+    found = (_difference(before.get(k), now.get(k), f"{place}.{k}".strip(".")) for k in sorted(before.keys() | now))
+    return next(filter(None, found), None)

@@ -1,0 +1,280 @@
+"""`tts train hybrid`: recipe, checks, trainer, checkpoint.
+
+The order is that of cost: the recipe, the machine, the folder, the rows, their tokens, and only then the weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from tts.prompts import Prompts
+from tts_trainers import checks, hardware, pretrained, run_folder
+from tts_trainers.checkpoints import last_checkpoint
+from tts_trainers.hybrid_recipe import HybridRecipe
+from tts_trainers.recipe import Arm, load_recipe
+from tts_trainers.tokenise import tokenised
+from tts_trainers.training_rows import find_rows, open_rows
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+log = logging.getLogger("tts.train")
+Say = Callable[[str], None]
+
+
+class Prepared(NamedTuple):
+    """All that is known before weights are loaded; `settings` is what `run.json` will hold."""
+
+    prompts: Prompts
+    config: Any
+    tokenizer: Any
+    train: Dataset
+    evaluation: Dataset | None
+    settings: dict[str, Any]
+    report: str
+
+
+def train_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True, say: Say = log.info) -> Path:
+    """Train the recipe's student into `out`, which then holds a model that any backend loads, with its prompts.
+
+    Goes on from the last complete checkpoint in `out`; a finished run is left as it is. `resume=False` starts again
+    and deletes what is there. Raises `ConfigError` for whatever can be known to be wrong before weights are loaded,
+    and `KeyboardInterrupt` after Ctrl-C, when a checkpoint is saved.
+    """
+    prepared = prepare(recipe, out, out / run_folder.CACHE)
+    if resume:
+        run_folder.check_same(out, prepared.settings)
+    else:
+        run_folder.clear(out)
+    say(prepared.report)
+    if run_folder.is_finished(out):
+        say(f"{out} holds the finished run already")
+        return out
+    run_folder.begin(out, prepared.settings)
+    trainer = _trainer(recipe, prepared, out, say)
+    _train(trainer, last_checkpoint(out), say)
+    _save(trainer, recipe, prepared, out)
+    return out
+
+
+def check_hybrid(recipe: HybridRecipe, out: Path) -> str:
+    """All checks and nothing else: what would be trained on, in a few lines; nothing is written into `out`.
+
+    Raises `ConfigError` as `train_hybrid` does.
+    """
+    with tempfile.TemporaryDirectory() as cache:
+        prepared = prepare(recipe, out, Path(cache))
+        run_folder.check_same(out, prepared.settings)
+        return prepared.report
+
+
+def prepare(recipe: HybridRecipe, out: Path, cache: Path) -> Prepared:
+    """Everything before the weights; tokens are kept under `cache`."""
+    hardware.check_hardware(recipe)
+    checks.check_batch(recipe, hardware.processes())
+    prompts = checks.load_prompts(recipe.prompts)
+    run_folder.check_writable(out)
+    sources = [source for source in find_rows(recipe.data) if source is not None]
+    config = pretrained.load_config(recipe.model)
+    checks.check_positions(recipe, pretrained.declared_positions(config))
+    tokenizer = pretrained.load_tokenizer(recipe.model)
+
+    from accelerate import PartialState  # type: ignore[import-untyped]  # no py.typed
+
+    with PartialState().main_process_first():  # the others then find the tokens there
+        raw = [open_rows(source, cache) for source in sources]
+        rows = [checks.read_through(s, r, recipe, prompts) for s, r in zip(sources, raw, strict=True)]
+        _check_sides(recipe, *rows)
+        known = [*(r.digest for r in rows), prompts.model_dump_json(), tokenizer.chat_template]
+        content = hashlib.blake2b("\0".join(known).encode(), digest_size=16).hexdigest()
+        tokens = [tokenised(r, tokenizer, cache / content / f"{i}.arrow") for i, r in enumerate(raw)]
+    limit = pretrained.declared_positions(config)
+    train, *held_out = [checks.fitting(s, t, recipe, limit) for s, t in zip(sources, tokens, strict=True)]
+    return Prepared(
+        prompts,
+        config,
+        tokenizer,
+        train.filter(_of_arm, input_columns="objective", fn_kwargs={"arm": recipe.objective.arm}),
+        held_out[0] if held_out else None,
+        run_folder.settings(recipe, content),
+        _report(recipe, rows, train),
+    )
+
+
+def _check_sides(recipe: HybridRecipe, train: checks.Rows, *evaluation: checks.Rows) -> None:
+    checks.check_arm(train.source, recipe.objective.arm, train.counts)
+    for side in evaluation:
+        checks.check_split(train, side)
+    if recipe.monitoring is not None:
+        checks.check_overlap(train, recipe.monitoring.task)
+
+
+def _of_arm(objective: str, arm: Arm) -> bool:
+    return arm in ("hybrid", objective)
+
+
+def _report(recipe: HybridRecipe, rows: Sequence[checks.Rows], train: Dataset) -> str:
+    lengths = train["length"][:]
+    found = [
+        f"{r.source}: {', '.join(f'{n:,} {o}' for o, n in sorted(r.counts.items()))} rows, {len(r.problems):,} problems"
+        for r in rows
+    ]
+    optimisation, ranks = recipe.optimisation, hardware.processes()
+    tokens = f"tokens a row: mean {sum(lengths) / len(lengths):,.0f}, longest {max(lengths):,}"
+    micro_batches = optimisation.accumulation(ranks)
+    batch = f"{optimisation.batch} = {optimisation.per_device} x {micro_batches} micro-batches x {ranks} processes"
+    return "\n".join([*found, f"arm {recipe.objective.arm}; {tokens}; rows a step: {batch}"])
+
+
+def arguments(recipe: HybridRecipe, out: Path, processes: int) -> dict[str, Any]:
+    """The recipe as TRL's `SFTConfig` takes it."""
+    optimisation, tracking = recipe.optimisation, recipe.tracking
+    return {
+        "output_dir": str(out),
+        "seed": recipe.seed,
+        "num_train_epochs": optimisation.epochs or 1.0,
+        "max_steps": optimisation.steps or -1,
+        "per_device_train_batch_size": optimisation.per_device,
+        "per_device_eval_batch_size": optimisation.per_device,
+        "gradient_accumulation_steps": optimisation.accumulation(processes),
+        "learning_rate": optimisation.learning_rate,
+        "lr_scheduler_type": optimisation.schedule,
+        "warmup_steps": optimisation.warmup,
+        "optim": optimisation.optimiser,
+        "weight_decay": optimisation.weight_decay,
+        "max_grad_norm": optimisation.max_grad_norm,
+        # Rows that are too long were left out; TRL would cut them, and refuses to in a padding-free batch.
+        "max_length": optimisation.max_length if optimisation.packing else None,
+        "packing": optimisation.packing,
+        "padding_free": optimisation.padding_free,
+        "gradient_checkpointing": optimisation.gradient_checkpointing,
+        "bf16": optimisation.bf16,
+        "eval_strategy": "no" if recipe.data.evaluation is None else "steps",
+        "eval_steps": tracking.evaluation_steps,
+        "save_strategy": "steps",
+        "save_steps": tracking.save_steps,
+        "save_total_limit": tracking.keep_checkpoints,
+        "logging_steps": tracking.logging_steps,
+        "report_to": tracking.report_to,
+        "run_name": tracking.run_name,
+        "disable_tqdm": True,
+    }
+
+
+def _trainer(recipe: HybridRecipe, prepared: Prepared, out: Path, say: Say) -> Any:
+    import torch
+    from transformers import PrinterCallback
+    from trl.trainer.sft_config import SFTConfig
+
+    from tts_trainers.callbacks import CarriedPrompts, Progress
+    from tts_trainers.hybrid import HybridSFTTrainer
+
+    # Before the weights: under DeepSpeed they are read in parts, which these arguments decide.
+    args = SFTConfig(**arguments(recipe, out, hardware.processes()), use_cpu=not torch.cuda.is_available())
+    callbacks: list[Any] = [CarriedPrompts(prepared.prompts), Progress(say)]
+    trainer = HybridSFTTrainer(
+        pretrained.load_model(recipe.model, prepared.config),
+        args,
+        train_dataset=prepared.train,
+        eval_dataset=prepared.evaluation,
+        processing_class=prepared.tokenizer,
+        refine_weight=recipe.objective.refine_weight,
+        normalisation=recipe.objective.normalisation,
+        callbacks=callbacks,
+        peft_config=None if recipe.lora is None else pretrained.lora_config(recipe.lora),
+    )
+    trainer.remove_callback(PrinterCallback)  # it prints what `Progress` says, on stdout
+    if recipe.monitoring is not None:
+        from tts_trainers.monitor import monitor_callback
+
+        monitor_callback(recipe.monitoring, prepared.tokenizer, out, prompts=prepared.prompts).attach(trainer)
+    return trainer
+
+
+def _train(trainer: Any, last: Path | None, say: Say) -> None:
+    from tts_trainers.callbacks import StopOnInterrupt
+
+    if last is not None:
+        say(f"going on from {last}")
+    with StopOnInterrupt(install=hardware.processes() == 1) as interrupt:
+        trainer.add_callback(interrupt)
+        trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    if interrupt.asked:
+        say(f"stopped and saved after step {trainer.state.global_step}; the same command goes on from there")
+        raise KeyboardInterrupt
+
+
+def _save(trainer: Any, recipe: HybridRecipe, prepared: Prepared, out: Path) -> None:
+    """The finished model; its prompts are written last, which marks the run as finished."""
+    if trainer.is_fsdp_enabled:
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+    adapter = out / "adapter"
+    trainer.save_model(str(out if recipe.lora is None else adapter))
+    trainer.accelerator.wait_for_everyone()
+    if not trainer.is_world_process_zero():
+        return
+    if recipe.lora is not None:
+        pretrained.merge_adapter(recipe.model, prepared.config, adapter, out)
+        prepared.tokenizer.save_pretrained(out)
+    prepared.prompts.write(out)
+    shutil.rmtree(out / run_folder.CACHE, ignore_errors=True)
+
+
+@click.command(name="hybrid")
+@click.argument("recipe")
+@click.option("--data", metavar="FILE", help="Training rows: a file, a folder of `tts train-data`, or hub:org/name.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="runs/RECIPE by default."
+)
+@click.option("--arm", type=click.Choice(["direct", "refine", "hybrid"]), help="Train on this half of the rows only.")
+@click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE", help="Change one key; may be given again.")
+@click.option("--resume/--no-resume", default=True, help="Go on with the run in --out (default), or start it again.")
+@click.option("--dry-run", is_flag=True, help="Make all checks, say what would be trained on, and stop.")
+def command(
+    recipe: str,
+    data: str | None,
+    out: Path | None,
+    arm: str | None,
+    changes: tuple[str, ...],
+    resume: bool,
+    dry_run: bool,
+) -> None:
+    """Train a model to solve and to refine, as RECIPE says: the path of a TOML file, or the name of one of ours.
+
+    Running the same command again goes on from the last checkpoint.
+    """
+    given = {"data.train": data, "objective.arm": arm}
+    shortcuts = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+    settings = load_recipe(recipe, HybridRecipe, [*changes, *shortcuts])
+    target = out or Path("runs") / Path(recipe).name.removesuffix(".toml")
+    _quiet()
+    if dry_run:
+        click.echo(check_hybrid(settings, target))
+        return
+    click.echo(train_hybrid(settings, target, resume=resume, say=_say))
+
+
+def _say(message: str) -> None:
+    if hardware.rank() == 0:
+        click.echo(message, err=True)
+
+
+def _quiet() -> None:
+    """Without a terminal, or on other ranks than the first, no progress bars."""
+    if sys.stderr.isatty() and hardware.rank() == 0:
+        return
+    import datasets
+    from transformers.utils import logging as transformers_logging
+
+    datasets.disable_progress_bars()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # as transformers wrote it
