@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from accelerate.data_loader import BatchSamplerShard
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import BatchSampler
 
+from tts import ConfigError
 from tts_trainers.sampler import AlternatingSampler
 
 OBJECTIVES = [0] * 40 + [1] * 24
@@ -34,17 +37,34 @@ def test_one_objective_alone() -> None:
 
 
 def test_less_than_a_batch_is_refused() -> None:
-    with pytest.raises(ValueError, match="has 24 rows, less than a batch of 32"):
+    with pytest.raises(ConfigError, match="has 24 rows, less than a batch of 32"):
         AlternatingSampler(OBJECTIVES, LENGTHS, batch_size=32, seed=0)
 
 
 def test_seeded_and_other_in_each_epoch() -> None:
     one, two = (AlternatingSampler(OBJECTIVES, LENGTHS, batch_size=8, seed=1) for _ in range(2))
-    first, second = list(one), list(one)
+    first = list(one)
+    one.set_epoch(1)
+    second = list(one)
     assert first == list(two)
     assert first != second
-    two.set_epoch(0)
-    assert list(two) == first
+    two.set_epoch(1)
+    assert list(two) == second
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_ranks_share_an_objective_near_lengths_and_no_row(ranks: int) -> None:
+    sampler = AlternatingSampler(OBJECTIVES, LENGTHS, batch_size=2 * ranks, seed=0)
+    of_rank = [
+        list(BatchSamplerShard(BatchSampler(sampler, 2, drop_last=True), num_processes=ranks, process_index=rank))
+        for rank in range(ranks)
+    ]
+    assert len({len(batches) for batches in of_rank}) == 1
+    for step in zip(*of_rank, strict=True):
+        rows = [row for batch in step for row in batch]
+        assert len({OBJECTIVES[row] for row in rows}) == 1
+        assert len(set(rows)) == len(rows)
+        assert max(LENGTHS[row] for row in rows) - min(LENGTHS[row] for row in rows) <= 8
 
 
 @given(batch_size=st.integers(1, 12), seed=st.integers(0, 1000))

@@ -13,15 +13,21 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch.utils.data import Sampler
 
+from tts import ConfigError
+
 _WINDOW = 16  # batches sorted by length together; larger pads less and shuffles less
 
 
 class AlternatingSampler(Sampler[int]):
     """Row indices such that each run of `batch_size` has one objective and similar lengths.
 
+    `batch_size` is that of all processes together: accelerate hands each of them its share of a run, so in every
+    micro-batch all ranks have the same objective, near lengths and different rows.
+
     Objectives take turns for as long as the longer one lasts; the shorter one starts again in a new order, so that
     every optimiser step trains both. Rows that do not fill a batch are left out of the pass, other ones in each. An
-    objective with less than one batch is refused. Seeded; each epoch has its own order.
+    objective with less than one batch is refused. The order is decided by seed and epoch alone, so a run that is
+    resumed in the middle of an epoch skips exactly the rows that it has seen.
     """
 
     def __init__(self, objectives: Sequence[int], lengths: Sequence[int], *, batch_size: int, seed: int) -> None:
@@ -30,7 +36,10 @@ class AlternatingSampler(Sampler[int]):
             rows.setdefault(objective, []).append(row)
         self._rows = [of_one for _, of_one in sorted(rows.items())]
         if (shortest := min(map(len, self._rows), default=0)) and shortest < batch_size:
-            raise ValueError(f"an objective has {shortest} rows, less than a batch of {batch_size}")
+            raise ConfigError(
+                f"an objective has {shortest} rows, less than a batch of {batch_size} (all processes together); "
+                "give more rows or lower the batch size"
+            )
         self._turns = max((len(of_one) // batch_size for of_one in self._rows), default=0)
         self._lengths = lengths
         self._batch_size = batch_size
@@ -50,7 +59,6 @@ class AlternatingSampler(Sampler[int]):
         for _ in range(self._turns):
             for stream in streams:
                 yield from next(stream)
-        self._epoch += 1
 
     def _stream(self, rows: Sequence[int], generator: torch.Generator) -> Iterator[list[int]]:
         while True:
