@@ -121,3 +121,27 @@ def candidate_set(*texts: str, problem: str = "1+2") -> tts.CandidateSet:
         answer = extract(summary) if summary else None
         candidates.append(tts.Candidate(index=index, text=text, thinking=thinking, summary=summary, answer=answer))
     return tts.CandidateSet(problem=tts.Problem(id="p", prompt=problem), candidates=tuple(candidates))
+
+
+def boxed(*answers: object) -> tts.CandidateSet:
+    """A stored set with these answers, in one wording."""
+    return candidate_set(*[f"so \\boxed{{{answer}}}" for answer in answers])
+
+
+def decide(
+    found: tts.CandidateSet, strategy: tts.Strategy | str, model: str | None = None, **settings: Any
+) -> tts.Result:
+    """What one strategy makes of a stored set."""
+
+    async def main() -> tts.Result:
+        async with tts.Engine(model=model, **settings) as engine:
+            outcomes = [o async for o in engine.compare([tts.Sampled(found)], [strategy], len(found))]
+        return next(iter(outcomes[0].results.values()))
+
+    return asyncio.run(main())
+
+
+def recorded(found: tts.CandidateSet, **lists: list[object]) -> tts.CandidateSet:
+    """The set as if a file had said this of its candidates."""
+    problem = found.problem.model_copy(update={"metadata": {"recorded": lists}})
+    return found.model_copy(update={"problem": problem})

@@ -82,9 +82,10 @@ class LengthBatcher:
         except Exception as error:  # a model may raise anything; its requests must hear of it
             if is_out_of_memory(error) and len(batch) > 1:
                 error.__traceback__ = None  # its frames hold tensors
-                self._rows = len(batch) // 2
-                self._score(batch[: self._rows])
-                self._score(batch[self._rows :])
+                half = len(batch) // 2
+                self._tokens = min(self._tokens, half * len(batch[0].ids))
+                self._score(batch[:half])
+                self._score(batch[half:])
                 return
             foreign, error = error, BackendError(f"the reward model raised {type(error).__name__}: {error}")
             error.__cause__ = foreign

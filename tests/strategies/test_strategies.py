@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from doubles import FakeBackend, candidate_set, sums
+from doubles import FakeBackend, boxed, candidate_set, decide, sums
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tts
 
 Fake = Callable[..., type[FakeBackend]]
-
-
-def decide(found: tts.CandidateSet, strategy: tts.Strategy | str, model: str | None = None, **settings) -> tts.Result:
-    async def main() -> tts.Result:
-        async with tts.Engine(model=model, **settings) as engine:
-            outcomes = [o async for o in engine.compare([tts.Sampled(found)], [strategy], len(found))]
-        return next(iter(outcomes[0].results.values()))
-
-    return asyncio.run(main())
-
-
-def boxed(*answers: object) -> tts.CandidateSet:
-    return candidate_set(*[f"so \\boxed{{{answer}}}" for answer in answers])
 
 
 class TestFirst:
