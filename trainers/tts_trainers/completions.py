@@ -1,0 +1,76 @@
+"""SFT of a helper that writes: a judge or a synthesizer learns prompt/completion rows, with the loss on completions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tts import ConfigError
+from tts_trainers.helper_recipe import HelperOptimisation, run_and_save
+from tts_trainers.rows import Row
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger("tts.train")
+
+
+class Fitted(NamedTuple):
+    """How many rows were learned from and left out as too long, and what the trainer logged."""
+
+    rows: int
+    left_out: int
+    log: list[dict[str, float]]
+
+
+def fit_completions(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[Row],
+    optimisation: HelperOptimisation,
+    out: Path,
+    seed: int,
+    progress: Callable[[str], None] = log.info,
+) -> Fitted:
+    """Train `model` in place on the rows and write it to `out`.
+
+    All rows are of one objective, so the loss is the mean over target tokens. Raises `ConfigError` where there are
+    fewer rows than a micro-batch, those too long for the model left out.
+    """
+    from datasets import Dataset
+    from trl.trainer.sft_config import SFTConfig
+
+    from tts_trainers.hybrid import HybridSFTTrainer
+
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    kept = _fitting(rows, tokenizer, optimisation.longest(positions))
+    if len(kept) < optimisation.needed:
+        why = f" ({len(rows) - len(kept)} more are too long)" if len(kept) < len(rows) else ""
+        raise ConfigError(
+            f"{len(kept)} rows{why} are fewer than a batch of {optimisation.needed}: give more candidates, or lower "
+            "optimisation.batch or per_device"
+        )
+    trainer = HybridSFTTrainer(
+        model,
+        optimisation.arguments(SFTConfig, out, seed),
+        train_dataset=Dataset.from_list(list(kept)),
+        processing_class=tokenizer,
+    )
+    run_and_save(trainer, out, progress)
+    return Fitted(len(kept), len(rows) - len(kept), list(trainer.state.log_history))
+
+
+def _fitting(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, limit: int | None) -> list[Row]:
+    """The rows of at most `limit` tokens, completion included."""
+    if tokenizer.chat_template is None:
+        raise ConfigError("the tokenizer has no chat template, so no prompt can be written; use a chat model")
+    if limit is None:
+        return list(rows)
+    chats = ([*row["prompt"], *row["completion"]] for row in rows)
+    lengths = [len(tokenizer.apply_chat_template(chat, return_dict=False)) for chat in chats]
+    kept = [row for row, length in zip(rows, lengths, strict=True) if length <= limit]
+    if len(kept) < len(rows):
+        log.warning("%d of %d rows have more than %d tokens: left out", len(rows) - len(kept), len(rows), limit)
+    return kept

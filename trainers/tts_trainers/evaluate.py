@@ -1,0 +1,52 @@
+"""What a trained helper is measured with: the library's own grader, and the checkpoint through its own backend."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tts import BackendError, Candidate, Engine, Example, Grader, Message, Problem, Sampling, plugins
+
+T = TypeVar("T")
+
+
+def grade(pairs: Sequence[tuple[str, str | None]], grader: str = "math") -> list[bool]:
+    """One verdict per (gold answer, answer), by a grader of the library."""
+
+    async def work() -> list[bool]:
+        judge: Grader = plugins().resolve("grader", grader)()
+        try:
+            return [bool(verdict) for verdict in await judge.grade(pairs)]
+        finally:
+            await judge.aclose()
+
+    return _finished(work())
+
+
+def respond(folder: Path, prompts: Sequence[Sequence[Message]], sampling: Sampling) -> list[Candidate]:
+    """One response of a checkpoint folder to each prompt, as a user of it gets them.
+
+    A prompt that fails (too long for the model) gives a candidate with `error`; raises `BackendError` where all do.
+    """
+    examples = [Example(problem=Problem(id=str(i), messages=tuple(prompt))) for i, prompt in enumerate(prompts)]
+
+    reference = f"hf:{folder.resolve()}"
+
+    async def work() -> dict[str, Candidate]:
+        async with Engine(model=reference, sampling=sampling) as engine:
+            return {one.candidates.problem.id: one.candidates[0] async for one in engine.sample(examples, k=1)}
+
+    found = _finished(work())
+    responses = [found[example.problem.id] for example in examples]
+    if responses and all(response.error is not None for response in responses):
+        raise BackendError(f"the trained model answers no prompt: {responses[0].error}")
+    return responses
+
+
+def _finished(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end on a thread of its own, because a notebook's thread has a loop already."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

@@ -1,0 +1,126 @@
+"""What the training of all helpers (reward model, judge, synthesizer) shares: settings, and how a run ends.
+
+The keys are those of `tts train hybrid`. Every key has a default, so a helper can be trained without a recipe.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tts import ConfigError
+from tts_trainers.recipe import Section
+
+
+class HelperOptimisation(Section):
+    """How long and how fast; `steps` replaces `epochs`, and `warmup` below 1 is a share of all steps.
+
+    An optimiser step takes `batch` rows (pairs for a reward model), `per_device` at a time. What is longer than
+    `max_length` tokens, by default the model's positions, is left out and counted.
+    """
+
+    epochs: float = Field(1.0, gt=0)
+    steps: int | None = Field(None, ge=1)
+    batch: int = Field(16, ge=1)
+    per_device: int | None = Field(None, ge=1)
+    learning_rate: float = Field(1e-5, gt=0)
+    schedule: Literal["constant", "constant_with_warmup", "cosine", "linear"] = "cosine"
+    warmup: float = Field(0.05, ge=0)
+    weight_decay: float = Field(0.0, ge=0)
+    adam_beta2: float = Field(0.999, gt=0, lt=1)
+    max_grad_norm: float = Field(1.0, gt=0)
+    max_length: int | None = Field(None, ge=16)
+    gradient_checkpointing: bool = False
+    bf16: bool = False
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        if self.batch % (self.per_device or self.batch):
+            raise ValueError(f"batch ({self.batch}) is not a multiple of per_device ({self.per_device})")
+        return self
+
+    @property
+    def micro_batch(self) -> int:
+        """Rows that one process computes at a time."""
+        return self.per_device or max(1, self.batch // _processes())
+
+    @property
+    def needed(self) -> int:
+        """The fewest rows that fill a batch of every process."""
+        return self.micro_batch * _processes()
+
+    def longest(self, positions: int | None) -> int | None:
+        """The most tokens that a row may have, given the model's positions; `None` for no limit.
+
+        Raises `ConfigError` where `max_length` asks for more than the model has.
+        """
+        if positions is not None and self.max_length is not None and self.max_length > positions:
+            raise ConfigError(
+                f"optimisation.max_length = {self.max_length:,} and the model has {positions:,} positions; lower it"
+            )
+        return self.max_length or positions
+
+    def arguments(self, kind: type[Any], out: Path, seed: int, **more: Any) -> Any:
+        """The same as TRL's settings of a `kind`, `SFTConfig` or `RewardConfig`."""
+        import torch
+
+        together = self.needed
+        if self.batch % together:
+            raise ConfigError(
+                f"optimisation.batch = {self.batch} cannot be divided over {_processes()} processes of "
+                f"{self.micro_batch} rows each; make it a multiple of {together}"
+            )
+        return kind(
+            output_dir=str(out),
+            seed=seed,
+            max_steps=self.steps or -1,
+            num_train_epochs=self.epochs,
+            per_device_train_batch_size=self.micro_batch,
+            gradient_accumulation_steps=self.batch // together,
+            learning_rate=self.learning_rate,
+            lr_scheduler_type=self.schedule,
+            warmup_steps=self.warmup,
+            weight_decay=self.weight_decay,
+            adam_beta2=self.adam_beta2,
+            max_grad_norm=self.max_grad_norm,
+            activation_checkpointing=self.gradient_checkpointing,
+            bf16=self.bf16,
+            use_cpu=not torch.cuda.is_available(),
+            logging_steps=20,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            max_length=None,
+            **more,
+        )
+
+
+class HelperRecipe(Section):
+    """What every helper's recipe has: `held_out` is the share of problems kept for the evaluation."""
+
+    seed: int = 0
+    held_out: float = Field(0.1, ge=0, lt=1)
+    extractor: str = "auto"
+    grader: str = "math"
+    optimisation: HelperOptimisation = HelperOptimisation()
+
+
+def run_and_save(trainer: Any, out: Path, progress: Callable[[str], None]) -> None:
+    """Train, with a line of progress now and then, and write model and tokenizer to `out`."""
+    from transformers import PrinterCallback
+
+    from tts_trainers.callbacks import Progress
+
+    trainer.remove_callback(PrinterCallback)  # it prints the same on stdout
+    trainer.add_callback(Progress(progress))
+    trainer.train()
+    trainer.save_model(str(out))
+    (out / "training_args.bin").unlink(missing_ok=True)
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
