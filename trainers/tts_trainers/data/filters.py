@@ -1,0 +1,96 @@
+"""The rules that decide which rows are used, each with its count (arXiv 2509.00084, Table 6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import tts
+from tts import ConfigError, ReadRow
+from tts_trainers.data.decontaminate import HeldOut
+from tts_trainers.data.recipe import DataRecipe
+
+
+class Rule(NamedTuple):
+    """One rule: its line in the count table, what to change where it leaves nothing, and the rule itself."""
+
+    name: str
+    change: str
+    keeps: Callable[[ReadRow], bool]
+
+
+def rules(recipe: DataRecipe) -> list[Rule]:
+    """The rules of a recipe, in order; evaluation tasks are read here."""
+    chosen = [*_column_rules(recipe), *_pass_rate_rules(recipe)]
+    if recipe.label.kind == "gold":
+        advice = "map source.answer to its column, or set label.kind = 'majority' to do without"
+        chosen.append(Rule("has an answer", advice, lambda row: row.example.answer is not None))
+    if recipe.filter.evaluation:
+        chosen.append(_decontamination(recipe))
+    return chosen
+
+
+def check_columns(row: ReadRow, recipe: DataRecipe) -> None:
+    """Raise `ConfigError` where the first row lacks a column that the recipe names."""
+    source = recipe.source
+    named = {
+        "source.solutions": source.solutions,
+        "source.pass_rate": source.pass_rate,
+        "source.candidates": source.candidates,
+    }
+    named |= {f"filter.where.{column}": column for column in recipe.filter.where}
+    for key, column in named.items():
+        if column is not None and column not in row.columns:
+            has = ", ".join(map(repr, row.columns)) or "none"
+            raise ConfigError(f"{key}: there is no column {column!r} in {source.data!r}; it has {has}")
+
+
+def pass_rate(value: Any) -> float | None:
+    """A pass rate as a number; tables write it as text, and "n/a" where there is none."""
+    try:
+        rate = float(value)
+    except (TypeError, ValueError):
+        return None
+    return rate if rate == rate else None
+
+
+def _column_rules(recipe: DataRecipe) -> Iterator[Rule]:
+    for column, wanted in recipe.filter.where.items():
+        yield Rule(f"{column} = {json.dumps(wanted)}", "change filter.where", partial(_has, column, _plain(wanted)))
+
+
+def _has(column: str, text: str, row: ReadRow) -> bool:
+    return _plain(row.columns.get(column)) == text
+
+
+def _plain(value: Any) -> str:
+    """A cell as text: the `true` of JSON and the `True` of a table are one."""
+    return str(value).strip().casefold()
+
+
+def _pass_rate_rules(recipe: DataRecipe) -> Iterator[Rule]:
+    column, bounds = recipe.source.pass_rate, recipe.filter.pass_rate
+    if column is None or bounds is None:
+        return
+    low, high = bounds
+
+    def rate(row: ReadRow) -> float | None:
+        return pass_rate(row.columns.get(column))
+
+    yield Rule(f"{column} is a number", "set source.pass_rate to another column", lambda row: rate(row) is not None)
+    yield Rule(
+        f"{low:g} ≤ {column} ≤ {high:g}", "widen filter.pass_rate", lambda row: low <= (rate(row) or 0.0) <= high
+    )
+
+
+def _decontamination(recipe: DataRecipe) -> Rule:
+    tasks = ", ".join(recipe.filter.evaluation)
+    texts = (e.problem.text for source in recipe.filter.evaluation for e in tts.read_examples(source))
+    held_out = HeldOut(texts, recipe.filter.ngram)
+    return Rule(
+        f"not among the {len(held_out):,} evaluation problems",
+        f"all that is left is also in {tasks}: train on other data",
+        lambda row: row.example.problem.text not in held_out,
+    )

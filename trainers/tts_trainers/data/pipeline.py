@@ -1,0 +1,166 @@
+"""The stages in order: each is made once, and again where its settings or those of a stage before it changed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tts
+from tts import ConfigError
+from tts.prompts import DIRECT_FIELDS, REFINE_FIELDS, Template
+from tts_trainers.data.card import as_text, card
+from tts_trainers.data.mixture import make_rows
+from tts_trainers.data.problems import make_problems
+from tts_trainers.data.prompts import make_prompts
+from tts_trainers.data.recipe import RECORDED, DataRecipe
+from tts_trainers.data.run import Run
+from tts_trainers.data.teach import make_answers
+from tts_trainers.data.workfile import STAGES, Table, WorkFile
+
+WORK = "work.db"
+Say = Callable[[str], None]
+
+
+class Stage(NamedTuple):
+    """A stage with the settings that decide what it makes."""
+
+    name: str
+    settings: dict[str, Any]
+    make: Callable[[Run], Coroutine[Any, Any, list[Table]]]
+
+
+def curate(recipe: DataRecipe, out: Path, say: Say = lambda _: None) -> list[Table]:
+    """Make training rows in the folder `out`, going on where an earlier run with this recipe ended; all counts.
+
+    Raises `tts.ConfigError` or another error of the tree, before models are loaded where that is possible.
+    """
+    check(recipe)
+    _prepare(out)
+    with WorkFile(out / WORK) as work:
+        return asyncio.run(_make_all(Run(recipe, out, work, say), _stages(recipe)))
+
+
+def count_only(recipe: DataRecipe, out: Path) -> list[Table]:
+    """The counts of loading and filtering alone, worked out in the folder `out`."""
+    check(recipe)
+    with WorkFile(out / WORK) as work:
+        work.begin(STAGES[0])
+        return make_problems(work, recipe)
+
+
+def check(recipe: DataRecipe) -> None:
+    """Raise what can be known to be wrong without reading data or loading a model."""
+    prompt, label = recipe.prompt, recipe.label
+    Template.load(prompt.direct_template, DIRECT_FIELDS)
+    Template.load(prompt.refine_template, REFINE_FIELDS)
+    tts.plugins().resolve("extractor", label.extractor)
+    tts.plugins().resolve("grader", label.grader)
+    for key, reference in {"student.model": recipe.student.model, "teacher.model": recipe.teacher.model}.items():
+        name, colon, model = reference.partition(":")
+        if reference != RECORDED and not (colon and model):
+            raise ConfigError(f"{key} = {reference!r} is neither a model such as 'hf:folder' nor {RECORDED!r}")
+        if colon:
+            tts.plugins().find("backend", name)
+    if label.scorer is not None:
+        tts.plugins().find("scorer", label.scorer.partition(":")[0])
+
+
+def _prepare(out: Path) -> None:
+    if out.is_dir() and any(out.iterdir()) and not (out / WORK).is_file():
+        raise ConfigError(f"the folder {str(out)!r} is not empty and not of train-data; give another")
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{str(out)!r} is a file; give a folder")
+    out.mkdir(parents=True, exist_ok=True)
+
+
+async def _make_all(run: Run, stages: list[Stage]) -> list[Table]:
+    tables: list[Table] = []
+    anew = False
+    for stage in stages:
+        finished = run.work.finished(stage.name)
+        if finished is not None and not anew and finished.settings == stage.settings and _is_there(run, stage):
+            tables += finished.tables
+            run.say(f"{stage.name}: made before, kept")
+            continue
+        if finished is not None and not anew:
+            changed = _changed(finished.settings, stage.settings)
+            why = f"other settings than before ({changed})" if changed else "its files are gone"
+            run.say(
+                f"{stage.name}: {why}; this and later stages are made anew, what was sampled is in {run.store.name}"
+            )
+        anew = True
+        run.work.begin(stage.name)
+        made = await stage.make(run)
+        run.work.finish(stage.name, stage.settings, made)
+        tables += made
+        run.say("\n".join(map(as_text, made)))
+    return tables
+
+
+def _is_there(run: Run, stage: Stage) -> bool:
+    return stage.name != "rows" or (run.out / "README.md").is_file()
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    keys = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    return ", ".join(f"{key}: {before.get(key)} → {now.get(key)}" for key in keys[:3]) + (" …" if len(keys) > 3 else "")
+
+
+def _stages(recipe: DataRecipe) -> list[Stage]:
+    async def problems(run: Run) -> list[Table]:
+        return make_problems(run.work, recipe)
+
+    async def rows(run: Run) -> list[Table]:
+        tables, files = await make_rows(run)
+        before = [t for name in STAGES[:-1] if (stage := run.work.finished(name)) for t in stage.tables]
+        text = card(recipe, sources, [*before, *tables], files)
+        part = run.out / "README.md.part"
+        part.write_text(text, "utf-8")
+        part.replace(run.out / "README.md")
+        return tables
+
+    sources = {name: _hash(name) for name in (recipe.source.data, *recipe.filter.evaluation)}
+    student, teacher = recipe.student.model, recipe.teacher.model
+    templates = {
+        "refine": (recipe.prompt.refine_template, REFINE_FIELDS),
+        "direct": (recipe.prompt.direct_template, DIRECT_FIELDS),
+    }
+    digests = {f"template.{name}": Template.load(*template).digest for name, template in templates.items()}
+    of = _settings(recipe)
+    parts: dict[str, dict[str, Any]] = {
+        "problems": of("seed", "source", "filter", "label.kind", "label.extractor")
+        | {f"file {k}": v for k, v in sources.items()},
+        "prompts": of("student", "label", "prompt", "direct.origin") | digests | _weights(student),
+        "answers": of("teacher") | _weights(teacher),
+        "rows": of("direct", "output"),
+    }
+    makers = dict(zip(STAGES, (problems, make_prompts, make_answers, rows), strict=True))
+    return [Stage(name, settings, makers[name]) for name, settings in parts.items()]
+
+
+def _settings(recipe: DataRecipe) -> Callable[..., dict[str, Any]]:
+    """Picks keys and tables of a recipe as a flat mapping `table.key` → value."""
+    flat: dict[str, Any] = {}
+    for name, value in recipe.model_dump(mode="json").items():
+        flat |= {f"{name}.{key}": inner for key, inner in value.items()} if isinstance(value, dict) else {name: value}
+    return lambda *names: {k: v for k, v in flat.items() if k in names or k.partition(".")[0] in names}
+
+
+def _hash(source: str) -> str:
+    """SHA-256 of a local file; what a hub or a task gives is named by its reference alone."""
+    path = Path(source).expanduser() if "\n" not in source and len(source) < 1024 else None
+    if path is None or not path.is_file():
+        return "–"
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _weights(reference: str) -> dict[str, Any]:
+    """When a model's folder was last written, so that a newer checkpoint under the same name is noticed."""
+    folder = Path(reference.partition(":")[2].rpartition("@")[0] or reference.partition(":")[2])
+    if not folder.parts or not folder.is_dir():
+        return {}
+    return {f"last change of {reference}": max(file.stat().st_mtime_ns for file in [folder, *folder.iterdir()])}

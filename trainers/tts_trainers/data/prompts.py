@@ -1,0 +1,142 @@
+"""Stage 2: the student's candidates for each problem, the sets that are shown, and the refine prompts over them."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import aclosing
+
+import tts
+from tts import ConfigError, Engine, Example
+from tts.prompts import refine_messages
+from tts_trainers.candidates import choose, too_easy
+from tts_trainers.data.drawing import Recorded, batches, check_answered, engine_of, problem_of, target_text
+from tts_trainers.data.labels import Labelled, Labeller
+from tts_trainers.data.run import Run
+from tts_trainers.data.workfile import Table, WorkFile, draw_number
+
+
+async def make_prompts(run: Run) -> list[Table]:
+    """Fill `prompts`, `labels` and `own` (the student's own correct responses).
+
+    Raises `ConfigError` where no prompt is left.
+    """
+    recipe, work = run.recipe, run.work
+    extract = tts.plugins().resolve("extractor", recipe.label.extractor)
+    total = work.one("SELECT count(*) FROM problems")
+    engine = engine_of(recipe.student, recipe, run.store, recipe.label.scorer)
+    async with engine, Labeller(recipe.label, engine) as labeller:
+        builder = _Builder(run, engine)
+        async with aclosing(batches(engine, recipe.student, _problems(work), extract)) as sets:
+            async for batch in sets:
+                if not builder.counts["problems"]:
+                    check_answered(batch, f"the student {recipe.student.model!r}", recipe.label.extractor)
+                for labelled in await labeller.label(batch):
+                    await builder.add(labelled)
+                work.commit()
+                run.progress("problems with candidates", builder.counts["problems"], total)
+    _limit_easy(run)
+    tables = builder.tables()
+    if not work.one("SELECT count(*) FROM prompts"):
+        raise ConfigError(f"no refine prompt is left of {total:,} problems: {_counted(builder.counts)}")
+    return tables
+
+
+def _problems(work: WorkFile) -> Iterator[Recorded]:
+    sql = "SELECT n, id, problem, answer, candidates FROM problems WHERE n > ? ORDER BY n"
+    for page in work.pages(sql):
+        for _, id_, problem, answer, candidates in page:
+            example = Example(problem=problem_of(id_, json.loads(problem)), answer=answer)
+            yield Recorded(example, json.loads(candidates) if candidates else ())
+
+
+class _Builder:
+    """From labelled candidates to a prompt in the work file, counting what is left out and why."""
+
+    def __init__(self, run: Run, engine: Engine) -> None:
+        self._run, self._recipe, self._engine = run, run.recipe, engine
+        self.counts: Counter[str] = Counter()
+
+    async def add(self, labelled: Labelled) -> None:
+        """Choose, build the prompt, and keep it where it fits."""
+        problem, section = labelled.candidates.problem, self._recipe.prompt
+        self._count(labelled)
+        number = self._run.work.one("SELECT n FROM problems WHERE id=?", problem.id)
+        usable = [(c, r) for c, r in zip(labelled.candidates, labelled.correct, strict=True) if c.ok and c.summary]
+        if labelled.label is None:
+            self.counts["no label"] += 1
+            return
+        self._run.work.write("INSERT INTO labels VALUES(?,?)", number, labelled.label)
+        self._keep_own(number, labelled)
+        if not usable:
+            self.counts["no candidate with a summary"] += 1
+            return
+        rng = random.Random(draw_number(self._recipe.seed, "choose", problem.digest))
+        candidates, correct = zip(*usable, strict=True)
+        group = choose(problem, candidates, correct, shown=section.shown, rng=rng)
+        prompt = await refine_messages(
+            problem,
+            group.candidates,
+            rng=rng,
+            count_tokens=self._engine.count_tokens,
+            candidate_tokens=section.candidate_tokens,
+            template=section.refine_template,
+        )
+        (tokens,) = await self._engine.count_tokens(["\n".join(m.content for m in prompt.messages)])
+        if tokens > section.max_tokens:
+            self.counts[f"prompt over {section.max_tokens:,} tokens"] += 1
+            return
+        self.counts["candidates cut"] += sum(cut.action == "beginning cut" for cut in prompt.cuts)
+        messages = json.dumps([m.model_dump() for m in prompt.messages], ensure_ascii=False)
+        self._run.work.write(
+            "INSERT INTO prompts(problem, messages, shown, n_correct, all_correct) VALUES(?,?,?,?,?)",
+            *(number, messages, json.dumps(prompt.order), group.n_correct, all(group.correct)),
+        )
+
+    def _count(self, labelled: Labelled) -> None:
+        candidates = labelled.candidates.candidates
+        self.counts["problems"] += 1
+        self.counts["candidates"] += len(candidates)
+        self.counts["correct candidates"] += sum(labelled.correct)
+        self.counts["candidates without an answer"] += sum(c.answer is None for c in candidates)
+        self.counts["candidates cut at max_tokens"] += sum(c.finish_reason == "length" for c in candidates)
+        self.counts["failed candidates"] += sum(c.error is not None for c in candidates)
+
+    def _keep_own(self, number: int, labelled: Labelled) -> None:
+        """The student's own correct responses, where the direct half is drawn from them."""
+        if self._recipe.direct.origin != "candidates":
+            return
+        for candidate, correct in zip(labelled.candidates, labelled.correct, strict=True):
+            if correct:
+                text = target_text(candidate)
+                draw = draw_number(self._recipe.seed, "own", labelled.candidates.problem.digest, text)
+                self._run.work.write("INSERT OR IGNORE INTO own(problem, text, draw) VALUES(?,?,?)", number, text, draw)
+
+    def tables(self) -> list[Table]:
+        """What was counted, and how many prompts there are by N_c."""
+        work = self._run.work
+        by_n_correct = work.rows("SELECT n_correct, count(*), sum(used) FROM prompts GROUP BY 1 ORDER BY 1")
+        made, used = work.rows("SELECT count(*), coalesce(sum(used), 0) FROM prompts")[0]
+        counts = [(what, count) for what, count in self.counts.items() if count]
+        counts += [("prompts", made), ("all-correct prompts left out", made - used), ("prompts used", used)]
+        return [
+            Table("Candidates", ("", "count"), tuple(counts)),
+            Table("Prompts by correct candidates shown", ("N_c", "prompts", "used"), tuple(by_n_correct)),
+        ]
+
+
+def _limit_easy(run: Run) -> None:
+    """Leave out all-correct prompts over their share."""
+    share = run.recipe.prompt.all_correct_share
+    if share >= 1:
+        return
+    prompts = run.work.rows("SELECT problem, all_correct FROM prompts ORDER BY problem")
+    rng = random.Random(draw_number(run.recipe.seed, "all-correct"))
+    for position in sorted(too_easy([bool(easy) for _, easy in prompts], share, rng=rng)):
+        run.work.write("UPDATE prompts SET used=0 WHERE problem=?", prompts[position][0])
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
