@@ -65,9 +65,10 @@ class _Weights:
         tensors = self._model.state_dict()
         step = max(1, sum(tensor.numel() for tensor in tensors.values()) // _READ)
         for name, tensor in tensors.items():
-            part = tensor.detach().reshape(-1)[::step].cpu().contiguous()
+            part = tensor.detach().reshape(-1)[::step]
+            packed = torch.empty(part.shape, dtype=part.dtype, device="cpu").copy_(part)
             seen.update(f"{name}{tuple(tensor.shape)}".encode())
-            seen.update(part.view(torch.uint8).numpy().tobytes())
+            seen.update(packed.view(torch.uint8).numpy().tobytes())
         return seen.hexdigest()
 
 

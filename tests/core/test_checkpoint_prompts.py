@@ -16,7 +16,7 @@ from tts.prompts import CANDIDATE_TOKENS, PROMPTS_FILE, Prompts, Template, direc
 
 TRAINED = Prompts(
     direct_template="Solve.\nProblem:\n{{ problem }}\n",
-    refine_template="Merge.\nProblem:\n{{ problem }}\n{% for c in candidates %}Candidate Response: {{ c }} {% endfor %}",
+    refine_template="Merge.\nProblem:\n{{ problem }}\n{% for c in candidates %}Candidate Response: {{ c }}{% endfor %}",
     candidate_tokens=3,
     k=2,
 )
