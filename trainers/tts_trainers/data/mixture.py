@@ -17,10 +17,16 @@ from tts_trainers.rows import ENDINGS, Objective, Row, row, write_rows
 
 SIDES = ("train", "evaluation")
 _EXAMPLE = "INSERT INTO examples VALUES(?,?,?,?,?)"
-_REFINE = (
-    "SELECT p.id, q.messages, a.text, q.n_correct, q.shown FROM answers a JOIN prompts q ON q.problem=a.problem"
-    " JOIN problems p ON p.n=a.problem WHERE a.problem=? AND a.idx=?"
-)
+_SOLUTIONS = """
+    SELECT s.draw, s.n, s.problem, p.key, s.text, LABEL FROM POOL s JOIN problems p ON p.n = s.problem
+    LEFT JOIN labels l ON l.problem = s.problem WHERE s.draw > ? ORDER BY s.draw"""
+_EXAMPLES = """
+    SELECT e.draw, e.objective, e.ref, p.id, p.problem, coalesce(a.text, s.text), q.messages, q.n_correct, q.shown
+    FROM examples e JOIN problems p ON p.n = e.problem
+    LEFT JOIN answers a ON e.objective = 'refine' AND a.problem = e.problem AND a.idx = e.ref
+    LEFT JOIN prompts q ON e.objective = 'refine' AND q.problem = e.problem
+    LEFT JOIN POOL s ON e.objective = 'direct' AND s.n = e.ref
+    WHERE e.held_out = ? AND e.draw > ? ORDER BY e.draw"""
 
 
 class Written(NamedTuple):
@@ -73,7 +79,8 @@ async def _add_direct(run: Run, wanted: int) -> Table:
     direct, taken, looked_at = run.recipe.direct, 0, 0
     grader: Grader = tts.plugins().resolve("grader", run.recipe.label.grader)()
     try:
-        for page in run.work.pages(_pool_query(run)) if wanted else ():
+        label = "p.answer" if run.recipe.label.kind == "gold" else "l.label"
+        for page in run.work.pages(_SOLUTIONS.replace("POOL", _pool(run)).replace("LABEL", label)) if wanted else ():
             good = await _correct(run, grader, [(text, label) for *_, text, label in page])
             for (draw, number, problem, key, *_), right in zip(page, good, strict=True):
                 if taken < wanted:
@@ -109,14 +116,6 @@ def _nothing(run: Run, origin: str, looked_at: int) -> str:
     )
 
 
-def _pool_query(run: Run) -> str:
-    label = "p.answer" if run.recipe.label.kind == "gold" else "l.label"
-    return (  # the names in it are ours
-        f"SELECT s.draw, s.n, s.problem, p.key, s.text, {label} FROM {_pool(run)} s JOIN problems p ON p.n=s.problem"  # noqa: S608
-        " LEFT JOIN labels l ON l.problem=s.problem WHERE s.draw > ? ORDER BY s.draw"
-    )
-
-
 def _pool(run: Run) -> str:
     return "solutions" if run.recipe.direct.origin == "solutions" else "own"
 
@@ -149,15 +148,13 @@ def _write(run: Run, side: int) -> Written:
 
 
 def _rows(run: Run, side: int) -> Iterator[Row]:
-    sql = "SELECT draw, objective, problem, ref FROM examples WHERE held_out=? AND draw > ? ORDER BY draw"
-    for page in run.work.pages(sql, side):
-        for _, objective, problem, reference in page:
-            yield (_refine_row(run, problem, reference) if objective == "refine" else _direct_row(run, reference))
+    for page in run.work.pages(_EXAMPLES.replace("POOL", _pool(run)), side):
+        for _, objective, reference, *columns in page:
+            yield _refine_row(run, reference, *columns) if objective == "refine" else _direct_row(run, *columns)
 
 
-def _refine_row(run: Run, problem: int, index: int) -> Row:
+def _refine_row(run: Run, index: int, id_: str, _: str, answer: str, messages: str, n_correct: int, shown: str) -> Row:
     recipe = run.recipe
-    id_, messages, text, n_correct, shown = run.work.rows(_REFINE, problem, index)[0]
     provenance = {
         "source": recipe.source.data,
         "label": recipe.label.kind,
@@ -168,7 +165,7 @@ def _refine_row(run: Run, problem: int, index: int) -> Row:
     }
     return row(
         [Message(**m) for m in json.loads(messages)],
-        text,
+        answer,
         "refine",
         problem_id=id_,
         n_correct=n_correct if recipe.label.kind == "gold" else None,
@@ -176,17 +173,15 @@ def _refine_row(run: Run, problem: int, index: int) -> Row:
     )
 
 
-def _direct_row(run: Run, number: int) -> Row:
+def _direct_row(run: Run, id_: str, problem: str, solution: str, *_: None) -> Row:
     recipe, given = run.recipe, run.recipe.direct.origin == "solutions"
-    sql = f"SELECT p.id, p.problem, s.text FROM {_pool(run)} s JOIN problems p ON p.n=s.problem WHERE s.n=?"  # noqa: S608 - our names
-    id_, fields, text = run.work.rows(sql, number)[0]
     provenance = {
         "source": recipe.source.data,
         "label": recipe.label.kind if recipe.direct.check or not given else "unchecked",
         "solution": "given" if given else recipe.student.model,
     }
-    messages = direct_messages(problem_of(id_, json.loads(fields)), recipe.prompt.direct_template)
-    return row(messages, text, "direct", problem_id=id_, provenance=provenance)
+    messages = direct_messages(problem_of(id_, json.loads(problem)), recipe.prompt.direct_template)
+    return row(messages, solution, "direct", problem_id=id_, provenance=provenance)
 
 
 def _tables(run: Run) -> list[Table]:
