@@ -82,8 +82,8 @@ def _gguf_in(folder: Path, wanted: str | None) -> str | None:
         if not (folder / wanted).is_file():
             raise ConfigError(f"there is no file {wanted!r} in {str(folder)!r}")
         return wanted
-    if (folder / "config.json").is_file():
-        return None
+    if (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file():
+        return None  # transformers puts an adapter on the model that its configuration names
     found = sorted(p.name for p in folder.glob("*.gguf"))
     if len(found) == 1:
         return found[0]

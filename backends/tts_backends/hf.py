@@ -25,7 +25,7 @@ _MOST_TOKENS = 32_768  # what `max_tokens=None` means
 
 
 class HFBackend:
-    """A model of the hub, of a folder or of a GGUF file, and `hf:miniature`, which ships with the library.
+    """A model of the hub, of a folder (an adapter's, too) or of a GGUF file; `hf:miniature` ships with the library.
 
     Messages go through the model's chat template; a model without one gets `User: …` and `Assistant:` paragraphs.
     Special tokens in message contents are read as plain text. A completion depends on its prompt, its sampling and its

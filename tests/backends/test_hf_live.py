@@ -129,7 +129,7 @@ def test_the_engine_leaves_it_running_and_it_can_be_closed(model: Any, tokenizer
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft asks for it
-def test_an_adapter_is_part_of_the_model(model: Any, tokenizer: Any) -> None:
+def test_an_adapter_is_part_of_the_model(model: Any, tokenizer: Any, tmp_path: Path) -> None:
     peft = pytest.importorskip("peft")
     adapted = peft.get_peft_model(
         model, peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
@@ -139,6 +139,9 @@ def test_an_adapter_is_part_of_the_model(model: Any, tokenizer: Any) -> None:
     # Prompts of different length are padded on the left, which is wrong unless positions reach the model.
     together = outputs(backend)
     assert together == outputs(backend, ["What is 37*8?"]) + outputs(backend, ["6*21"])
+    for part in (adapted, tokenizer):
+        part.save_pretrained(tmp_path)
+    assert outputs(f"hf:{tmp_path}") == together  # a folder with nothing but the adapter
     first = backend.fingerprint
     step(adapted)
     assert backend.fingerprint != first
