@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from click.testing import CliRunner
 from doubles import FakeBackend, boxed, candidate_set, decide
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tts
+from tts.cli import main
 
 Fake = Callable[..., type[FakeBackend]]
 several = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -253,3 +256,17 @@ class TestFormats:
         with pytest.raises(tts.ConfigError, match=re.escape(sentence)):
             decide(boxed(1, 2), "knockout", judge=judge)
         assert not backend.instances
+
+
+def test_the_command_line_names_the_helpers(fake: Fake, tmp_path: Path) -> None:
+    fake(script=lambda request, i: larger(request, i) if "judge" in request.messages[0].content else "\\boxed{9}")
+    path = tmp_path / "sets.jsonl"
+    row = {"problem": "1+1?", "answer": "2", "candidates": ["so \\boxed{2}", "so \\boxed{1}"], "rm": [1, 3]}
+    path.write_text(json.dumps(row))
+    helpers = ["--scorer", "recorded:rm", "--judge", "generic:fake:j", "--synthesizer", "fake:m"]
+    arguments = ["compare", str(path), "-s", "best_of_n,knockout,synthesizer", "-p", "knockout.votes=3", "-k", "2"]
+    out = tmp_path / "out.jsonl"
+    done = CliRunner().invoke(main, [*arguments, *helpers, "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert {one["strategy"]: one["answer"] for one in rows} == {"best_of_n": "1", "knockout": "2", "synthesizer": "9"}
