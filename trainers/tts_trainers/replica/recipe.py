@@ -1,4 +1,4 @@
-"""The replica's recipe: every setting of the family in one TOML file."""
+"""The replica's recipe: every setting of the family of small models in one TOML file."""
 
 from __future__ import annotations
 
@@ -6,36 +6,49 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from tts_trainers.recipe import HybridObjective, Optimisation, Section
+from tts_trainers.judge import JudgeRecipe
+from tts_trainers.recipe import Arm, HybridObjective, Optimisation, Section
+from tts_trainers.reward_model import RewardModelRecipe
+from tts_trainers.synthesizer import SynthesizerRecipe
 
 Range = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 
 
 class TaskRanges(Section):
-    """The problems of the `sums` task, as its fields name them."""
+    """Problems of the `sums` task, as its fields name them."""
 
     terms: Range
     left: Range
     right: Range
 
+    def reference(self, *, size: int, seed: int, split: str) -> str:
+        """The problems as a source that `tts.run` reads."""
+        ranges = ",".join(f"{name}={low}-{high}" for name, (low, high) in self)
+        return f"task:sums@size={size},seed={seed},split={split},{ranges}"
+
 
 class Architecture(Section):
-    """Shape of the model; `head_size` is one that vLLM and SGLang accept."""
+    """Shape of a model; `head_size` is one that vLLM and SGLang accept."""
 
     layers: int = Field(ge=1)
     width: int = Field(ge=8)
     heads: int = Field(ge=1)
     head_size: int = 64
     feed_forward: int = Field(ge=8)
+
+
+class TokenizerSettings(Section):
+    """The vocabulary that all sizes share."""
+
     context: int = Field(2048, ge=64)
     vocab: int = Field(720, ge=270)
 
 
 class BaseStage(Section):
-    """The student: direct SFT on worked solutions, stopped at intermediate skill; each phase has a fresh optimiser."""
+    """The student: direct SFT on worked solutions, stopped at intermediate skill."""
 
     problems: int = Field(ge=1)
-    phases: tuple[Optimisation, ...] = Field(min_length=1)
+    optimisation: Optimisation
 
 
 class CandidateStage(Section):
@@ -43,7 +56,8 @@ class CandidateStage(Section):
 
     problems: int = Field(ge=1)
     sampled: int = Field(6, ge=1)
-    shown: int = Field(4, ge=1)
+    shown: tuple[Annotated[int, Field(ge=1)], ...] = (4,)  # one of these at random for each prompt
+    prompts: int = Field(1, ge=1)  # refine prompts made of one problem's candidates, each with its own choice
     temperature: float = Field(1.0, gt=0)
     top_p: float = Field(0.95, gt=0, le=1)
     max_tokens: int = Field(128, ge=8)
@@ -52,42 +66,55 @@ class CandidateStage(Section):
 
     @model_validator(mode="after")
     def _enough_to_choose_from(self) -> Self:
-        if self.shown > self.sampled:
-            raise ValueError(f"shown ({self.shown}) candidates are chosen from sampled ({self.sampled}); sample more")
+        if max(self.shown) > self.sampled:
+            raise ValueError(f"shown ({max(self.shown)}) candidates are chosen from {self.sampled}; sample more")
         return self
 
 
-class HybridPhase(Section):
-    """One run of the trainer, with a fresh optimiser."""
+class ArmStage(Section):
+    """Training of the student on direct rows, refine rows or both: the arms of the paper's Table 2 at equal rows."""
 
+    direct_problems: int = Field(ge=1)
     objective: HybridObjective = HybridObjective()
     optimisation: Optimisation
 
 
-class HybridStage(Section):
-    """Hybrid SFT of the student."""
-
-    direct_problems: int = Field(ge=0)
-    phases: tuple[HybridPhase, ...] = Field(min_length=1)
-
-
 class EvaluationStage(Section):
-    """The table: candidates and refinement at one temperature."""
+    """What is measured: candidates and refinements at one temperature, as in the paper."""
 
-    problems: int = Field(400, ge=1)
+    groups: int = Field(1000, ge=1)  # the main table
+    arm_groups: int = Field(500, ge=1)  # each arm, each size, each k, the harder problems
     k: int = Field(4, ge=1)
+    ks: tuple[int, ...] = (2, 4, 6, 8, 10)
+    outputs: int = Field(4, ge=1)  # refinements averaged for each group of the main table (the paper's 4)
     temperature: float = Field(0.6, gt=0)
     top_p: float = Field(0.95, gt=0, le=1)
-    max_tokens: int = Field(256, ge=8)
+    max_tokens: int = Field(320, ge=8)
 
 
-class MiniatureRecipe(Section):
-    """From nothing to the embedded model's weights."""
+class ReplicaRecipe(Section):
+    """From nothing to the family and its tables."""
 
     seed: int = 0
     task: TaskRanges
-    model: Architecture
+    harder: TaskRanges  # out of domain
+    tokenizer: TokenizerSettings = TokenizerSettings()
+    sizes: dict[str, Architecture] = Field(min_length=1)  # smallest first
+    main: str  # the size that has every arm and helper, and ships
     base: BaseStage
     candidates: CandidateStage
-    hybrid: HybridStage
+    arm: ArmStage
+    reward: RewardModelRecipe
+    judge: JudgeRecipe
+    synthesizer: SynthesizerRecipe
     evaluation: EvaluationStage = EvaluationStage()
+
+    @model_validator(mode="after")
+    def _main_is_a_size(self) -> Self:
+        if self.main not in self.sizes:
+            raise ValueError(f"main: {self.main!r} is not one of the sizes {', '.join(self.sizes)}")
+        return self
+
+    def arm_of(self, arm: Arm) -> HybridObjective:
+        """The objective of one arm."""
+        return self.arm.objective.model_copy(update={"arm": arm})

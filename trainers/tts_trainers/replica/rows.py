@@ -6,8 +6,8 @@ import asyncio
 import random
 from collections.abc import Iterable, Sequence
 
-from tts import Problem
-from tts.prompts import direct_messages, refine_messages
+from tts import Candidate, Problem
+from tts.prompts import direct_messages, refine_messages, synthesize_messages
 from tts.prompts.refine import CountTokens
 from tts.tasks.sums import comparison, plan, response, solution, terms_of
 from tts_trainers.candidates import CandidateGroup
@@ -49,3 +49,25 @@ async def _refine_rows(groups: Sequence[CandidateGroup], count_tokens: CountToke
         )
         rows.append(found)
     return rows
+
+
+def synthesis_rows(groups: Iterable[CandidateGroup], seed: int) -> list[Row]:
+    """Synthesizer prompts over another model's candidates, with the same targets as `refine_rows`."""
+    rng = random.Random(seed)
+    rows = []
+    for group in groups:
+        problem = group.problem
+        prompt = synthesize_messages(problem, group.candidates, rng=rng)
+        shown = {c.index: c.summary or "" for c in group.candidates}
+        terms = terms_of(problem)
+        target = response(comparison(terms, [shown[i] for i in prompt.order]), solution(terms))
+        made = row(
+            prompt.messages, target, "refine", problem_id=problem.id, n_correct=group.n_correct, provenance=TEACHER
+        )
+        rows.append(made)
+    return rows
+
+
+def judge_thinking(problem: Problem, a: Candidate, b: Candidate, _: str) -> str:
+    """What a judge thinks before its verdict: the two responses step by step, recomputed where they differ."""
+    return comparison(terms_of(problem), [a.summary or "", b.summary or ""])

@@ -12,31 +12,21 @@ from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTra
 
 from tts import Candidate, Example
 from tts.prompts.refine import CountTokens
-from tts.tasks.sums import Sums, Term, solution, terms_of
+from tts.tasks.sums import Term, solution, terms_of
 from tts_trainers.candidates import CandidateGroup
-from tts_trainers.replica.recipe import Architecture, MiniatureRecipe, TaskRanges
+from tts_trainers.replica.recipe import Architecture, TokenizerSettings
 from tts_trainers.replica.rows import direct_rows, refine_rows
 from tts_trainers.replica.tokenizer import train_tokenizer
 
-_TOKENIZER_PROBLEMS = 500
 
-
-def train_problems(task: TaskRanges, size: int, seed: int) -> list[Example]:
-    """Examples of the train split."""
-    return list(
-        Sums(split="train", size=size, seed=seed, terms=task.terms, left=task.left, right=task.right).examples()
-    )
-
-
-def build_tokenizer(recipe: MiniatureRecipe) -> PreTrainedTokenizerFast:
+def build_tokenizer(examples: Sequence[Example], settings: TokenizerSettings, seed: int) -> PreTrainedTokenizerFast:
     """A tokenizer trained on both kinds of prompts and targets."""
-    return train_tokenizer(_texts(recipe), vocab_size=recipe.model.vocab, context=recipe.model.context)
+    return train_tokenizer(_texts(examples, seed), vocab_size=settings.vocab, context=settings.context)
 
 
-def _texts(recipe: MiniatureRecipe) -> Iterator[str]:
-    examples = train_problems(recipe.task, _TOKENIZER_PROBLEMS, recipe.seed)
+def _texts(examples: Sequence[Example], seed: int) -> Iterator[str]:
     groups = [_made_up(example, random.Random(i)) for i, example in enumerate(examples)]
-    rows = direct_rows(e.problem for e in examples) + refine_rows(groups, count_tokens=_characters, seed=recipe.seed)
+    rows = direct_rows(e.problem for e in examples) + refine_rows(groups, count_tokens=_characters, seed=seed)
     for one in rows:
         yield one["prompt"][0]["content"]
         yield one["completion"][0]["content"]
@@ -56,7 +46,7 @@ async def _characters(texts: Sequence[str]) -> list[int]:
     return [len(text) // 4 for text in texts]
 
 
-def build_model(shape: Architecture, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
+def build_model(shape: Architecture, context: int, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
     """Random weights."""
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -67,7 +57,7 @@ def build_model(shape: Architecture, tokenizer: PreTrainedTokenizerFast, seed: i
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.heads,
         head_dim=shape.head_size,
-        max_position_embeddings=shape.context,
+        max_position_embeddings=context,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
@@ -95,8 +85,14 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
 
 def load(folder: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """Model and tokenizer of a folder, in float32."""
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
     return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32), tokenizer
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of a folder."""
+    tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
+    return tokenizer
 
 
 def token_counter(tokenizer: PreTrainedTokenizerFast) -> CountTokens:

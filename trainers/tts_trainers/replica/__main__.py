@@ -1,0 +1,88 @@
+"""From nothing to the family and its tables: `python -m tts_trainers.replica --out FOLDER`.
+
+Run again to resume: stages that are there are not made again. `--sizes all` adds the other sizes and Figure 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tts import ConfigError
+from tts_trainers.recipe import load_recipe
+from tts_trainers.replica import tables
+from tts_trainers.replica.evaluate import Evaluation
+from tts_trainers.replica.family import Family
+from tts_trainers.replica.recipe import ReplicaRecipe
+from tts_trainers.replica.stages import Stage, run_stages
+
+
+def replicate(out: Path, recipe: ReplicaRecipe, *, all_sizes: bool = False) -> str:
+    """Make what is not there yet and return the tables as Markdown.
+
+    Raises `ConfigError` where `out` holds a stage made with other settings.
+    """
+    family, evaluation = Family(out, recipe), Evaluation(out, recipe)
+    settings = [recipe.evaluation, recipe.harder]
+    stages = family.stages()
+    trained = [stage.name for stage in stages]
+    stages += [
+        Stage("methods", evaluation.methods, settings, trained),
+        Stage("arms", evaluation.arms, settings, trained),
+        Stage("ks", evaluation.numbers_of_candidates, settings, trained),
+        Stage("harder", evaluation.harder, settings, trained),
+    ]
+    if all_sizes:
+        others = [stage for size in recipe.sizes if size != recipe.main for stage in family.size(size)]
+        trained = [*trained, *(stage.name for stage in others)]
+        stages += [*others, Stage("sizes", evaluation.sizes, settings, trained)]
+    seconds = run_stages(out, stages)
+    return _report(out, recipe, seconds)
+
+
+def _report(out: Path, recipe: ReplicaRecipe, seconds: dict[str, float]) -> str:
+    parts = [
+        tables.methods(out / "methods"),
+        tables.arms(out / "arms"),
+        tables.numbers_of_candidates(out / "ks", recipe),
+        tables.harder(out / "harder", recipe),
+    ]
+    if "sizes" in seconds:
+        parts.append(tables.sizes(out / "sizes", recipe, {size: _parameters(out, size) for size in recipe.sizes}))
+    spent = ", ".join(f"{name} {took:.0f}" for name, took in seconds.items())
+    parts.append(f"Seconds of each stage: {spent}; {sum(seconds.values()) / 60:.0f} minutes together.\n")
+    return "\n".join(parts)
+
+
+def _parameters(out: Path, size: str) -> int:
+    from tts_trainers.replica.student import load
+
+    return sum(p.numel() for p in load(out / f"base-{size}")[0].parameters())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tts_trainers.replica", description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder for all stages; run again to resume")
+    parser.add_argument("--recipe", default="replica", help="a TOML file, or 'replica' (ours)")
+    parser.add_argument("--sizes", choices=["main", "all"], default="main", help="all: also the scaling figure")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", force=True)
+    for noisy in ("httpx", "datasets", "accelerate"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        report = replicate(options.out, load_recipe(options.recipe, ReplicaRecipe), all_sizes=options.sizes == "all")
+    except ConfigError as error:
+        parser.exit(2, f"{error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, f"interrupted; run the same command again to go on from {options.out}\n")
+    (options.out / "report.md").write_text(report, "utf-8")
+    sys.stdout.write(report)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

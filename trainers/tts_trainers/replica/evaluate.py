@@ -1,0 +1,98 @@
+"""Everything the replica reports, measured through the public API on held-out problems, from one store.
+
+Each measurement is a `tts.Comparison` saved as JSON; `tables` reads nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tts
+from tts_trainers.replica.recipe import ReplicaRecipe, TaskRanges
+
+_TEST_SEED = 5  # decides nothing but the tables
+_STRATEGIES = ("majority", "gsr")
+
+
+class Evaluation:
+    """The measurements of one family."""
+
+    def __init__(self, out: Path, recipe: ReplicaRecipe) -> None:
+        self.out, self.recipe = out, recipe
+
+    def methods(self, target: Path) -> None:
+        """Every method on the candidates of the hybrid model: the paper's Tables 1, 4 and 5."""
+        stage = self.recipe.evaluation
+        gsr = tts.strategy("gsr", outputs=stage.outputs)
+        strategies: list[str | tts.Strategy] = ["majority", "best_of_n", "knockout", "synthesizer", gsr]
+        self._compare(target, f"hybrid-{self.recipe.main}", stage.groups, strategies=strategies, **self._roles())
+
+    def arms(self, target: Path) -> None:
+        """Student, direct, refine and hybrid: Table 2."""
+        main = self.recipe.main
+        for label, folder in _labelled(base=f"base-{main}", direct="direct", refine="refine", hybrid=f"hybrid-{main}"):
+            self._compare(target / label, folder, self.recipe.evaluation.arm_groups)
+
+    def sizes(self, target: Path) -> None:
+        """Before and after hybrid training, for each size: Figure 2."""
+        for size in self.recipe.sizes:
+            for stage in ("base", "hybrid"):
+                self._compare(target / f"{stage}-{size}", f"{stage}-{size}", self.recipe.evaluation.arm_groups)
+
+    def numbers_of_candidates(self, target: Path) -> None:
+        """Refining k of the same candidates, for each k: Figure 6."""
+        stage = self.recipe.evaluation
+        for k in stage.ks:
+            self._compare(target / f"k{k}", f"hybrid-{self.recipe.main}", stage.arm_groups, k=k)
+
+    def harder(self, target: Path) -> None:
+        """Problems outside the ranges of training: Figure 7."""
+        main = self.recipe.main
+        for label, folder in _labelled(base=f"base-{main}", direct="direct", hybrid=f"hybrid-{main}"):
+            self._compare(target / label, folder, self.recipe.evaluation.arm_groups, ranges=self.recipe.harder)
+
+    def _roles(self) -> dict[str, Any]:
+        return {
+            "scorer": f"hf-reward:{self.out / 'reward'}",
+            "judge": f"generic:hf:{self.out / 'judge'}",
+            "synthesizer": f"hf:{self.out / 'synthesizer'}",
+        }
+
+    def _compare(
+        self,
+        target: Path,
+        model: str,
+        groups: int,
+        *,
+        strategies: Sequence[str | tts.Strategy] = _STRATEGIES,
+        k: int | None = None,
+        ranges: TaskRanges | None = None,
+        **roles: Any,
+    ) -> None:
+        """Sample one group of k for each problem and let every strategy decide on it."""
+        stage = self.recipe.evaluation
+        seed = self.recipe.seed + _TEST_SEED
+        comparison = tts.compare(
+            tts.task("sums", size=groups, seed=seed, **dict(ranges or self.recipe.task)),
+            strategies=strategies,
+            k=k or stage.k,
+            model=f"hf:{self.out / model}",
+            sampling=tts.Sampling(temperature=stage.temperature, top_p=stage.top_p, max_tokens=stage.max_tokens),
+            store=self.out / "evaluation.db",
+            seed=self.recipe.seed,
+            **roles,
+        )
+        comparison.save(target / "comparison.json")
+
+
+def read_comparison(folder: Path) -> dict[str, Any]:
+    """What a measurement saved."""
+    found: dict[str, Any] = json.loads((folder / "comparison.json").read_text("utf-8"))
+    return found
+
+
+def _labelled(**folders: str) -> list[tuple[str, str]]:
+    return list(folders.items())
