@@ -11,6 +11,7 @@ import logging
 import shutil
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -157,7 +158,7 @@ def arguments(recipe: HybridRecipe, out: Path, processes: int) -> dict[str, Any]
         "max_length": optimisation.max_length if optimisation.packing else None,
         "packing": optimisation.packing,
         "padding_free": optimisation.padding_free,
-        "gradient_checkpointing": optimisation.gradient_checkpointing,
+        "activation_checkpointing": optimisation.gradient_checkpointing,
         "bf16": optimisation.bf16,
         "eval_strategy": "no" if recipe.data.evaluation is None else "steps",
         "eval_steps": tracking.evaluation_steps,
@@ -181,18 +182,20 @@ def _trainer(recipe: HybridRecipe, prepared: Prepared, out: Path, say: Say) -> A
 
     # Before the weights: under DeepSpeed they are read in parts, which these arguments decide.
     args = SFTConfig(**arguments(recipe, out, hardware.processes()), use_cpu=not torch.cuda.is_available())
-    callbacks: list[Any] = [CarriedPrompts(prepared.prompts), Progress(say)]
-    trainer = HybridSFTTrainer(
-        pretrained.load_model(recipe.model, prepared.config),
-        args,
-        train_dataset=prepared.train,
-        eval_dataset=prepared.evaluation,
-        processing_class=prepared.tokenizer,
-        refine_weight=recipe.objective.refine_weight,
-        normalisation=recipe.objective.normalisation,
-        callbacks=callbacks,
-        peft_config=None if recipe.lora is None else pretrained.lora_config(recipe.lora),
-    )
+    with warnings.catch_warnings():
+        # peft asks for a name that transformers is about to drop.
+        warnings.filterwarnings("ignore", ".is_gradient_checkpointing", FutureWarning)
+        trainer = HybridSFTTrainer(
+            pretrained.load_model(recipe.model, prepared.config),
+            args,
+            train_dataset=prepared.train,
+            eval_dataset=prepared.evaluation,
+            processing_class=prepared.tokenizer,
+            refine_weight=recipe.objective.refine_weight,
+            normalisation=recipe.objective.normalisation,
+            callbacks=[CarriedPrompts(prepared.prompts), Progress(say)],
+            peft_config=None if recipe.lora is None else pretrained.lora_config(recipe.lora),
+        )
     trainer.remove_callback(PrinterCallback)  # it prints what `Progress` says, on stdout
     if recipe.monitoring is not None:
         from tts_trainers.monitor import monitor_callback

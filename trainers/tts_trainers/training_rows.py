@@ -73,9 +73,8 @@ def _of_hub(source: str) -> Dataset:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{source!r} cannot be read: {str(error).splitlines()[0]}") from error
     if missing := sorted(Row.__annotations__.keys() - set(rows.column_names)):
-        raise ConfigError(
-            f"{source!r} holds no training rows: it has no column {missing[0]!r} (it has {', '.join(rows.column_names)})"
-        )
+        has = ", ".join(rows.column_names)
+        raise ConfigError(f"{source!r} holds no training rows: it has no column {missing[0]!r} (it has {has})")
     return rows.select_columns(list(Row.__annotations__))
 
 
@@ -90,10 +89,11 @@ def _rows(path: str) -> Iterator[dict[str, Any]]:
 
 
 def _are_messages(value: object) -> bool:
-    if not isinstance(value, list) or not value:
-        return False
-    keys = {"role", "content"}
-    return all(isinstance(m, dict) and m.keys() == keys and isinstance(m["content"], str) for m in value)
+    return isinstance(value, list) and bool(value) and all(_is_message(message) for message in value)
+
+
+def _is_message(value: object) -> bool:
+    return isinstance(value, dict) and value.keys() == {"role", "content"} and isinstance(value["content"], str)
 
 
 def file_version(source: str) -> str:
