@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -112,7 +114,16 @@ def merge_adapter(section: ModelSection, config: Any, adapter: Path, out: Path) 
     from peft import PeftModel
 
     base = load_model(section.model_copy(update={"quantisation": None}), config)
-    PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(out)
+    with quiet_peft():
+        PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(out)
+
+
+@contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Without a warning that is not for the user: peft asks for a name that transformers is about to drop."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".is_gradient_checkpointing", FutureWarning)
+        yield
 
 
 def _loaded(section: ModelSection, load: Callable[[], T]) -> T:

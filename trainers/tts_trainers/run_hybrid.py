@@ -11,7 +11,6 @@ import logging
 import shutil
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -182,9 +181,7 @@ def _trainer(recipe: HybridRecipe, prepared: Prepared, out: Path, say: Say) -> A
 
     # Before the weights: under DeepSpeed they are read in parts, which these arguments decide.
     args = SFTConfig(**arguments(recipe, out, hardware.processes()), use_cpu=not torch.cuda.is_available())
-    with warnings.catch_warnings():
-        # peft asks for a name that transformers is about to drop.
-        warnings.filterwarnings("ignore", ".is_gradient_checkpointing", FutureWarning)
+    with pretrained.quiet_peft():
         trainer = HybridSFTTrainer(
             pretrained.load_model(recipe.model, prepared.config),
             args,
