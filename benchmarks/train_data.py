@@ -99,8 +99,8 @@ def main(rows: int) -> None:
     print("| rows | raw MB | s | CPU s | rows/s | resident MB before | peak MB | growth MB | written MB |")
     print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     print(
-        f"| {rows:,} | {size:.0f} | {seconds:.1f} | {cpu:.1f} | {rows / seconds:,.0f} | {before:.0f} | {peak:.0f} | {peak - before:.0f} "
-        f"| {written:.0f} |"
+        f"| {rows:,} | {size:.0f} | {seconds:.1f} | {cpu:.1f} | {rows / seconds:,.0f} "
+        f"| {before:.0f} | {peak:.0f} | {peak - before:.0f} | {written:.0f} |"
     )
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import tts
-from tts import ConfigError, ReadRow
+from tts import ConfigError, ReadRow, TaskError
 from tts_trainers.data.decontaminate import HeldOut
 from tts_trainers.data.recipe import DataRecipe
 
@@ -26,7 +26,7 @@ def rules(recipe: DataRecipe) -> list[Rule]:
     chosen = [*_column_rules(recipe), *_pass_rate_rules(recipe)]
     if recipe.label.kind == "gold":
         advice = "map source.answer to its column, or set label.kind = 'majority' to do without"
-        chosen.append(Rule("has an answer", advice, lambda row: row.example.answer is not None))
+        chosen.append(Rule("has an answer", advice, lambda row: answer_of(row, recipe) is not None))
     if recipe.filter.evaluation:
         chosen.append(_decontamination(recipe))
     return chosen
@@ -45,6 +45,27 @@ def check_columns(row: ReadRow, recipe: DataRecipe) -> None:
         if column is not None and column not in row.columns:
             has = ", ".join(map(repr, row.columns)) or "none"
             raise ConfigError(f"{key}: there is no column {column!r} in {source.data!r}; it has {has}")
+
+
+def answer_of(row: ReadRow, recipe: DataRecipe) -> str | None:
+    """The gold answer; where one column holds both, the one that the solution ends in."""
+    answer, column = row.example.answer, recipe.source.solutions
+    if answer is None or column is None or column != recipe.source.answer:
+        return answer
+    solution = "\n".join(texts(row, column))
+    found: str | None = tts.plugins().resolve("extractor", recipe.label.extractor)(solution)
+    return found or (None if answer == solution.strip() else answer)
+
+
+def texts(row: ReadRow, column: str | None) -> list[str]:
+    """A column of a text, a list of texts, or nothing."""
+    value = row.columns.get(column) if column is not None else None
+    values = [] if value is None else [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+        raise TaskError(
+            f"{row.where}: the column {column!r} is a {type(value).__name__}; it must be text or a list of texts"
+        )
+    return values
 
 
 def pass_rate(value: Any) -> float | None:

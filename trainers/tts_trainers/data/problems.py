@@ -12,7 +12,7 @@ from typing import Any
 import tts
 from tts import ConfigError, ReadRow, TaskError
 from tts_trainers.data.decontaminate import normalised
-from tts_trainers.data.filters import check_columns, rules
+from tts_trainers.data.filters import answer_of, check_columns, rules, texts
 from tts_trainers.data.recipe import DataRecipe
 from tts_trainers.data.workfile import Table, WorkFile, draw_number
 
@@ -82,19 +82,18 @@ class _Grouping:
     """Adds rows to their problems."""
 
     def __init__(self, work: WorkFile, recipe: DataRecipe) -> None:
-        self._work, self._seed, self._columns = work, recipe.seed, recipe.source
-        self._extract = tts.plugins().resolve("extractor", recipe.label.extractor)
+        self._work, self._recipe, self._columns = work, recipe, recipe.source
 
     def add(self, row: ReadRow, key: bytes) -> bool:
         """Add a row; not where an earlier row of its problem has another answer."""
-        solutions = _texts(row, self._columns.solutions)
-        answer = self._answer(row, solutions)
+        solutions = texts(row, self._columns.solutions)
+        answer = answer_of(row, self._recipe)
         known = self._work.rows("SELECT n, answer FROM problems WHERE key=?", key)
         if known and known[0][1] != answer:
             return False
         number = known[0][0] if known else self._new(row, key, answer)
         for solution in filter(str.strip, solutions):
-            draw = draw_number(self._seed, "solution", key.hex(), solution)
+            draw = draw_number(self._recipe.seed, "solution", key.hex(), solution)
             self._work.write(
                 "INSERT OR IGNORE INTO solutions(problem, text, draw) VALUES(?,?,?)", number, solution, draw
             )
@@ -110,25 +109,6 @@ class _Grouping:
             raise TaskError(
                 f"{row.where}: the id {problem.id!r} is already that of another problem; ids must differ"
             ) from None
-
-    def _answer(self, row: ReadRow, solutions: list[str]) -> str | None:
-        """The gold answer; where one column holds both, the one that the solution ends in."""
-        answer = row.example.answer
-        if answer is not None and solutions and self._columns.answer == self._columns.solutions:
-            found: str | None = self._extract(solutions[0])
-            return found or answer
-        return answer
-
-
-def _texts(row: ReadRow, column: str | None) -> list[str]:
-    """A column of a text, a list of texts, or nothing."""
-    value = row.columns.get(column) if column is not None else None
-    values = [] if value is None else [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-        raise TaskError(
-            f"{row.where}: the column {column!r} is a {type(value).__name__}; it must be text or a list of texts"
-        )
-    return values
 
 
 def _candidates(row: ReadRow, column: str | None) -> str | None:
