@@ -228,6 +228,7 @@ def _rows(**changed: Any) -> list[dict[str, Any]]:
         ({"solutions": []}, {}, r"none of the 0 answers of the teacher .* first 60 prompts is correct"),
         ({}, {"prompt": {"max_tokens": 3}}, r"no refine prompt is left of 60 problems: .*60 prompt over 3 tokens"),
         ({"candidates": ["<think>\\boxed{1}"] * 6}, {}, r"none of 300 responses"),
+        ({}, {"prompt": {"all_correct_share": 0.0, "shown": 3}}, r"left of 60 .*60 all-correct prompts left out"),
         ({"candidates": "text"}, {}, r"line 1: the column 'candidates' must be a list"),
         ({}, {"prompt": {"refine_template": "TEMPLATE"}}, r"never uses \{\{ candidates \}\}; it must"),
         ({}, {"student": {"model": "nothing:x"}}, r"no backend is called 'nothing'"),

@@ -39,8 +39,8 @@ async def make_prompts(run: Run) -> list[Table]:
                 run.progress("problems with candidates", builder.counts["problems"], total)
     _limit_easy(run)
     tables = builder.tables()
-    if not work.one("SELECT count(*) FROM prompts"):
-        raise ConfigError(f"no refine prompt is left of {total:,} problems: {_counted(builder.counts)}")
+    if not work.one("SELECT count(*) FROM prompts WHERE used"):
+        raise ConfigError(f"no refine prompt is left of {total:,} problems: {_why(tables[0])}")
     return tables
 
 
@@ -138,5 +138,5 @@ def _limit_easy(run: Run) -> None:
         run.work.write("UPDATE prompts SET used=0 WHERE problem=?", prompts[position][0])
 
 
-def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+def _why(counts: Table) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in counts.rows[2:] if count)
