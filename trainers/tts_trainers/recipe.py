@@ -50,7 +50,7 @@ class HybridObjective(Section):
 
 
 def load_recipe(source: str | Path, model: type[RecipeT], changes: Iterable[str] = ()) -> RecipeT:
-    """Read a recipe of ours by name (`"miniature"`) or a file by path; `changes` are `table.key=value` (TOML values).
+    """Read a recipe of ours by name (`"gsr-cpu"`) or a file by path; `changes` are `table.key=value` (TOML values).
 
     Raises `ConfigError` that names the file, the key and the reason, all of them at once.
     """
@@ -114,22 +114,25 @@ def _reason(kind: str, where: tuple[int | str, ...], message: str, model: type[B
     place = ".".join(map(str, where)) or "recipe"
     if kind != "extra_forbidden":
         return f"{place}: {message.removeprefix('Value error, ')}"
-    known = sorted(_section_at(model, where[:-1]).model_fields)
+    section = _section_at(model, where[:-1])
+    known = sorted(section.model_fields) if section is not None else []
     near = difflib.get_close_matches(str(where[-1]), known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
     return f"{place}: there is no such key; {hint}"
 
 
-def _section_at(model: type[BaseModel], where: tuple[int | str, ...]) -> type[BaseModel]:
-    """The section that a path of keys and list positions leads to."""
+def _section_at(model: type[BaseModel], where: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The section that a path of keys leads to; positions of lists and names of mappings lead into their section."""
+    annotation: Any = model
     for part in where:
-        if isinstance(part, str):
-            model = _section_in(model.model_fields[part].annotation)
-    return model
+        section = _section_in(annotation)
+        if section is not None and part in section.model_fields:
+            annotation = section.model_fields[str(part)].annotation
+    return _section_in(annotation)
 
 
-def _section_in(annotation: Any) -> type[BaseModel]:
+def _section_in(annotation: Any) -> type[BaseModel] | None:
     """The section inside an annotation such as `Section | None` or `tuple[Section, ...]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next(_section_in(part) for part in get_args(annotation) if part not in (type(None), ...))
+    return next(filter(None, map(_section_in, get_args(annotation))), None)

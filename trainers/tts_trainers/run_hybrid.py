@@ -167,6 +167,7 @@ def arguments(recipe: HybridRecipe, out: Path, processes: int) -> dict[str, Any]
         "logging_steps": tracking.logging_steps,
         "report_to": tracking.report_to,
         "run_name": tracking.run_name,
+        "ddp_find_unused_parameters": False,
         "disable_tqdm": True,
     }
 
@@ -261,7 +262,9 @@ def command(
     if dry_run:
         click.echo(check_hybrid(settings, target))
         return
-    click.echo(train_hybrid(settings, target, resume=resume, say=_say))
+    done = train_hybrid(settings, target, resume=resume, say=_say)
+    if hardware.rank() == 0:
+        click.echo(done)
 
 
 def _say(message: str) -> None:
