@@ -35,14 +35,15 @@ from tts_trainers.objectives import (
 )
 from tts_trainers.recipe import Arm, HybridObjective, Optimisation
 from tts_trainers.rows import OBJECTIVES, Row
-from tts_trainers.sampler import AlternatingSampler
+from tts_trainers.sampler import LENGTH_WINDOW, AlternatingSampler
 
 
 class HybridSFTTrainer(SFTTrainer):
     """`SFTTrainer` whose loss is L_direct + lambda * L_selfR.
 
-    `normalisation` is explained at `tts_trainers.objectives.token_weights`; token counts are those of the whole
-    optimiser step, so gradient accumulation, packing and several ranks give the loss of one large batch.
+    `length_window` is explained at `AlternatingSampler`, `normalisation` at `objectives.token_weights`; token counts
+    are those of the whole optimiser step, so gradient accumulation, packing and several ranks give the loss of one
+    large batch.
 
     Evaluation rows are never packed, so that each is counted once and under its own N_c; `eval_loss` is the objective
     of the whole split, not a mean over batches. `train(resume_from_checkpoint=True)` goes on from the last checkpoint
@@ -63,6 +64,7 @@ class HybridSFTTrainer(SFTTrainer):
         eval_dataset: Dataset | None = None,
         refine_weight: float = 1.0,
         normalisation: Normalisation = "objective",
+        length_window: int = LENGTH_WINDOW,
         callbacks: Sequence[TrainerCallback] = (),
         **kwargs: Any,
     ) -> None:
@@ -74,6 +76,7 @@ class HybridSFTTrainer(SFTTrainer):
         self._since_log = torch.zeros(2, len(OBJECTIVES))  # sums and token counts
         self._evaluated = torch.zeros(STRATA, 2, dtype=torch.float64)
         self._sampler: AlternatingSampler | None = None
+        self._length_window = length_window
         super().__init__(
             model=model,
             args=args,
@@ -109,7 +112,9 @@ class HybridSFTTrainer(SFTTrainer):
         # The rows given lack the columns that the model does not take; these are the same rows with all of them.
         objectives, lengths = batch_lengths(self.train_dataset)
         batch_size = self._train_batch_size * self.accelerator.num_processes
-        self._sampler = AlternatingSampler(objectives, lengths, batch_size=batch_size, seed=self.args.seed)
+        self._sampler = AlternatingSampler(
+            objectives, lengths, batch_size=batch_size, seed=self.args.seed, length_window=self._length_window
+        )
         return self._sampler
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> TrainOutput:
@@ -309,6 +314,7 @@ def train(
         processing_class=tokenizer,
         refine_weight=objective.refine_weight,
         normalisation=objective.normalisation,
+        length_window=optimisation.length_window,
     )
     trainer.train()
     return list(trainer.state.log_history)

@@ -37,6 +37,7 @@ class Optimisation(Section):
     weight_decay: float = Field(0.01, ge=0)
     adam_beta2: float = Field(0.98, gt=0, lt=1)
     max_grad_norm: float = Field(1.0, gt=0)
+    length_window: int = Field(16, ge=1)  # batches sorted by length together; 1 sorts nothing
     bf16: bool = False
     save_steps: int | None = Field(None, ge=1)  # checkpoints on the way, to see where a student should stop
 

@@ -15,7 +15,7 @@ from torch.utils.data import Sampler
 
 from tts import ConfigError
 
-_WINDOW = 16  # batches sorted by length together; larger pads less and shuffles less
+LENGTH_WINDOW = 16
 
 
 class AlternatingSampler(Sampler[int]):
@@ -28,9 +28,20 @@ class AlternatingSampler(Sampler[int]):
     every optimiser step trains both. Rows that do not fill a batch are left out of the pass, other ones in each. An
     objective with less than one batch is refused. The order is decided by seed and epoch alone, so a run that is
     resumed in the middle of an epoch skips exactly the rows that it has seen.
+
+    `length_window` is how many batches are sorted by length together: more pad less and shuffle less. Small models
+    trained from nothing on short rows learn in fewer steps with 1, which sorts nothing.
     """
 
-    def __init__(self, objectives: Sequence[int], lengths: Sequence[int], *, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        objectives: Sequence[int],
+        lengths: Sequence[int],
+        *,
+        batch_size: int,
+        seed: int,
+        length_window: int = LENGTH_WINDOW,
+    ) -> None:
         rows: dict[int, list[int]] = {}
         for row, objective in enumerate(objectives):
             rows.setdefault(objective, []).append(row)
@@ -44,6 +55,7 @@ class AlternatingSampler(Sampler[int]):
         self._lengths = lengths
         self._batch_size = batch_size
         self._seed = seed
+        self._window = batch_size * length_window
         self._epoch = 0
 
     def __len__(self) -> int:
@@ -66,10 +78,12 @@ class AlternatingSampler(Sampler[int]):
 
     def _batches(self, rows: Sequence[int], generator: torch.Generator) -> list[list[int]]:
         shuffled = [rows[i] for i in torch.randperm(len(rows), generator=generator).tolist()]
-        size, window = self._batch_size, self._batch_size * _WINDOW
+        size, window = self._batch_size, self._window
         batches: list[list[int]] = []
         for start in range(0, len(shuffled), window):
-            near = sorted(shuffled[start : start + window], key=lambda row: self._lengths[row])
+            near = shuffled[start : start + window]
+            if window > size:
+                near.sort(key=lambda row: self._lengths[row])
             batches += [near[i : i + size] for i in range(0, len(near) - size + 1, size)]
         # Lengths rise within a window; the order of batches must not.
         return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
