@@ -13,6 +13,7 @@ from tts_trainers.data.filters import pass_rate
 from tts_trainers.data.pipeline import count_only
 from tts_trainers.data.problems import make_problems
 from tts_trainers.data.recipe import DataRecipe
+from tts_trainers.data.run import Run
 from tts_trainers.data.workfile import Table, WorkFile
 from tts_trainers.recipe import load_recipe
 
@@ -80,7 +81,7 @@ def test_one_column_may_hold_answer_and_solution(tmp_path: Path) -> None:
     recipe = recorded(data, source={"answer": "answer", "solutions": "answer"})
     with WorkFile(tmp_path / "work.db") as work:
         work.begin("problems")
-        counts = make_problems(work, recipe)[0].rows
+        counts = make_problems(Run(recipe, tmp_path, work, print))[0].rows
         assert counts[1:] == (("has an answer", 4, 4), ("answers agree within a problem", 4, 4))
         assert work.rows("SELECT answer FROM problems ORDER BY n") == [("1",), ("2",), ("3",), ("5",)]
 

@@ -75,6 +75,18 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     assert _made(out) == expected
 
 
+def test_ctrl_c_is_heard_while_the_source_is_read(tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPT), "-", str(tmp_path / "out"), "0", "solutions"]
+    waiting = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while not (tmp_path / "out" / "work.db").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.communicate(timeout=60)[1].startswith("interrupted; ")
+    assert waiting.returncode == 130
+
+
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     data = write(tmp_path / "raw.jsonl", [own(0, 3) | {"problem": f"{i}+1", "id": str(i)} for i in range(PROBLEMS)])
     process = _start(data, tmp_path / "out", 0.02, "solutions")

@@ -52,7 +52,7 @@ def command(
     loaded: DataRecipe = load_recipe(recipe, DataRecipe, [*changes, *given])
     if dry_run:
         with tempfile.TemporaryDirectory() as folder:
-            click.echo("\n".join(map(as_text, count_only(loaded, Path(folder)))))
+            click.echo("\n".join(map(as_text, count_only(loaded, Path(folder), _say))))
         return
     if out is None:
         raise click.UsageError("give --out FOLDER, or --dry-run for the counts of loading and filtering alone")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -40,24 +41,26 @@ async def batches(
 ) -> AsyncGenerator[list[Sampled], None]:
     """The sets of all items, `BATCH` at a time, in the order in which they are complete."""
     if section.model == RECORDED:
-        batch = []
-        for item in items:
-            batch.append(_recorded(item, extract))
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
-        return
-    batch = []
-    async with aclosing(engine.sample((item.example for item in items), section.n)) as arriving:
-        async for sampled in arriving:
+        sets = _all_recorded(items, extract)
+    else:
+        sets = engine.sample((item.example for item in items), section.n)
+    batch: list[Sampled] = []
+    async with aclosing(sets):
+        async for sampled in sets:
             batch.append(sampled)
             if len(batch) == BATCH:
                 yield batch
                 batch = []
     if batch:
         yield batch
+
+
+async def _all_recorded(
+    items: Iterable[Recorded], extract: Callable[[str], str | None]
+) -> AsyncGenerator[Sampled, None]:
+    for item in items:
+        yield _recorded(item, extract)
+        await asyncio.sleep(0)  # a turn of the loop, in which Ctrl-C is heard
 
 
 def _recorded(item: Recorded, extract: Callable[[str], str | None]) -> Sampled:

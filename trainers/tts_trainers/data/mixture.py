@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -37,13 +38,13 @@ class Written(NamedTuple):
     sha256: str
 
 
-async def make_rows(run: Run) -> tuple[list[Table], list[Written]]:
+def make_rows(run: Run) -> tuple[list[Table], list[Written]]:
     """Fill `examples` and write the files.
 
     Raises `ConfigError` where no direct row or no training row comes of it.
     """
     refine = _add_refine(run)
-    drawn = await _add_direct(run, round(run.recipe.direct.per_refine * refine))
+    drawn = asyncio.run(_add_direct(run, round(run.recipe.direct.per_refine * refine)))
     run.work.commit()
     files = [_write(run, side) for side in range(len(SIDES))]
     if not files[0].rows:
@@ -90,6 +91,7 @@ async def _add_direct(run: Run, wanted: int) -> Table:
                         _add(run, "direct", problem, key, number, str(draw))
             if taken == wanted:
                 break
+            await asyncio.sleep(0)  # a turn of the loop, in which Ctrl-C is heard
     finally:
         await grader.aclose()
     origin = "given solutions" if direct.origin == "solutions" else "correct candidates"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +28,7 @@ class Stage(NamedTuple):
 
     name: str
     settings: dict[str, Any]
-    make: Callable[[Run], Coroutine[Any, Any, list[Table]]]
+    make: Callable[[Run], list[Table]]
 
 
 def curate(recipe: DataRecipe, out: Path, say: Say = lambda _: None) -> list[Table]:
@@ -40,15 +39,15 @@ def curate(recipe: DataRecipe, out: Path, say: Say = lambda _: None) -> list[Tab
     check(recipe)
     _prepare(out)
     with WorkFile(out / WORK) as work:
-        return asyncio.run(_make_all(Run(recipe, out, work, say), _stages(recipe)))
+        return _make_all(Run(recipe, out, work, say), _stages(recipe))
 
 
-def count_only(recipe: DataRecipe, out: Path) -> list[Table]:
+def count_only(recipe: DataRecipe, out: Path, say: Say = lambda _: None) -> list[Table]:
     """The counts of loading and filtering alone, worked out in the folder `out`."""
     check(recipe)
     with WorkFile(out / WORK) as work:
         work.begin(STAGES[0])
-        return make_problems(work, recipe)
+        return make_problems(Run(recipe, out, work, say))
 
 
 def check(recipe: DataRecipe) -> None:
@@ -76,7 +75,7 @@ def _prepare(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
 
 
-async def _make_all(run: Run, stages: list[Stage]) -> list[Table]:
+def _make_all(run: Run, stages: list[Stage]) -> list[Table]:
     tables: list[Table] = []
     anew = False
     for stage in stages:
@@ -93,7 +92,7 @@ async def _make_all(run: Run, stages: list[Stage]) -> list[Table]:
             )
         anew = True
         run.work.begin(stage.name)
-        made = await stage.make(run)
+        made = stage.make(run)
         run.work.finish(stage.name, stage.settings, made)
         tables += made
         run.say("\n".join(map(as_text, made)))
@@ -110,11 +109,8 @@ def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _stages(recipe: DataRecipe) -> list[Stage]:
-    async def problems(run: Run) -> list[Table]:
-        return make_problems(run.work, recipe)
-
-    async def rows(run: Run) -> list[Table]:
-        tables, files = await make_rows(run)
+    def rows(run: Run) -> list[Table]:
+        tables, files = make_rows(run)
         before = [t for name in STAGES[:-1] if (stage := run.work.finished(name)) for t in stage.tables]
         text = card(recipe, sources, [*before, *tables], files)
         part = run.out / "README.md.part"
@@ -137,7 +133,7 @@ def _stages(recipe: DataRecipe) -> list[Stage]:
         "answers": of("teacher") | _weights(teacher),
         "rows": of("direct", "output"),
     }
-    makers = dict(zip(STAGES, (problems, make_prompts, make_answers, rows), strict=True))
+    makers = dict(zip(STAGES, (make_problems, make_prompts, make_answers, rows), strict=True))
     return [Stage(name, settings, makers[name]) for name, settings in parts.items()]
 
 

@@ -14,6 +14,7 @@ from tts import ConfigError, ReadRow, TaskError
 from tts_trainers.data.decontaminate import normalised
 from tts_trainers.data.filters import answer_of, check_columns, rules, texts
 from tts_trainers.data.recipe import DataRecipe
+from tts_trainers.data.run import Run
 from tts_trainers.data.workfile import Table, WorkFile, draw_number
 
 _BATCH = 1000
@@ -21,11 +22,12 @@ _SEEN = "INSERT INTO seen VALUES(?,?) ON CONFLICT(key) DO UPDATE SET passed=max(
 _PROBLEM = "INSERT INTO problems(key, id, problem, answer, candidates) VALUES(?,?,?,?,?)"
 
 
-def make_problems(work: WorkFile, recipe: DataRecipe) -> list[Table]:
+def make_problems(run: Run) -> list[Table]:
     """Fill `problems` and `solutions`; the table counts the rows and problems that each rule leaves.
 
     Raises `ConfigError` where a rule leaves nothing.
     """
+    recipe, work = run.recipe, run.work
     chosen = rules(recipe)
     passed = [0] * (len(chosen) + 2)  # rows by the number of rules that they pass; the last is that of the answers
     grouping = _Grouping(work, recipe)
@@ -38,6 +40,7 @@ def make_problems(work: WorkFile, recipe: DataRecipe) -> list[Table]:
         work.write(_SEEN, key, level)
         if number % _BATCH == 0:
             work.commit()
+            run.progress("rows read", number)
     if not any(passed):
         raise ConfigError(f"{recipe.source.data!r} has no rows")
     names = ["in the source", *(rule.name for rule in chosen), "answers agree within a problem"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections import Counter
@@ -18,11 +19,15 @@ from tts_trainers.data.run import Run
 from tts_trainers.data.workfile import Table, WorkFile, draw_number
 
 
-async def make_prompts(run: Run) -> list[Table]:
+def make_prompts(run: Run) -> list[Table]:
     """Fill `prompts`, `labels` and `own` (the student's own correct responses).
 
     Raises `ConfigError` where no prompt is left.
     """
+    return asyncio.run(_make_prompts(run))
+
+
+async def _make_prompts(run: Run) -> list[Table]:
     recipe, work = run.recipe, run.work
     extract = tts.plugins().resolve("extractor", recipe.label.extractor)
     total = work.one("SELECT count(*) FROM problems")

@@ -24,8 +24,8 @@ class Run:
         """What is sampled is kept here, whatever becomes of the stages."""
         return self.out / "store.db"
 
-    def progress(self, what: str, done: int, total: int) -> None:
+    def progress(self, what: str, done: int, total: int | None = None) -> None:
         """Say how far a stage is, now and then."""
         if time.monotonic() - self._said >= _SECONDS:
             self._said = time.monotonic()
-            self.say(f"{done:,} of {total:,} {what}")
+            self.say(f"{done:,} {what}" if total is None else f"{done:,} of {total:,} {what}")

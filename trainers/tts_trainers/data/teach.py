@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections import Counter
@@ -23,11 +24,15 @@ _PROMPTS = (
 )
 
 
-async def make_answers(run: Run) -> list[Table]:
+def make_answers(run: Run) -> list[Table]:
     """Fill `answers` with the teacher's correct answers, less of them where all are correct.
 
     Raises `ConfigError` where none of the first prompts has a correct answer, or none at all.
     """
+    return asyncio.run(_make_answers(run))
+
+
+async def _make_answers(run: Run) -> list[Table]:
     recipe, work = run.recipe, run.work
     who = f"the teacher {recipe.teacher.model!r}"
     extract = tts.plugins().resolve("extractor", recipe.label.extractor)
