@@ -78,6 +78,16 @@ def test_rows_too_long_are_left_out_and_too_few_rows_are_one_sentence(tmp_path: 
         train_judge(llama(), tokenizer(), rows, recipe(batch=8), tmp_path)
 
 
+def test_a_template_that_drops_thinking_is_refused(tmp_path: Path) -> None:
+    own = tokenizer()
+    own.chat_template = own.chat_template.replace(
+        "{{- '<|' + message.role", "{%- set content = content.split('</think>')[-1] -%}\n{{- '<|' + message.role"
+    )
+    rows = judge_rows([PAIR] * 2, teacher=lambda *_: "hm")
+    with pytest.raises(ConfigError, match="the chat template drops the think block of a completion; use a model"):
+        train_judge(llama(), own, rows, recipe(), tmp_path)
+
+
 @pytest.mark.slow
 def test_it_learns_to_judge(tmp_path: Path) -> None:
     template = tmp_path / "short.jinja"

@@ -21,7 +21,7 @@ from hybrid_parts import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import PreTrainedTokenizerFast
+from transformers import MixtralConfig, MixtralForCausalLM, PreTrainedTokenizerFast
 
 from tts import ConfigError
 from tts_trainers.hybrid import rows_of_arm, train
@@ -88,6 +88,35 @@ def test_bf16_is_near_float32(tokenizer: PreTrainedTokenizerFast, tmp_path: Path
     logs = trainer(model, tokenizer, settings(tmp_path, bf16=True, gradient_accumulation_steps=8, max_steps=1))
     logs.train()
     assert logs.state.log_history[0]["loss"] == pytest.approx(exact, rel=1e-2)
+
+
+def test_the_balancing_loss_of_experts_is_added(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+    config = MixtralConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        num_local_experts=4,
+    )
+
+    def first_loss(coefficient: float) -> tuple[float, float]:
+        torch.manual_seed(0)
+        ours = trainer(
+            MixtralForCausalLM(config),
+            tokenizer,
+            settings(tmp_path, per_device_train_batch_size=4, router_aux_loss_coef=coefficient),
+        )
+        batch = dict(next(iter(ours.get_train_dataloader())))
+        ours.current_gradient_accumulation_steps = 2
+        inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+        balance = ours.model(**inputs, output_router_logits=True).aux_loss
+        return ours.compute_loss(ours.model, batch).item(), balance.item()
+
+    (plain, balance), (with_balance, _) = first_loss(0.0), first_loss(0.5)
+    assert balance > 0.1
+    assert with_balance - plain == pytest.approx(0.5 * balance / 2, rel=1e-3)
 
 
 def test_both_losses_are_logged_apart(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:

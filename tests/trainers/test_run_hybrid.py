@@ -18,7 +18,7 @@ from tts.prompts import Prompts
 from tts_trainers import pretrained
 from tts_trainers.checkpoints import last_checkpoint
 from tts_trainers.hybrid_recipe import HybridRecipe, ModelSection
-from tts_trainers.run_hybrid import check_hybrid, train_hybrid
+from tts_trainers.run_hybrid import check_hybrid, prepare, train_hybrid
 
 
 @pytest.fixture
@@ -45,9 +45,12 @@ def _losses(said: list[str]) -> list[str]:
 
 
 def test_from_rows_to_a_model_that_refines(rows: Path, tmp_path: Path) -> None:
-    held_out = write(tmp_path / "held.jsonl", sums_rows(1, seed=9))
+    folder = tmp_path / "data"
+    folder.mkdir()
+    rows.rename(folder / "train.jsonl")
+    write(folder / "evaluation.jsonl", sums_rows(1, seed=9))
     out, said = tmp_path / "run", list[str]()
-    recipe = _recipe(rows, data={"evaluation": str(held_out)}, tracking={"evaluation_steps": 2})
+    recipe = _recipe(folder, tracking={"evaluation_steps": 2})
     assert train_hybrid(recipe, out, say=said.append) == out
 
     assert len(_losses(said)) == 2
@@ -143,6 +146,12 @@ def test_positions_and_chat_template_of_the_recipe_are_saved(rows: Path, tmp_pat
     train_hybrid(_recipe(rows, model=model, optimisation={"steps": 1}), out)
     assert AutoModelForCausalLM.from_pretrained(out).config.max_position_embeddings == 4096
     assert "<|im_start|>" in AutoTokenizer.from_pretrained(out).chat_template
+
+
+def test_an_evaluation_side_without_rows_is_none(rows: Path, tmp_path: Path) -> None:
+    write(tmp_path / "held.jsonl", [])
+    recipe = _recipe(rows, data={"evaluation": str(tmp_path / "held.jsonl")})
+    assert prepare(recipe, tmp_path / "run", tmp_path / "cache").evaluation is None
 
 
 def test_a_tokenizer_without_chat_template(tmp_path: Path) -> None:

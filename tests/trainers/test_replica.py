@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import tts
+from tts import ConfigError, Message
+from tts.tasks.sums import Sums, Term, plan, response, solution, terms_of
+from tts_trainers.recipe import load_recipe
+from tts_trainers.replica.__main__ import replicate
+from tts_trainers.replica.family import Family
+from tts_trainers.replica.recipe import CandidateStage, ReplicaRecipe, TokenizerSettings
+from tts_trainers.replica.stages import Stage, run_stages
+from tts_trainers.replica.student import build_tokenizer
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
+
+
+def _tiny() -> ReplicaRecipe:
+    """The shipped recipe with every number cut down."""
+    recipe = load_recipe("replica", ReplicaRecipe).model_dump(mode="json")
+    step = {"steps": 2, "batch": 4, "learning_rate": 1e-3}
+    shape = {"layers": 1, "width": 16, "heads": 1, "head_size": 8, "feed_forward": 16}
+    recipe["sizes"] = dict.fromkeys(("small", "large"), shape)
+    recipe["main"] = "large"
+    recipe["tokenizer"]["vocab"] = 300
+    recipe["base"] = {"problems": 8, "optimisation": step}
+    recipe["candidates"] |= {"problems": 8, "max_tokens": 8}
+    recipe["arm"] = {"direct_problems": 8, "optimisation": step | {"accumulate": 2}}
+    for helper in ("reward", "judge", "synthesizer"):
+        recipe[helper]["optimisation"] |= {"steps": 2, "batch": 4}
+    recipe["judge"]["max_tokens"] = recipe["synthesizer"]["max_tokens"] = 8
+    recipe["evaluation"] |= {"groups": 4, "arm_groups": 3, "outputs": 2, "max_tokens": 8, "ks": [2, 3]}
+    return ReplicaRecipe.model_validate(recipe)
+
+
+@pytest.fixture
+def able_students(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two steps teach nobody to solve a problem, so every second candidate is replaced by a right one."""
+    sample = Family._sample
+
+    def replaced(self: Family, examples: Sequence[tts.Example], model: str, stage: CandidateStage) -> tts.Samples:
+        samples = sample(self, examples, model, stage)
+        samples.sampled = [_every_second_right(one) for one in samples.sampled]
+        return samples
+
+    monkeypatch.setattr(Family, "_sample", replaced)
+
+
+def _every_second_right(one: tts.Sampled) -> tts.Sampled:
+    terms = terms_of(one.candidates.problem)
+    wrong = [Term(terms[0].left + 1, terms[0].right), *terms[1:]]
+    summaries = [solution(terms if candidate.index % 2 else wrong) for candidate in one.candidates]
+    candidates = tuple(
+        tts.Candidate(index=i, text=response(plan(terms), summary), summary=summary)
+        for i, summary in enumerate(summaries)
+    )
+    return tts.Sampled(one.candidates.model_copy(update={"candidates": candidates}), one.answer)
+
+
+def _files(folder: Path) -> dict[str, int]:
+    return {str(p.relative_to(folder)): p.stat().st_mtime_ns for p in folder.rglob("*.safetensors")}
+
+
+@pytest.mark.usefixtures("able_students")
+def test_from_nothing_to_tables_and_again(tmp_path: Path) -> None:
+    report = replicate(tmp_path, _tiny(), all_sizes=True)
+    for title in ("Table 1", "Table 2", "Table 4", "Table 5, Figure 5", "Figure 2", "Figure 6", "Figure 7"):
+        assert f"## {title}" in report
+    folder = tmp_path / "hybrid-large"
+    assert AutoModelForCausalLM.from_pretrained(folder).config.model_type == "llama"
+    assert "<think>" in AutoTokenizer.from_pretrained(folder).get_vocab()
+    assert {len(g.candidates) for g in Family(tmp_path, _tiny()).groups("candidates-large")} <= {2, 3, 4}
+
+    weights = _files(tmp_path)
+    assert len(weights) == 9
+    assert replicate(tmp_path, _tiny(), all_sizes=True) == report
+    assert _files(tmp_path) == weights
+
+    with pytest.raises(
+        ConfigError, match=r"was made with other settings; give another --out, or delete tokenizer.done"
+    ):
+        replicate(tmp_path, _tiny().model_copy(update={"seed": 1}))
+
+
+def test_a_stage_depends_on_the_settings_of_those_before_it(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def stages(first: int) -> list[Stage]:
+        return [
+            Stage("one", lambda target: made.append(target.name), [first]),
+            Stage("two", lambda target: made.append(target.name), [0], ["one"]),
+            Stage("other", lambda target: made.append(target.name), [0]),
+        ]
+
+    run_stages(tmp_path, stages(1))
+    (tmp_path / "two.done").unlink()
+    run_stages(tmp_path, stages(1))
+    assert made == ["one", "two", "other", "two"]
+    (tmp_path / "one.done").unlink()
+    with pytest.raises(ConfigError, match="two' was made with other settings"):
+        run_stages(tmp_path, stages(2))
+    assert made[-1] == "one"
+
+
+def test_an_interrupted_stage_starts_from_an_empty_folder(tmp_path: Path) -> None:
+    def make(target: Path) -> None:
+        assert list(target.iterdir()) == []
+        (target / "half").touch()
+        if not interrupted:
+            raise KeyboardInterrupt
+
+    interrupted: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        run_stages(tmp_path, [Stage("one", make)])
+    interrupted.append("once")
+    run_stages(tmp_path, [Stage("one", make)])
+    assert (tmp_path / "one.done").is_file()
+
+
+@cache
+def _tokenizer() -> Any:
+    examples = list(Sums(split="train", size=500, terms=(3, 4)).examples())
+    return build_tokenizer(examples, TokenizerSettings(), seed=0)
+
+
+def _ids(tokenizer: Any, text: str) -> list[str]:
+    return [tokenizer.decode([i]) for i in tokenizer(text)["input_ids"]]
+
+
+def test_tokenizer_keeps_digits_and_marks_apart() -> None:
+    tokenizer = _tokenizer()
+    assert _ids(tokenizer, "</think>\n\n12*34")[:1] == ["</think>"]
+    tokens = _ids(tokenizer, "<think>\n37*8: agree, 296\n</think>\n\n37*8 = 296\n\\boxed{296}")
+    assert all(len(t) == 1 for t in tokens if any(c.isdigit() for c in t))
+    assert "".join(tokens) == "<think>\n37*8: agree, 296\n</think>\n\n37*8 = 296\n\\boxed{296}"
+    assert _ids(tokenizer, "Größe 🙂")
+
+
+def test_chat_template_drops_thinking_of_earlier_turns_only() -> None:
+    tokenizer = _tokenizer()
+    turns = [
+        Message(role="user", content="a"),
+        Message(role="assistant", content="<think>\nx\n</think>\n\ny"),
+        Message(role="user", content="b"),
+        Message(role="assistant", content="<think>\nz\n</think>\n\nw"),
+    ]
+    text = tokenizer.apply_chat_template([t.model_dump() for t in turns], tokenize=False)
+    assert text == "<|user|>a<|end|><|assistant|>y<|end|><|user|>b<|end|><|assistant|><think>\nz\n</think>\n\nw<|end|>"
+
+
+def test_generation_prompt_with_and_without_thinking() -> None:
+    tokenizer = _tokenizer()
+    chat = [{"role": "user", "content": "a"}]
+    prompt = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+    assert prompt == "<|user|>a<|end|><|assistant|>"
+    without = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, enable_thinking=False)
+    assert without == prompt + "<think>\n\n</think>\n\n"
