@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts import ConfigError
 from tts_trainers.helper_recipe import HelperOptimisation, run_and_save
 from tts_trainers.rows import Row
+from tts_trainers.tokenise import template_fault
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -62,15 +64,22 @@ def fit_completions(
     return Fitted(len(kept), len(rows) - len(kept), list(trainer.state.log_history))
 
 
-def _fitting(rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase, limit: int | None) -> list[Row]:
-    """The rows of at most `limit` tokens, completion included."""
+def _fitting(rows: Sequence[Row], tokenizer: Any, limit: int | None) -> list[Row]:
+    """The rows of at most `limit` tokens, completion included.
+
+    Raises `ConfigError` where the tokenizer's chat template would teach something else than a row says.
+    """
     if tokenizer.chat_template is None:
         raise ConfigError("the tokenizer has no chat template, so no prompt can be written; use a chat model")
-    if limit is None:
-        return list(rows)
-    chats = ([*row["prompt"], *row["completion"]] for row in rows)
-    lengths = [len(tokenizer.apply_chat_template(chat, return_dict=False)) for chat in chats]
-    kept = [row for row, length in zip(rows, lengths, strict=True) if length <= limit]
+    kept = [row for row in rows if _tokens(row, tokenizer) <= (limit or math.inf)]
     if len(kept) < len(rows):
         log.warning("%d of %d rows have more than %d tokens: left out", len(rows) - len(kept), len(rows), limit)
     return kept
+
+
+def _tokens(row: Row, tokenizer: Any) -> int:
+    prompt = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+    text = tokenizer.apply_chat_template([*row["prompt"], *row["completion"]], tokenize=False)
+    if fault := template_fault(prompt, text, row["completion"][0]["content"]):
+        raise ConfigError(f"the chat template {fault}; use a model whose template keeps it")
+    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
