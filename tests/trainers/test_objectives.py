@@ -24,9 +24,10 @@ from hypothesis import strategies as st
 from transformers import MixtralConfig, MixtralForCausalLM, PreTrainedTokenizerFast
 
 from tts import ConfigError
-from tts_trainers.hybrid import rows_of_arm, train
 from tts_trainers.objectives import objective_counts, objective_of, stratum, token_weights
-from tts_trainers.recipe import HybridObjective, Optimisation
+from tts_trainers.recipe import HybridObjective
+from tts_trainers.replica.recipe import Optimisation
+from tts_trainers.replica.train import rows_of_arm, train
 
 OPTIMISATION = Optimisation(steps=1, batch=2, learning_rate=1e-3, weight_decay=0.0, max_grad_norm=1e9)
 
@@ -183,6 +184,12 @@ def test_rows_that_cannot_be_weighed_are_refused(
 ) -> None:
     rows: Any = [*ROWS[:5], {**ROWS[5], column: value}]
     with pytest.raises(ConfigError, match=message):
+        trainer(tiny_model(tokenizer), tokenizer, settings(tmp_path), rows)
+
+
+def test_rows_without_an_objective_are_refused(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+    rows: Any = [{name: value for name, value in one.items() if name != "objective"} for one in ROWS]
+    with pytest.raises(ConfigError, match="the training rows have no column 'objective'"):
         trainer(tiny_model(tokenizer), tokenizer, settings(tmp_path), rows)
 
 

@@ -24,24 +24,6 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Optimisation(Section):
-    """How long and how fast one stage learns; an optimiser step is `batch` rows times `accumulate`."""
-
-    steps: int = Field(ge=1)
-    batch: int = Field(ge=1)
-    accumulate: int = Field(1, ge=1)
-    learning_rate: float = Field(gt=0)
-    schedule: Literal["constant_with_warmup", "cosine", "linear", "warmup_stable_decay"] = "cosine"
-    warmup_steps: int = Field(0, ge=0)
-    decay_steps: int = Field(0, ge=0)  # the end of warmup_stable_decay
-    weight_decay: float = Field(0.01, ge=0)
-    adam_beta2: float = Field(0.98, gt=0, lt=1)
-    max_grad_norm: float = Field(1.0, gt=0)
-    length_window: int = Field(16, ge=1)  # batches sorted by length together; 1 sorts nothing
-    bf16: bool = False
-    save_steps: int | None = Field(None, ge=1)  # checkpoints on the way, to see where a student should stop
-
-
 class HybridObjective(Section):
     """The arm of the paper's Table 2 and the weighting of its two losses."""
 

@@ -183,8 +183,8 @@ class Family:
     def _train(
         self, model: Any, tokenizer: Any, rows: Sequence[Row], objective: Any, optimisation: Any, target: Path
     ) -> None:
-        from tts_trainers.hybrid import train
         from tts_trainers.replica.student import save
+        from tts_trainers.replica.train import train
 
         logs = train(
             model,
