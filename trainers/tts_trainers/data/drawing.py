@@ -23,8 +23,10 @@ class Recorded(NamedTuple):
     responses: Sequence[str]
 
 
-def engine_of(section: DrawnSection, recipe: DataRecipe, store: Path, scorer: str | None = None) -> Engine:
-    """The engine of a student or a teacher; without a model where its responses are recorded."""
+def engine_of(
+    section: DrawnSection, recipe: DataRecipe, store: Path, *, template: str | None = None, scorer: str | None = None
+) -> Engine:
+    """The engine of a student, with its direct template, or of a teacher; no model where responses are recorded."""
     model = None if section.model == RECORDED else section.model
     return Engine(
         model=model,
@@ -32,7 +34,7 @@ def engine_of(section: DrawnSection, recipe: DataRecipe, store: Path, scorer: st
         store=store if model or scorer else None,
         sampling=section.sampling(recipe.seed),
         extractor=recipe.label.extractor,
-        direct_template=recipe.prompt.direct_template,
+        direct_template=template,
     )
 
 

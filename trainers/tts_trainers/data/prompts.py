@@ -31,7 +31,8 @@ async def _make_prompts(run: Run) -> list[Table]:
     recipe, work = run.recipe, run.work
     extract = tts.plugins().resolve("extractor", recipe.label.extractor)
     total = work.one("SELECT count(*) FROM problems")
-    engine = engine_of(recipe.student, recipe, run.store, recipe.label.scorer)
+    template, scorer = recipe.prompt.direct_template, recipe.label.scorer
+    engine = engine_of(recipe.student, recipe, run.store, template=template, scorer=scorer)
     async with engine, Labeller(recipe.label, engine) as labeller:
         builder = _Builder(run, engine)
         async with aclosing(batches(engine, recipe.student, _problems(work), extract)) as sets:
