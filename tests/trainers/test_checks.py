@@ -74,6 +74,8 @@ def test_rows_are_needed(tmp_path: Path, fails: Any) -> None:
         _recipe("nowhere.jsonl"),
         "data.train = 'nowhere.jsonl' is no file; give a .jsonl or .parquet file, a folder, or hub:org/name",
     )
+    empty = write(tmp_path / "rows.jsonl", [])
+    fails(_recipe(empty), "'…/rows.jsonl' holds no rows")
     fails(_recipe(tmp_path), "data.train = '…' has neither train.parquet nor train.jsonl in it")
 
 

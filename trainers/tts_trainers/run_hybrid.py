@@ -136,8 +136,8 @@ def _report(recipe: HybridRecipe, rows: Sequence[checks.Rows], train: Dataset) -
     return "\n".join([*found, f"arm {recipe.objective.arm}; {tokens}; rows a step: {batch}"])
 
 
-def arguments(recipe: HybridRecipe, out: Path, processes: int) -> dict[str, Any]:
-    """The recipe as TRL's `SFTConfig` takes it."""
+def arguments(recipe: HybridRecipe, out: Path, processes: int, *, evaluates: bool) -> dict[str, Any]:
+    """The recipe as TRL's `SFTConfig` takes it; `evaluates` where there are held-out rows."""
     optimisation, tracking = recipe.optimisation, recipe.tracking
     return {
         "output_dir": str(out),
@@ -159,7 +159,7 @@ def arguments(recipe: HybridRecipe, out: Path, processes: int) -> dict[str, Any]
         "padding_free": optimisation.padding_free,
         "activation_checkpointing": optimisation.gradient_checkpointing,
         "bf16": optimisation.bf16,
-        "eval_strategy": "no" if recipe.data.evaluation is None else "steps",
+        "eval_strategy": "steps" if evaluates else "no",
         "eval_steps": tracking.evaluation_steps,
         "save_strategy": "steps",
         "save_steps": tracking.save_steps,
@@ -181,7 +181,8 @@ def _trainer(recipe: HybridRecipe, prepared: Prepared, out: Path, say: Say) -> A
     from tts_trainers.hybrid import HybridSFTTrainer
 
     # Before the weights: under DeepSpeed they are read in parts, which these arguments decide.
-    args = SFTConfig(**arguments(recipe, out, hardware.processes()), use_cpu=not torch.cuda.is_available())
+    given = arguments(recipe, out, hardware.processes(), evaluates=prepared.evaluation is not None)
+    args = SFTConfig(**given, use_cpu=not torch.cuda.is_available())
     with pretrained.quiet_peft():
         trainer = HybridSFTTrainer(
             pretrained.load_model(recipe.model, prepared.config),

@@ -36,7 +36,8 @@ def find_rows(data: DataSection) -> Sources:
     evaluation = beside if data.evaluation is None else _found("data.evaluation", data.evaluation, "evaluation")
     if evaluation == train:
         raise ConfigError(f"data.evaluation is the same as data.train ({train!r}); a problem belongs on one side only")
-    return Sources(train, evaluation)
+    # Of a small data set nothing may be left for evaluation.
+    return Sources(train, evaluation if evaluation is not None and _has_rows(evaluation) else None)
 
 
 def open_rows(source: str, cache: Path) -> Dataset:
@@ -49,6 +50,8 @@ def open_rows(source: str, cache: Path) -> Dataset:
 
     if source.startswith(_HUB):
         return _of_hub(source)
+    if not _has_rows(source):
+        raise ConfigError(f"{source!r} holds no rows")
     message = List({"role": Value("string"), "content": Value("string")})
     features = {name: Value("string") for name in Row.__annotations__}
     features |= {"prompt": message, "completion": message, "n_correct": Value("int64")}
@@ -101,6 +104,10 @@ def file_version(source: str) -> str:
     path = Path(source).absolute()
     status = path.stat()
     return hashlib.blake2b(f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode(), digest_size=8).hexdigest()
+
+
+def _has_rows(source: str) -> bool:
+    return source.startswith(_HUB) or next(read_rows(source), None) is not None
 
 
 def _found(key: str, source: str, side: str) -> str:
