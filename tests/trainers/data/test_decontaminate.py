@@ -12,7 +12,7 @@ LONG = (
 
 def test_the_same_problem_in_other_spelling_is_found() -> None:
     held_out = [r"Find $\dfrac{1}{2} + \left( 3 - x \right)$."]
-    train = [r"find $\frac12+1$", "FIND \\(\\frac{1}{2}+(3-x)\\)", "unrelated"]
+    train = [r"find $\frac{1}{2} + 3 - x$", "FIND \\(\\frac{1}{2}+(3-x)\\)", "unrelated"]
     assert overlapping(train, held_out) == {1}
 
 

@@ -15,8 +15,10 @@ from collections.abc import Iterable, Iterator
 
 NGRAM = 13
 _PHRASE = 3  # evaluation problems that share a run: from here on it is a phrase
-_MARKUP = re.compile(r"\\(?:left|right|[dt](?=frac)|text(?:bf|it|rm)?|math(?:rm|bf|it|cal)|displaystyle|quad|[,;:! ])")
-_TOKEN = re.compile(r"[^\W_]+|[-+*/^=<>|%]")  # signs count: 3+4 is not 3-4
+_MARKUP = re.compile(
+    r"\\(?:left|right|[dt](?=frac)|text(?:bf|it|rm)?|math(?:rm|bf|it|cal)|displaystyle|quad|[,;:! ()\[\]])"
+)
+_TOKEN = re.compile(r"[^\W_]+|[-+*/^=<>|%()\[\]]")  # signs count: 3+4 is not 3-4, nor (1+2)*3 1+(2*3)
 
 
 def normalised(text: str) -> str:

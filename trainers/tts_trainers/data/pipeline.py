@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import tts
-from tts import ConfigError
+from tts import ConfigError, StoreError
 from tts.prompts import DIRECT_FIELDS, REFINE_FIELDS, Template
 from tts_trainers.data.card import as_text, card
 from tts_trainers.data.mixture import make_rows
@@ -38,8 +39,11 @@ def curate(recipe: DataRecipe, out: Path, say: Say = lambda _: None) -> list[Tab
     """
     check(recipe)
     _prepare(out)
-    with WorkFile(out / WORK) as work:
-        return _make_all(Run(recipe, out, work, say), _stages(recipe))
+    try:
+        with WorkFile(out / WORK) as work:
+            return _make_all(Run(recipe, out, work, say), _stages(recipe))
+    except sqlite3.OperationalError as error:  # a full disk, a lost mount
+        raise StoreError(f"{str(out / WORK)!r} cannot be used: {error}; what was made before is kept") from error
 
 
 def count_only(recipe: DataRecipe, out: Path, say: Say = lambda _: None) -> list[Table]:
@@ -100,7 +104,7 @@ def _make_all(run: Run, stages: list[Stage]) -> list[Table]:
 
 
 def _is_there(run: Run, stage: Stage) -> bool:
-    return stage.name != "rows" or (run.out / "README.md").is_file()
+    return stage.name != "rows" or ((run.out / "README.md").is_file() and any(run.out.glob("train.*")))
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
