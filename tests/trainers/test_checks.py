@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -12,8 +12,9 @@ from sums_rows import sums_rows, write
 
 import tts
 from tts import ConfigError, MissingDependencyError
-from tts_trainers import hardware
-from tts_trainers.hybrid_recipe import HybridRecipe
+from tts_trainers import hardware, pretrained
+from tts_trainers.hybrid_recipe import HybridRecipe, ModelSection
+from tts_trainers.recipe import load_recipe
 from tts_trainers.rows import Row
 from tts_trainers.run_hybrid import check_hybrid
 
@@ -290,6 +291,34 @@ def test_processes_and_gpus() -> None:
         hardware.check_processes(2, 8, 4)
     with pytest.raises(ConfigError, match=r"^2 GPUs are visible to a single process; start one process for each with"):
         hardware.check_processes(2, 1, 1)
+
+
+class _Card(NamedTuple):
+    total_memory: int
+
+
+def test_a_model_that_no_gpu_here_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: _Card(80 * 10**9))
+    recipe = load_recipe("gsr-qwen2.5-7b", HybridRecipe)
+    with pytest.raises(ConfigError) as caught:
+        hardware.check_memory(recipe, 7_600_000_000)
+    assert str(caught.value) == (
+        "'Qwen/Qwen2.5-7B-Instruct' takes 122 GB of each GPU for weights, gradients and optimiser alone, and it has 80 "
+        "GB; shard it over more GPUs with `accelerate launch` (docs/training.md has the command), or add a table [lora]"
+    )
+    hardware.check_memory(load_recipe("gsr-qwen2.5-7b-qlora", HybridRecipe), 7_600_000_000)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="takes 122 GB"):
+        hardware.check_memory(recipe, 7_600_000_000)
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    hardware.check_memory(recipe, 7_600_000_000)
+
+
+def test_the_parameters_of_a_model_are_counted_without_its_weights() -> None:
+    section = ModelSection(name="miniature")
+    config = pretrained.load_config(section)
+    assert pretrained.parameters(config) == pretrained.load_model(section, config).num_parameters()
 
 
 def test_the_folder_must_be_a_run_s_own(rows: Path, tmp_path: Path) -> None:

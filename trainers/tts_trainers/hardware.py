@@ -68,6 +68,36 @@ def check_processes(gpus: int, started: int, here: int) -> None:
         )
 
 
+def check_memory(recipe: HybridRecipe, parameters: int) -> None:
+    """Raise `ConfigError` where weights, gradients and optimiser alone are more than a GPU holds.
+
+    Where some of that is kept elsewhere (DeepSpeed, offloading) nothing is checked.
+    """
+    import torch
+
+    elsewhere = os.environ.get("ACCELERATE_USE_DEEPSPEED"), os.environ.get("FSDP_OFFLOAD_PARAMS")
+    if not torch.cuda.is_available() or "true" in elsewhere:
+        return
+    shards = processes() if os.environ.get("ACCELERATE_USE_FSDP") == "true" else 1
+    memory = torch.cuda.get_device_properties(0).total_memory
+    needed = parameters * bytes_per_parameter(recipe) / shards
+    if needed > memory:
+        raise ConfigError(
+            f"{recipe.model.name!r} takes {needed / 1e9:,.0f} GB of each GPU for weights, gradients and optimiser "
+            f"alone, and it has {memory / 1e9:,.0f} GB; shard it over more GPUs with `accelerate launch` "
+            "(docs/training.md has the command), or add a table [lora]"
+        )
+
+
+def bytes_per_parameter(recipe: HybridRecipe) -> float:
+    """What one parameter of the model keeps in memory while it is trained, without activations."""
+    weight = {"float32": 4.0, "bfloat16": 2.0}[recipe.model.dtype]
+    if recipe.lora is not None:
+        return 0.5 if recipe.model.quantisation is not None else weight
+    states = 0.0 if recipe.optimisation.optimiser == "paged_adamw_8bit" else 2 * weight
+    return weight + weight + states
+
+
 def _on_gpus(recipe: HybridRecipe) -> list[_Need]:
     """What only a GPU can serve."""
     found = []

@@ -48,6 +48,16 @@ def declared_positions(config: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
+def parameters(config: Any) -> int:
+    """How many the model has, without reading one."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        empty: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]  # as transformers wrote it
+        return int(empty.num_parameters())
+
+
 def load_tokenizer(section: ModelSection) -> Any:
     """The tokenizer with the recipe's chat template.
 

@@ -86,6 +86,7 @@ def prepare(recipe: HybridRecipe, out: Path, cache: Path) -> Prepared:
     run_folder.check_writable(out)
     sources = [source for source in find_rows(recipe.data) if source is not None]
     config = pretrained.load_config(recipe.model)
+    hardware.check_memory(recipe, pretrained.parameters(config))
     checks.check_positions(recipe, pretrained.declared_positions(config))
     tokenizer = pretrained.load_tokenizer(recipe.model)
 
