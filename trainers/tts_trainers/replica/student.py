@@ -11,12 +11,17 @@ import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tts import Candidate, Example
+from tts.prompts import DIRECT_FIELDS, REFINE_FIELDS, read_template
 from tts.prompts.refine import CountTokens
 from tts.tasks.sums import Term, solution, terms_of
 from tts_trainers.candidates import CandidateGroup
+from tts_trainers.prompts_file import write_prompts
 from tts_trainers.replica.recipe import Architecture, TokenizerSettings
 from tts_trainers.replica.rows import direct_rows, refine_rows
 from tts_trainers.replica.tokenizer import train_tokenizer
+
+# What its refine prompts show at most: the paper's budget for each of four candidates.
+_CANDIDATE_TOKENS, _K = 1536, 4
 
 
 def build_tokenizer(examples: Sequence[Example], settings: TokenizerSettings, seed: int) -> PreTrainedTokenizerFast:
@@ -67,7 +72,7 @@ def build_model(shape: Architecture, context: int, tokenizer: PreTrainedTokenize
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """A checkpoint that transformers, vLLM and SGLang load as any other."""
+    """A checkpoint in bfloat16 that transformers, vLLM and SGLang load as any other; it carries its prompts."""
     model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True,
         temperature=0.6,
@@ -75,9 +80,13 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    model.save_pretrained(folder)
+    model.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     # transformers 5 writes a class name that 4.x, which servers still pin, does not know; this one both know.
+    direct, refine = read_template("direct", DIRECT_FIELDS), read_template("refine", REFINE_FIELDS)
+    write_prompts(
+        folder, direct_template=direct.source, refine_template=refine.source, candidate_tokens=_CANDIDATE_TOKENS, k=_K
+    )
     path = folder / "tokenizer_config.json"
     config = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps(config | {"tokenizer_class": "PreTrainedTokenizerFast"}, indent=2) + "\n", "utf-8")
