@@ -43,6 +43,13 @@ _TABLES: dict[str, tuple[str, ...]] = {
                           PRIMARY KEY(held_out, draw)) WITHOUT ROWID""",
     ),
 }
+_PRAGMAS = (
+    "locking_mode=EXCLUSIVE",
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "wal_autocheckpoint=16000",  # pages, 64 MB: a checkpoint waits for the disk
+    "cache_size=-32000",  # KB: the indices of random numbers are written all over
+)
 STAGES = tuple(_TABLES)
 
 
@@ -74,7 +81,7 @@ class WorkFile:
         # The engine reads problems on a thread of its own; sqlite3 itself takes care of turns.
         self._connection = sqlite3.connect(path, timeout=2, isolation_level=None, check_same_thread=False)
         try:
-            for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
+            for pragma in _PRAGMAS:
                 self._connection.execute(f"PRAGMA {pragma}")
             self._connection.execute(
                 "CREATE TABLE IF NOT EXISTS stages(name TEXT PRIMARY KEY, settings TEXT, tables TEXT)"
