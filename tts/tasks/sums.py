@@ -193,7 +193,7 @@ class Sums(Task):
     size: int = Field(200, ge=1)
     seed: int = 0
     split: Split = "test"
-    terms: Range = (3, 5)
+    terms: Range = (3, 4)
     left: Range = (12, 99)
     right: Range = (3, 9)
 
