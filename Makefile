@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow test-wheel lint format bench miniature clean
+.PHONY: help demo test test-slow test-wheel lint format bench replica replica-scaling clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -43,8 +43,11 @@ bench: $(READY) ## print the numbers of benchmarks/ (minutes; wants a quiet mach
 	$(BIN)/python benchmarks/engine_overhead.py
 	$(BIN)/python benchmarks/hf_throughput.py
 
-miniature: $(READY) ## train the embedded miniature model from nothing (46 minutes were seen on a busy 2-core machine)
-	$(BIN)/python -m tts_trainers.replica.stages --out runs/miniature
+replica: $(READY) ## train the family of small models from nothing and print the paper's tables beside ours
+	$(BIN)/python -m tts_trainers.replica --out runs/replica
+
+replica-scaling: $(READY) ## the same with all sizes: adds the figure of the gap against model size
+	$(BIN)/python -m tts_trainers.replica --out runs/replica --sizes all
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
