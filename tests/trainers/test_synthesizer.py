@@ -42,6 +42,15 @@ def test_a_target_is_correct_and_not_among_those_shown(correct: int, wrong: int,
         assert row["objective"] == "refine"
 
 
+def test_what_others_thought_does_not_make_a_copy_of_the_target_another_solution() -> None:
+    """A prompt shows what is visible, so a response that differs in its thinking only is the target once more."""
+    said = [candidate(i, text, thought) for i, (text, thought) in enumerate([("7", "a"), ("7", "b"), ("3", "c")])]
+    one = GradedSet(Problem(id="p", prompt="What?"), "7", tuple(said), (True, True, False))
+    (made,) = synthesis_rows([one], SynthesizerRecipe(shown=3))
+    assert "Response 1:\n3\n" in made["prompt"][0]["content"]
+    assert "Response 2:" not in made["prompt"][0]["content"]
+
+
 def test_recorded_solutions_are_targets_where_they_are_correct() -> None:
     recorded = ["<think>\nhm\n</think>\n\n\\boxed{7.0}", "\\boxed{3}", " "]
     sets = [with_solutions(1, recorded), with_solutions(2, "\\boxed{7}"), with_solutions(3, None)]

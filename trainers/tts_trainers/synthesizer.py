@@ -15,7 +15,7 @@ from pydantic import Field
 
 from tts import ConfigError, Problem, Sampling, plugins, split_thinking
 from tts.eval import Estimate, clustered_mean
-from tts.prompts import synthesize_messages
+from tts.prompts import synthesize_messages, visible
 from tts_trainers.candidates import CandidateGroup
 from tts_trainers.completions import Fitted, fit_completions, log
 from tts_trainers.evaluate import grade, respond
@@ -97,7 +97,7 @@ def _from_candidates(one: GradedSet, recipe: SynthesizerRecipe, rng: random.Rand
     rng.shuffle(correct)
     found = []
     for target in correct[: recipe.targets_per_problem]:
-        others = [i for i, c in enumerate(one.candidates) if c.text != target.text]
+        others = [i for i, c in enumerate(one.candidates) if visible(c) != visible(target)]
         if others:
             found.append((_some(one, others, recipe.shown, rng), target.text))
     return found
