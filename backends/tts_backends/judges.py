@@ -22,7 +22,8 @@ __all__ = ["RMR1", "RRM", "Generic"]
 Winner = Literal["a", "b"] | None
 _FOLDER = Path(__file__).parent / "judge_templates"
 _OURS = {name: str(_FOLDER / f"{name}.jinja") for name in ("rm-r1", "rrm", "rrm-system")}
-_WINNER_OF: dict[str, Winner] = {"A": "a", "B": "b", "Assistant 1": "a", "Assistant 2": "b"}
+_WINNER_OF: dict[str, Winner] = {"A": "a", "B": "b"}
+_ASSISTANTS: dict[str, Winner] = {"Assistant 1": "a", "Assistant 2": "b"}
 
 
 class Generic(JudgeFormat):
@@ -123,8 +124,8 @@ class RRM(JudgeFormat):
     def read(self, text: str) -> Winner:
         """The last box, where it names an assistant and no other box names the other."""
         boxes: list[str] = re.findall(r"\\boxed\{([^{}]*)\}", text)
-        named = {_WINNER_OF.get(box) for box in boxes} - {None}
-        return _WINNER_OF.get(boxes[-1]) if len(named) == 1 else None
+        named = {_ASSISTANTS[box] for box in boxes if box in _ASSISTANTS}
+        return _ASSISTANTS.get(boxes[-1]) if len(named) == 1 else None
 
 
 def _rendered(role: Literal["system", "user"], source: str, fields: frozenset[str], **values: str) -> Message:

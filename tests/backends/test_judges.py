@@ -53,6 +53,8 @@ def prompt(form: tts.JudgeFormat, a: str, b: str) -> str:
         (RMR1(), "", None),
         (RRM(), "Both get 3: \\boxed{3}. \\boxed{Assistant 1}", "a"),
         (RRM(), "\\boxed{Assistant 2}", "b"),
+        (RRM(), "I choose option \\boxed{A}, so \\boxed{Assistant 2}", "b"),
+        (RRM(), "I choose option \\boxed{B}", None),
         (RRM(), "\\boxed{Assistant 2} ... \\boxed{3}", None),
         (RRM(), "\\boxed{Assistant 1} or \\boxed{Assistant 2}", None),
         (RRM(), "\\boxed{assistant 1}", None),
