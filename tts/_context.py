@@ -253,8 +253,9 @@ class StrategyContext:
 
     async def score(self, responses: Sequence[Candidate]) -> list[Score]:
         scorer = self._require("scorer")
-        recorded = None if getattr(scorer.model, "by_content", True) else self._unit.problem.metadata.get("recorded")
-        parts = [(r.text,) if recorded is None else (r.text, r.index, recorded) for r in responses]
+        by_content = getattr(scorer.model, "by_content", True)
+        known = None if by_content else self._unit.problem.model_dump(mode="json", include={"metadata"}, fallback=repr)
+        parts = [(r.text,) if by_content else (r.text, r.index, known) for r in responses]
         keys = [digest("score", scorer.fingerprint, self.problem.digest, *part) for part in parts]
 
         async def ask(positions: list[int]) -> Sequence[Score]:

@@ -64,7 +64,7 @@ def _with_recorded_of(problem: Problem, members: Sequence[Candidate]) -> Problem
         return problem
     places = [candidate.index for candidate in members]
     own = {
-        name: [values[place] for place in places] if isinstance(values, list) and max(places) < len(values) else values
+        name: [values[i] if i < len(values) else None for i in places] if isinstance(values, list) else values
         for name, values in recorded.items()
     }
     return problem.model_copy(update={"metadata": {**problem.metadata, "recorded": own}})

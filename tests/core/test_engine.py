@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
-from doubles import FakeBackend, FirstJudge, LengthScorer, candidate_set, sums
+from doubles import FakeBackend, FirstJudge, LengthScorer, sums
 
 import tts
 
@@ -322,62 +322,6 @@ def test_the_budget_ends_sampling_and_keeps_what_is_done(fake: Fake) -> None:
     assert "BudgetExceededError" in (failed[0].results["majority"].error or "")
     assert spent["policy"].total_tokens < 500 + 4 * 60
     assert backend.completions() == 4 * len(done)
-
-
-def test_a_strategy_cannot_see_recorded_verdicts() -> None:
-    seen: list[dict] = []
-
-    class Nosy(tts.Strategy):
-        name: ClassVar[str] = "nosy"
-
-        async def aggregate(self, ctx: tts.Context) -> tts.Decision:
-            found = await ctx.candidates()
-            seen.extend([ctx.problem.metadata, found.problem.metadata])
-            return tts.Decision(text=found[0].text, chosen=0)
-
-    found = candidate_set("\\boxed{3}")
-    problem = tts.Problem(id="p", prompt="1+2", metadata={"recorded": {"correct": [True]}})
-    comparison = tts.compare([found.model_copy(update={"problem": problem})], strategies=[Nosy()], k=1)
-    assert seen == [{}, {}]
-    assert comparison.results[0].problem.metadata == problem.metadata
-
-
-def test_stored_candidates_need_no_model() -> None:
-    sampled = tts.Sampled(candidate_set(*[f"\\boxed{{{n}}}" for n in (3, 3, 4, 4, 4, 3, 3, 3)]), "3")
-
-    async def main() -> list[tts.Outcome]:
-        async with tts.Engine() as engine:
-            return [outcome async for outcome in engine.compare([sampled], ["majority"], 4)]
-
-    outcomes = sorted(asyncio.run(main()), key=lambda o: o.group)
-    assert [o.group for o in outcomes] == [0, 1]
-    assert [[c.index for c in o.candidates] for o in outcomes] == [[0, 1, 2, 3]] * 2
-    assert [o.results["majority"].answer for o in outcomes] == ["3", "3"]
-
-
-def test_more_than_stored_without_the_model_is_refused() -> None:
-    async def main() -> None:
-        async with tts.Engine() as engine:
-            async for _ in engine.compare([tts.Sampled(candidate_set("\\boxed{3}"))], ["majority"], 4):
-                pass
-
-    with pytest.raises(tts.ConfigError, match=r"k=4, but problem 'p' has 1 stored candidates"):
-        asyncio.run(main())
-
-
-def test_a_smaller_set_is_completed_by_the_model_that_made_it(fake: Fake) -> None:
-    backend = fake()
-
-    async def main() -> tuple[list[str], list[str]]:
-        async with tts.Engine(model="fake:m") as engine:
-            two = [s async for s in engine.sample(sums(1), 2)]
-            four = [s async for s in engine.sample(sums(1), 4)]
-            grown = [o async for o in engine.compare(two, ["majority"], 4)]
-            return [c.text for c in four[0].candidates], [c.text for c in grown[0].candidates]
-
-    four, grown = asyncio.run(main())
-    assert four == grown
-    assert [request.n for request in backend.requests] == [2, 4, 2]
 
 
 @pytest.mark.parametrize("k", [0, -3])
