@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -223,7 +224,7 @@ def _prompts(source: Source, model: Any, options: Options) -> Prompts | None:
 
 
 def _digest(source: Source, model: Any, options: Options) -> str:
-    """What the weights are: the contents of a local folder's files, or a hub id at its commit."""
+    """What the weights are: the contents of a local folder's files, or a hub id at its commit; an adapter's base, too."""
     seen = hashlib.blake2b(digest_size=16)
     if source.folder is None:
         commit = getattr(model.config, "_commit_hash", None) or options.revision
@@ -237,6 +238,10 @@ def _digest(source: Source, model: Any, options: Options) -> str:
     for file in files:
         seen.update(f"{file.name}\0{file.stat().st_size}\0".encode())
         _hash_content(file, seen)
+    adapter = source.folder / "adapter_config.json"
+    if source.gguf is None and adapter.is_file():
+        base = json.loads(adapter.read_text("utf-8"))["base_model_name_or_path"]
+        seen.update(_digest(find(base, options), model, options).encode())
     return seen.hexdigest()
 
 

@@ -99,6 +99,22 @@ def test_the_fingerprint_follows_weights_dtype_template_and_markers(llama: Path,
     assert len({plain, *others}) == 5
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft asks for it
+def test_the_fingerprint_of_an_adapter_follows_its_base(llama: Path, tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft")
+    base, adapter = Path(shutil.copytree(llama, tmp_path / "base")), tmp_path / "adapter"
+    model = LlamaForCausalLM.from_pretrained(base)
+    peft.get_peft_model(model, peft.LoraConfig(r=2, target_modules=["q_proj"])).save_pretrained(adapter)
+    bpe_tokenizer().save_pretrained(adapter)
+    before = fingerprint(adapter)
+    assert fingerprint(adapter) == before
+    other = LlamaForCausalLM.from_pretrained(base)
+    with torch.no_grad():
+        other.lm_head.weight[0, 0] += 1e-3
+    other.save_pretrained(base)  # trained anew, under the same name
+    assert fingerprint(adapter) != before
+
+
 def test_capabilities_say_what_holds(llama: Path) -> None:
     backend = HFBackend(str(llama), Options(max_batch=7))
     half = HFBackend(str(llama), Options(dtype="bfloat16"))
