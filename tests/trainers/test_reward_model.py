@@ -148,4 +148,6 @@ def test_the_command(tmp_path: Path) -> None:
     assert again.stderr == f"error: --out {tmp_path / 'out'}: it exists and is not an empty folder; give a new one\n"
     nowhere = run_train("reward-model", candidates, "--model", "./nowhere", "--out", tmp_path / "other")
     assert nowhere.exit_code == 2
-    assert "'./nowhere' is no folder" in nowhere.stderr
+    assert nowhere.stderr == (  # and nothing was read or graded before
+        "error: --model ./nowhere is no folder; give a folder with a model or a hub id like 'org/name'\n"
+    )

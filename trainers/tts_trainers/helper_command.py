@@ -27,6 +27,7 @@ class Job(Generic[RecipeT]):
         self._model, self._limit = model, limit
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise ConfigError(f"--out {out}: it exists and is not an empty folder; give a new one")
+        self.place()
 
     def read(self) -> tuple[list[GradedSet], list[GradedSet]]:
         """The graded candidates of training problems, and those of held-out problems."""
@@ -48,7 +49,12 @@ class Job(Generic[RecipeT]):
         """The folder or hub id of the model; raises `ConfigError` where a path leads to no folder."""
         from tts_trainers.pretrained import place
 
-        return place(self._model)
+        try:
+            return place(self._model)
+        except ConfigError as error:
+            raise ConfigError(
+                f"--model {self._model} is no folder; give a folder with a model or a hub id like 'org/name'"
+            ) from error
 
     def tokenizer(self) -> Any:
         """The model's tokenizer, with a padding token."""
