@@ -25,22 +25,25 @@ def replicate(out: Path, recipe: ReplicaRecipe, *, all_sizes: bool = False) -> s
 
     Raises `ConfigError` where `out` holds a stage made with other settings.
     """
-    family, evaluation = Family(out, recipe), Evaluation(out, recipe)
-    settings = [recipe.evaluation, recipe.harder]
-    stages = family.stages()
-    trained = [stage.name for stage in stages]
+    seconds = run_stages(out, _stages(Family(out, recipe), Evaluation(out, recipe), recipe, all_sizes=all_sizes))
+    return _report(out, recipe, seconds)
+
+
+def _stages(family: Family, evaluation: Evaluation, recipe: ReplicaRecipe, *, all_sizes: bool) -> list[Stage]:
+    hybrid, settings = f"hybrid-{recipe.main}", [recipe.evaluation]
+    stages = [family.tokenizer(), *family.size(recipe.main), family.arm("direct"), *family.helpers()]
     stages += [
-        Stage("methods", evaluation.methods, settings, trained),
-        Stage("arms", evaluation.arms, settings, trained),
-        Stage("ks", evaluation.numbers_of_candidates, settings, trained),
-        Stage("harder", evaluation.harder, settings, trained),
+        Stage("methods", evaluation.methods, settings, [hybrid, "reward", "judge", "synthesizer"]),
+        Stage("ks", evaluation.numbers_of_candidates, settings, [hybrid]),
+        Stage("harder", evaluation.harder, [*settings, recipe.harder], [hybrid, "direct"]),
+        family.arm("refine"),
+        Stage("arms", evaluation.arms, settings, [hybrid, "direct", "refine"]),
     ]
     if all_sizes:
-        others = [stage for size in recipe.sizes if size != recipe.main for stage in family.size(size)]
-        trained = [*trained, *(stage.name for stage in others)]
-        stages += [*others, Stage("sizes", evaluation.sizes, settings, trained)]
-    seconds = run_stages(out, stages)
-    return _report(out, recipe, seconds)
+        for size in recipe.sizes:
+            stages += family.size(size) if size != recipe.main else []
+        stages.append(Stage("sizes", evaluation.sizes, settings, [f"hybrid-{size}" for size in recipe.sizes]))
+    return stages
 
 
 def _report(out: Path, recipe: ReplicaRecipe, seconds: dict[str, float]) -> str:

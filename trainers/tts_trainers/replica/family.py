@@ -34,11 +34,10 @@ class Family:
     def __init__(self, out: Path, recipe: ReplicaRecipe) -> None:
         self.out, self.recipe = out, recipe
 
-    def stages(self) -> list[Stage]:
-        """The tokenizer; then student, candidates, arms and helpers of the main size."""
+    def tokenizer(self) -> Stage:
+        """What all sizes share."""
         recipe = self.recipe
-        tokenizer = Stage("tokenizer", self._make_tokenizer, [recipe.seed, recipe.task, recipe.tokenizer])
-        return [tokenizer, *self.size(recipe.main), *self._arms(), *self._helpers()]
+        return Stage("tokenizer", self._make_tokenizer, [recipe.seed, recipe.task, recipe.tokenizer])
 
     def size(self, size: str) -> list[Stage]:
         """Student, candidates and hybrid model of one size."""
@@ -56,12 +55,10 @@ class Family:
 
     # --- students, candidates, arms ----------------------------------------------------------------------------------
 
-    def _arms(self) -> list[Stage]:
+    def arm(self, arm: Arm) -> Stage:
+        """The main size trained on one half of the data alone, for as many rows as the hybrid model."""
         main = self.recipe.main
-        return [
-            Stage(arm, self._with(self._make_arm, main, arm), [self.recipe.arm], [f"candidates-{main}"])
-            for arm in ("direct", "refine")
-        ]
+        return Stage(arm, self._with(self._make_arm, main, arm), [self.recipe.arm], [f"candidates-{main}"])
 
     @staticmethod
     def _with(make: Callable[..., None], *arguments: Any) -> Callable[[Path], None]:
@@ -130,7 +127,8 @@ class Family:
 
     # --- helpers of other strategies ---------------------------------------------------------------------------------
 
-    def _helpers(self) -> list[Stage]:
+    def helpers(self) -> list[Stage]:
+        """Reward model, judge and synthesizer, on candidates of the student and of the direct arm."""
         recipe, base = self.recipe, f"base-{self.recipe.main}"
         others, own = "candidates-direct", f"candidates-{recipe.main}"
         return [

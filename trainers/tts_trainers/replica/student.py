@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -80,7 +81,8 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    model.to(torch.bfloat16).save_pretrained(folder)
+    half: Any = model.to(torch.bfloat16)  # type: ignore[arg-type]  # transformers wraps torch's
+    half.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     # transformers 5 writes a class name that 4.x, which servers still pin, does not know; this one both know.
     direct, refine = read_template("direct", DIRECT_FIELDS), read_template("refine", REFINE_FIELDS)
