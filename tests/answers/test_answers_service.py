@@ -147,12 +147,12 @@ HOSTILE = [
 
 def test_hostile_inputs_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
-        async with Answers(time_limit=0.6, memory_mb=512) as answers:
+        async with Answers(time_limit=1.5, memory_mb=512) as answers:  # a busy machine needs a good part of it
             assert await answers.equal(r"\sqrt{8}", r"2\sqrt{2}")
             for text in HOSTILE:
                 start = time.monotonic()
                 assert not await answers.equal(text, "9")
-                assert time.monotonic() - start < 3
+                assert time.monotonic() - start < 5
             assert await answers.equal(r"\sqrt{18}", r"3\sqrt{2}")
             assert answers.stats.timeouts
 
@@ -161,7 +161,7 @@ def test_hostile_inputs_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_hostile_answer_is_its_own_class() -> None:
     async def run() -> None:
-        async with Answers(time_limit=0.6) as answers:
+        async with Answers(time_limit=1.5) as answers:
             clusters = await answers.cluster(["9", HOSTILE[0], r"\sqrt{81}", HOSTILE[0], "9.0"])
             assert clusters.labels == (0, 1, 0, 1, 0)
             assert {conflict.kind for conflict in clusters.conflicts} == {"undecided"}
