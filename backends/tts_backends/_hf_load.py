@@ -224,7 +224,7 @@ def _prompts(source: Source, model: Any, options: Options) -> Prompts | None:
 
 
 def _digest(source: Source, model: Any, options: Options) -> str:
-    """What the weights are: the contents of a local folder's files, or a hub id at its commit; an adapter's base, too."""
+    """What the weights are: a local folder's files, with those of an adapter's base, or a hub id at its commit."""
     seen = hashlib.blake2b(digest_size=16)
     if source.folder is None:
         commit = getattr(model.config, "_commit_hash", None) or options.revision
