@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,9 +113,32 @@ def test_the_command(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.stderr
     assert "72 verdicts learned from, 0 left out as too long" in result.stderr
     assert re.search(r"held-out verdicts right: .* %.*; in both orders: .* %.*; invalid \d", result.stderr)
-    assert f"--judge generic:hf:{tmp_path / 'out'}" in result.stderr
+    assert result.stderr.endswith(f"tts compare CANDIDATES --strategy knockout --judge generic:hf:{tmp_path / 'out'}\n")
     assert load_recipe("judge-small", JudgeRecipe).template == "judge"
+    (own := tmp_path / "own.jinja").write_text("{{ problem }} A {{ a }} B {{ b }}")
+    arguments = ["--model", tmp_path / "base", "--out", tmp_path / "own", f"--set=template={own}", *changes]
+    assert (
+        f"--judge generic:hf:{tmp_path / 'own'}@template={own}\n" in run_train("judge", candidates, *arguments).stderr
+    )
     hopeless = write_candidates(tmp_path / "h.jsonl", [toy_set(n, 0, 3) for n in range(10)])
     refused = run_train("judge", hopeless, "--model", tmp_path / "base", "--out", tmp_path / "other")
     assert refused.exit_code == 2
     assert "error: none of the 9 problems has both a correct and a wrong candidate" in refused.stderr
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_judge_and_speak_once(tmp_path: Path) -> None:
+    llama().save_pretrained(tmp_path / "base")
+    tokenizer().save_pretrained(tmp_path / "base")
+    candidates = write_candidates(tmp_path / "c.jsonl", [toy_set(n) for n in range(10)])
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "tts"]
+    command += ["train", "judge", str(candidates), "--model", str(tmp_path / "base"), "--out", str(tmp_path / "out")]
+    command += [f"--set={change}" for change in ("optimisation.steps=2", "optimisation.batch=8", "max_tokens=8")]
+    command += ["--set=optimisation.per_device=4"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'out'}\n"
+    assert [done.stderr.count(told) for told in ("problems to learn from", "held-out verdicts right", "saved ")] == [
+        1
+    ] * 3

@@ -13,6 +13,7 @@ import click
 from tts import ConfigError
 from tts.eval import Estimate
 from tts_trainers.graded import GradedSet, Pair, preference_pairs, read_graded, split_by_problem
+from tts_trainers.hardware import rank
 from tts_trainers.helper_recipe import HelperRecipe
 from tts_trainers.recipe import load_recipe
 
@@ -114,15 +115,17 @@ def _options(recipe: str) -> list[Callable[[Any], Any]]:
     ]
 
 
-def done(out: Path, candidates: Path, use: str) -> None:
+def done(out: Path, use: str) -> None:
     """The last words: where the helper is and how it is used."""
-    say(f"saved {out}; use it with: tts compare {candidates} {use}")
-    click.echo(out)
+    say(f"saved {out}; use it on other problems with: tts compare CANDIDATES {use}")
+    if rank() == 0:
+        click.echo(out)
 
 
 def say(message: str) -> None:
-    """A line for the person, on stderr."""
-    click.echo(message, err=True)
+    """A line for the person, on stderr; the first process speaks for all."""
+    if rank() == 0:
+        click.echo(message, err=True)
 
 
 def percentage(estimate: Estimate) -> str:
@@ -135,7 +138,7 @@ def percentage(estimate: Estimate) -> str:
 
 def _quiet() -> None:
     """No progress bars of the libraries where nobody watches."""
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and rank() == 0:
         return
     import datasets
     from transformers.utils import logging as transformers_logging

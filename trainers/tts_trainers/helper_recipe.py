@@ -5,7 +5,6 @@ The keys are those of `tts train hybrid`. Every key has a default, so a helper c
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -13,6 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from tts import ConfigError
+from tts_trainers.hardware import processes
 from tts_trainers.recipe import Section
 
 
@@ -46,12 +46,12 @@ class HelperOptimisation(Section):
     @property
     def micro_batch(self) -> int:
         """Rows that one process computes at a time."""
-        return self.per_device or max(1, self.batch // _processes())
+        return self.per_device or max(1, self.batch // processes())
 
     @property
     def needed(self) -> int:
         """The fewest rows that fill a batch of every process."""
-        return self.micro_batch * _processes()
+        return self.micro_batch * processes()
 
     def longest(self, positions: int | None) -> int | None:
         """The most tokens that a row may have, given the model's positions; `None` for no limit.
@@ -71,7 +71,7 @@ class HelperOptimisation(Section):
         together = self.needed
         if self.batch % together:
             raise ConfigError(
-                f"optimisation.batch = {self.batch} cannot be divided over {_processes()} processes of "
+                f"optimisation.batch = {self.batch} cannot be divided over {processes()} processes of "
                 f"{self.micro_batch} rows each; make it a multiple of {together}"
             )
         return kind(
@@ -120,7 +120,4 @@ def run_and_save(trainer: Any, out: Path, progress: Callable[[str], None]) -> No
     trainer.train()
     trainer.save_model(str(out))
     (out / "training_args.bin").unlink(missing_ok=True)
-
-
-def _processes() -> int:
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    trainer.accelerator.wait_for_everyone()  # each process measures what the first one has written

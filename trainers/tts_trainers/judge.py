@@ -25,6 +25,7 @@ from tts_trainers.rows import Row, row
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+TEMPLATE = "judge"  # the template that `generic:BACKEND:MODEL` asks with
 # (problem, response A, response B, right verdict) -> what the judge is to think before it
 Teacher = Callable[[Problem, Candidate, Candidate, Letter], str]
 
@@ -37,7 +38,7 @@ class JudgeRecipe(HelperRecipe):
     """
 
     pairs_per_problem: int = Field(4, ge=1)
-    template: str = "judge"
+    template: str = TEMPLATE
     evaluated_pairs: int = Field(200, ge=1)
     max_tokens: int = Field(1024, ge=1)
 
@@ -63,7 +64,7 @@ class JudgeReport(NamedTuple):
     verdicts: Verdicts | None
 
 
-def judge_rows(pairs: Sequence[Pair], *, template: str = "judge", teacher: Teacher | None = None) -> list[Row]:
+def judge_rows(pairs: Sequence[Pair], *, template: str = TEMPLATE, teacher: Teacher | None = None) -> list[Row]:
     """Two rows for each pair: the correct response as A, and as B."""
     rows = []
     for pair in pairs:
@@ -145,4 +146,5 @@ def command(job: Job[JudgeRecipe]) -> None:
             f"held-out verdicts right: {percentage(verdicts.accuracy)}; in both orders: "
             f"{percentage(verdicts.both_orders)}; invalid {verdicts.invalid_rate:.1%}{flips}"
         )
-    done(job.out, job.candidates, f"--strategy knockout --judge generic:hf:{job.out}")
+    own = "" if recipe.template == TEMPLATE else f"@template={recipe.template}"
+    done(job.out, f"--strategy knockout --judge generic:hf:{job.out}{own}")

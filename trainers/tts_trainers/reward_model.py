@@ -189,4 +189,4 @@ def command(job: Job[RewardModelRecipe]) -> None:
     say(f"{report.pairs} pairs learned from, {report.left_out} left out as too long")
     if report.pair_accuracy is not None:
         say(f"held-out pairs ordered right: {percentage(report.pair_accuracy)}")
-    done(job.out, job.candidates, f"--strategy best_of_n --scorer hf-reward:{job.out}")
+    done(job.out, f"--strategy best_of_n --scorer hf-reward:{job.out}")

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+TEMPLATE = "synthesize"  # the template that the strategy asks with
+
+
 class SynthesizerRecipe(HelperRecipe):
     """The settings of `tts train synthesizer`.
 
@@ -38,7 +41,7 @@ class SynthesizerRecipe(HelperRecipe):
     shown: int = Field(4, ge=1)
     targets: str | None = None
     targets_per_problem: int = Field(4, ge=1)
-    template: str = "synthesize"
+    template: str = TEMPLATE
     evaluated_problems: int = Field(200, ge=1)
     max_tokens: int = Field(1024, ge=1)
 
@@ -201,4 +204,5 @@ def command(job: Job[SynthesizerRecipe]) -> None:
             f"held-out problems solved: {percentage(answers.accuracy)}; the candidates it read: "
             f"{percentage(answers.mean_candidate)}"
         )
-    done(job.out, job.candidates, f"--strategy synthesizer --synthesizer hf:{job.out}")
+    own = "" if job.recipe.template == TEMPLATE else f" -p template={job.recipe.template}"
+    done(job.out, f"--strategy synthesizer --synthesizer hf:{job.out}{own}")
