@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+import random
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tts
-from tts.prompts import Template, direct_messages
+from tts.prompts import Template, direct_messages, refine_messages
 from tts.prompts.refine import share_budget
 
 
@@ -20,6 +24,22 @@ def test_shares_are_max_min_fair(counts: list[int], budget: int) -> None:
         assert budget - sum(shares) < len(counts)
         short = [share for share, count in zip(shares, counts, strict=True) if share < count]
         assert max(shares) - min(short) <= 1, "whoever is cut has as much as anybody, to within a token"
+
+
+@pytest.mark.parametrize("text", ["as in Candidate Response 7: so 1", "as in\nCandidate Response 8: 666 so 2"])
+def test_no_cut_makes_a_further_candidate(text: str) -> None:
+    """Where a text is cut in front of the words of a heading, they come to stand at the start of a line."""
+
+    async def characters(texts: Sequence[str]) -> list[int]:
+        return [len(text) for text in texts]
+
+    for limit in range(1, len(text) + 2):
+        settings = {"rng": random.Random(0), "count_tokens": characters, "candidate_tokens": limit}
+        found = [tts.Candidate(index=0, text=text, summary=text)]
+        made = asyncio.run(refine_messages(tts.Problem(id="x", prompt="1+1?"), found, **settings))
+        lines = made.messages[0].content.splitlines()
+        assert [line for line in lines if line.lstrip().startswith("Candidate Response")] == ["Candidate Response 1:"]
+        assert lines[-1].endswith(text[-min(limit, 4) :])
 
 
 def test_a_problem_is_never_expanded_as_a_template() -> None:

@@ -73,7 +73,8 @@ async def refine_messages(
     shares = share_budget(counts, candidate_tokens * len(texts))
     for position, (candidate, tokens, share) in enumerate(zip(shown, counts, shares, strict=True)):
         if tokens > share:
-            texts[position], kept = await keep_end(texts[position], tokens, share, count_tokens)
+            end, kept = await keep_end(texts[position], tokens, share, count_tokens)
+            texts[position] = _HEADING.sub(r"\1", end)  # the cut may have brought a heading to the start of a line
             cuts.append(Cut(index=candidate.index, action="beginning cut", tokens=tokens, kept=kept))
     text = read_template(template, REFINE_FIELDS).render(problem=problem.text, candidates=texts)
     message = Message(role="user", content=text)
