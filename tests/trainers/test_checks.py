@@ -193,6 +193,38 @@ def test_training_and_evaluation_share_no_problem(rows: Path, tmp_path: Path, fa
     )
 
 
+def test_one_problem_under_two_ids_is_found(rows: Path, tmp_path: Path, fails: Any) -> None:
+    held_out = write(tmp_path / "held.jsonl", [row | {"problem_id": "other"} for row in ROWS[:2]])  # type: ignore[misc]
+    fails(
+        _recipe(rows, data={"evaluation": str(held_out)}),
+        f"1 problems of '…/rows.jsonl' are also in '…/held.jsonl', e.g. {ROWS[0]['problem_id']!r}; "
+        "a problem belongs on one side only",
+    )
+
+
+def test_two_problems_under_one_id(tmp_path: Path, fails: Any) -> None:
+    name = ROWS[0]["problem_id"]
+    fails(
+        _recipe(write(tmp_path / "twice.jsonl", _changed(2, problem_id=name))),
+        f"'…/twice.jsonl', row 3: the id {name!r} is already that of another problem; ids must differ",
+    )
+
+
+def test_an_arm_whose_rows_are_all_too_long(tmp_path: Path, fails: Any) -> None:
+    rows = _changed(1, completion=[{"role": "assistant", "content": "1 + " * 1000 + "\\boxed{1}"}])[:2]
+    fails(
+        _recipe(write(tmp_path / "long.jsonl", rows), model={"max_positions": 8192}),
+        "objective.arm = 'hybrid' needs refine rows, and '…/long.jsonl' has none (rows there: 1 direct)",
+    )
+
+
+def test_monitoring_needs_answers(rows: Path, fails: Any) -> None:
+    fails(
+        _recipe(rows, monitoring={"task": "What is 1 + 1?", "every_steps": 1}),
+        "monitoring.task = 'What is 1 + 1?' has no answers to compare with; give a task with answers",
+    )
+
+
 def test_training_problems_of_the_evaluation_task(rows: Path, fails: Any) -> None:
     fails(
         _recipe(rows, monitoring={"task": "task:sums@size=2,seed=0,split=train", "every_steps": 1}),

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import tts
 from tts import ConfigError
 from tts.prompts import Prompts
-from tts_trainers import pretrained
+from tts_trainers import pretrained, run_folder
 from tts_trainers.checkpoints import last_checkpoint
 from tts_trainers.hybrid_recipe import HybridRecipe, ModelSection
 from tts_trainers.run_hybrid import check_hybrid, prepare, train_hybrid
@@ -58,7 +58,7 @@ def test_from_rows_to_a_model_that_refines(rows: Path, tmp_path: Path) -> None:
     prompts = Prompts.read(out / "tts.json")
     assert (prompts.k, prompts.candidate_tokens) == (4, 1536)
     assert Prompts.read(out / "checkpoint-2" / "tts.json") == prompts
-    assert not (out / "data").exists()
+    assert not (out / run_folder.CACHE).exists()
     base = _weights(pretrained.place("miniature"))
     assert any(not torch.equal(base[name], tensor) for name, tensor in _weights(out).items())
     done = tts.run("task:sums@size=1", model=f"hf:{out}", strategy="gsr", k=4, sampling=tts.Sampling(max_tokens=8))
@@ -81,12 +81,38 @@ def test_a_folder_belongs_to_one_recipe_and_its_rows(rows: Path, tmp_path: Path)
         f"the folder {str(out)!r} holds a run of another recipe (optimisation.learning_rate: 0.001 there, 0.0005 now); "
         "give another --out, or --no-resume to start this one again"
     )
+    assert "arm hybrid" in check_hybrid(other, out, resume=False)
     write(rows, sums_rows(3))
     with pytest.raises(ConfigError, match="holds a run on other rows or templates; give another --out, or --no-resume"):
         train_hybrid(_recipe(rows), out)
     before = (out / "model.safetensors").stat().st_mtime_ns
     train_hybrid(_recipe(rows), out, resume=False)
     assert (out / "model.safetensors").stat().st_mtime_ns != before
+
+
+def test_rows_inside_the_run_s_folder_are_left_alone(rows: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    (out / "data").mkdir(parents=True)
+    rows.rename(out / "data" / "train.jsonl")
+    with pytest.raises(ConfigError, match="holds files that are of no training run"):
+        train_hybrid(_recipe(out / "data"), out)
+    assert (out / "data" / "train.jsonl").is_file()
+
+
+def test_tokens_of_another_tokenizer_or_other_rows_are_not_used(rows: Path, tmp_path: Path) -> None:
+    def first_row(recipe: HybridRecipe) -> list[int]:
+        tokens: list[int] = prepare(recipe, tmp_path / "out", tmp_path / "cache").train[0]["input_ids"]
+        return tokens
+
+    tokenizer = AutoTokenizer.from_pretrained(pretrained.place("miniature"))
+    tokenizer.add_tokens(["\\boxed"])
+    student = tmp_path / "student"
+    shutil.copytree(pretrained.place("miniature"), student)
+    tokenizer.save_pretrained(student)
+    before = first_row(_recipe(rows))
+    assert first_row(_recipe(rows, model={"name": str(student)})) != before
+    write(rows, [one | {"prompt": [{"role": "user", "content": "3"}, *one["prompt"]]} for one in sums_rows(4)])  # type: ignore[misc]
+    assert len(first_row(_recipe(rows))) > len(before)
 
 
 def _interrupting(at: str, said: list[str]) -> Callable[[str], None]:

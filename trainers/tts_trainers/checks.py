@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts import ConfigError, read_examples
 from tts.prompts import DIRECT_FIELDS, REFINE_FIELDS, Prompts, Template
+from tts_trainers.data.problems import problem_key
 from tts_trainers.hybrid_recipe import DataSection, HybridRecipe, PromptSection
 from tts_trainers.recipe import Arm
 from tts_trainers.rows import OBJECTIVES, Objective
@@ -95,6 +96,7 @@ class Rows:
         self.source = source
         self.counts: Counter[Objective] = Counter()
         self.problems: dict[str, str] = {}  # text by id
+        self._keys: dict[str, bytes] = {}  # of them those that a template of the recipe shows
         self._frames = frames
         self._framed: Counter[Objective] = Counter()
         self._boxed: Counter[Objective] = Counter()
@@ -120,11 +122,20 @@ class Rows:
         self._boxed[objective] += _BOX in completion.rpartition("</think>")[2]
         found = self._frames[objective].problem(prompt)
         self._framed[objective] += found is not None
-        self.problems.setdefault(str(row["problem_id"]), prompt if found is None else found)
-        key = hashlib.blake2b(json.dumps([row["problem_id"], objective, prompt, completion]).encode(), digest_size=16)
+        self._add_problem(where, str(row["problem_id"]), prompt, found)
+        shown = [row[name] for name in ("problem_id", "objective", "n_correct", "prompt", "completion")]
+        key = hashlib.blake2b(json.dumps(shown).encode(), digest_size=16)
         self._repeated += key.digest() in self._seen
         self._seen.add(key.digest())
         self._content.update(key.digest())
+
+    def _add_problem(self, where: str, name: str, prompt: str, found: str | None) -> None:
+        if found is None:
+            self.problems.setdefault(name, prompt)
+        elif self._keys.setdefault(name, problem_key(found)) != problem_key(found):
+            raise ConfigError(f"{where}: the id {name!r} is already that of another problem; ids must differ")
+        else:
+            self.problems[name] = found
 
     def finish(self, data: DataSection, prompts: PromptSection) -> None:
         """What only all rows together show: boxes, repetitions, and whether the templates are those of the recipe."""
@@ -165,8 +176,11 @@ def check_arm(source: str, arm: Arm, counts: Mapping[Objective, int]) -> None:
 
 
 def check_split(train: Rows, evaluation: Rows) -> None:
-    """Raise `ConfigError` where one problem is on both sides."""
-    if both := sorted(train.problems.keys() & evaluation.problems.keys()):
+    """Raise `ConfigError` where one problem is on both sides, by its id or its text."""
+    texts = {problem_key(text) for text in evaluation.problems.values()}
+    if both := sorted(
+        name for name, text in train.problems.items() if name in evaluation.problems or problem_key(text) in texts
+    ):
         raise ConfigError(
             f"{len(both)} problems of {train.source!r} are also in {evaluation.source!r}, e.g. {both[0]!r}; a problem "
             "belongs on one side only"
@@ -177,7 +191,10 @@ def check_overlap(train: Rows, task: str) -> None:
     """Raise `ConfigError` where training problems are those of the evaluation task, by their text."""
     from tts_trainers.data.decontaminate import overlapping
 
-    held_out = [example.problem.text for example in read_examples(task)]
+    examples = list(read_examples(task))
+    if not any(example.answer is not None for example in examples):
+        raise ConfigError(f"monitoring.task = {task!r} has no answers to compare with; give a task with answers")
+    held_out = [example.problem.text for example in examples]
     ids, texts = list(train.problems), train.problems.values()
     if found := sorted(overlapping(texts, held_out)):
         raise ConfigError(

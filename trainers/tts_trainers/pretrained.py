@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -73,6 +74,13 @@ def load_tokenizer(section: ModelSection) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token  # only fills batches: it is never a target nor attended to
     return tokenizer
+
+
+def vocabulary_digest(tokenizer: Any) -> str:
+    """Changes with what the tokenizer makes of a text; the chat template is not part of it."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)  # the slow ones have none
+    rules = repr(sorted(tokenizer.get_vocab().items())) if backend is None else backend.to_str()
+    return hashlib.blake2b(rules.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def load_model(section: ModelSection, config: Any) -> Any:

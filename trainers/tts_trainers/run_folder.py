@@ -18,7 +18,7 @@ from tts import ConfigError
 from tts.prompts import PROMPTS_FILE
 
 RUN_FILE = "run.json"
-CACHE = "data"  # tokens; of no use after the run
+CACHE = ".tokens"  # of no use after the run, and deleted then: no name that a user's own folder may have
 
 
 def check_writable(out: Path) -> None:
@@ -51,9 +51,12 @@ def check_same(out: Path, now: dict[str, Any]) -> None:
 
 
 def begin(out: Path, settings: dict[str, Any]) -> None:
-    """Make the folder and say whose it is."""
+    """Make the folder and say whose it is; what another process reads there is whole."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / RUN_FILE).write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
+    part = out / CACHE / f"{RUN_FILE}.{os.getpid()}"
+    part.parent.mkdir(exist_ok=True)
+    part.write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
+    part.replace(out / RUN_FILE)
 
 
 def clear(out: Path) -> None:

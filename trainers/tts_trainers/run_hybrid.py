@@ -11,6 +11,7 @@ import logging
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -67,14 +68,15 @@ def train_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True, say: S
     return out
 
 
-def check_hybrid(recipe: HybridRecipe, out: Path) -> str:
+def check_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True) -> str:
     """All checks and nothing else: what would be trained on, in a few lines; nothing is written into `out`.
 
     Raises `ConfigError` as `train_hybrid` does.
     """
     with tempfile.TemporaryDirectory() as cache:
         prepared = prepare(recipe, out, Path(cache))
-        run_folder.check_same(out, prepared.settings)
+        if resume:
+            run_folder.check_same(out, prepared.settings)
         return prepared.report
 
 
@@ -98,9 +100,11 @@ def prepare(recipe: HybridRecipe, out: Path, cache: Path) -> Prepared:
         _check_sides(recipe, *rows)
         known = [*(r.digest for r in rows), prompts.model_dump_json(), tokenizer.chat_template]
         content = hashlib.blake2b("\0".join(known).encode(), digest_size=16).hexdigest()
-        tokens = [tokenised(r, tokenizer, cache / content / f"{i}.arrow") for i, r in enumerate(raw)]
+        kept = cache / pretrained.vocabulary_digest(tokenizer) / content
+        tokens = [tokenised(r, tokenizer, kept / f"{i}.arrow") for i, r in enumerate(raw)]
     limit = pretrained.declared_positions(config)
     train, *held_out = [checks.fitting(s, t, recipe, limit) for s, t in zip(sources, tokens, strict=True)]
+    checks.check_arm(sources[0], recipe.objective.arm, Counter(train["objective"]))  # once more: some are left out
     return Prepared(
         prompts,
         config,
@@ -257,12 +261,12 @@ def command(
     Running the same command again goes on from the last checkpoint.
     """
     given = {"data.train": data, "objective.arm": arm}
-    shortcuts = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+    shortcuts = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value is not None]
     settings = load_recipe(recipe, HybridRecipe, [*changes, *shortcuts])
     target = out or Path("runs") / Path(recipe).name.removesuffix(".toml")
     _quiet()
     if dry_run:
-        click.echo(check_hybrid(settings, target))
+        click.echo(check_hybrid(settings, target, resume=resume))
         return
     done = train_hybrid(settings, target, resume=resume, say=_say)
     if hardware.rank() == 0:
