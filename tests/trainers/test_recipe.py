@@ -96,6 +96,12 @@ def test_a_wrong_recipe_names_file_key_and_reason(tmp_path: Path, old: str, new:
     assert "recipe.toml" in str(caught.value)
 
 
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"\x7fELF\xd0")
+    with pytest.raises(ConfigError, match=r"recipe '.*model\.bin' is not TOML: 'utf-8' codec"):
+        load_recipe(tmp_path / "model.bin", HybridRecipe)
+
+
 def test_all_errors_are_named_at_once(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text("[optimisation]\nsteps = 1\nbatch = 0\n", "utf-8")

@@ -37,19 +37,9 @@ def load_recipe(source: str | Path, model: type[RecipeT], changes: Iterable[str]
 
     Raises `ConfigError` that names the file, the key and the reason, all of them at once.
     """
-    path = Path(source)
-    own = resources.files("tts_trainers").joinpath("recipes", f"{source}.toml")
-    if path.suffix != ".toml" and own.is_file():
-        text = own.read_text("utf-8")
-    elif path.is_file():
-        text = path.read_text("utf-8")
-    else:
-        raise ConfigError(
-            f"no recipe {str(source)!r}: give the path of a TOML file, or one of ours{_ours(str(source))}"
-        )
     try:
-        settings = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        settings = tomllib.loads(_text(source))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"recipe {str(source)!r} is not TOML: {error}") from error
     for change in changes:
         _apply(settings, change)
@@ -57,6 +47,16 @@ def load_recipe(source: str | Path, model: type[RecipeT], changes: Iterable[str]
         return model.model_validate(settings)
     except ValidationError as error:
         raise ConfigError(f"recipe {str(source)!r}: {_reasons(error, model)}") from error
+
+
+def _text(source: str | Path) -> str:
+    path = Path(source)
+    own = resources.files("tts_trainers").joinpath("recipes", f"{source}.toml")
+    if path.suffix != ".toml" and own.is_file():
+        return own.read_text("utf-8")
+    if path.is_file():
+        return path.read_text("utf-8")
+    raise ConfigError(f"no recipe {str(source)!r}: give the path of a TOML file, or one of ours{_ours(str(source))}")
 
 
 def own_recipes() -> list[str]:

@@ -79,9 +79,10 @@ def read_rows(path: str | Path) -> Iterator[Row]:
     values = _read_parquet(source) if source.suffix == ".parquet" else _read_jsonl(source)
     for number, value in enumerate(values, 1):
         if not isinstance(value, dict) or (missing := sorted(Row.__required_keys__ - value.keys())):
-            has = ", ".join(map(repr, value)) if isinstance(value, dict) else type(value).__name__
-            lacks = repr(missing[0]) if isinstance(value, dict) else "all of them"
-            raise TaskError(f"{path}, row {number}: a training row has no column {lacks}; it has {has or 'none'}")
+            if not isinstance(value, dict):
+                raise TaskError(f"{path}, row {number}: a training row is a JSON object, not {type(value).__name__}")
+            has = ", ".join(map(repr, value)) or "none"
+            raise TaskError(f"{path}, row {number}: a training row has no column {missing[0]!r}; it has {has}")
         yield value  # type: ignore[misc]  # its keys are checked, and nothing else is promised
 
 
@@ -92,17 +93,23 @@ def _checked(path: str | Path) -> Path:
 
 
 def _read_jsonl(path: Path) -> Iterator[Any]:
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                yield json.loads(line)
+                yield json.loads(line.decode("utf-8"))
             except json.JSONDecodeError as error:
                 raise TaskError(f"{path}, line {number}: {error.msg} (column {error.colno})") from error
+            except UnicodeDecodeError as error:
+                raise TaskError(f"{path}, line {number}: this is not UTF-8 text ({error.reason})") from error
 
 
 def _read_parquet(path: Path) -> Iterator[Any]:
-    _, parquet = _pyarrow()
-    with parquet.ParquetFile(path) as file:
+    pa, parquet = _pyarrow()
+    try:
+        opened = parquet.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise TaskError(f"{path} is not a Parquet file: {error}") from error
+    with opened as file:
         for batch in file.iter_batches(batch_size=_CHUNK):
             yield from batch.to_pylist()
 

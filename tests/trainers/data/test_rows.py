@@ -42,7 +42,7 @@ def test_datasets_reads_it(tmp_path: Path) -> None:
         ("rows.csv", "", r"in \.parquet or \.jsonl files"),
         ("rows.jsonl", '{"prompt": [], "text": ""}\n', r"row 1: .*no column 'completion'; it has 'prompt', 'text'"),
         ("rows.jsonl", "{}\n", r"row 1: .*no column 'completion'; it has none"),
-        ("rows.jsonl", "3\n", r"row 1: .*it has int"),
+        ("rows.jsonl", "3\n", r"row 1: a training row is a JSON object, not int"),
         ("rows.jsonl", "{\n", r"line 1: .*column"),
         ("other.jsonl", None, r"no file .*tts train-data"),
     ],
@@ -51,6 +51,16 @@ def test_bad_files(tmp_path: Path, name: str, text: str | None, message: str) ->
     if text is not None:
         (tmp_path / name).write_text(text, "utf-8")
     with pytest.raises(tts.TTSError, match=message):
+        list(read_rows(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("bytes.jsonl", r"line 1: this is not UTF-8 text"), ("bytes.parquet", r"is not a Parquet file")],
+)
+def test_files_of_another_kind(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / name).write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(tts.TaskError, match=message):
         list(read_rows(tmp_path / name))
 
 
