@@ -206,6 +206,8 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(tts.ConfigError, match="is a file; give a folder"):
         curate(recorded(data), tmp_path / "file")
+    with pytest.raises(tts.ConfigError, match=r"file/out' cannot be made \(Not a directory\); give another"):
+        curate(recorded(data), tmp_path / "file" / "out")
 
 
 def _rows(**changed: Any) -> list[dict[str, Any]]:

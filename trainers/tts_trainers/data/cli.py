@@ -48,7 +48,7 @@ def command(
     from tts_trainers.recipe import load_recipe
 
     named = {"source.data": source, "student.model": student, "teacher.model": teacher}
-    given = [f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None]
+    given = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in named.items() if value is not None]
     loaded: DataRecipe = load_recipe(recipe, DataRecipe, [*changes, *given])
     if dry_run:
         with tempfile.TemporaryDirectory() as folder:

@@ -76,7 +76,10 @@ def _prepare(out: Path) -> None:
         raise ConfigError(f"the folder {str(out)!r} is not empty and not of train-data; give another")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{str(out)!r} is a file; give a folder")
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"the folder {str(out)!r} cannot be made ({error.strerror}); give another") from error
 
 
 def _make_all(run: Run, stages: list[Stage]) -> list[Table]:
@@ -130,10 +133,11 @@ def _stages(recipe: DataRecipe) -> list[Stage]:
     }
     digests = {f"template.{name}": Template.load(*template).digest for name, template in templates.items()}
     of = _settings(recipe)
+    models = _weights(student) | _weights(recipe.label.scorer or "")
     parts: dict[str, dict[str, Any]] = {
         "problems": of("seed", "source", "filter", "label.kind", "label.extractor")
         | {f"file {k}": v for k, v in sources.items()},
-        "prompts": of("student", "label", "prompt", "direct.origin") | digests | _weights(student),
+        "prompts": of("student", "label", "prompt", "direct.origin") | digests | models,
         "answers": of("teacher") | _weights(teacher),
         "rows": of("direct", "output"),
     }
