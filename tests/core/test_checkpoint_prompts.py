@@ -165,3 +165,16 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path, content: Any, sentence: s
     assert sentence in str(error.value)
     assert str(file) in str(error.value)
     assert str(error.value).endswith("; mend the file or remove it")
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    prompts = Prompts(
+        direct_template="{{ problem }}", refine_template="{{ problem }} {{ candidates }}", candidate_tokens=10, k=3
+    )
+    assert json.loads(prompts.write(tmp_path).read_text("utf-8")) == prompts.model_dump()
+    assert Prompts.read(tmp_path / "tts.json") == prompts
+
+
+def test_prompts_without_a_field_are_refused() -> None:
+    with pytest.raises(tts.ConfigError, match="'refine_template' never uses {{ candidates }}; it must"):
+        Prompts(direct_template="{{ problem }}", refine_template="{{ problem }}", candidate_tokens=1, k=1)

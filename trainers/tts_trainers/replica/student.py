@@ -12,11 +12,10 @@ import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tts import Candidate, Example
-from tts.prompts import DIRECT_FIELDS, REFINE_FIELDS, read_template
+from tts.prompts import DIRECT_FIELDS, REFINE_FIELDS, Prompts, read_template
 from tts.prompts.refine import CountTokens
 from tts.tasks.sums import Term, solution, terms_of
 from tts_trainers.candidates import CandidateGroup
-from tts_trainers.prompts_file import write_prompts
 from tts_trainers.replica.recipe import Architecture, TokenizerSettings
 from tts_trainers.replica.rows import direct_rows, refine_rows
 from tts_trainers.replica.tokenizer import train_tokenizer
@@ -84,11 +83,13 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     half: Any = model.to(torch.bfloat16)  # type: ignore[arg-type]  # transformers wraps torch's
     half.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    Prompts(
+        direct_template=read_template("direct", DIRECT_FIELDS).source,
+        refine_template=read_template("refine", REFINE_FIELDS).source,
+        candidate_tokens=_CANDIDATE_TOKENS,
+        k=_K,
+    ).write(folder)
     # transformers 5 writes a class name that 4.x, which servers still pin, does not know; this one both know.
-    direct, refine = read_template("direct", DIRECT_FIELDS), read_template("refine", REFINE_FIELDS)
-    write_prompts(
-        folder, direct_template=direct.source, refine_template=refine.source, candidate_tokens=_CANDIDATE_TOKENS, k=_K
-    )
     path = folder / "tokenizer_config.json"
     config = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps(config | {"tokenizer_class": "PreTrainedTokenizerFast"}, indent=2) + "\n", "utf-8")
