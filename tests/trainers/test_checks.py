@@ -174,7 +174,8 @@ def test_lengths_and_positions(rows: Path, tmp_path: Path, fails: Any, caplog: p
     with pytest.raises(ConfigError, match=r"none of its 8 rows fits into optimisation\.max_length = 20; the longest"):
         check_hybrid(_recipe(rows, optimisation={"max_length": 20}), tmp_path / "out")
     with caplog.at_level(logging.WARNING, "tts.train"):
-        report = check_hybrid(_recipe(rows, optimisation={"max_length": 200}), tmp_path / "out")
+        recipe = _recipe(rows, objective={"arm": "direct"}, optimisation={"max_length": 200})
+        report = check_hybrid(recipe, tmp_path / "out")
     left_out = r"4 of 8 rows are longer than optimisation\.max_length = 200 and left out; the longest, row \d \("
     assert re.search(left_out, caplog.text)
     assert int(re.search(r"longest (\d+)", report)[1]) <= 200  # type: ignore[index]
@@ -194,7 +195,7 @@ def test_training_and_evaluation_share_no_problem(rows: Path, tmp_path: Path, fa
 
 
 def test_one_problem_under_two_ids_is_found(rows: Path, tmp_path: Path, fails: Any) -> None:
-    held_out = write(tmp_path / "held.jsonl", [row | {"problem_id": "other"} for row in ROWS[:2]])  # type: ignore[misc]
+    held_out = write(tmp_path / "held.jsonl", [row | {"problem_id": "other"} for row in ROWS[:2]])
     fails(
         _recipe(rows, data={"evaluation": str(held_out)}),
         f"1 problems of '…/rows.jsonl' are also in '…/held.jsonl', e.g. {ROWS[0]['problem_id']!r}; "

@@ -111,7 +111,7 @@ def test_tokens_of_another_tokenizer_or_other_rows_are_not_used(rows: Path, tmp_
     tokenizer.save_pretrained(student)
     before = first_row(_recipe(rows))
     assert first_row(_recipe(rows, model={"name": str(student)})) != before
-    write(rows, [one | {"prompt": [{"role": "user", "content": "3"}, *one["prompt"]]} for one in sums_rows(4)])  # type: ignore[misc]
+    write(rows, [one | {"prompt": [{"role": "user", "content": "3"}, *one["prompt"]]} for one in sums_rows(4)])
     assert len(first_row(_recipe(rows))) > len(before)
 
 
