@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from doubles import FakeBackend, FirstJudge, LengthScorer
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is first imported
+# A script that runs the suite in the background has Ctrl-C ignored, and every process the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("ttscale", deadline=None)  # a busy machine is not a failing test
 settings.load_profile("ttscale")
 
