@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from doubles import FakeBackend, FirstJudge, LengthScorer
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is first imported
-# A script that runs the suite in the background has Ctrl-C ignored, and every process the tests start would inherit that.
+# A script that runs the suite in the background has it ignore Ctrl-C, and so would every process that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("ttscale", deadline=None)  # a busy machine is not a failing test
 settings.load_profile("ttscale")
