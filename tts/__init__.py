@@ -6,6 +6,7 @@ from tts._api import Samples, compare, run, sample, solve
 from tts._contracts import (
     Backend,
     Capabilities,
+    Card,
     Context,
     Grader,
     Judge,
@@ -71,6 +72,7 @@ __all__ = [
     "Candidate",
     "CandidateSet",
     "Capabilities",
+    "Card",
     "Completion",
     "ConfigError",
     "Context",

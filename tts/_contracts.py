@@ -189,6 +189,18 @@ class Needs(Record):
     logprobs: bool = False
 
 
+class Card(Record):
+    """What a reader wants to know before choosing a strategy: its row in `docs/strategies.md`, in a few words each.
+
+    `calls` is what it asks of models per problem with k candidates, by default parameters; `use` is when to use it,
+    `weakness` what it is known to get wrong. Paper and summary are in the plugin's `Entry`.
+    """
+
+    calls: str
+    use: str
+    weakness: str
+
+
 class Context(Protocol):
     """All that a strategy can see and do: one problem, its candidates, and metered model calls.
 
@@ -281,10 +293,13 @@ class Parameters(BaseModel):
 class Strategy(Parameters, abc.ABC):
     """Turns one candidate set into one decision.
 
-    Subclasses set `name`, declare what they call in `needs`, and name their paper in the docstring.
+    Subclasses set `name`, declare what they call in `needs`, and name their paper in the docstring. One that says the
+    same whatever order its candidates come in, under one seed, leaves `order_invariant`; any other sets it to `False`.
     """
 
     needs: ClassVar[Needs] = Needs()
+    order_invariant: ClassVar[bool] = True
+    card: ClassVar[Card | None] = None
 
     def required(self) -> Needs:
         """What this instance needs: `needs`, unless a parameter changes it."""

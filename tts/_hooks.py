@@ -24,13 +24,15 @@ hookimpl = pluggy.HookimplMarker("tts")
 class Entry(Record):
     """Declares one plugin object: `target` is `"package.module:attribute"`, `extra` what provides its imports.
 
-    `extra` is a requirement as pip reads it, e.g. `"ttscale[hf]"`.
+    `extra` is a requirement as pip reads it, e.g. `"ttscale[hf]"`. `summary` is its line in `tts plugins`, `paper` where
+    the method comes from, e.g. `"Wang et al. 2022, arXiv 2203.11171"`.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
     target: str = Field(pattern=r"^[\w.]+:\w+$")
     extra: str | None = None
     summary: str = ""
+    paper: str | None = None
 
 
 @hookspec

@@ -12,8 +12,8 @@ _ROUND = str.maketrans("[]{}<>", "()()()")
 
 
 def shuffled(candidates: Sequence[Candidate], rng: random.Random) -> list[Candidate]:
-    """A seeded random order that does not depend on the order given."""
-    ordered = sorted(candidates, key=lambda c: c.index)
+    """A seeded random order that goes by what the candidates say, not by the order given."""
+    ordered = sorted(candidates, key=lambda c: (c.text, c.index))
     rng.shuffle(ordered)
     return ordered
 
