@@ -16,8 +16,10 @@ from tts.prompts.refine import (
     REFINE_FIELDS,
     Cut,
     RefinePrompt,
+    Summaries,
     direct_messages,
     refine_messages,
+    summaries,
 )
 from tts.prompts.synthesize import SYNTHESIZE_FIELDS, SynthesisPrompt, synthesize_messages
 
@@ -32,6 +34,7 @@ __all__ = [
     "Letter",
     "Prompts",
     "RefinePrompt",
+    "Summaries",
     "SynthesisPrompt",
     "Template",
     "TemplateSource",
@@ -41,6 +44,7 @@ __all__ = [
     "read_template",
     "read_verdict",
     "refine_messages",
+    "summaries",
     "synthesize_messages",
     "visible",
 ]

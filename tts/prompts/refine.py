@@ -31,6 +31,14 @@ class Cut(Record):
     kept: int
 
 
+class Summaries(Record):
+    """What a prompt shows of candidates: texts, their indices in the same order, and what had to be cut."""
+
+    texts: tuple[str, ...]
+    order: tuple[int, ...]
+    cuts: tuple[Cut, ...]
+
+
 class RefinePrompt(Record):
     """A refine prompt with the order of candidates in it (indices) and what had to be cut."""
 
@@ -55,30 +63,48 @@ async def refine_messages(
     candidate_tokens: int = CANDIDATE_TOKENS,
     template: TemplateSource | Template = "refine",
 ) -> RefinePrompt:
-    """The refine prompt over the candidates' summaries.
+    """The refine prompt over the candidates' `summaries`, in random but seeded order."""
+    shown = await summaries(
+        shuffled(candidates, rng),
+        count_tokens=count_tokens,
+        candidate_tokens=candidate_tokens,
+        neutralise=lambda text: _HEADING.sub(r"\1> \2", text),
+    )
+    texts = [_HEADING.sub(r"\1", text) for text in shown.texts]  # a cut may bring a heading to the start of a line
+    text = read_template(template, REFINE_FIELDS).render(problem=problem.text, candidates=texts)
+    message = Message(role="user", content=text)
+    return RefinePrompt(messages=(message,), order=shown.order, cuts=shown.cuts)
+
+
+async def summaries(
+    candidates: Sequence[Candidate],
+    *,
+    count_tokens: CountTokens,
+    neutralise: Callable[[str], str],
+    candidate_tokens: int = CANDIDATE_TOKENS,
+) -> Summaries:
+    """The usable candidates' summaries, in the order given, within a budget of tokens.
 
     The budget is `candidate_tokens` times the number of candidates shown; what a short summary leaves is given to the
     long ones. A summary over its share loses its beginning, because the end holds the answer. A candidate without a
     summary (its think block was never closed) or with an empty one is left out; if no candidate has one, the ends of
-    their texts are shown instead. Every cut is returned.
+    their texts are shown instead. Every cut is returned. `neutralise` takes their meaning from a prompt's markers in a
+    text; it comes before the cut, so a marker must be one wherever it stands.
     """
-    usable = [c for c in shuffled(candidates, rng) if c.ok]
+    usable = [c for c in candidates if c.ok]
     shown = [c for c in usable if (c.summary or "").strip()]
     left_out, action = {c.index for c in candidates} - {c.index for c in shown}, "left out: no summary"
     if not shown:
         shown, action = usable, "no candidate has a summary: the end of its text is shown"
     cuts = [Cut(index=i, action=action, tokens=0, kept=0) for i in sorted(left_out)]
-    texts = [_HEADING.sub(r"\1> \2", (c.summary or c.text).strip()) for c in shown]
+    texts = [neutralise((c.summary or c.text).strip()) for c in shown]
     counts = await count_tokens(texts) if texts else []
     shares = share_budget(counts, candidate_tokens * len(texts))
     for position, (candidate, tokens, share) in enumerate(zip(shown, counts, shares, strict=True)):
         if tokens > share:
-            end, kept = await keep_end(texts[position], tokens, share, count_tokens)
-            texts[position] = _HEADING.sub(r"\1", end)  # the cut may have brought a heading to the start of a line
+            texts[position], kept = await keep_end(texts[position], tokens, share, count_tokens)
             cuts.append(Cut(index=candidate.index, action="beginning cut", tokens=tokens, kept=kept))
-    text = read_template(template, REFINE_FIELDS).render(problem=problem.text, candidates=texts)
-    message = Message(role="user", content=text)
-    return RefinePrompt(messages=(message,), order=tuple(c.index for c in shown), cuts=tuple(cuts))
+    return Summaries(texts=tuple(texts), order=tuple(c.index for c in shown), cuts=tuple(cuts))
 
 
 def share_budget(counts: Sequence[int], budget: int) -> list[int]:
