@@ -7,7 +7,7 @@ The trainers build their data with these very functions, so what a model is trai
 from __future__ import annotations
 
 from tts.prompts._checkpoint import PROMPTS_FILE, Prompts
-from tts.prompts._shown import neutralised, visible
+from tts.prompts._shown import neutralised, shuffled, visible
 from tts.prompts._template import Template, TemplateSource, read_template
 from tts.prompts.judge import JUDGE_FIELDS, Letter, judge_messages, read_verdict
 from tts.prompts.refine import (
