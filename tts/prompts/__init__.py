@@ -44,6 +44,7 @@ __all__ = [
     "read_template",
     "read_verdict",
     "refine_messages",
+    "shuffled",
     "summaries",
     "synthesize_messages",
     "visible",
