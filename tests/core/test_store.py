@@ -111,6 +111,10 @@ def test_many_openings_of_a_new_file_at_once_all_succeed(tmp_path: Path) -> None
         with ThreadPoolExecutor(8) as pool:
             for opened in [pool.submit(open_and_close, path, barrier) for _ in range(8)]:
                 opened.result()
+        with tts.Store(path) as store:
+            put(store, "a", 0)
+        with tts.Store(path) as store:
+            assert store.completions("a")[0].text == "x0"
 
 
 def test_another_schema_version_says_how_to_migrate(tmp_path: Path) -> None:
