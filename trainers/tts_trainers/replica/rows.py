@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Iterable, Sequence
 
-from tts import Candidate, Problem
+from tts import Candidate, Message, Problem
 from tts.prompts import direct_messages, refine_messages, synthesize_messages
 from tts.prompts.refine import CountTokens
 from tts.tasks.sums import comparison, plan, response, solution, terms_of
@@ -37,17 +37,9 @@ def refine_rows(groups: Iterable[CandidateGroup], *, count_tokens: CountTokens, 
 async def _refine_rows(groups: Sequence[CandidateGroup], count_tokens: CountTokens, rng: random.Random) -> list[Row]:
     rows = []
     for group in groups:
-        if not any((c.summary or "").strip() for c in group.candidates):
-            continue
-        problem = group.problem
-        prompt = await refine_messages(problem, group.candidates, rng=rng, count_tokens=count_tokens)
-        shown = {c.index: c.summary or "" for c in group.candidates}
-        terms = terms_of(problem)
-        target = response(comparison(terms, [shown[i] for i in prompt.order]), solution(terms))
-        found = row(
-            prompt.messages, target, "refine", problem_id=problem.id, n_correct=group.n_correct, provenance=TEACHER
-        )
-        rows.append(found)
+        if any((c.summary or "").strip() for c in group.candidates):
+            prompt = await refine_messages(group.problem, group.candidates, rng=rng, count_tokens=count_tokens)
+            rows.append(_refined(group, prompt.messages, prompt.order))
     return rows
 
 
@@ -56,16 +48,17 @@ def synthesis_rows(groups: Iterable[CandidateGroup], seed: int) -> list[Row]:
     rng = random.Random(seed)
     rows = []
     for group in groups:
-        problem = group.problem
-        prompt = synthesize_messages(problem, group.candidates, rng=rng)
-        shown = {c.index: c.summary or "" for c in group.candidates}
-        terms = terms_of(problem)
-        target = response(comparison(terms, [shown[i] for i in prompt.order]), solution(terms))
-        made = row(
-            prompt.messages, target, "refine", problem_id=problem.id, n_correct=group.n_correct, provenance=TEACHER
-        )
-        rows.append(made)
+        prompt = synthesize_messages(group.problem, group.candidates, rng=rng)
+        rows.append(_refined(group, prompt.messages, prompt.order))
     return rows
+
+
+def _refined(group: CandidateGroup, messages: Sequence[Message], order: Sequence[int]) -> Row:
+    """The candidates compared in the order of the prompt, then the worked solution."""
+    problem, shown = group.problem, {c.index: c.summary or "" for c in group.candidates}
+    terms = terms_of(problem)
+    target = response(comparison(terms, [shown[i] for i in order]), solution(terms))
+    return row(messages, target, "refine", problem_id=problem.id, n_correct=group.n_correct, provenance=TEACHER)
 
 
 def judge_thinking(problem: Problem, a: Candidate, b: Candidate, _: str) -> str:
