@@ -128,14 +128,18 @@ class Family:
     # --- helpers of other strategies ---------------------------------------------------------------------------------
 
     def helpers(self) -> list[Stage]:
-        """Reward model, judge and synthesizer, on candidates of the student and of the direct arm."""
-        recipe, base = self.recipe, f"base-{self.recipe.main}"
+        """Reward model, judge and synthesizer, on candidates of the student and of the direct arm.
+
+        The reward model starts from the direct arm. Judge and synthesizer start from the refine arm, which can compare
+        solutions already and has seen no candidate but the student's.
+        """
+        recipe = self.recipe
         others, own = "candidates-direct", f"candidates-{recipe.main}"
         return [
             Stage(others, self._with(self._make_candidates, "direct"), [recipe.candidates], ["direct"]),
-            Stage("reward", self._make_reward, [recipe.reward], [base, own, others]),
-            Stage("judge", self._make_judge, [recipe.judge], [base, own, others]),
-            Stage("synthesizer", self._make_synthesizer, [recipe.synthesizer], [base, others]),
+            Stage("reward", self._make_reward, [recipe.reward], ["direct", own, others]),
+            Stage("judge", self._make_judge, [recipe.judge], ["refine", own, others]),
+            Stage("synthesizer", self._make_synthesizer, [recipe.synthesizer], ["refine", others]),
         ]
 
     def _pairs(self, per_problem: int, held_out: float) -> tuple[list[Pair], list[Pair]]:
@@ -152,7 +156,7 @@ class Family:
         from tts_trainers.replica.student import load
         from tts_trainers.reward_model import train_reward_model
 
-        model, tokenizer = load(self.out / f"base-{self.recipe.main}")
+        model, tokenizer = load(self.out / "direct")
         recipe = self.recipe.reward
         pairs, held_out = self._pairs(recipe.pairs_per_problem, recipe.held_out)
         report = train_reward_model(model, tokenizer, pairs, recipe, target, held_out=held_out)
@@ -162,7 +166,7 @@ class Family:
         from tts_trainers.judge import judge_rows, train_judge
         from tts_trainers.replica.student import load
 
-        model, tokenizer = load(self.out / f"base-{self.recipe.main}")
+        model, tokenizer = load(self.out / "refine")
         recipe = self.recipe.judge
         pairs, held_out = self._pairs(recipe.pairs_per_problem, recipe.held_out)
         report = train_judge(
@@ -174,7 +178,7 @@ class Family:
         from tts_trainers.replica.student import load
         from tts_trainers.synthesizer import train_synthesizer
 
-        model, tokenizer = load(self.out / f"base-{self.recipe.main}")
+        model, tokenizer = load(self.out / "refine")
         rows = synthesis_rows(self.groups("candidates-direct"), self.recipe.seed)
         train_synthesizer(model, tokenizer, rows, self.recipe.synthesizer, target)
 
