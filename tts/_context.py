@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import random
 import time
@@ -19,6 +20,7 @@ from tts._models import Loaded
 from tts._records import (
     Candidate,
     CandidateSet,
+    Decision,
     Message,
     Problem,
     Role,
@@ -29,7 +31,8 @@ from tts._records import (
     digest,
 )
 from tts._roles import missing_role
-from tts._work import Work
+from tts._thinking import split_thinking
+from tts._work import Work, with_recorded_of
 from tts.answers import Answers, Clusters
 from tts.prompts import Prompts
 
@@ -106,6 +109,20 @@ class Unit:
                     store.put_call(key, kind, self.problem, answer.model_dump_json())
         return [answers[key] for key in keys]
 
+    def reordered(self, order: Sequence[int]) -> Unit:
+        """The same problem with its k candidates in another order, indexed anew.
+
+        It shares the calls of this one, and what its strategies have to tell is not told again.
+        """
+        arrived = {candidate.index: candidate for candidate in self.candidates.arrived}
+        members = [arrived[index] for index in order]
+        fixed = [one.model_copy(update={"index": place}) for place, one in enumerate(members)]
+        other = copy.copy(self)
+        other.problem = with_recorded_of(self.problem, members)
+        other.candidates = Pool(self.drawer, self.candidates.draw, (AGGREGATION, self.order), fixed=fixed)
+        other.emit, other.undecided = lambda _event: None, 0
+        return other
+
     async def aclose(self) -> None:
         """Cancel whatever is still running for this problem."""
         for pool in self._pools.values():
@@ -115,6 +132,15 @@ class Unit:
             call.cancel()
         if calls:
             await asyncio.gather(*calls, return_exceptions=True)
+
+
+class _Progress:
+    """What a strategy and those that it asks have asked for so far, and whether anything is in flight."""
+
+    def __init__(self) -> None:
+        self.wanted = 0  # of the candidates, at most so many were asked for
+        self.busy = 0
+        self.last_activity = time.monotonic()
 
 
 class StrategyContext:
@@ -131,9 +157,7 @@ class StrategyContext:
         self.usage: dict[str, Usage] = {}
         self.received: dict[int, Candidate] = {}
         self._charged: set[tuple[str, int]] = set()
-        self._wanted = 0  # of the candidates, at most so many were asked for
-        self._busy = 0
-        self._last_activity = time.monotonic()
+        self._progress = _Progress()
         unit.undecided += 1
 
     @property
@@ -152,11 +176,22 @@ class StrategyContext:
     @property
     def rng(self) -> random.Random:
         if self._rng is None:
-            unit, parameters = self._unit, self._strategy.model_dump(mode="json")
+            # Parameters do not count: one strategy with two settings makes the same draws, so that calls can be shared.
             self._rng = random.Random(
-                digest(self.seed, self.problem.digest, unit.work.group, self._strategy.name, parameters)
+                digest(self.seed, self.problem.digest, self._unit.work.group, self._strategy.name)
             )
         return self._rng
+
+    def answer_of(self, decision: Decision) -> str | None:
+        """The final answer of what the strategy decided."""
+        if decision.chosen is not None:
+            return self.received[decision.chosen].answer
+        return self.visible_answer(decision.text)
+
+    def visible_answer(self, text: str) -> str | None:
+        """The final answer in what a reader sees of a text."""
+        visible = split_thinking(text).summary
+        return self.extract(visible) if visible else None
 
     def leave(self) -> None:
         """The strategy has decided, or failed to."""
@@ -165,21 +200,21 @@ class StrategyContext:
     def settle(self) -> None:
         """Charge the candidates that were cut short because this strategy no longer needed what it had asked for."""
         cancelled = self._unit.candidates.cancelled
-        if cancelled.cancelled and self._wanted > len(self.received):
+        if cancelled.cancelled and self._progress.wanted > len(self.received):
             self._charge("policy", cancelled)
 
     def idle_seconds(self) -> float:
         """How long the strategy has had nothing in flight with the engine."""
-        return 0.0 if self._busy else time.monotonic() - self._last_activity
+        return 0.0 if self._progress.busy else time.monotonic() - self._progress.last_activity
 
     @contextmanager
     def _activity(self) -> Iterator[None]:
-        self._busy += 1
+        self._progress.busy += 1
         try:
             yield
         finally:
-            self._busy -= 1
-            self._last_activity = time.monotonic()
+            self._progress.busy -= 1
+            self._progress.last_activity = time.monotonic()
 
     def _charge(self, role: str, usage: Usage) -> None:
         self.usage[role] = self.usage.get(role, Usage()) + usage
@@ -192,7 +227,7 @@ class StrategyContext:
 
     async def candidates(self) -> CandidateSet:
         unit = self._unit
-        self._wanted = unit.k
+        self._progress.wanted = unit.k
         with self._activity():
             taken = await unit.candidates.take(unit.k)
         for candidate in taken:
@@ -217,7 +252,7 @@ class StrategyContext:
         wanted = self.k if n is None else n
         if not 1 <= wanted <= self.k:
             raise ConfigError(f"ctx.sample({wanted}): n must be 1 to k={self.k}")
-        self._wanted = max(self._wanted, wanted)
+        self._progress.wanted = max(self._progress.wanted, wanted)
         pool = self._unit.candidates
         try:
             yield _Received(self, pool.stream(wanted))
@@ -255,7 +290,7 @@ class StrategyContext:
         scorer = self._require("scorer")
         by_content = getattr(scorer.model, "by_content", True)
         known = None if by_content else self._unit.problem.model_dump(mode="json", include={"metadata"}, fallback=repr)
-        parts = [(r.text,) if by_content else (r.text, r.index, known) for r in responses]
+        parts = [(r.text,) if by_content else (r, known) for r in responses]
         keys = [digest("score", scorer.fingerprint, self.problem.digest, *part) for part in parts]
 
         async def ask(positions: list[int]) -> Sequence[Score]:
@@ -314,6 +349,11 @@ class StrategyContext:
     async def cluster(self, answers: Sequence[str | None]) -> Clusters:
         with self._activity():
             return await self._unit.answers.cluster(answers)
+
+    async def decide(self, strategy: Strategy) -> Decision:
+        inner = copy.copy(self)  # shares what was received and charged, and the progress
+        inner._strategy, inner._rng = strategy, None
+        return await strategy.aggregate(inner)
 
     def extract(self, text: str) -> str | None:
         return self._unit.drawer.extract(text)

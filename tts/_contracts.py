@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import abc
+import functools
+import operator
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from tts._errors import ConfigError
 from tts._records import (
     Candidate,
     CandidateSet,
@@ -107,7 +111,8 @@ class Scorer(Protocol):
     """A reward model: a scalar for each response to one problem, higher is better.
 
     A score is stored under the problem's text and the response's. A scorer that goes by something else, such as the
-    problem's metadata, sets `by_content = False`.
+    problem's metadata or what is recorded with the candidate, sets `by_content = False`; one that goes by the
+    candidates' log-probabilities sets `logprobs = True`, and they are asked for when sampling.
     """
 
     Options: ClassVar[type[BaseModel]]
@@ -187,6 +192,10 @@ class Needs(Record):
     judge: bool = False
     synthesizer: bool = False
     logprobs: bool = False
+
+    def __or__(self, other: Needs) -> Needs:
+        """What either needs."""
+        return Needs(**{name: getattr(self, name) or getattr(other, name) for name in Needs.model_fields})
 
 
 class Card(Record):
@@ -269,6 +278,13 @@ class Context(Protocol):
         """Equivalence classes of answers; `None` belongs to none."""
         ...
 
+    async def decide(self, strategy: Strategy) -> Decision:
+        """What another strategy decides here, exactly as it would alone: same draws, same calls.
+
+        What it costs is charged to the one that asks; the other's `rates` and `trace` are its to pass on.
+        """
+        ...
+
     def extract(self, text: str) -> str | None:
         """The final answer in a response's visible text."""
         ...
@@ -290,11 +306,30 @@ class Parameters(BaseModel):
     name: ClassVar[str]
 
 
+def _strategy_of(value: Any) -> Strategy:
+    from tts._plugins import strategy
+
+    try:
+        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+            return strategy(**value)
+        return strategy(value)
+    except ConfigError as error:
+        raise PydanticCustomError("strategy", "{reason}", {"reason": str(error)}) from error
+
+
+def _written(value: Strategy, info: Any) -> Any:
+    parameters = value.model_dump(mode=info.mode, exclude_defaults=info.exclude_defaults)
+    return {"name": value.name, **parameters} if parameters else value.name
+
+
 class Strategy(Parameters, abc.ABC):
     """Turns one candidate set into one decision.
 
     Subclasses set `name`, declare what they call in `needs`, and name their paper in the docstring. One that says the
     same whatever order its candidates come in, under one seed, leaves `order_invariant`; any other sets it to `False`.
+
+    A strategy may use another as a field, `inner: Strategy = Majority()`, and ask it by `ctx.decide(self.inner)`. Such
+    a field takes an instance, a name, or a mapping of name and parameters, `{"name": "gsr", "outputs": 4}`.
     """
 
     needs: ClassVar[Needs] = Needs()
@@ -302,16 +337,30 @@ class Strategy(Parameters, abc.ABC):
     card: ClassVar[Card | None] = None
 
     def required(self) -> Needs:
-        """What this instance needs: `needs`, unless a parameter changes it."""
-        return self.needs
+        """What this instance needs: `needs` and what the strategies among its fields need."""
+        return functools.reduce(operator.or_, (one.required() for one in self._inner()), self.needs)
 
     def mismatches(self, trained: Prompts, k: int) -> list[str]:
         """What this instance does otherwise than the policy was trained to, each with what to do; k candidates come.
 
         The engine warns of them before anything is sampled. By default those of the strategies among its fields.
         """
-        inner = (value for _, value in self if isinstance(value, Strategy))
-        return [mismatch for one in inner for mismatch in one.mismatches(trained, k)]
+        return [mismatch for one in self._inner() for mismatch in one.mismatches(trained, k)]
+
+    def _inner(self) -> list[Strategy]:
+        """The strategies among the fields."""
+        return [value for _, value in self if isinstance(value, Strategy)]
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        if Parameters not in cls.__bases__:
+            return handler(source)
+        # `Strategy` itself is only ever the type of a field: any strategy, written down by its name and parameters.
+        return core_schema.no_info_plain_validator_function(
+            _strategy_of,
+            serialization=core_schema.plain_serializer_function_ser_schema(_written, info_arg=True),
+            json_schema_input_schema=core_schema.union_schema([core_schema.str_schema(), core_schema.dict_schema()]),
+        )
 
     @abc.abstractmethod
     async def aggregate(self, ctx: Context) -> Decision:

@@ -24,10 +24,10 @@ from tts._errors import ConfigError, StoreError, TaskError, TTSError
 from tts._events import Event
 from tts._mismatch import warn_of_mismatches
 from tts._models import ModelPool
+from tts._order import OrderTrials
 from tts._records import (
     Candidate,
     CandidateSet,
-    Decision,
     Example,
     Problem,
     Provenance,
@@ -41,7 +41,6 @@ from tts._records import (
 from tts._roles import Roles
 from tts._store import Store
 from tts._stream import stream
-from tts._thinking import split_thinking
 from tts._version import __version__
 from tts._work import Work, groups
 from tts.answers import Answers
@@ -182,23 +181,27 @@ class Engine:
                 yield result
 
     def run(
-        self, problems: Iterable[Example], strategies: Sequence[str | Strategy], k: int = 4
+        self, problems: Iterable[Example], strategies: Sequence[str | Strategy], k: int = 4, *, order_trials: int = 0
     ) -> AsyncGenerator[Outcome, None]:
-        """Sample k candidates per problem and let every strategy decide on them; outcomes as they are decided."""
+        """Sample k candidates per problem and let every strategy decide on them; outcomes as they are decided.
+
+        With `order_trials`, strategies that mind the order of the candidates decide again on so many permutations of
+        all k of them, which are drawn for it.
+        """
         _check_k(k)
         works = (Work(example.problem, example.answer) for example in problems)
-        return self._outcomes(works, strategies, k, sampling=True)
+        return self._outcomes(works, strategies, k, order_trials, sampling=True)
 
     def compare(
-        self, samples: Iterable[Sampled], strategies: Sequence[str | Strategy], k: int = 4
+        self, samples: Iterable[Sampled], strategies: Sequence[str | Strategy], k: int = 4, *, order_trials: int = 0
     ) -> AsyncGenerator[Outcome, None]:
-        """Let every strategy decide on stored candidates, in non-overlapping groups of k.
+        """Let every strategy decide on stored candidates, in non-overlapping groups of k; `order_trials` as in `run`.
 
         A set of fewer than k is completed by the model that made it, if that is the engine's, under the sampling that
         made it. Else it is a failed result; `ConfigError` where it is the first.
         """
         _check_k(k)
-        return self._outcomes(groups(samples, k, self._can_complete), strategies, k, sampling=False)
+        return self._outcomes(groups(samples, k, self._can_complete), strategies, k, order_trials, sampling=False)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text for the policy (an estimate of four characters a token where there is no policy)."""
@@ -208,16 +211,19 @@ class Engine:
     # --- the stream ------------------------------------------------------------------------------------------------
 
     async def _outcomes(
-        self, works: Iterable[Work], strategies: Sequence[str | Strategy], k: int, *, sampling: bool
+        self, works: Iterable[Work], strategies: Sequence[str | Strategy], k: int, order_trials: int, *, sampling: bool
     ) -> AsyncGenerator[Outcome, None]:
+        if order_trials < 0:
+            raise ConfigError(f"order_trials={order_trials}: give how many other orders are to be tried, or 0")
         labelled = label_strategies([_plugins.strategy(one) for one in strategies])
         await self._roles.load(tuple(labelled.values()), sampling=sampling)
         warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, labelled.values(), k)
         settings = self._check_logprobs(tuple(labelled.values()))
         provenance = {label: self._provenance(one) for label, one in labelled.items()}
+        trials = OrderTrials(order_trials, settings.seed, self._timeout) if order_trials else None
 
         async def work_out(work: Work, order: int) -> Outcome:
-            return await self._decide_all(work, order, k, settings, labelled, provenance)
+            return await self._decide_all(work, order, k, settings, labelled, provenance, trials)
 
         async with aclosing(self._stream(works, work_out)) as outcomes:
             async for outcome in outcomes:
@@ -235,6 +241,7 @@ class Engine:
         sampling: Sampling,
         strategies: dict[str, Strategy],
         provenance: dict[str, Provenance],
+        trials: OrderTrials | None,
     ) -> Outcome:
         started = time.monotonic()
         self._emit(Event("problem_started", work.problem.id))
@@ -244,15 +251,18 @@ class Engine:
             roles=self._roles.loaded, drawer=self._drawer, sampling=sampling, answers=self._answers, emit=self._emit,
         )  # fmt: skip
         contexts = {label: StrategyContext(unit, one, sampling.seed) for label, one in strategies.items()}
+        unit.undecided += trials is not None  # who will want all candidates
         try:
             decided = await asyncio.gather(
                 *(self._decide(work, one, contexts[label]) for label, one in strategies.items())
             )
+            said = {label: (context, one) for (label, context), one in zip(contexts.items(), decided, strict=True)}
+            changed = None if trials is None else await trials.changed(unit, strategies, said)
         finally:
             await self._release(pool)
             await unit.aclose()
         results, errors = {}, {}
-        for (label, context), one in zip(contexts.items(), decided, strict=True):
+        for label, (context, one) in said.items():
             if isinstance(one.error, StoreError):
                 raise one.error
             if one.error is not None:
@@ -262,7 +272,7 @@ class Engine:
         await self._keep(work, results)
         received = {index: c for context in contexts.values() for index, c in context.received.items()}
         candidates = tuple(received[index] for index in sorted(received))
-        return Outcome(order, work.problem, work.answer, work.group, candidates, results, errors)
+        return Outcome(order, work.problem, work.answer, work.group, candidates, results, errors, changed)
 
     async def _decide(self, work: Work, strategy: Strategy, context: StrategyContext) -> Decided:
         if work.error is not None:
@@ -305,8 +315,11 @@ class Engine:
             await pool.cancel()
 
     def _check_logprobs(self, strategies: Sequence[Strategy]) -> Sampling:
-        """The sampling, with log-probabilities where a strategy needs them."""
+        """The sampling, with log-probabilities where a strategy or its scorer needs them."""
         who = next((f"strategy {one.name!r}" for one in strategies if one.required().logprobs), None)
+        scorer = self._roles.loaded.get("scorer")
+        if scorer and getattr(scorer.model, "logprobs", False) and any(one.required().scorer for one in strategies):
+            who = who or f"scorer {scorer.reference!r}"
         if who is None and not self.sampling.logprobs:
             return self.sampling
         self._roles.check_logprobs(who or "Sampling(logprobs=True)")
@@ -333,24 +346,13 @@ class Engine:
             group=work.group,
             candidates=tuple(context.received[index] for index in sorted(context.received)),
             decision=decision,
-            answer=self._answer(decision, context),
-            alternatives=tuple(map(self._extract_visible, decision.alternatives)) if decision else (),
+            answer=context.answer_of(decision) if decision else None,
+            alternatives=tuple(map(context.visible_answer, decision.alternatives)) if decision else (),
             usage=context.usage,
             seconds=seconds,
             provenance=provenance,
             error=sentence,
         )
-
-    def _answer(self, decision: Decision | None, context: StrategyContext) -> str | None:
-        if decision is None:
-            return None
-        if decision.chosen is not None:
-            return context.received[decision.chosen].answer
-        return self._extract_visible(decision.text)
-
-    def _extract_visible(self, text: str) -> str | None:
-        visible = split_thinking(text).summary
-        return self._drawer.extract(visible) if visible else None
 
     async def _keep(self, work: Work, results: dict[str, Result]) -> None:
         """Store problem and results; return when they are safe."""

@@ -78,6 +78,14 @@ class Chat:
         ids = self._encode([text])[0]
         return Prompt(ids if self.template else self._bos + ids, opens)
 
+    def written(self, token: str) -> str | None:
+        """What stands for a control token where the caller means it, in messages or plain text; `None`: it is none."""
+        return self._secret.get(token)
+
+    def token_ids(self, text: str) -> list[int]:
+        """The tokens of a text without a template around it, control tokens read as plain text."""
+        return self._encode([text])[0]
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text read as plain text."""
         return [len(ids) for ids in self._encode(texts)]

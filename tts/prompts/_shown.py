@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from tts._records import Candidate
 
 _ROUND = str.maketrans("[]{}<>", "()()()")
+# A server reads control tokens in messages as tokens; a judge that repeats a closing think tag ends its own thinking.
+_CONTROLS = re.compile(
+    r"<\s*/\s*think\s*>|<\|[^<>\n]*\|>|<｜[^<>\n]*｜>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]", re.IGNORECASE
+)
 
 
 def shuffled(candidates: Sequence[Candidate], rng: random.Random) -> list[Candidate]:
@@ -26,6 +30,9 @@ def visible(candidate: Candidate) -> str:
 def neutralised(text: str, markers: re.Pattern[str]) -> str:
     """The text with round brackets in place of all others wherever `markers` match: `[[A]]` becomes `((A))`.
 
-    For markers whose meaning hangs on their brackets; what the text says stays readable.
+    For markers whose meaning hangs on their brackets; what the text says stays readable. Closing think tags and the
+    control tokens of chat templates lose theirs, too.
     """
-    return markers.sub(lambda found: found.group().translate(_ROUND), text)
+    for pattern in (_CONTROLS, markers):
+        text = pattern.sub(lambda found: found.group().translate(_ROUND), text)
+    return text
