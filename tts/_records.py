@@ -232,7 +232,8 @@ class Decision(Record):
 
     `text` is the final response; where it is a candidate's own, `chosen` is that candidate's index. `confidence` is in
     0 … 1 where the strategy has one. `alternatives` are further independent draws of the same decision, for estimators
-    that average several outputs per group. `trace` is JSON-able and explains the decision.
+    that average several outputs per group. `trace` is JSON-able and explains the decision. `rates` says how often
+    something happened, of how many times it could have, e.g. `{"invalid verdicts": (2, 14)}`; reports add them up.
     """
 
     text: str
@@ -240,6 +241,7 @@ class Decision(Record):
     confidence: float | None = Field(None, ge=0, le=1)
     alternatives: tuple[str, ...] = ()
     trace: dict[str, Any] = Field(default_factory=dict)
+    rates: dict[str, tuple[int, int]] = Field(default_factory=dict)
 
 
 class Provenance(Record):

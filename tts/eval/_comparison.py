@@ -114,6 +114,14 @@ class Comparison:
         """Mean seconds from when the model took a problem up to the strategy's decision."""
         return sum(row.outcome.results[strategy].seconds for row in self.rows) / max(len(self.rows), 1)
 
+    def rates(self, strategy: str) -> dict[str, tuple[int, int]]:
+        """How often things happened in a strategy's decisions, of how many times they could have; see `tts.Decision`."""
+        self._check(strategy)
+        decisions = [d for row in self.rows if (d := row.outcome.results[strategy].decision) is not None]
+        names = dict.fromkeys(name for decision in decisions for name in decision.rates)
+        pairs = {name: [d.rates[name] for d in decisions if name in d.rates] for name in names}
+        return {name: (sum(n for n, _ in found), sum(of for _, of in found)) for name, found in pairs.items()}
+
     def _mean(
         self, value: Callable[[Graded], float | None], bounds: tuple[float, float] = (0.0, 1.0)
     ) -> Estimate | None:
@@ -152,7 +160,7 @@ class Comparison:
         if self.pass_at_k is not None:
             rows.append([f"pass@{self.k} (oracle)", *_accuracy(self.pass_at_k), *[""] * 5])
         rows += [self._strategy_row(label) for label in self.strategies]
-        return Table(title, head, rows, [*self._failures(), self._spent_line()])
+        return Table(title, head, rows, [*self._failures(), *self._rate_lines(), self._spent_line()])
 
     def _strategy_row(self, label: str) -> list[str]:
         results = [row.outcome.results[label] for row in self.rows]
@@ -183,6 +191,15 @@ class Comparison:
             reasons[f"{result.provenance.strategy}: {sentence}"] += 1
         worst = sorted(reasons.items(), key=lambda item: -item[1])[:3]
         return [f"failed {count}×: {reason}" for reason, count in worst]
+
+    def _rate_lines(self) -> list[str]:
+        lines = []
+        for label in self.strategies:
+            shown = {name: rate for name, rate in self.rates(label).items() if rate[1]}
+            said = (f"{name} {quantity(n)} of {quantity(of)} ({percent(n / of)} %)" for name, (n, of) in shown.items())
+            if shown:
+                lines.append(f"{label}: {', '.join(said)}")
+        return lines
 
     def _spent_line(self) -> str:
         spent = "; ".join(
@@ -236,6 +253,7 @@ class Comparison:
                 "gap_to_majority": _plain(gap),
                 "by_n_correct": {str(n): _plain(e) for n, e in self.by_n_correct(label).items()},
                 "usage": self.usage(label).model_dump(),
+                "rates": self.rates(label),
                 "mean_seconds": self.mean_seconds(label),
                 "failed": sum(row.outcome.results[label].error is not None for row in self.rows),
             }
