@@ -16,7 +16,7 @@ from tts_trainers.recipe import Section, load_recipe, own_recipes
 from tts_trainers.run_hybrid import arguments
 
 OURS = resources.files("tts_trainers").joinpath("recipes", "gsr-cpu.toml").read_text("utf-8")
-HYBRID = [name for name in own_recipes() if name.startswith("gsr-")]
+HYBRID = own_recipes(HybridRecipe.own_prefix)
 
 
 def _broken(tmp_path: Path, old: str, new: str) -> Path:

@@ -66,6 +66,8 @@ def test_dry_run_says_what_would_be_trained_on(rows: Path, tmp_path: Path) -> No
             "'optimisation' is not table.key=value, e.g. optimisation.learning_rate",
         ),
         (["gsr-gpu"], "no recipe 'gsr-gpu': give the path of a TOML file, or one of ours; did you mean 'gsr-cpu'?"),
+        (["nope"], "one of ours: gsr-cpu, gsr-qwen2.5-1.5b-lora, gsr-qwen2.5-7b, gsr-qwen2.5-7b-ablation"),
+        (["judge-small"], "no recipe 'judge-small': give the path of a TOML file, or one of ours: gsr-cpu"),
         (["gsr-cpu"], "data.train is not set: give the training rows with --data FILE"),
     ],
 )
@@ -74,6 +76,15 @@ def test_a_wrong_call_is_one_sentence(arguments: list[str], message: str) -> Non
     assert done.exit_code == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("hybrd", "did you mean 'hybrid'?"), ("x", "known: hybrid, judge, reward-model, synthesizer")]
+)
+def test_an_unknown_subcommand_names_the_nearest(name: str, hint: str) -> None:
+    done = CliRunner().invoke(main, ["train", name])
+    assert done.exit_code == 2
+    assert done.stderr.endswith(f"Error: no command is called {name!r}; {hint}\n")
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -124,6 +124,7 @@ class TrackingSection(Section):
 class HybridRecipe(Section):
     """Everything that a run of `tts train hybrid` depends on."""
 
+    own_prefix: ClassVar[str] = "gsr-"
     seed: int = 0
     model: ModelSection
     lora: LoraSection | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import Field
 
@@ -37,6 +37,7 @@ class JudgeRecipe(HelperRecipe):
     thinking and verdict.
     """
 
+    own_prefix: ClassVar[str] = "judge-"
     pairs_per_problem: int = Field(4, ge=1)
     template: str = TEMPLATE
     evaluated_pairs: int = Field(200, ge=1)

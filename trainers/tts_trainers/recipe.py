@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,6 +20,8 @@ RecipeT = TypeVar("RecipeT", bound="Section")
 
 class Section(BaseModel):
     """A table of a recipe: unknown keys are errors."""
+
+    own_prefix: ClassVar[str] = ""  # of a whole recipe: what the names of ours of its kind begin with
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,7 +40,7 @@ def load_recipe(source: str | Path, model: type[RecipeT], changes: Iterable[str]
     Raises `ConfigError` that names the file, the key and the reason, all of them at once.
     """
     try:
-        settings = tomllib.loads(_text(source))
+        settings = tomllib.loads(_text(source, model.own_prefix))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"recipe {str(source)!r} is not TOML: {error}") from error
     for change in changes:
@@ -49,24 +51,23 @@ def load_recipe(source: str | Path, model: type[RecipeT], changes: Iterable[str]
         raise ConfigError(f"recipe {str(source)!r}: {_reasons(error, model)}") from error
 
 
-def _text(source: str | Path) -> str:
-    path = Path(source)
-    own = resources.files("tts_trainers").joinpath("recipes", f"{source}.toml")
-    if path.suffix != ".toml" and own.is_file():
-        return own.read_text("utf-8")
+def _text(source: str | Path, prefix: str) -> str:
+    path, known = Path(source), own_recipes(prefix)
+    if str(source) in known:
+        return resources.files("tts_trainers").joinpath("recipes", f"{source}.toml").read_text("utf-8")
     if path.is_file():
         return path.read_text("utf-8")
-    raise ConfigError(f"no recipe {str(source)!r}: give the path of a TOML file, or one of ours{_ours(str(source))}")
+    near = _nearest(str(source), known)
+    raise ConfigError(f"no recipe {str(source)!r}: give the path of a TOML file, or one of ours{near}")
 
 
-def own_recipes() -> list[str]:
-    """The names of the recipes that come with the package."""
-    folder = resources.files("tts_trainers").joinpath("recipes")
-    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+def own_recipes(prefix: str = "") -> list[str]:
+    """The names of the recipes that come with the package, those of one kind by the prefix of its class."""
+    files = [file.name for file in resources.files("tts_trainers").joinpath("recipes").iterdir()]
+    return sorted(name.removesuffix(".toml") for name in files if name.startswith(prefix) and name.endswith(".toml"))
 
 
-def _ours(name: str) -> str:
-    known = own_recipes()
+def _nearest(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(Path(name).stem if name.endswith(".toml") else name, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else f": {', '.join(known)}"
 

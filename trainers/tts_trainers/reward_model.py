@@ -11,7 +11,7 @@ import copy
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 from pydantic import Field
 
@@ -34,6 +34,7 @@ _ATTENTION = {"gemma2": "eager"}
 class RewardModelRecipe(HelperRecipe):
     """The settings of `tts train reward-model`."""
 
+    own_prefix: ClassVar[str] = "reward-model-"
     pairs_per_problem: int = Field(4, ge=1)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import Field
 
@@ -38,6 +38,7 @@ class SynthesizerRecipe(HelperRecipe):
     the targets. The evaluation answers at most `evaluated_problems` held-out problems with the sampling of the paper.
     """
 
+    own_prefix: ClassVar[str] = "synthesizer-"
     shown: int = Field(4, ge=1)
     targets: str | None = None
     targets_per_problem: int = Field(4, ge=1)

@@ -5,7 +5,7 @@ The numbers are those of arXiv 2509.00084 (section 3.2 and Table 6).
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -141,6 +141,7 @@ class OutputSection(Section):
 class DataRecipe(Section):
     """From raw problems to training rows."""
 
+    own_prefix: ClassVar[str] = "data-"
     seed: int = 0
     source: SourceSection
     filter: FilterSection = FilterSection()
