@@ -157,6 +157,7 @@ def compare(
     *,
     strategies: Sequence[str | Strategy] = DEFAULT_STRATEGIES,
     k: int = 4,
+    order_trials: int = 0,
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
     on_error: OnError = "raise",
@@ -168,7 +169,8 @@ def compare(
 
     `samples` are candidate sets: of `tts.sample`, a list of `CandidateSet`, a file of `{problem, answer, candidates}`,
     or a store (`.db`); they are taken in non-overlapping groups of k and nothing is sampled. Anything else is a source
-    of problems, as in `run`, and is sampled first.
+    of problems, as in `run`, and is sampled first. With `order_trials`, strategies that mind the order of their
+    candidates decide again on so many other orders, and the comparison says how often that changes the answer.
     """
     from tts.eval import Comparison
 
@@ -182,8 +184,8 @@ def compare(
 
     def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
         if sets is None:
-            return one.run(_examples(source, columns, limit, on_error), chosen, k)
-        return one.compare(sets, chosen, k)
+            return one.run(_examples(source, columns, limit, on_error), chosen, k, order_trials=order_trials)
+        return one.compare(sets, chosen, k, order_trials=order_trials)
 
     return _evaluate(Comparison, outcomes, chosen, k, grader, on_result, engine, sampling=sets is None)
 

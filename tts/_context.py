@@ -143,15 +143,6 @@ class _Progress:
         self.last_activity = time.monotonic()
 
 
-class _Progress:
-    """What a strategy and those that it asks have asked for so far, and whether anything is in flight."""
-
-    def __init__(self) -> None:
-        self.wanted = 0  # of the candidates, at most so many were asked for
-        self.busy = 0
-        self.last_activity = time.monotonic()
-
-
 class StrategyContext:
     """Implements `tts.Context` for one strategy on one unit.
 
@@ -358,11 +349,6 @@ class StrategyContext:
     async def cluster(self, answers: Sequence[str | None]) -> Clusters:
         with self._activity():
             return await self._unit.answers.cluster(answers)
-
-    async def decide(self, strategy: Strategy) -> Decision:
-        inner = copy.copy(self)  # shares what was received and charged, and the progress
-        inner._strategy, inner._rng = strategy, None
-        return await strategy.aggregate(inner)
 
     async def decide(self, strategy: Strategy) -> Decision:
         inner = copy.copy(self)  # shares what was received and charged, and the progress

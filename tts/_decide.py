@@ -19,7 +19,9 @@ from tts._records import Candidate, Decision, Problem, Result
 class Outcome(NamedTuple):
     """One problem (one group of k candidates) decided by every strategy attached.
 
-    `order` is the place of the problem in its source; `results` and `errors` are by strategy label.
+    `order` is the place of the problem in its source; `results` and `errors` are by strategy label. `changed` is there
+    where order trials were asked for: for each strategy that minds the order and that decided, whether another order of
+    the candidates changed its answer, trial by trial.
     """
 
     order: int
@@ -29,6 +31,7 @@ class Outcome(NamedTuple):
     candidates: tuple[Candidate, ...]
     results: dict[str, Result]
     errors: dict[str, Exception]
+    changed: dict[str, tuple[bool, ...]] | None = None
 
 
 class Decided(NamedTuple):

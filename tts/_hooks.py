@@ -24,7 +24,7 @@ hookimpl = pluggy.HookimplMarker("tts")
 class Entry(Record):
     """Declares one plugin object: `target` is `"package.module:attribute"`, `extra` what provides its imports.
 
-    `extra` is a requirement as pip reads it, e.g. `"ttscale[hf]"`. `summary` is its line in `tts plugins`, `paper` where
+    `extra` is a requirement as pip reads it, e.g. `"ttscale[hf]"`. `summary` is its line in `tts plugins`, `paper` what
     the method comes from, e.g. `"Wang et al. 2022, arXiv 2203.11171"`.
     """
 

@@ -53,11 +53,11 @@ def _whole_groups(found: CandidateSet, answer: str | None, k: int) -> Iterator[W
         members = found.candidates[group * k : (group + 1) * k]
         # Indices count from 0 within a group, so that a strategy never sees where its group lies in the set.
         fixed = tuple(c if c.index == i else c.model_copy(update={"index": i}) for i, c in enumerate(members))
-        problem = _with_recorded_of(found.problem, members)
+        problem = with_recorded_of(found.problem, members)
         yield Work(problem, answer, group, fixed, found.policy, found.sampling)
 
 
-def _with_recorded_of(problem: Problem, members: Sequence[Candidate]) -> Problem:
+def with_recorded_of(problem: Problem, members: Sequence[Candidate]) -> Problem:
     """The problem with what was recorded about these candidates only, in their order."""
     recorded = problem.metadata.get("recorded")
     if not isinstance(recorded, Mapping):

@@ -41,6 +41,13 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 )
 @k_option()
 @parameter_option
+@click.option(
+    "--order-trials",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="M",
+    help="Decide again on M other orders of the candidates; say how often the answer changes.",
+)
 @grader_option
 @engine_options
 @output_option("The graded results", ENDINGS)
@@ -53,6 +60,7 @@ def compare(
     names: tuple[str, ...],
     k: int,
     parameters: Pairs,
+    order_trials: int,
     grader: str | None,
     engine: dict[str, Any],
     output: Path | None,
@@ -79,6 +87,7 @@ def compare(
             source,
             strategies=chosen,
             k=k,
+            order_trials=order_trials,
             columns=columns,
             limit=limit,
             on_error=on_error,

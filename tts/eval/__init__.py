@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tts.eval._comparison import Comparison, Run
+from tts.eval._comparison import Comparison
 from tts.eval._grading import Graded, grade
 from tts.eval._metrics import Estimate, clustered_mean
+from tts.eval._run import Run
 
 __all__ = ["Comparison", "Estimate", "Graded", "Run", "clustered_mean", "grade"]

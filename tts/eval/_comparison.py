@@ -105,8 +105,21 @@ class Comparison:
     def _n_correct_values(self) -> list[int]:
         return sorted({n for row in self.rows if (n := self.n_correct(row)) is not None}, reverse=True)
 
+    def order_sensitivity(self, strategy: str) -> Estimate | None:
+        """How often another order of the candidates changes the strategy's answer: a share of groups and orders.
+
+        `None` where no order was tried: without order trials, and for strategies that declare themselves invariant.
+        """
+        self._check(strategy)
+
+        def share(row: Graded) -> float | None:
+            changed = (row.outcome.changed or {}).get(strategy)
+            return sum(changed) / len(changed) if changed else None
+
+        return self._mean(share)
+
     def usage(self, strategy: str) -> Usage:
-        """Tokens of a strategy over all groups and roles, as if it had run alone."""
+        """Calls and tokens of a strategy over all groups and roles, as if it had run alone."""
         self._check(strategy)
         return sum((u for row in self.rows for u in row.outcome.results[strategy].usage.values()), Usage())
 
@@ -135,10 +148,12 @@ class Comparison:
     # --- tables ----------------------------------------------------------------------------------------------------
 
     def tables(self) -> list[Table]:
-        """The tables that `str` prints: accuracy and cost, Refinement Gap, accuracy by N_c."""
+        """The tables that `str` prints: accuracy and cost, Refinement Gap, accuracy by N_c, order sensitivity."""
         tables = [self._main_table()]
         if any(row.candidates is not None for row in self.rows):
             tables += [t for t in (self._gap_table(), self._n_correct_table()) if t.rows]
+        if any(row.outcome.changed is not None for row in self.rows):
+            tables.append(self._order_table())
         return tables
 
     def _main_table(self) -> Table:
@@ -150,15 +165,16 @@ class Comparison:
             "95 % interval",
             "answered",
             "failed",
+            "calls",
             "generated tokens",
             "prompt tokens",
             "s/problem",
         ]
         rows = []
         if self.pass_at_1 is not None:
-            rows.append(["pass@1 (mean candidate)", *_accuracy(self.pass_at_1), *[""] * 5])
+            rows.append(["pass@1 (mean candidate)", *_accuracy(self.pass_at_1), *[""] * 6])
         if self.pass_at_k is not None:
-            rows.append([f"pass@{self.k} (oracle)", *_accuracy(self.pass_at_k), *[""] * 5])
+            rows.append([f"pass@{self.k} (oracle)", *_accuracy(self.pass_at_k), *[""] * 6])
         rows += [self._strategy_row(label) for label in self.strategies]
         return Table(title, head, rows, [*self._failures(), *self._rate_lines(), self._spent_line()])
 
@@ -170,6 +186,7 @@ class Comparison:
             *_accuracy(self.accuracy(label)),
             percent(sum(r.answer is not None for r in results) / max(len(results), 1)),
             str(sum(r.error is not None for r in results)),
+            quantity(usage.calls),
             quantity(usage.generated_tokens),
             quantity(usage.prompt_tokens),
             f"{self.mean_seconds(label):.2f}",
@@ -232,6 +249,14 @@ class Comparison:
             rows.append([self._display(label), *(percent(strata[n].mean) if n in strata else "" for n in counts)])
         return Table("Accuracy by number of correct candidates", ["N_c", *map(str, counts)], rows)
 
+    def _order_table(self) -> Table:
+        tried = {label: share for label in self.strategies if (share := self.order_sensitivity(label)) is not None}
+        rows = [[self._display(label), *_accuracy(share), str(share.n)] for label, share in tried.items()]
+        others = ", ".join(label for label in self.strategies if label not in tried)
+        notes = [f"not tried, for they declare that order does not matter or never decided: {others}"] if others else []
+        head = ["strategy", "changed", "95 % interval", "groups"]
+        return Table("Order: how often another order of the candidates changes the answer, in %", head, rows, notes)
+
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.tables()))
 
@@ -251,6 +276,7 @@ class Comparison:
             strategies[label] = {
                 "accuracy": _plain(self.accuracy(label)),
                 "gap_to_majority": _plain(gap),
+                "order_sensitivity": _plain(self.order_sensitivity(label)),
                 "by_n_correct": {str(n): _plain(e) for n, e in self.by_n_correct(label).items()},
                 "usage": self.usage(label).model_dump(),
                 "rates": self.rates(label),
@@ -317,29 +343,6 @@ class Comparison:
         else:
             self.to_dataframe().to_parquet(target, index=False)
         return target
-
-
-class Run(Comparison):
-    """One strategy on many problems: a comparison of one, with its results at hand."""
-
-    @property
-    def strategy(self) -> str:
-        """The label of the strategy."""
-        return self.strategies[0]
-
-    @property
-    def answers(self) -> dict[str, str | None]:
-        """The final answer by problem id."""
-        return {result.problem.id: result.answer for result in self.results}
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[Result]:
-        return iter(self.results)
-
-    def __getitem__(self, position: int) -> Result:
-        return self.rows[position].outcome.results[self.strategy]
 
 
 def _share(row: Graded, strategy: str) -> float | None:
