@@ -285,13 +285,6 @@ class Context(Protocol):
         """
         ...
 
-    async def decide(self, strategy: Strategy) -> Decision:
-        """What another strategy decides here, exactly as it would alone: same draws, same calls.
-
-        What it costs is charged to the one that asks; the other's `rates` and `trace` are its to pass on.
-        """
-        ...
-
     def extract(self, text: str) -> str | None:
         """The final answer in a response's visible text."""
         ...
@@ -311,6 +304,67 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: ClassVar[str]
+
+
+def _strategy_of(value: Any) -> Strategy:
+    from tts._plugins import strategy
+
+    try:
+        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+            return strategy(**value)
+        return strategy(value)
+    except ConfigError as error:
+        raise PydanticCustomError("strategy", "{reason}", {"reason": str(error)}) from error
+
+
+def _written(value: Strategy, info: Any) -> Any:
+    parameters = value.model_dump(mode=info.mode, exclude_defaults=info.exclude_defaults)
+    return {"name": value.name, **parameters} if parameters else value.name
+
+
+class Strategy(Parameters, abc.ABC):
+    """Turns one candidate set into one decision.
+
+    Subclasses set `name`, declare what they call in `needs`, and name their paper in the docstring. One that says the
+    same whatever order its candidates come in, under one seed, leaves `order_invariant`; any other sets it to `False`.
+
+    A strategy may use another as a field, `inner: Strategy = Majority()`, and ask it by `ctx.decide(self.inner)`. Such
+    a field takes an instance, a name, or a mapping of name and parameters, `{"name": "gsr", "outputs": 4}`.
+    """
+
+    needs: ClassVar[Needs] = Needs()
+    order_invariant: ClassVar[bool] = True
+    card: ClassVar[Card | None] = None
+
+    def required(self) -> Needs:
+        """What this instance needs: `needs` and what the strategies among its fields need."""
+        return functools.reduce(operator.or_, (one.required() for one in self._inner()), self.needs)
+
+    def mismatches(self, trained: Prompts, k: int) -> list[str]:
+        """What this instance does otherwise than the policy was trained to, each with what to do; k candidates come.
+
+        The engine warns of them before anything is sampled. By default those of the strategies among its fields.
+        """
+        return [mismatch for one in self._inner() for mismatch in one.mismatches(trained, k)]
+
+    def _inner(self) -> list[Strategy]:
+        """The strategies among the fields."""
+        return [value for _, value in self if isinstance(value, Strategy)]
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        if Parameters not in cls.__bases__:
+            return handler(source)
+        # `Strategy` itself is only ever the type of a field: any strategy, written down by its name and parameters.
+        return core_schema.no_info_plain_validator_function(
+            _strategy_of,
+            serialization=core_schema.plain_serializer_function_ser_schema(_written, info_arg=True),
+            json_schema_input_schema=core_schema.union_schema([core_schema.str_schema(), core_schema.dict_schema()]),
+        )
+
+    @abc.abstractmethod
+    async def aggregate(self, ctx: Context) -> Decision:
+        """Decide; raises `NoCandidatesError` where there is nothing to decide on."""
 
 
 class Task(Parameters, abc.ABC):
