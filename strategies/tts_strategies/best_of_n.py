@@ -17,6 +17,7 @@ class BestOfN(Strategy):
 
     name: ClassVar[str] = "best_of_n"
     needs: ClassVar[Needs] = Needs(scorer=True)
+    order_invariant: ClassVar[bool] = False
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The first of the best."""

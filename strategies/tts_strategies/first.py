@@ -14,6 +14,7 @@ class First(Strategy):
     """
 
     name: ClassVar[str] = "first"
+    order_invariant: ClassVar[bool] = False
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The usable candidate of lowest index."""

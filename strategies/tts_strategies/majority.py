@@ -18,6 +18,7 @@ class Majority(Strategy):
     """
 
     name: ClassVar[str] = "majority"
+    order_invariant: ClassVar[bool] = False
 
     ties: Literal["earliest", "seeded"] = "earliest"
     weights: Literal["equal", "logprob"] = "equal"

@@ -22,6 +22,7 @@ class WeightedMajority(Strategy):
 
     name: ClassVar[str] = "weighted_majority"
     needs: ClassVar[Needs] = Needs(scorer=True)
+    order_invariant: ClassVar[bool] = False
 
     reduce: Literal["sum", "mean", "max"] = "sum"
     softmax: bool = False
