@@ -44,4 +44,34 @@ def tts_strategies() -> list[Entry]:
             target="tts_strategies.gsr:GSR",
             summary="the policy reads its own candidates and writes a new solution (arXiv 2509.00084)",
         ),
+        Entry(
+            name="usc",
+            target="tts_strategies.usc:USC",
+            summary="the policy names the candidate that is most consistent with the others",
+            paper="Chen et al. 2023, arXiv 2311.17311",
+        ),
+        Entry(
+            name="genselect",
+            target="tts_strategies.genselect:GenSelect",
+            summary="the policy compares up to eight candidates at a time and selects the best",
+            paper="Toshniwal et al. 2025, arXiv 2507.17797",
+        ),
+        Entry(
+            name="agglm",
+            target="tts_strategies.agglm:AggLM",
+            summary="the policy corrects, completes and combines its candidates in a final solution",
+            paper="Zhao et al. 2025, arXiv 2509.06870",
+        ),
+        Entry(
+            name="moa",
+            target="tts_strategies.moa:MoA",
+            summary="an aggregator writes one answer from the responses of several models, in layers",
+            paper="Wang et al. 2024, arXiv 2406.04692",
+        ),
+        Entry(
+            name="self_refine",
+            target="tts_strategies.self_refine:SelfRefine",
+            summary="the policy criticises one candidate and rewrites it until it finds nothing to correct",
+            paper="Madaan et al. 2023, arXiv 2303.17651",
+        ),
     ]
