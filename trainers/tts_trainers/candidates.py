@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 from tts import Candidate, Problem
@@ -41,16 +42,29 @@ def limit_all_correct(groups: Sequence[CandidateGroup], share: float, *, rng: ra
 
     Correct candidates are chosen first, so without a limit an able student's prompts are nearly all of this kind.
     """
-    dropped = too_easy([all(group.correct) for group in groups], share, rng=rng)
+    dropped = over_shares([all(group.correct) for group in groups], {True: share}, rng=rng)
     return [group for i, group in enumerate(groups) if i not in dropped]
 
 
-def too_easy(all_correct: Sequence[bool], share: float, *, rng: random.Random) -> set[int]:
-    """Positions of all-correct groups to drop, so that they are at most `share` of what is left."""
-    easy = [i for i, every in enumerate(all_correct) if every]
-    hard = len(all_correct) - len(easy)
-    allowed = len(easy) if share >= 1 else min(len(easy), int(share * hard / (1 - share)))
-    return set(rng.sample(easy, len(easy) - allowed))
+def over_shares(strata: Sequence[int], shares: Mapping[int, float], *, rng: random.Random) -> set[int]:
+    """Positions to drop at random, so that each stratum is at most its share of what is left, and no more than must be.
+
+    `strata`: of each position, such as its N_c. A stratum without a share is left whole. With shares for several strata
+    each is met to within a prompt or so; where the shares of all strata there are sum to less than 1, nothing is left.
+    """
+    places: dict[int, list[int]] = {}
+    for position, stratum in enumerate(strata):
+        places.setdefault(stratum, []).append(position)
+    most = {stratum: Fraction(str(share)) for stratum, share in shares.items() if stratum in places}  # 0.1 is 1/10
+    total, limited = Fraction(len(strata)), set[int]()
+    while over := {stratum for stratum in most.keys() - limited if len(places[stratum]) > most[stratum] * total}:
+        limited |= over
+        whole = sum(len(of_one) for stratum, of_one in places.items() if stratum not in limited)
+        total = whole / (1 - sum(most[stratum] for stratum in limited))
+    dropped = set[int]()
+    for stratum in sorted(limited):
+        dropped |= set(rng.sample(places[stratum], len(places[stratum]) - int(most[stratum] * total)))
+    return dropped
 
 
 def keep_by_correctness(correct: Sequence[bool], *, of_all_correct: int, rng: random.Random) -> list[int]:

@@ -35,7 +35,7 @@ solutions = "solutions"
 [student]
 model = "slow:m"
 [prompt]
-all_correct_share = 0.1
+mix = { 4 = 0.1 }
 [teacher]
 model = "slow:m"
 n = 5

@@ -88,10 +88,17 @@ def test_no_problem_is_on_both_sides(spellings: list[tuple[int, int]], share: fl
     assert len(sides[0] | sides[1]) == len({n for n, _ in spellings})
 
 
-def test_all_correct_sets_are_limited(tmp_path: Path) -> None:
-    data = write(tmp_path / "raw.jsonl", [own(i, correct=6 if i % 4 else 2) for i in range(40)])
-    made = _tables(curate(recorded(data, prompt={"all_correct_share": 0.5}), tmp_path / "out"))
-    assert made["Prompts by correct candidates shown"] == {2: 10, 4: 10}
+def test_prompts_are_mixed_over_n_correct(tmp_path: Path) -> None:
+    data = write(tmp_path / "raw.jsonl", [own(i, correct=(6, 2, 0, 6)[i % 4]) for i in range(40)])
+    recipe, said = recorded(data, prompt={"mix": {0: 0.2, 4: 0.4}}), list[str]()
+    tables = curate(recipe, tmp_path / "out")
+    (table,) = (t for t in tables if t.title == "Prompts by correct candidates shown")
+    assert table.rows == ((0, 10, 5), (2, 10, 10), (4, 20, 10))
+    assert _tables(tables)["Candidates"]["prompts over the share of their N_c"] == 15
+    train, evaluation = both_sides(tmp_path / "out")
+    assert Counter(row["n_correct"] for row in train + evaluation) == {0: 5, 2: 10, 4: 10, None: 25}
+    curate(recipe, tmp_path / "out", said.append)
+    assert said[1] == "prompts: made before, kept"
 
 
 def test_teacher_answers_are_kept_by_correctness(tmp_path: Path) -> None:
@@ -230,7 +237,7 @@ def _rows(**changed: Any) -> list[dict[str, Any]]:
         ({"solutions": []}, {}, r"none of the 0 answers of the teacher .* first 60 prompts is correct"),
         ({}, {"prompt": {"max_tokens": 3}}, r"no refine prompt is left of 60 problems: .*60 prompt over 3 tokens"),
         ({"candidates": ["<think>\\boxed{1}"] * 6}, {}, r"none of 300 responses"),
-        ({}, {"prompt": {"all_correct_share": 0.0, "shown": 3}}, r"left of 60 .*60 all-correct prompts left out"),
+        ({}, {"prompt": {"mix": {3: 0.0}, "shown": 3}}, r"left of 60 .*60 prompts over the share of their N_c"),
         ({"candidates": "text"}, {}, r"line 1: the column 'candidates' must be a list"),
         ({}, {"prompt": {"refine_template": "TEMPLATE"}}, r"never uses \{\{ candidates \}\}; it must"),
         ({}, {"student": {"model": "nothing:x"}}, r"no backend is called 'nothing'"),

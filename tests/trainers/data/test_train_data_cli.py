@@ -22,7 +22,7 @@ from tts_trainers.data.workfile import draw_number
 from tts_trainers.recipe import load_recipe
 
 _CHANGES = {
-    "student.n": 4, "teacher.n": 2, "prompt.all_correct_share": 1.0, "output.evaluation_share": 0.3,
+    "student.n": 4, "teacher.n": 2, "prompt.mix": {}, "output.evaluation_share": 0.3,
 }  # fmt: skip
 SMALL = [
     *("data-small", "--source", "task:sums@split=train,size=4,seed=3"),

@@ -12,7 +12,7 @@ from contextlib import aclosing
 import tts
 from tts import ConfigError, Engine, Example
 from tts.prompts import refine_messages
-from tts_trainers.candidates import choose, too_easy
+from tts_trainers.candidates import choose, over_shares
 from tts_trainers.data.drawing import Recorded, batches, check_answered, engine_of, problem_of, target_text
 from tts_trainers.data.labels import Labelled, Labeller
 from tts_trainers.data.run import Run
@@ -43,7 +43,7 @@ async def _make_prompts(run: Run) -> list[Table]:
                     await builder.add(labelled)
                 work.commit()
                 run.progress("problems with candidates", builder.counts["problems"], total)
-    _limit_easy(run)
+    _mix(run)
     tables = builder.tables()
     if not work.one("SELECT count(*) FROM prompts WHERE used"):
         raise ConfigError(f"no refine prompt is left of {total:,} problems: {_why(tables[0])}")
@@ -97,8 +97,8 @@ class _Builder:
         self.counts["candidates cut"] += sum(cut.action == "beginning cut" for cut in prompt.cuts)
         messages = json.dumps([m.model_dump() for m in prompt.messages], ensure_ascii=False)
         self._run.work.write(
-            "INSERT INTO prompts(problem, messages, shown, n_correct, all_correct) VALUES(?,?,?,?,?)",
-            *(number, messages, json.dumps(prompt.order), group.n_correct, all(group.correct)),
+            "INSERT INTO prompts(problem, messages, shown, n_correct) VALUES(?,?,?,?)",
+            *(number, messages, json.dumps(prompt.order), group.n_correct),
         )
 
     def _count(self, labelled: Labelled) -> None:
@@ -126,21 +126,18 @@ class _Builder:
         by_n_correct = work.rows("SELECT n_correct, count(*), sum(used) FROM prompts GROUP BY 1 ORDER BY 1")
         made, used = work.rows("SELECT count(*), coalesce(sum(used), 0) FROM prompts")[0]
         counts = [(what, count) for what, count in self.counts.items() if count]
-        counts += [("prompts", made), ("all-correct prompts left out", made - used), ("prompts used", used)]
+        counts += [("prompts", made), ("prompts over the share of their N_c", made - used), ("prompts used", used)]
         return [
             Table("Candidates", ("", "count"), tuple(counts)),
             Table("Prompts by correct candidates shown", ("N_c", "prompts", "used"), tuple(by_n_correct)),
         ]
 
 
-def _limit_easy(run: Run) -> None:
-    """Leave out all-correct prompts over their share."""
-    share = run.recipe.prompt.all_correct_share
-    if share >= 1:
-        return
-    prompts = run.work.rows("SELECT problem, all_correct FROM prompts ORDER BY problem")
-    rng = random.Random(draw_number(run.recipe.seed, "all-correct"))
-    for position in sorted(too_easy([bool(easy) for _, easy in prompts], share, rng=rng)):
+def _mix(run: Run) -> None:
+    """Leave out prompts over the share of their N_c."""
+    prompts = run.work.rows("SELECT problem, n_correct FROM prompts ORDER BY problem")
+    rng = random.Random(draw_number(run.recipe.seed, "mix"))
+    for position in over_shares([n_correct for _, n_correct in prompts], run.recipe.prompt.mix, rng=rng):
         run.work.write("UPDATE prompts SET used=0 WHERE problem=?", prompts[position][0])
 
 

@@ -5,7 +5,7 @@ The numbers are those of arXiv 2509.00084 (section 3.2 and Table 6).
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,7 +14,7 @@ from tts_trainers.recipe import Section
 
 RECORDED = "recorded"  # in place of a model: what the source's own columns hold
 
-Share = Field(1.0, ge=0, le=1)
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class SourceSection(Section):
@@ -109,15 +109,24 @@ class LabelSection(Section):
 class PromptSection(Section):
     """What a refine prompt shows, and which are left out.
 
-    `all_correct_share` is the largest share of prompts whose candidates are all correct: they teach to copy.
+    `mix` is the largest share of the prompts for each N_c (how many of the candidates shown are correct) that it names;
+    the others are not limited. `{ 4 = 0.3 }`: at most 30 % show four correct candidates, which teaches to copy.
     """
 
     shown: int = Field(4, ge=1)
-    all_correct_share: float = Share
+    mix: dict[int, Share] = Field(default_factory=dict)
     refine_template: str = "refine"
     direct_template: str = "direct"
     candidate_tokens: int = Field(1536, ge=1)
     max_tokens: int = Field(8192, ge=1)
+
+    @model_validator(mode="after")
+    def _mixes_what_there_is(self) -> Self:
+        if wrong := [n for n in self.mix if not 0 <= n <= self.shown]:
+            raise ValueError(f"mix: no prompt of {self.shown} candidates has N_c = {wrong[0]}")
+        if len(self.mix) > self.shown and sum(self.mix.values()) < 1 - 1e-9:
+            raise ValueError(f"mix: the shares of all N_c sum to {sum(self.mix.values()):g}, which is less than 1")
+        return self
 
 
 class DirectSection(Section):
