@@ -42,6 +42,7 @@ from tts._errors import (
 )
 from tts._events import Event
 from tts._hooks import Entry, hookimpl
+from tts._join import join_candidates
 from tts._plugins import plugins, strategy, task
 from tts._records import (
     Candidate,
@@ -118,6 +119,7 @@ __all__ = [
     "__version__",
     "compare",
     "hookimpl",
+    "join_candidates",
     "plugins",
     "read_candidate_sets",
     "read_examples",

@@ -176,7 +176,7 @@ def compare(
 
     chosen = [_plugins.strategy(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
     source, grader = _task_settings(samples, grader, engine)
-    sets = _candidate_sets(source, columns, limit, on_error, engine)
+    sets = candidate_sets(source, columns, limit, on_error, engine)
     if isinstance(source, Samples) and engine.get("model") is None:
         short = any(len(one.candidates) < k for one in source.sampled)
         if short or any(one.required().policy for one in chosen):
@@ -281,7 +281,7 @@ def _task_settings(source: Any, grader: str | None, engine: dict[str, Any]) -> t
     return source, grader or "math"
 
 
-def _candidate_sets(
+def candidate_sets(
     source: Any, columns: Any, limit: int | None, on_error: OnError, engine: dict[str, Any]
 ) -> Iterable[Sampled] | None:
     """The candidate sets in a source, or `None` where it holds problems."""
