@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from tts import BackendError, Candidate, Context, Decision, Needs, Strategy
-from tts.prompts import SYNTHESIZE_FIELDS, Template, synthesize_messages
+from tts.prompts import SYNTHESIZE_FIELDS, Template, shuffled, synthesize_messages
 
 
 class Synthesizer(Strategy):
@@ -55,10 +55,9 @@ class Synthesizer(Strategy):
         self, ctx: Context, candidates: list[Candidate], size: int, trace: dict[str, Any]
     ) -> list[Candidate]:
         """One synthesis per group, in a seeded random partition: what the next prompt shows."""
-        ctx.rng.shuffle(candidates)
-        count = -(-len(candidates) // size)
+        drawn, count = shuffled(candidates, ctx.rng), -(-len(candidates) // size)
         written = await asyncio.gather(
-            *(self._write(ctx, candidates[start::count], 1, trace) for start in range(count))
+            *(self._write(ctx, drawn[start::count], 1, trace) for start in range(count))
         )
         return [one.model_copy(update={"index": index}) for index, (one,) in enumerate(written)]
 

@@ -1,0 +1,38 @@
+"""Every installed strategy passes the conformance kit, with the lines that a stranger would write."""
+
+from __future__ import annotations
+
+import pytest
+
+import tts
+from tts.testing import STRATEGY_CHECKS, answers_by_order
+
+SETTINGS = {  # besides its defaults
+    "majority": [{"ties": "seeded"}, {"weights": "logprob"}],
+    "weighted_majority": [{"reduce": "mean"}, {"reduce": "max"}, {"softmax": True}],
+    "knockout": [{"votes": 3}, {"both_orders": True}, {"judge_equal": True}],
+    "synthesizer": [{"outputs": 2}, {"group_size": 2}, {"group_size": None}],
+    "gsr": [{"outputs": 2}, {"group_size": 2}, {"skip_unanimous": True}],
+}
+
+
+def installed() -> list[tts.Strategy]:
+    names = tts.plugins().names("strategy")
+    return [tts.strategy(name, **own) for name in names for own in [{}, *SETTINGS.get(name, [])]]
+
+
+def label(strategy: tts.Strategy) -> str:
+    changed = strategy.model_dump(exclude_defaults=True, mode="json")
+    return "-".join([strategy.name, *(f"{key}={value}" for key, value in changed.items())])
+
+
+@pytest.mark.parametrize("check", STRATEGY_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("strategy", installed(), ids=label)
+def test_it_conforms(strategy: tts.Strategy, check) -> None:
+    check(strategy)
+
+
+@pytest.mark.parametrize("strategy", [one for one in installed() if not one.order_invariant], ids=label)
+def test_it_does_not_declare_in_vain_that_it_minds_the_order(strategy: tts.Strategy) -> None:
+    sets = [[f"{word} {i} \\boxed{{{digit}}}" for i, digit in enumerate((1, 2, 2, 1, 3, 3))] for word in "abcdefgh"]
+    assert any(len(set(answers_by_order(strategy, texts))) > 1 for texts in sets)
