@@ -33,6 +33,24 @@ def test_a_phrase_of_many_evaluation_problems_is_no_leak() -> None:
     assert overlapping(train[:1], held_out[:2]) == {0}
 
 
+SETTING = "A train leaves the station at noon with forty passengers and stops in each of nine towns on its way north"
+
+
+def test_a_problem_in_three_tasks_is_no_phrase() -> None:
+    held_out = HeldOut()
+    for note in ("Solve the following. {}", "{} Answer with an integer.", "Problem 7. {}"):
+        held_out.add_task([note.format(LONG), f"{SETTING}."])
+    assert f"Question: {LONG} Think step by step." in held_out
+    assert f"{SETTING}. How many get off?" in held_out
+
+
+def test_a_problem_that_is_the_beginning_of_others_is_found() -> None:
+    """Every run of the first one is shared by three; it is found all the same where it is quoted whole."""
+    held_out = [f"{SETTING}{more}" for more in ("", ". How many get off in the last town?", ". When does it arrive?")]
+    train = [f"Consider this. {SETTING}. Name a town.", SETTING.replace("noon", "ten")]
+    assert overlapping(train, held_out) == {0}
+
+
 def test_nothing_is_held_out() -> None:
     assert overlapping([LONG, ""], []) == set()
     assert overlapping(["", "?!"], ["...", ""]) == set()
@@ -53,7 +71,14 @@ def test_against_brute_force(train: list[list[str]], held_out: list[list[str]], 
     }
     texts, others = [" ".join(w) for w in train], [", ".join(w) for w in held_out]
     assert overlapping(iter(texts), iter(others), ngram) == expected
-    assert {i for i, text in enumerate(texts) if text in HeldOut(others, ngram)} == expected
+
+
+@given(task=st.lists(WORDS, max_size=6), around=st.tuples(WORDS, WORDS), ngram=st.integers(1, 5))
+def test_a_problem_quoted_from_end_to_end_is_always_found(
+    task: list[list[str]], around: tuple[list[str], list[str]], ngram: int
+) -> None:
+    quotes = [" ".join([*around[0], *words, *around[1]]) for words in task if len(words) >= ngram]
+    assert overlapping(quotes, [" ".join(words) for words in task], ngram) == set(range(len(quotes)))
 
 
 @given(st.text(max_size=60))

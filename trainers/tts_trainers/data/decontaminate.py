@@ -1,9 +1,11 @@
 """Problems of the training data that are also in the evaluation tasks, found by their text.
 
 Decisions: two texts are the same problem when they are equal without case, spacing, punctuation and LaTeX mark-up, or
-share a run of 13 words (GPT-3's length). A run that three or more evaluation problems have in common is a phrase of
-contests ("where m and n are relatively prime positive integers …") and not a leak. A text shorter than the run can only
-be equal.
+share a run of 13 words (GPT-3's length). A run that three or more problems of one evaluation task have in common is a
+phrase of contests ("where m and n are relatively prime positive integers …") and not a leak; the same problem in several
+tasks makes no phrase. A problem that has no run but phrases (its beginning is that of others, say) keeps them all, so
+that who quotes an evaluation problem of 13 words or more from end to end is always found. What is left: a text that
+shares phrases alone with a problem, and not all of it. A text shorter than the run can only be equal.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 NGRAM = 13
-_PHRASE = 3  # evaluation problems that share a run: from here on it is a phrase
+_PHRASE = 3  # problems of one evaluation task that share a run: from here on it is a phrase
 _MARKUP = re.compile(
     r"\\(?:left|right|[dt](?=frac)|text(?:bf|it|rm)?|math(?:rm|bf|it|cal)|displaystyle|quad|[,;:! ()\[\]])"
 )
@@ -32,20 +34,29 @@ def overlapping(train_texts: Iterable[str], held_out_texts: Iterable[str], ngram
 
     Only what is held out is kept in memory; the training texts are read once.
     """
-    held_out = HeldOut(held_out_texts, ngram)
+    held_out = HeldOut(ngram)
+    held_out.add_task(held_out_texts)
     return {position for position, text in enumerate(train_texts) if text in held_out}
 
 
 class HeldOut:
     """The texts of evaluation problems; `text in held_out` says whether a training text is one of them."""
 
-    def __init__(self, texts: Iterable[str], ngram: int = NGRAM) -> None:
+    def __init__(self, ngram: int = NGRAM) -> None:
         if ngram < 1:
             raise ValueError(f"ngram={ngram}: a run has at least one word")
         self._ngram = ngram
-        self._texts = {normalised(text) for text in texts} - {""}
-        counts = Counter(run for text in self._texts for run in set(_runs(text, ngram)))
-        self._runs = {run for run, count in counts.items() if count < _PHRASE}
+        self._texts: set[str] = set()
+        self._runs: set[str] = set()
+
+    def add_task(self, texts: Iterable[str]) -> None:
+        """Hold out the problems of one evaluation task."""
+        plain = {normalised(text) for text in texts} - {""}
+        self._texts |= plain
+        by_problem = [set(_runs(text, self._ngram)) for text in plain]
+        counts = Counter(run for runs in by_problem for run in runs)
+        for runs in by_problem:
+            self._runs |= {run for run in runs if counts[run] < _PHRASE} or runs
 
     def __len__(self) -> int:
         return len(self._texts)

@@ -108,8 +108,9 @@ def _pass_rate_rules(recipe: DataRecipe) -> Iterator[Rule]:
 
 def _decontamination(recipe: DataRecipe) -> Rule:
     tasks = ", ".join(recipe.filter.evaluation)
-    texts = (e.problem.text for source in recipe.filter.evaluation for e in tts.read_examples(source))
-    held_out = HeldOut(texts, recipe.filter.ngram)
+    held_out = HeldOut(recipe.filter.ngram)
+    for source in recipe.filter.evaluation:
+        held_out.add_task(example.problem.text for example in tts.read_examples(source))
     return Rule(
         f"not among the {len(held_out):,} evaluation problems",
         f"all that is left is also in {tasks}: train on other data",
