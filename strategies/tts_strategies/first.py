@@ -1,4 +1,4 @@
-"""The baseline that aggregates nothing."""
+"""The baseline that aggregates nothing. No paper: it is what pass@1 measures."""
 
 from __future__ import annotations
 
