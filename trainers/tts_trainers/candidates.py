@@ -60,7 +60,7 @@ def over_shares(strata: Sequence[int], shares: Mapping[int, float], *, rng: rand
     while over := {stratum for stratum in most.keys() - limited if len(places[stratum]) > most[stratum] * total}:
         limited |= over
         whole = sum(len(of_one) for stratum, of_one in places.items() if stratum not in limited)
-        total = whole / (1 - sum(most[stratum] for stratum in limited))
+        total = whole / (1 - sum((most[stratum] for stratum in limited), Fraction(0)))
     dropped = set[int]()
     for stratum in sorted(limited):
         dropped |= set(rng.sample(places[stratum], len(places[stratum]) - int(most[stratum] * total)))

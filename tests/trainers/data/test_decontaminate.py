@@ -47,7 +47,7 @@ def test_a_problem_in_three_tasks_is_no_phrase() -> None:
 def test_a_problem_that_is_the_beginning_of_others_is_found() -> None:
     """Every run of the first one is shared by three; it is found all the same where it is quoted whole."""
     held_out = [f"{SETTING}{more}" for more in ("", ". How many get off in the last town?", ". When does it arrive?")]
-    train = [f"Consider this. {SETTING}. Name a town.", SETTING.replace("noon", "ten")]
+    train = [f"Consider this. {SETTING}. Name a town.", SETTING.replace("stops", "halts")]
     assert overlapping(train, held_out) == {0}
 
 

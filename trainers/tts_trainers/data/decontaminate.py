@@ -2,10 +2,10 @@
 
 Decisions: two texts are the same problem when they are equal without case, spacing, punctuation and LaTeX mark-up, or
 share a run of 13 words (GPT-3's length). A run that three or more problems of one evaluation task have in common is a
-phrase of contests ("where m and n are relatively prime positive integers …") and not a leak; the same problem in several
-tasks makes no phrase. A problem that has no run but phrases (its beginning is that of others, say) keeps them all, so
-that who quotes an evaluation problem of 13 words or more from end to end is always found. What is left: a text that
-shares phrases alone with a problem, and not all of it. A text shorter than the run can only be equal.
+phrase of contests ("where m and n are relatively prime positive integers …") and not a leak; the same problem in three
+tasks makes no phrase. A problem whose every run is a phrase (others begin as it does, say) keeps them all, so that an
+evaluation problem of 13 words or more is always found where it is quoted from end to end. What can slip through is a
+text that shares nothing but phrases with a problem. A text shorter than the run can only be equal.
 """
 
 from __future__ import annotations
