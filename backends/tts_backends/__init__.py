@@ -51,6 +51,16 @@ def tts_judges() -> list[Entry]:
             summary="RM-R1's distilled models, e.g. rm-r1:hf:FOLDER (arXiv 2505.02387)",
         ),
         Entry(
+            name="rm-r1-instruct",
+            target="tts_backends.judges:RMR1Instruct",
+            summary="RM-R1's instruct models, which write a rubric or a solution first (arXiv 2505.02387)",
+        ),
+        Entry(
+            name="pairjudge",
+            target="tts_backends.judges:PairJudge",
+            summary="PairJudge RM, which says of each response whether it is correct (arXiv 2501.13007)",
+        ),
+        Entry(
             name="rrm",
             target="tts_backends.judges:RRM",
             summary="Reward Reasoning Models, e.g. rrm:hf:FOLDER (arXiv 2505.14674)",

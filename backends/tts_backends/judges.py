@@ -2,8 +2,9 @@
 
 A format is put before the reference of any backend: `generic:hf:FOLDER`, `rrm:vllm:Reward-Reasoning/RRM-7B`. Wordings
 are ours, markers and verdicts are those the checkpoints were trained on; `@template=FILE` puts a model card's published
-wording in place of ours. A response is shown without its thinking, and whatever it contains of the format's markers
-loses its meaning, so that it can neither end its block nor vote for itself.
+wording in place of ours, `@system=FILE` that of the system message, where the format has one. A response is shown
+without its thinking, and whatever it contains of the format's markers loses its meaning, so that it can neither end its
+block nor vote for itself.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from pydantic import Field, field_validator
 from tts import Candidate, JudgeFormat, Message, Problem
 from tts.prompts import JUDGE_FIELDS, judge_messages, neutralised, read_template, read_verdict, visible
 
-__all__ = ["RMR1", "RRM", "Generic"]
+__all__ = ["RMR1", "RRM", "Generic", "PairJudge", "RMR1Instruct"]
 
 Winner = Literal["a", "b"] | None
 _FOLDER = Path(__file__).parent / "judge_templates"
-_OURS = {name: str(_FOLDER / f"{name}.jinja") for name in ("rm-r1", "rrm", "rrm-system")}
+_OURS = {file.stem: str(file) for file in _FOLDER.glob("*.jinja")}
 _WINNER_OF: dict[str, Winner] = {"A": "a", "B": "b"}
 _ASSISTANTS: dict[str, Winner] = {"Assistant 1": "a", "Assistant 2": "b"}
 
@@ -49,22 +50,18 @@ class Generic(JudgeFormat):
         return _WINNER_OF.get(read_verdict(text) or "")
 
 
-class RMR1(JudgeFormat):
-    """RM-R1's distilled models (arXiv 2505.02387): one user message, verdict `[[A]]` or `[[B]]`, both is none.
+class _Published(JudgeFormat):
+    """A format that published checkpoints know: a user message from `template`, greedy by default.
 
-    Greedy by default, as its authors evaluate it; several votes in one order need `@temperature=`. `template` is
-    "rm-r1" or the path of a Jinja file with the fields `problem`, `a` and `b`.
+    Inside a response `_MARKERS` lose their brackets, and a line where `_HEADING` matches is quoted.
     """
 
     temperature: float = Field(0.0, ge=0, allow_inf_nan=False)
     top_p: float = Field(1.0, gt=0, le=1)
-    template: str = "rm-r1"
+    template: str
 
-    _MARKERS: ClassVar[re.Pattern[str]] = re.compile(
-        r"\[\s*\[\s*[AB]\s*\]\s*\]|<\s*/?\s*answer\s*>"
-        r"|\[\s*(?:Client\s+Question|The\s+(?:Start|End)\s+of\s+Chatbot\s+[AB]['’]s\s+Response)\s*\]",
-        re.IGNORECASE,
-    )
+    _MARKERS: ClassVar[re.Pattern[str]]
+    _HEADING: ClassVar[re.Pattern[str]] = re.compile(r"(?!)")  # none
 
     @field_validator("template")
     @classmethod
@@ -74,37 +71,18 @@ class RMR1(JudgeFormat):
 
     def messages(self, problem: Problem, a: Candidate, b: Candidate) -> tuple[Message, ...]:
         """One user message."""
-        shown = {name: neutralised(visible(one), self._MARKERS) for name, one in (("a", a), ("b", b))}
-        return (_rendered("user", self.template, JUDGE_FIELDS, problem=problem.text, **shown),)
+        fields = {"problem": problem.text, "a": self._shown(a), "b": self._shown(b)}
+        text = read_template(_OURS.get(self.template, self.template), JUDGE_FIELDS).render(**fields)
+        return (Message(role="user", content=text),)
 
-    def read(self, text: str) -> Winner:
-        """The letter in double brackets, where there is one letter only."""
-        letters = set(re.findall(r"\[\[([AB])\]\]", text))
-        return _WINNER_OF[letters.pop()] if len(letters) == 1 else None
+    def _shown(self, response: Candidate) -> str:
+        return self._HEADING.sub("> ", neutralised(visible(response), self._MARKERS))
 
 
-class RRM(JudgeFormat):
-    r"""Reward Reasoning Models (arXiv 2505.14674): verdict `\boxed{Assistant 1}` or `\boxed{Assistant 2}`, exactly.
+class _WithSystem(_Published):
+    """A published format with a system message, from `system`."""
 
-    `template` (fields `problem`, `a` and `b`) and `system` (no fields) are "rrm" and "rrm-system", or paths of Jinja
-    files, of the user and the system message.
-    """
-
-    top_p: float = Field(1.0, gt=0, le=1)
-    max_tokens: int | None = Field(8192, ge=1)
-    template: str = "rrm"
-    system: str = "rrm-system"
-
-    _BOX: ClassVar[re.Pattern[str]] = re.compile(r"\\boxed\s*\{\s*Assistant\s+[12]\s*\}", re.IGNORECASE)
-    _HEADING: ClassVar[re.Pattern[str]] = re.compile(
-        r"^(\s*)(#+\s*(?:Query|Assistant\s+responses|Assistant\s+[12]|Analysis)\b)", re.IGNORECASE | re.MULTILINE
-    )
-
-    @field_validator("template")
-    @classmethod
-    def _template_is_readable(cls, template: str) -> str:
-        read_template(_OURS.get(template, template), JUDGE_FIELDS)
-        return template
+    system: str
 
     @field_validator("system")
     @classmethod
@@ -114,12 +92,74 @@ class RRM(JudgeFormat):
 
     def messages(self, problem: Problem, a: Candidate, b: Candidate) -> tuple[Message, ...]:
         """A system and a user message."""
-        texts = {name: neutralised(visible(one), self._BOX) for name, one in (("a", a), ("b", b))}
-        shown = {name: self._HEADING.sub(r"\1> \2", text) for name, text in texts.items()}
-        return (
-            _rendered("system", self.system, frozenset()),
-            _rendered("user", self.template, JUDGE_FIELDS, problem=problem.text, **shown),
-        )
+        text = read_template(_OURS.get(self.system, self.system), frozenset()).render()
+        return (Message(role="system", content=text), *super().messages(problem, a, b))
+
+
+_CHATBOTS = (
+    r"\[\s*\[\s*[AB]\s*\]\s*\]|<\s*/?\s*answer\s*>"
+    r"|\[\s*(?:Client\s+Question|The\s+(?:Start|End)\s+of\s+Chatbot\s+[AB]['’]s\s+Response)\s*\]"
+)
+
+
+def _chatbot(text: str) -> Winner:
+    """The letter in double brackets, where there is one letter only."""
+    letters = set(re.findall(r"\[\[([AB])\]\]", text))
+    return _WINNER_OF[letters.pop()] if len(letters) == 1 else None
+
+
+class RMR1(_Published):
+    """RM-R1's distilled models (arXiv 2505.02387): one user message, verdict `[[A]]` or `[[B]]`, both is none.
+
+    Greedy by default, as its authors evaluate it; several votes in one order need `@temperature=`. `template` is
+    "rm-r1" or the path of a Jinja file with the fields `problem`, `a` and `b`.
+    """
+
+    template: str = "rm-r1"
+
+    _MARKERS: ClassVar[re.Pattern[str]] = re.compile(_CHATBOTS, re.IGNORECASE)
+
+    def read(self, text: str) -> Winner:
+        """The letter in double brackets, where there is one letter only."""
+        return _chatbot(text)
+
+
+class RMR1Instruct(_WithSystem):
+    """RM-R1's instruct models (arXiv 2505.02387): the task in the system message, verdict as `RMR1`.
+
+    The judge names the type of task, writes a solution or a rubric of its own, and evaluates by it. `template` (fields
+    `problem`, `a` and `b`) and `system` (no fields) are "rm-r1-instruct" and "rm-r1-instruct-system", or paths of Jinja
+    files.
+    """
+
+    template: str = "rm-r1-instruct"
+    system: str = "rm-r1-instruct-system"
+
+    _MARKERS: ClassVar[re.Pattern[str]] = re.compile(
+        _CHATBOTS + r"|<\s*/?\s*(?:type|rubric|justify|solution|eval|quote_[AB]|summary_[AB])\s*>", re.IGNORECASE
+    )
+
+    def read(self, text: str) -> Winner:
+        """The letter in double brackets, where there is one letter only."""
+        return _chatbot(text)
+
+
+class RRM(_WithSystem):
+    r"""Reward Reasoning Models (arXiv 2505.14674): verdict `\boxed{Assistant 1}` or `\boxed{Assistant 2}`, exactly.
+
+    `template` (fields `problem`, `a` and `b`) and `system` (no fields) are "rrm" and "rrm-system", or paths of Jinja
+    files, of the user and the system message.
+    """
+
+    temperature: float = Field(0.6, ge=0, allow_inf_nan=False)
+    max_tokens: int | None = Field(8192, ge=1)
+    template: str = "rrm"
+    system: str = "rrm-system"
+
+    _MARKERS: ClassVar[re.Pattern[str]] = re.compile(r"\\boxed\s*\{\s*Assistant\s+[12]\s*\}", re.IGNORECASE)
+    _HEADING: ClassVar[re.Pattern[str]] = re.compile(
+        r"^(?=[^\S\n]*#+\s*(?:Query|Assistant\s+responses|Assistant\s+[12]|Analysis)\b)", re.IGNORECASE | re.MULTILINE
+    )
 
     def read(self, text: str) -> Winner:
         """The last box, where it names an assistant and no other box names the other."""
@@ -128,5 +168,30 @@ class RRM(JudgeFormat):
         return _ASSISTANTS.get(boxes[-1]) if len(named) == 1 else None
 
 
-def _rendered(role: Literal["system", "user"], source: str, fields: frozenset[str], **values: str) -> Message:
-    return Message(role=role, content=read_template(_OURS.get(source, source), fields).render(**values))
+class PairJudge(_WithSystem):
+    """PairJudge RM (arXiv 2501.13007): judges each response on its own, `<resp_a_judge>Correct</resp_a_judge>`.
+
+    The only correct one wins; both correct or both incorrect is no winner, which a knockout leaves to its coin (the
+    paper's tournament drops two incorrect ones). Greedy, at most 2,048 tokens, as its authors run it. `template`
+    (fields `problem`, `a` and `b`) and `system` (no fields) are "pairjudge" and "pairjudge-system", or paths of Jinja
+    files.
+    """
+
+    max_tokens: int | None = Field(2048, ge=1)
+    template: str = "pairjudge"
+    system: str = "pairjudge-system"
+
+    _MARKERS: ClassVar[re.Pattern[str]] = re.compile(
+        r"<\s*/?\s*(?:resp_[ab]_judge|response_[ab]|question)\s*>", re.IGNORECASE
+    )
+    _HEADING: ClassVar[re.Pattern[str]] = re.compile(
+        r"^(?=[^\S\n]*(?:#+\s*)?\*\*\s*(?:Question|Response\s+[AB]|Final\s+Judgment|Math\s+Judgement)\b)",
+        re.IGNORECASE | re.MULTILINE,
+    )
+
+    def read(self, text: str) -> Winner:
+        """The response that alone is judged correct; a response judged both ways is not judged."""
+        said = [set(re.findall(rf"<resp_{name}_judge>\s*(\w+)\s*</resp_{name}_judge>", text)) for name in "ab"]
+        if said == [{"Correct"}, {"Incorrect"}]:
+            return "a"
+        return "b" if said == [{"Incorrect"}, {"Correct"}] else None
