@@ -61,6 +61,7 @@ from tts._records import (
 )
 from tts._sources import ReadRow, read_candidate_sets, read_examples, read_rows
 from tts._store import Store
+from tts._sync import run_sync
 from tts._thinking import split_thinking
 from tts._version import __version__
 
@@ -125,6 +126,7 @@ __all__ = [
     "read_examples",
     "read_rows",
     "run",
+    "run_sync",
     "sample",
     "solve",
     "split_thinking",

@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from functools import cache
 from typing import Any, TypeVar
 
 from tts._models import ModelKey, ModelPool
@@ -72,6 +73,7 @@ class WarmModels:
     """
 
     def __init__(self, references: set[tuple[Any, str]]) -> None:
+        _close_at_exit()
         self._wanted = {_models.check(kind, text) for kind, text in references}
 
     async def __aenter__(self) -> ModelPool:
@@ -93,4 +95,6 @@ def _close_models() -> None:
         asyncio.run(_models.keep_only(()))
 
 
-atexit.register(_close_models)
+@cache
+def _close_at_exit() -> None:
+    atexit.register(_close_models)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
-from tts import BackendError, Candidate, Engine, Example, Grader, Message, Problem, Sampling, plugins
-
-T = TypeVar("T")
+from tts import BackendError, Candidate, Engine, Example, Grader, Message, Problem, Sampling, plugins, run_sync
 
 
 def grade(pairs: Sequence[tuple[str, str | None]], grader: str = "math") -> list[bool]:
@@ -23,7 +18,7 @@ def grade(pairs: Sequence[tuple[str, str | None]], grader: str = "math") -> list
         finally:
             await judge.aclose()
 
-    return _finished(work())
+    return run_sync(work)
 
 
 def respond(folder: Path, prompts: Sequence[Sequence[Message]], sampling: Sampling) -> list[Candidate]:
@@ -39,14 +34,8 @@ def respond(folder: Path, prompts: Sequence[Sequence[Message]], sampling: Sampli
         async with Engine(model=reference, sampling=sampling) as engine:
             return {one.candidates.problem.id: one.candidates[0] async for one in engine.sample(examples, k=1)}
 
-    found = _finished(work())
+    found = run_sync(work)
     responses = [found[example.problem.id] for example in examples]
     if responses and all(response.error is not None for response in responses):
         raise BackendError(f"the trained model answers no prompt: {responses[0].error}")
     return responses
-
-
-def _finished(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on a thread of its own, because a notebook's thread has a loop already."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()

@@ -5,11 +5,9 @@ The model in training is sampled in place, through the `hf` backend; training go
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,7 +89,7 @@ class Monitor(TrainerCallback):
             self._backend = backend
             self._resume(state.global_step)
         else:
-            _close(backend)
+            tts.run_sync(backend.aclose)
 
     def on_step_end(
         self,
@@ -125,7 +123,7 @@ class Monitor(TrainerCallback):
     ) -> None:
         """Let the model go."""
         if self._backend is not None:
-            _close(self._backend)
+            tts.run_sync(self._backend.aclose)
             self._backend = None
 
     def _check_task(self) -> None:
@@ -218,10 +216,3 @@ def _numbers(table: Comparison) -> dict[str, float]:
 def _complete_rows(file: Path) -> list[dict[str, Any]]:
     """The rows of a log whose last line may be cut off."""
     return [json.loads(line) for line in file.read_text("utf-8").splitlines(keepends=True) if line.endswith("\n")]
-
-
-def _close(backend: Any) -> None:
-    """From a thread of its own: in a notebook this one has a running event loop."""
-    thread = threading.Thread(target=lambda: asyncio.run(backend.aclose()))
-    thread.start()
-    thread.join()

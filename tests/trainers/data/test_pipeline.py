@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import re
@@ -194,6 +195,14 @@ def test_again_is_kept_and_other_settings_are_told(tmp_path: Path) -> None:
     said.clear()
     curate(recorded(data, prompt={"shown": 3}), out, said.append)
     assert said[0].startswith("problems: other settings than before (file ")
+
+
+def test_inside_a_running_event_loop_as_in_a_notebook(tmp_path: Path) -> None:
+    async def cell() -> list[Table]:
+        return curate(recorded(data), tmp_path / "out")
+
+    data = write(tmp_path / "raw.jsonl", [own(i, correct=3) for i in range(20)])
+    assert _tables(asyncio.run(cell()))["Candidates"]["prompts used"] == 20
 
 
 def test_another_run_keeps_out(tmp_path: Path) -> None:

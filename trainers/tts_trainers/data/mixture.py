@@ -44,7 +44,7 @@ def make_rows(run: Run) -> tuple[list[Table], list[Written]]:
     Raises `ConfigError` where no direct row or no training row comes of it.
     """
     refine = _add_refine(run)
-    drawn = asyncio.run(_add_direct(run, round(run.recipe.direct.per_refine * refine)))
+    drawn = tts.run_sync(lambda: _add_direct(run, round(run.recipe.direct.per_refine * refine)))
     run.work.commit()
     files = [_write(run, side) for side in range(len(SIDES))]
     if not files[0].rows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from collections import Counter
@@ -24,7 +23,7 @@ def make_prompts(run: Run) -> list[Table]:
 
     Raises `ConfigError` where no prompt is left.
     """
-    return asyncio.run(_make_prompts(run))
+    return tts.run_sync(lambda: _make_prompts(run))
 
 
 async def _make_prompts(run: Run) -> list[Table]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from collections import Counter
@@ -29,7 +28,7 @@ def make_answers(run: Run) -> list[Table]:
 
     Raises `ConfigError` where none of the first prompts has a correct answer, or none at all.
     """
-    return asyncio.run(_make_answers(run))
+    return tts.run_sync(lambda: _make_answers(run))
 
 
 async def _make_answers(run: Run) -> list[Table]:
