@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow test-wheel lint format bench replica replica-scaling clean
+.PHONY: help demo test test-slow test-wheel lint format docs bench replica replica-scaling clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,6 +37,9 @@ lint: $(READY) ## ruff, mypy strict, import contracts
 format: $(READY) ## let ruff format and fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(READY) ## write docs/strategies.md anew from what the strategies declare
+	TTS_PLUGINS=strategies $(BIN)/tts plugins --cards > docs/strategies.md
 
 bench: $(READY) ## print the numbers of benchmarks/ (minutes; wants a quiet machine)
 	$(BIN)/python benchmarks/import_time.py

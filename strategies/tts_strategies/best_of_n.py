@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from tts import Context, Decision, Needs, Strategy
+from tts import Card, Context, Decision, Needs, Strategy
 
 
 class BestOfN(Strategy):
@@ -18,6 +18,11 @@ class BestOfN(Strategy):
     name: ClassVar[str] = "best_of_n"
     needs: ClassVar[Needs] = Needs(scorer=True)
     order_invariant: ClassVar[bool] = False
+    card: ClassVar[Card | None] = Card(
+        calls="k by the scorer",
+        use="a reward model that knows the domain; answers that cannot be compared",
+        weakness="one response that fools the reward model wins, the more surely the larger k is",
+    )
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The first of the best."""

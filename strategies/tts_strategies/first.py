@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tts import Context, Decision, NoCandidatesError, Strategy
+from tts import Card, Context, Decision, NoCandidatesError, Strategy
 
 
 class First(Strategy):
@@ -15,6 +15,11 @@ class First(Strategy):
 
     name: ClassVar[str] = "first"
     order_invariant: ClassVar[bool] = False
+    card: ClassVar[Card | None] = Card(
+        calls="none; 1 candidate instead of k",
+        use="the baseline: what one response is worth",
+        weakness="nothing is gained from the other candidates",
+    )
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The usable candidate of lowest index."""

@@ -12,6 +12,14 @@ SETTINGS = {  # besides its defaults
     "weighted_majority": [{"reduce": "mean"}, {"reduce": "max"}, {"softmax": True}],
     "knockout": [{"votes": 3}, {"both_orders": True}, {"judge_equal": True}],
     "synthesizer": [{"outputs": 2}, {"group_size": 2}, {"group_size": None}],
+    "genselect": [{"group_size": 2}, {"runs": 3}],
+    "agglm": [{"outputs": 2}],
+    "moa": [{"layers": 2}, {"outputs": 2}],
+    "self_refine": [{"rounds": 1}],
+    "adaptive_consistency": [{"threshold": 0.7}],
+    "cascade": [{"threshold": 0.2}, {"cheap": {"name": "majority", "ties": "seeded"}, "dear": "knockout"}],
+    "rsa": [{"loops": 1}, {"population": 3, "subset": 2}, {"final": "random"}],
+    "llm_blender": [{"top": 1}, {"both_orders": False}],
     "gsr": [{"outputs": 2}, {"group_size": 2}, {"skip_unanimous": True}],
 }
 

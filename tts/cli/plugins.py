@@ -11,14 +11,19 @@ import click
 
 from tts._plugins import Kind, Plugin, plugins
 from tts.cli._output import write_table
+from tts.cli._strategies_page import strategies_page
 
 
 @click.command("plugins")
 @click.option("--kind", type=click.Choice(get_args(Kind)), help="Only plugins of this kind.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per plugin.")
-def show(kind: Kind | None, as_json: bool) -> None:
+@click.option("--cards", is_flag=True, help="The strategies as a Markdown page: needs, calls, when to use, weakness.")
+def show(kind: Kind | None, as_json: bool, cards: bool) -> None:
     """List strategies, backends, tasks, commands and other plugins, and what is wrong with any."""
     host = plugins()
+    if cards:
+        click.echo(strategies_page(host.all("strategy")), nl=False)
+        return
     rows = [
         row for _, offers in groupby(host.all(kind), key=lambda p: (p.kind, p.entry.name)) for row in _rows([*offers])
     ]
@@ -46,6 +51,7 @@ def _rows(offers: Sequence[Plugin]) -> list[dict[str, Any]]:
             "version": plugin.version,
             "extra": plugin.entry.extra,
             "summary": plugin.entry.summary,
+            "paper": plugin.entry.paper,
             "problem": problem,
         }
         for plugin in offers
@@ -53,5 +59,6 @@ def _rows(offers: Sequence[Plugin]) -> list[dict[str, Any]]:
 
 
 def _text(row: dict[str, Any]) -> str:
+    paper = f" ({row['paper']})" if row["paper"] else ""
     needs = f" (needs {row['extra']})" if row["extra"] else ""
-    return f"PROBLEM: {row['problem']}" if row["problem"] else f"{row['summary']}{needs}"
+    return f"PROBLEM: {row['problem']}" if row["problem"] else f"{row['summary']}{paper}{needs}"
