@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Literal
 
-from tts import Candidate, Context, Decision, MissingCapabilityError, Needs, Strategy
+from tts import Candidate, Card, Context, Decision, MissingCapabilityError, Needs, Strategy
+from tts_strategies._votes import count_votes, nobody_votes
 
 
 class Majority(Strategy):
@@ -19,6 +20,11 @@ class Majority(Strategy):
 
     name: ClassVar[str] = "majority"
     order_invariant: ClassVar[bool] = False
+    card: ClassVar[Card | None] = Card(
+        calls="none",
+        use="answers that can be compared, and nothing else at hand",
+        weakness="right only where the most frequent answer is; free-form answers have no classes",
+    )
 
     ties: Literal["earliest", "seeded"] = "earliest"
     weights: Literal["equal", "logprob"] = "equal"
@@ -30,30 +36,22 @@ class Majority(Strategy):
     async def aggregate(self, ctx: Context) -> Decision:
         """The first member of the heaviest class."""
         usable = (await ctx.candidates()).usable
-        voters = [candidate for candidate in usable if candidate.answer is not None]
-        if not voters:
-            ctx.log("no candidate has an answer; the first usable one is returned")
-            return Decision(text=usable[0].text, chosen=usable[0].index, confidence=0.0, trace={"votes": []})
-        clusters = await ctx.cluster([candidate.answer for candidate in voters])
-        if clusters.conflicts:
-            ctx.log(
-                "answers that are neither clearly equal nor clearly different",
-                conflicts=[str(c) for c in clusters.conflicts],
-            )
-        weight = [0.0] * len(clusters.representatives)
-        for candidate, label in zip(voters, clusters.labels, strict=True):
-            if label is not None:
-                weight[label] += self._weight(candidate)
+        votes = await count_votes(ctx, usable)
+        if not votes.voters:
+            return nobody_votes(ctx, usable)
+        weight = [math.fsum(self._weight(votes.voters[i]) for i in group) for group in votes.members()]
         best = max(weight)
         tied = [label for label, value in enumerate(weight) if math.isclose(value, best, rel_tol=1e-9)]
         winner = tied[0] if self.ties == "earliest" else ctx.rng.choice(tied)
-        chosen = next(c for c, label in zip(voters, clusters.labels, strict=True) if label == winner)
-        votes = [[text, round(value, 6)] for text, value in zip(clusters.representatives, weight, strict=True)]
+        chosen = votes.voters[votes.labels.index(winner)]
         return Decision(
             text=chosen.text,
             chosen=chosen.index,
-            confidence=min(1.0, weight[winner] / sum(weight)),
-            trace={"votes": votes, "tied": len(tied) > 1},
+            confidence=min(1.0, weight[winner] / (sum(weight) or 1.0)),
+            trace={
+                "votes": [[text, round(value, 6)] for text, value in zip(votes.answers, weight, strict=True)],
+                "tied": len(tied) > 1,
+            },
         )
 
     def _weight(self, candidate: Candidate) -> float:

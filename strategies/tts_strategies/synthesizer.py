@@ -8,25 +8,17 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from tts import BackendError, Candidate, Context, Decision, Needs, Strategy
+from tts import Candidate, Card, Context, Decision, Needs, Strategy
 from tts.prompts import SYNTHESIZE_FIELDS, Template, shuffled, synthesize_messages
+from tts_strategies._prompting import decided, show, succeeded
+from tts_strategies._refining import first_candidates, numbered
 
 
-class Synthesizer(Strategy):
-    """Let an external model write a solution from the problem and the candidates' summaries.
-
-    The candidates come in random, seeded order; one that never closed its think block is left out, unless that is so
-    for all. More than `group_size` of them are synthesized in groups of nearly equal size first, and then their
-    results (the paper trains on five); `None` puts all into one prompt. `outputs` > 1 draws several independent
-    syntheses: the first is the answer, the rest are `alternatives` (GSR's paper averages four). `template` is
-    "synthesize" or the path of a Jinja file with the fields `problem` and `candidates`.
-    """
-
-    name: ClassVar[str] = "synthesizer"
-    needs: ClassVar[Needs] = Needs(synthesizer=True)
+class Synthesizing(Strategy):
+    """Base of strategies in which the synthesizer writes from the summaries of candidates."""
 
     outputs: int = Field(1, ge=1)
-    group_size: int | None = Field(5, ge=2)
+    candidate_tokens: int = Field(1280, ge=1)
     template: str = "synthesize"
 
     @field_validator("template")
@@ -36,39 +28,58 @@ class Synthesizer(Strategy):
             Template.load(template, SYNTHESIZE_FIELDS)
         return template
 
+    async def write(
+        self, ctx: Context, candidates: Sequence[Candidate], n: int, trace: dict[str, Any]
+    ) -> list[Candidate]:
+        """`n` syntheses of these candidates; those that failed carry `error`."""
+        shown = await show(ctx, candidates, self.candidate_tokens, neutralise=str)  # the prompt's builder does that
+        named = {candidate.index: candidate for candidate in candidates}
+        cut = [named[i].model_copy(update={"summary": text}) for i, text in zip(shown.order, shown.texts, strict=True)]
+        prompt = synthesize_messages(ctx.problem, cut, rng=ctx.rng, template=self.template)
+        cuts = [one.model_dump() for one in shown.cuts]
+        trace.setdefault("prompts", []).append({"order": list(prompt.order), "cuts": cuts})
+        return await ctx.synthesize(prompt.messages, n)
+
+
+class Synthesizer(Synthesizing):
+    """Let an external model write a solution from the problem and the candidates' summaries.
+
+    The candidates come in random, seeded order; one that never closed its think block is left out, unless that is so
+    for all. `candidate_tokens` is the budget per candidate; what short ones leave goes to long ones, and a summary over
+    its share loses its beginning (tokens as the policy counts them where there is one, else estimated). Five of 1,280,
+    the problem and 1,024 new tokens fit the paper's context of 8,192. More than `group_size` candidates are synthesized
+    in groups of nearly equal size first, and then their results (the paper trains on five); `None` puts all into one
+    prompt. `outputs` > 1 draws several independent syntheses: the first is the answer, the rest are `alternatives`
+    (GSR's paper averages four). `template` is "synthesize" or the path of a Jinja file with the fields `problem` and
+    `candidates`.
+
+    Costs `outputs` calls, and one more for each group of each round: for k = 16, 6.
+    """
+
+    name: ClassVar[str] = "synthesizer"
+    needs: ClassVar[Needs] = Needs(synthesizer=True)
+    card: ClassVar[Card | None] = Card(
+        calls="1 by the synthesizer over 5, and 1 for each group where k > 5",
+        use="a second model that is better, or trained (`tts train synthesizer`), above a cheap policy",
+        weakness="no better than that model; it follows a plausible majority",
+    )
+
+    group_size: int | None = Field(5, ge=2)
+
     async def aggregate(self, ctx: Context) -> Decision:
         """The first synthesis's summary; empty where the model never closed its think block."""
-        found = await ctx.candidates()
-        shown: list[Candidate] = list(found.usable)
-        for candidate in found:
-            if not candidate.ok:
-                ctx.log(f"candidate {candidate.index}: left out: {candidate.error or 'empty'}")
-        trace: dict[str, Any] = {"prompts": []}
+        shown = await first_candidates(ctx)
+        trace: dict[str, Any] = {}
         while self.group_size is not None and len(shown) > self.group_size:
             shown = await self._groups(ctx, shown, self.group_size, trace)
-        outputs = await self._write(ctx, shown, self.outputs, trace)
-        texts = [output.summary or "" for output in outputs]
-        trace["unfinished"] = sum(output.summary is None for output in outputs)
-        return Decision(text=texts[0], alternatives=tuple(texts[1:]), trace=trace)
+        outputs = await self.write(ctx, shown, self.outputs, trace)
+        return decided(succeeded(outputs, "synthesis", ctx), trace)
 
     async def _groups(
-        self, ctx: Context, candidates: list[Candidate], size: int, trace: dict[str, Any]
+        self, ctx: Context, candidates: Sequence[Candidate], size: int, trace: dict[str, Any]
     ) -> list[Candidate]:
         """One synthesis per group, in a seeded random partition: what the next prompt shows."""
         drawn, count = shuffled(candidates, ctx.rng), -(-len(candidates) // size)
-        written = await asyncio.gather(
-            *(self._write(ctx, drawn[start::count], 1, trace) for start in range(count))
-        )
-        return [one.model_copy(update={"index": index}) for index, (one,) in enumerate(written)]
-
-    async def _write(
-        self, ctx: Context, candidates: Sequence[Candidate], n: int, trace: dict[str, Any]
-    ) -> list[Candidate]:
-        """The completions that succeeded; raises `BackendError` where none did."""
-        prompt = synthesize_messages(ctx.problem, candidates, rng=ctx.rng, template=self.template)
-        trace["prompts"].append({"order": list(prompt.order)})
-        outputs = await ctx.synthesize(prompt.messages, n)
-        written = [output for output in outputs if output.error is None]
-        if not written:
-            raise BackendError(f"no synthesis of problem {ctx.problem.id!r} succeeded: {outputs[0].error}")
-        return written
+        groups = [drawn[start::count] for start in range(count)]
+        written = await asyncio.gather(*(self.write(ctx, group, 1, trace) for group in groups))
+        return numbered(succeeded([one for outputs in written for one in outputs], "synthesis", ctx))

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from tts import Context, Decision, Needs, Strategy
+from tts import Card, Context, Decision, Needs, Strategy
+from tts_strategies._votes import count_votes, nobody_votes
 
 
 class WeightedMajority(Strategy):
@@ -23,6 +24,11 @@ class WeightedMajority(Strategy):
     name: ClassVar[str] = "weighted_majority"
     needs: ClassVar[Needs] = Needs(scorer=True)
     order_invariant: ClassVar[bool] = False
+    card: ClassVar[Card | None] = Card(
+        calls="1 by the scorer for each candidate with an answer",
+        use="a vote with a reward model that is right more often than not",
+        weakness="a class of many bad responses outweighs a good one; rewards of any sign need `softmax`",
+    )
 
     reduce: Literal["sum", "mean", "max"] = "sum"
     softmax: bool = False
@@ -30,27 +36,23 @@ class WeightedMajority(Strategy):
     async def aggregate(self, ctx: Context) -> Decision:
         """The best-rewarded member of the heaviest class."""
         usable = (await ctx.candidates()).usable
-        voters = [candidate for candidate in usable if candidate.answer is not None]
-        if not voters:
-            ctx.log("no candidate has an answer; the first usable one is returned")
-            return Decision(text=usable[0].text, chosen=usable[0].index, confidence=0.0, trace={"votes": []})
-        clusters = await ctx.cluster([candidate.answer for candidate in voters])
-        scores = [score.value for score in await ctx.score(voters)]
-        votes = _shares(scores) if self.softmax else scores
-        members = [
-            [i for i, own in enumerate(clusters.labels) if own == c] for c in range(len(clusters.representatives))
-        ]
-        weights = [self._weight([votes[i] for i in group]) for group in members]
+        votes = await count_votes(ctx, usable)
+        if not votes.voters:
+            return nobody_votes(ctx, usable)
+        scores = [score.value for score in await ctx.score(votes.voters)]
+        rewards = _shares(scores) if self.softmax else scores
+        members = votes.members()
+        weights = [self._weight([rewards[i] for i in group]) for group in members]
         heaviest = max(weights)
         tied = [c for c, weight in enumerate(weights) if math.isclose(weight, heaviest, rel_tol=1e-9)]
-        chosen = voters[max(members[tied[0]], key=lambda i: (scores[i], -i))]
+        chosen = votes.voters[max(members[tied[0]], key=lambda i: (scores[i], -i))]
         return Decision(
             text=chosen.text,
             chosen=chosen.index,
             confidence=_share(weights, tied[0]),
             trace={
-                "votes": [[text, value] for text, value in zip(clusters.representatives, weights, strict=True)],
-                "scores": [[one.index, value] for one, value in zip(voters, scores, strict=True)],
+                "votes": [[text, value] for text, value in zip(votes.answers, weights, strict=True)],
+                "scores": [[one.index, value] for one, value in zip(votes.voters, scores, strict=True)],
                 "tied": len(tied) > 1,
             },
         )

@@ -36,7 +36,7 @@ def test_a_mismatch_is_one_line(run_tts: Any, problems: Path) -> None:
     (line,) = warned(done)
     assert line == (
         "warning: 'trained:5' is not used as it was trained: gsr shows 3 candidates and it was trained on 2 (give "
-        "k=2); candidate_tokens=7 and it was trained on 9 (leave it out)"
+        "k=2 or group_size=2); candidate_tokens=7 and it was trained on 9 (leave it out)"
     )
 
 

@@ -76,8 +76,8 @@ def test_a_run_that_differs_in_everything_is_warned_once(trained: type[FakeBacke
     )
     assert sentence == (
         "'fake:m' is not used as it was trained: direct_template='direct' is not the one it was trained on (leave it "
-        "out); gsr shows 3 candidates and it was trained on 2 (give k=2); candidate_tokens=50 and it was trained on 3 "
-        "(leave it out); template='refine' is not the one it was trained on (leave it out)"
+        "out); gsr shows 3 candidates and it was trained on 2 (give k=2 or group_size=2); candidate_tokens=50 and it "
+        "was trained on 3 (leave it out); template='refine' is not the one it was trained on (leave it out)"
     )
 
 
@@ -87,8 +87,9 @@ def test_a_run_that_differs_in_everything_is_warned_once(trained: type[FakeBacke
         ({}, 2, None),
         ({"candidate_tokens": 3}, 2, None),
         ({"group_size": 2}, 4, None),
-        ({}, 4, "gsr shows 4 candidates and it was trained on 2"),
-        ({"group_size": 3}, 9, "gsr shows 3 candidates and it was trained on 2"),
+        ({}, 4, "gsr shows 4 candidates and it was trained on 2 (give k=2 or group_size=2)"),
+        ({}, 1, "gsr shows 1 candidates and it was trained on 2 (give k=2)"),
+        ({"group_size": 3}, 9, "gsr shows 3 candidates and it was trained on 2 (give group_size=2)"),
         ({"candidate_tokens": 4}, 2, "candidate_tokens=4 and it was trained on 3"),
     ],
 )

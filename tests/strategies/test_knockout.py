@@ -52,7 +52,7 @@ class TestBracket:
         assert len(matches) == len(answers) - 1
         assert len(rounds) == (len(answers) - 1).bit_length()
         paid = [match for match in matches if match["by"] != "equal answers"]
-        assert backend.completions() <= len(paid) == result.decision.trace["verdicts"]
+        assert backend.completions() <= len(paid) == result.decision.rates["invalid verdicts"][1]
         assert all(answers[m["a"]] != answers[m["b"]] for m in paid)
 
     @several
@@ -120,28 +120,27 @@ class TestVotes:
         backend = fake(script=script)
         results = [compare(boxed(1, 2), seed) for seed in range(8)]
         assert {result.answer for result in results} == {"2"}
-        counts = {
-            (r.decision.trace["verdicts"], r.decision.trace["invalid"], r.decision.trace["coins"]) for r in results
-        }
-        assert counts == {(1, 0, 0), (2, 1, 0)}, "in half of the matches the good order comes first"
+        counts = {(r.decision.rates["invalid verdicts"], r.decision.rates["decided by coin"]) for r in results}
+        assert counts == {((0, 1), (0, 1)), ((1, 2), (0, 1))}, "in half of the matches the good order comes first"
         assert {tuple(shown(request)) for request in backend.requests} == {(1, 2), (2, 1)}
 
     def test_then_the_seeded_coin_decides(self, fake: Fake) -> None:
         fake(script=always("<think>[[A]] is best"))  # never finished thinking: no verdict
         results = [compare(boxed(1, 2), seed) for seed in range(20)]
         assert {result.answer for result in results} == {"1", "2"}
+        rates = {"invalid verdicts": (2, 2), "flips": (0, 0), "decided by coin": (1, 1)}
+        assert all(result.decision.rates == rates for result in results)
         traces = [result.decision.trace for result in results]
-        assert all((t["verdicts"], t["invalid"], t["coins"]) == (2, 2, 1) for t in traces)
         assert all(t["rounds"][0]["matches"][0]["by"] == "coin" for t in traces)
         assert results[3].answer == compare(boxed(1, 2), 3).answer
 
     def test_both_orders_count_flips(self, fake: Fake) -> None:
         fake(script=always("[[A]]"))
-        biased = compare(boxed(*range(4)), both_orders=True).decision.trace
-        assert (biased["verdicts"], biased["pairs"], biased["flips"], biased["coins"]) == (6, 3, 3, 3)
+        biased = compare(boxed(*range(4)), both_orders=True).decision.rates
+        assert biased == {"invalid verdicts": (0, 6), "flips": (3, 3), "decided by coin": (3, 3)}
         fake(script=larger)
-        fair = compare(boxed(*range(4)), both_orders=True).decision.trace
-        assert (fair["verdicts"], fair["pairs"], fair["flips"], fair["coins"]) == (6, 3, 0, 0)
+        fair = compare(boxed(*range(4)), both_orders=True).decision.rates
+        assert fair == {"invalid verdicts": (0, 6), "flips": (0, 3), "decided by coin": (0, 3)}
 
     def test_votes_outvote_a_slip(self, fake: Fake) -> None:
         def slips(request: tts.Request, index: int) -> str:
@@ -153,8 +152,9 @@ class TestVotes:
         fake(script=slips)
         wins = {v: sum(compare(boxed(1, 2), s, votes=v).answer == "2" for s in range(40)) for v in (1, 9)}
         assert wins[1] < wins[9]
-        trace = compare(boxed(1, 2), votes=9).decision.trace
-        assert trace["verdicts"] == len(trace["rounds"][0]["matches"][0]["votes"]) == 9
+        decision = compare(boxed(1, 2), votes=9).decision
+        assert decision.rates["invalid verdicts"] == (0, 9)
+        assert len(decision.trace["rounds"][0]["matches"][0]["votes"]) == 9
 
     def test_biased_judges_do_not_favour_a_candidate(self, fake: Fake) -> None:
         fake(script=always("[[A]]"))
@@ -189,8 +189,8 @@ class TestCost:
     @pytest.mark.usefixtures("helpers")
     def test_a_judge_that_is_a_class_of_its_own(self) -> None:
         result = decide(boxed(1, 2, 3), tts.strategy("knockout", votes=3, both_orders=True), judge="fake:j")
-        assert result.decision.trace["verdicts"] == result.usage["judge"].calls == 12
-        assert result.decision.trace["flips"] == 6
+        assert result.decision.rates["invalid verdicts"][1] == result.usage["judge"].calls == 12
+        assert result.decision.rates["flips"] == (6, 6)
 
     def test_without_a_judge_it_says_which_argument_gives_it(self) -> None:
         with pytest.raises(tts.MissingRoleError, match="'knockout' needs a judge: pass judge='backend:model'"):

@@ -1,0 +1,95 @@
+"""Recursive Self-Aggregation: a population of solutions is refined from random subsets of itself (arXiv 2509.26626)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from tts import Candidate, Card, Context, Decision, Message, Needs
+from tts.prompts import shuffled
+from tts_strategies._prompting import succeeded
+from tts_strategies._refining import Refining, first_candidates, numbered
+from tts_strategies._votes import count_votes
+
+
+class RSA(Refining):
+    """Refine `population` random subsets of `subset` solutions into the next population, `loops` times.
+
+    The first population are the k candidates; a later one has `population` solutions, by default as many as the first.
+    Each is written by the policy from its own subset, drawn with the seed and without replacement, through the refine
+    prompt of `gsr`; `candidate_tokens` and `template` are as there. Equal prompts of one problem are independent draws.
+    `final` is a vote of the last population ("majority"), or one of it at random, the others being `alternatives`
+    ("random"). The paper takes k = 16, subsets of 4 and 10 steps; its first step is the sampling of the candidates, so
+    that is `loops=9`.
+
+    Costs `loops` times `population` calls.
+    """
+
+    name: ClassVar[str] = "rsa"
+    needs: ClassVar[Needs] = Needs(policy=True)
+    card: ClassVar[Card | None] = Card(
+        calls="3k by the policy over 4 each (loops x population)",
+        use="hard problems with compute to spare, and k beyond one prompt",
+        weakness="dear; the population can agree on a wrong answer, and loops cannot run in parallel",
+    )
+
+    subset: int = Field(4, ge=1)
+    population: int | None = Field(None, ge=1)
+    loops: int = Field(3, ge=1)
+    final: Literal["majority", "random"] = "majority"
+
+    def shown(self, k: int) -> int:
+        """A subset."""
+        return min(self.subset, k)
+
+    def advice(self, trained: int, k: int) -> str:
+        """`subset`, and k where that is too small for it."""
+        return f"subset={trained}" if trained <= k else f"k={trained} or more, subset={trained}"
+
+    async def aggregate(self, ctx: Context) -> Decision:
+        """The vote of the last population, or one of it."""
+        members = await first_candidates(ctx)
+        size = self.population or len(members)
+        drawn: Counter[tuple[Message, ...]] = Counter()
+        trace: dict[str, Any] = {"answers": []}
+        for _ in range(self.loops):
+            members = await self._next(ctx, members, size, drawn, trace)
+            trace["answers"].append([member.answer for member in members])
+        trace["unfinished"] = sum(member.summary is None for member in members)
+        return await self._final(ctx, members, trace)
+
+    async def _next(
+        self,
+        ctx: Context,
+        members: Sequence[Candidate],
+        size: int,
+        drawn: Counter[tuple[Message, ...]],
+        trace: dict[str, Any],
+    ) -> list[Candidate]:
+        """The next population; `drawn` counts what each prompt was asked for, for the same prompt may come again."""
+        pool = shuffled([member for member in members if member.ok] or members, ctx.rng)
+        subsets = [ctx.rng.sample(pool, min(self.subset, len(pool))) for _ in range(size)]
+        wanted = Counter([(await self.prompt(ctx, subset, trace)).messages for subset in subsets])
+
+        async def write(messages: tuple[Message, ...], n: int) -> list[Candidate]:
+            before = drawn[messages]
+            drawn[messages] += n
+            return (await ctx.generate(messages, before + n))[before:]
+
+        outputs = await asyncio.gather(*(write(messages, n) for messages, n in wanted.items()))
+        return numbered(succeeded([output for group in outputs for output in group], "refinement", ctx))
+
+    async def _final(self, ctx: Context, members: Sequence[Candidate], trace: dict[str, Any]) -> Decision:
+        if self.final == "random":
+            texts = [member.summary or "" for member in shuffled(members, ctx.rng)]
+            return Decision(text=texts[0], alternatives=tuple(texts[1:]), trace=trace)
+        votes = await count_votes(ctx, members)
+        if not votes.voters:
+            return Decision(text=members[0].summary or "", confidence=0.0, trace=trace)
+        largest = max(votes.members(), key=len)
+        chosen = votes.voters[largest[0]]
+        return Decision(text=chosen.summary or "", confidence=len(largest) / len(votes.voters), trace=trace)
