@@ -110,6 +110,6 @@ def _defaults(
     stored = problems == "-" or Path(problems or "").suffix == ".db" or holds_candidates(problems or "", columns)
     if has_model or not stored:
         return chosen
-    left_out = [strategy.name for strategy in chosen if strategy.needs.policy]
+    left_out = [strategy.name for strategy in chosen if strategy.required().policy]
     say(f"without --model nothing can be generated: {', '.join(left_out)} left out")
-    return [strategy for strategy in chosen if not strategy.needs.policy]
+    return [strategy for strategy in chosen if not strategy.required().policy]
