@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from sums_rows import sums_rows, write
+from transformers import T5Config
 
 import tts
 from tts import ConfigError, MissingDependencyError
@@ -60,9 +61,11 @@ def _with_completion(row: Row, old: str, new: str) -> Row:
 def test_what_would_be_trained_on(rows: Path, tmp_path: Path) -> None:
     first, second = check_hybrid(_recipe(rows), tmp_path / "out").splitlines()
     assert first == f"{rows}: 4 direct, 4 refine rows, 4 problems"
-    assert re.fullmatch(
-        r"arm hybrid; tokens a row: mean \d+, longest \d+; rows a step: 2 = 1 x 2 micro-batches x 1 processes", second
-    )
+    pattern = r"arm {}: {} rows to learn from; tokens a row: mean (\d+), longest (\d+); rows a step: 2 = 1 x 2 micro.*"
+    assert (all_rows := re.fullmatch(pattern.format("hybrid", 8), second))
+    direct = check_hybrid(_recipe(rows, objective={"arm": "direct"}), tmp_path / "out").splitlines()[1]
+    assert (of_arm := re.fullmatch(pattern.format("direct", 4), direct))
+    assert [int(a) < int(b) for a, b in zip(of_arm.groups(), all_rows.groups(), strict=True)] == [True, True]
     assert not (tmp_path / "out").exists()
 
 
@@ -351,12 +354,23 @@ def test_a_model_that_no_gpu_here_can_hold(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_parameters_of_a_model_are_counted_without_its_weights() -> None:
     section = ModelSection(name="miniature")
     config = pretrained.load_config(section)
-    assert pretrained.parameters(config) == pretrained.load_model(section, config).num_parameters()
+    assert pretrained.parameters(section, config) == pretrained.load_model(section, config).num_parameters()
+
+
+def test_a_model_that_does_not_generate_from_left_to_right(rows: Path, tmp_path: Path, fails: Any) -> None:
+    T5Config(d_model=8, num_layers=1, vocab_size=16).save_pretrained(tmp_path / "t5")
+    fails(
+        _recipe(rows, model={"name": str(tmp_path / "t5")}),
+        "model.name = '…/t5' is no causal language model (t5); give one that generates text from left to right",
+    )
 
 
 def test_the_folder_must_be_a_run_s_own(rows: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^the folder '.*rows\.jsonl/x' cannot be written; give another --out$"):
-        check_hybrid(_recipe(rows), rows / "x")
+    for out, why in {rows / "x": "Not a directory", Path("/proc/x"): r"[\w ]+"}.items():  # where even root cannot write
+        with pytest.raises(
+            ConfigError, match=rf"^the folder '{re.escape(str(out))}' cannot be written \({why}\); give another --out$"
+        ):
+            check_hybrid(_recipe(rows), out)
     with pytest.raises(ConfigError, match=r"holds files that are of no training run; give a new folder as --out$"):
         check_hybrid(_recipe(rows), tmp_path)
 

@@ -85,9 +85,18 @@ def test_a_folder_belongs_to_one_recipe_and_its_rows(rows: Path, tmp_path: Path)
     write(rows, sums_rows(3))
     with pytest.raises(ConfigError, match="holds a run on other rows or templates; give another --out, or --no-resume"):
         train_hybrid(_recipe(rows), out)
-    before = (out / "model.safetensors").stat().st_mtime_ns
     train_hybrid(_recipe(rows), out, resume=False)
-    assert (out / "model.safetensors").stat().st_mtime_ns != before
+    assert Prompts.read(out / "tts.json").k == 4
+
+
+def test_starting_again_leaves_nothing_of_the_run_before(rows: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    monitoring = {"task": "task:sums@size=1", "every_steps": 2, "k": 4, "max_tokens": 4}
+    train_hybrid(_recipe(rows, monitoring=monitoring), out)
+    (out / "notes.md").write_text("mine")
+    assert {"best", "monitor.jsonl", "model.safetensors"} < {path.name for path in out.iterdir()}
+    run_folder.clear(out)
+    assert {path.name for path in out.iterdir()} == {"notes.md", "run.json"}
 
 
 def test_rows_inside_the_run_s_folder_are_left_alone(rows: Path, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_dry_run_says_what_would_be_trained_on(rows: Path, tmp_path: Path) -> No
     )
     assert done.exit_code == 0, done.output
     assert "4 direct, 4 refine rows, 4 problems" in done.stdout
-    assert "arm direct; tokens a row: mean" in done.stdout
+    assert "arm direct: 4 rows to learn from; tokens a row: mean" in done.stdout
     assert not out.exists()
 
 

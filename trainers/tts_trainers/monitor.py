@@ -21,8 +21,7 @@ import tts
 from tts.eval import Comparison
 from tts.prompts import CANDIDATE_TOKENS, DIRECT_FIELDS, REFINE_FIELDS, Prompts, Template
 from tts_trainers.monitor_settings import Monitoring
-
-LOG = "monitor.jsonl"
+from tts_trainers.run_folder import BEST, MONITOR_LOG
 
 
 def monitor_callback(
@@ -53,7 +52,7 @@ class Monitor(TrainerCallback):
 
     def __init__(self, section: Monitoring, tokenizer: Any, out: Path, prompts: Prompts) -> None:
         self._section, self._tokenizer, self._prompts = section, tokenizer, prompts
-        self._log, self._best, self._best_value = out / LOG, out / "best", float("-inf")
+        self._log, self._best, self._best_value = out / MONITOR_LOG, out / BEST, float("-inf")
         self._trainer: Trainer | None = None
         self._backend: Any = None
 
@@ -139,11 +138,11 @@ class Monitor(TrainerCallback):
         self._log.parent.mkdir(parents=True, exist_ok=True)
         rows = [] if step == 0 or not self._log.is_file() else _complete_rows(self._log)
         self._log.write_text("".join(json.dumps(row) + "\n" for row in rows if row["step"] <= step), "utf-8")
-        old = self._best.with_name("best.old")
+        old = self._best.with_name(f"{BEST}.old")
         if old.is_dir() and not self._best.exists():  # killed between two renames
             old.rename(self._best)
-        if step and (self._best / LOG).is_file():
-            self._best_value = _complete_rows(self._best / LOG)[-1]["eval_self_ref"]
+        if step and (self._best / MONITOR_LOG).is_file():
+            self._best_value = _complete_rows(self._best / MONITOR_LOG)[-1]["eval_self_ref"]
 
     def _evaluate(self) -> Comparison:
         section = self._section
@@ -160,13 +159,13 @@ class Monitor(TrainerCallback):
 
     def _keep(self, model: Any, row: dict[str, Any]) -> None:
         """Put the model in the place of the best one, in one step as far as a kill can see."""
-        new, old = self._best.with_name("best.new"), self._best.with_name("best.old")
+        new, old = self._best.with_name(f"{BEST}.new"), self._best.with_name(f"{BEST}.old")
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
         model.save_pretrained(new)
         self._tokenizer.save_pretrained(new)
         self._prompts.write(new)
-        (new / LOG).write_text(json.dumps(row) + "\n", "utf-8")
+        (new / MONITOR_LOG).write_text(json.dumps(row) + "\n", "utf-8")
         if self._best.exists():
             self._best.rename(old)
         new.rename(self._best)

@@ -49,14 +49,22 @@ def declared_positions(config: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def parameters(config: Any) -> int:
-    """How many the model has, without reading one."""
-    import torch
-    from transformers import AutoModelForCausalLM
+def parameters(section: ModelSection, config: Any) -> int:
+    """How many the model has, without reading one.
 
+    Raises `ConfigError` for a model that is not causal.
+    """
+    import torch
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM
+
+    build: Any = AutoModelForCausalLM
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ConfigError(
+            f"model.name = {section.name!r} is no causal language model ({config.model_type}); give one that generates "
+            "text from left to right"
+        )
     with torch.device("meta"):
-        empty: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]  # as transformers wrote it
-        return int(empty.num_parameters())
+        return int(_loaded(section, lambda: build.from_config(config)).num_parameters())
 
 
 def load_tokenizer(section: ModelSection) -> Any:

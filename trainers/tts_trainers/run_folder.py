@@ -1,7 +1,8 @@
 """The folder of a training run: whose it is, whether it may be written, whether the run is finished.
 
 `run.json` holds the recipe and a digest of rows and templates, so that a run never goes on with another recipe or other
-data than it began with. `tts.json` beside the weights is written last and marks a finished run.
+data than it began with. `tts.json` beside the weights is written last and marks a finished run. Whatever else is in the
+folder is the user's and stays.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,26 @@ from tts.prompts import PROMPTS_FILE
 RUN_FILE = "run.json"
 CACHE = ".tokens"  # of no use after the run, and deleted then: no name that a user's own folder may have
 
+BEST = "best"  # the best model of the evaluations while training
+MONITOR_LOG = "monitor.jsonl"  # and their numbers
+_FOLDERS = ("checkpoint-*", BEST, f"{BEST}.new", f"{BEST}.old", "adapter")
+_FILES = (
+    *(PROMPTS_FILE, MONITOR_LOG, "config.json", "generation_config.json", "model*.safetensors*", "training_args.bin"),
+    *("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.json", "vocab.txt", "merges.txt", "chat_template.jinja", "README.md"),
+)
+
 
 def check_writable(out: Path) -> None:
     """Raise `ConfigError` where the folder could not be written, or holds something that is no training run."""
     nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise ConfigError(f"the folder {str(out)!r} cannot be written; give another --out")
+    try:
+        with tempfile.TemporaryFile(dir=nearest):  # permissions do not tell of root, nor of all file systems
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {str(out)!r} cannot be written ({error.strerror}); give another --out"
+        ) from error
     known = out / CACHE, out / RUN_FILE
     if out.is_dir() and not (out / RUN_FILE).is_file() and any(path not in known for path in out.iterdir()):
         raise ConfigError(
@@ -60,9 +76,10 @@ def begin(out: Path, settings: dict[str, Any]) -> None:
 
 
 def clear(out: Path) -> None:
-    """Delete the checkpoints and the result of an earlier run."""
-    (out / PROMPTS_FILE).unlink(missing_ok=True)
-    for folder in (*out.glob("checkpoint-*"), out / "best"):
+    """Delete what an earlier run wrote: its checkpoints, its model and its evaluations."""
+    for file in (file for pattern in _FILES for file in out.glob(pattern)):
+        file.unlink(missing_ok=True)
+    for folder in (folder for pattern in _FOLDERS for folder in out.glob(pattern)):
         shutil.rmtree(folder, ignore_errors=True)
 
 

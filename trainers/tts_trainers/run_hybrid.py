@@ -49,8 +49,8 @@ def train_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True, say: S
     """Train the recipe's student into `out`, which then holds a model that any backend loads, with its prompts.
 
     Goes on from the last complete checkpoint in `out`; a finished run is left as it is. `resume=False` starts again
-    and deletes what is there. Raises `ConfigError` for whatever can be known to be wrong before weights are loaded,
-    and `KeyboardInterrupt` after Ctrl-C, when a checkpoint is saved.
+    and deletes what the earlier run wrote. Raises `ConfigError` for whatever can be known to be wrong before weights are
+    loaded, and `KeyboardInterrupt` after Ctrl-C, when a checkpoint is saved.
     """
     prepared = prepare(recipe, out, out / run_folder.CACHE)
     if resume:
@@ -88,7 +88,7 @@ def prepare(recipe: HybridRecipe, out: Path, cache: Path) -> Prepared:
     run_folder.check_writable(out)
     sources = [source for source in find_rows(recipe.data) if source is not None]
     config = pretrained.load_config(recipe.model)
-    hardware.check_memory(recipe, pretrained.parameters(config))
+    hardware.check_memory(recipe, pretrained.parameters(recipe.model, config))
     checks.check_positions(recipe, pretrained.declared_positions(config))
     tokenizer = pretrained.load_tokenizer(recipe.model)
 
@@ -105,11 +105,12 @@ def prepare(recipe: HybridRecipe, out: Path, cache: Path) -> Prepared:
     limit = pretrained.declared_positions(config)
     train, *held_out = [checks.fitting(s, t, recipe, limit) for s, t in zip(sources, tokens, strict=True)]
     checks.check_arm(sources[0], recipe.objective.arm, Counter(train["objective"]))  # once more: some are left out
+    train = train.filter(_of_arm, input_columns="objective", fn_kwargs={"arm": recipe.objective.arm})
     return Prepared(
         prompts,
         config,
         tokenizer,
-        train.filter(_of_arm, input_columns="objective", fn_kwargs={"arm": recipe.objective.arm}),
+        train,
         held_out[0] if held_out else None,
         run_folder.settings(recipe, content),
         _report(recipe, rows, train),
@@ -138,7 +139,8 @@ def _report(recipe: HybridRecipe, rows: Sequence[checks.Rows], train: Dataset) -
     tokens = f"tokens a row: mean {sum(lengths) / len(lengths):,.0f}, longest {max(lengths):,}"
     micro_batches = optimisation.accumulation(ranks)
     batch = f"{optimisation.batch} = {optimisation.per_device} x {micro_batches} micro-batches x {ranks} processes"
-    return "\n".join([*found, f"arm {recipe.objective.arm}; {tokens}; rows a step: {batch}"])
+    learned = f"arm {recipe.objective.arm}: {len(lengths):,} rows to learn from"
+    return "\n".join([*found, f"{learned}; {tokens}; rows a step: {batch}"])
 
 
 def arguments(recipe: HybridRecipe, out: Path, processes: int, *, evaluates: bool) -> dict[str, Any]:
