@@ -116,7 +116,7 @@ def judge_format(text: str) -> tuple[JudgeFormat, str] | None:
     Raises `ConfigError` for what is no judge reference, and for options that the format refuses.
     """
     reference = parse_reference(text)
-    cls = plugins().resolve("judge", reference.plugin)
+    cls = _plugin("judge", text)
     if not (isinstance(cls, type) and issubclass(cls, JudgeFormat)):
         return None
     if ":" not in reference.model:
@@ -125,6 +125,18 @@ def judge_format(text: str) -> tuple[JudgeFormat, str] | None:
     others = ",".join(f"{name}={value}" for name, value in reference.options if name not in own)
     backend = reference.model + (f"@{others}" if others else "")
     return build(f"judge {reference.plugin!r}", cls, own), backend
+
+
+def _plugin(kind: ModelKind, text: str) -> Any:
+    """The class of a reference; raises `ConfigError` that says so where the name is one of another kind."""
+    name = parse_reference(text).plugin
+    others = [other for other in _PARTS if name in plugins().names(other)]
+    if others and kind not in others:
+        unformatted = kind == "judge" and others == ["backend"]
+        example = f"; a format comes before it, e.g. 'generic:{text}'" if unformatted else ""
+        known = ", ".join(plugins().names(kind))
+        raise ConfigError(f"{text!r} is no {kind}: {name!r} is a {others[0]}{example}; known {kind}s: {known}")
+    return plugins().resolve(kind, name)
 
 
 class ModelPool:
@@ -140,7 +152,7 @@ class ModelPool:
         if kind == "judge" and (judging := judge_format(text)) is not None:
             kind, text = "backend", judging[1]
         reference = parse_reference(text)
-        key = ModelKey(kind, plugins().resolve(kind, reference.plugin), reference)
+        key = ModelKey(kind, _plugin(kind, text), reference)
         if not (isinstance(getattr(key.plugin, "Options", None), type) and issubclass(key.plugin.Options, BaseModel)):
             raise ConfigError(f"{kind} {reference.plugin!r} has no Options; give its class `Options = tts.NoOptions`")
         _options(key)

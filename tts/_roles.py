@@ -82,7 +82,10 @@ class Roles:
         """Raise `MissingCapabilityError` where the policy gives no log-probabilities, which `who` needs."""
         policy = self.loaded.get("policy")
         if policy is not None and not policy.model.capabilities.logprobs:
-            raise MissingCapabilityError(f"{who} needs log-probabilities and {policy.reference!r} gives none")
+            raise MissingCapabilityError(
+                f"{who} needs log-probabilities and {policy.reference!r} gives none; "
+                "pass a model= (on the command line --model) that does"
+            )
 
 
 def missing_role(strategy: str, role: str) -> str:
