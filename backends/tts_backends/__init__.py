@@ -29,6 +29,28 @@ def tts_scorers() -> list[Entry]:
             summary="scalar reward models of transformers, batched by length (Skywork-Reward, arXiv 2410.18451)",
         ),
         Entry(
+            name="hf-prm",
+            target="tts_backends.hf_prm:HFProcessReward",
+            extra="ttscale[hf]",
+            summary="process reward models of transformers, step scores made one (Qwen2.5-Math-PRM, arXiv 2501.07301)",
+        ),
+        Entry(
+            name="hf-confidence",
+            target="tts_backends.hf_confidence:HFConfidence",
+            extra="ttscale[hf]",
+            summary="how sure the policy is: self-certainty (Kang et al. 2025, arXiv 2502.18581), mean log-probability",
+        ),
+        Entry(
+            name="logprob",
+            target="tts_backends.logprob:LogProbability",
+            summary="logprob:mean or sum, as the backend gave it when sampling (Chen et al. 2021, arXiv 2107.03374)",
+        ),
+        Entry(
+            name="length",
+            target="tts_backends.length:Length",
+            summary="length:shorter (Hassid et al. 2025, arXiv 2505.17813) or longer, in characters or tokens",
+        ),
+        Entry(
             name="recorded",
             target="tts_backends.recorded:Recorded",
             summary="scores that came with a file of candidates; the model is their name, e.g. recorded:rm_scores",

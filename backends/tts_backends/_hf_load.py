@@ -126,6 +126,8 @@ def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Lo
         raise MissingDependencyError(f"loading {model!r} needs one more package: {error}") from error
     except Exception as error:
         first = str(error).strip().splitlines() or [type(error).__name__]
+        if "trust_remote_code" in str(error):
+            first = ["it comes with code of its own; if you trust its authors, run it with @trust_remote_code=true"]
         raise BackendUnavailable(f"{model!r} cannot be loaded: {first[0]}", retryable=False) from error
     loaded.to(device).eval()
     return Loaded(loaded, tokenizer, template, _digest(source, loaded, options)), _absent(info)

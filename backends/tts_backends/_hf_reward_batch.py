@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
@@ -17,17 +17,24 @@ _SHORTEST = 0.75  # of a batch's longest conversation: shorter ones would be pad
 
 
 class Item(NamedTuple):
-    """One conversation and where its score goes."""
+    """One conversation, where its score goes, and where its response starts."""
 
     ids: list[int]
     score: Future[float]
+    start: int = 0
+
+
+Read = Callable[[torch.Tensor, Sequence[Item]], list[float]]
 
 
 class LengthBatcher:
-    """Scores conversations on a daemon thread of its own; a batch has at most `rows` of them and `tokens` tokens."""
+    """Scores conversations on a daemon thread of its own; a batch has at most `rows` of them and `tokens` tokens.
 
-    def __init__(self, model: Any, rows: int, tokens: int) -> None:
-        self._model, self._rows, self._tokens = model, rows, tokens
+    `read` gets the model's logits of a batch, padded on the right, with its conversations, and says their scores.
+    """
+
+    def __init__(self, model: Any, rows: int, tokens: int, read: Read) -> None:
+        self._model, self._rows, self._tokens, self._read = model, rows, tokens, read
         config = model.config.get_text_config()
         config.use_cache = False
         own = config.pad_token_id
@@ -38,12 +45,12 @@ class LengthBatcher:
         self._thread = threading.Thread(target=self._run, name="tts-hf-reward", daemon=True)
         self._thread.start()
 
-    def submit(self, ids: list[int]) -> Future[float]:
+    def submit(self, ids: list[int], start: int = 0) -> Future[float]:
         """Queue a conversation; raises `BackendError` once the batcher is stopped."""
-        item = Item(ids, Future())
+        item = Item(ids, Future(), start)
         with self._closing:
             if self._closed:
-                raise BackendError("this hf-reward scorer is closed")
+                raise BackendError("this scorer is closed")
             self._arriving.put(item)
         return item.score
 
@@ -69,7 +76,7 @@ class LengthBatcher:
         while not items or not self._arriving.empty():
             item = self._arriving.get()
             if item is None:
-                _fail(items, BackendError("the hf-reward scorer was closed"))
+                _fail(items, BackendError("the scorer was closed"))
                 return None
             items.append(item)
         return items
@@ -78,7 +85,7 @@ class LengthBatcher:
         if not batch:
             return
         try:
-            values = self._forward([item.ids for item in batch])
+            values = self._forward(batch)
         except Exception as error:  # a model may raise anything; its requests must hear of it
             if is_out_of_memory(error) and len(batch) > 1:
                 error.__traceback__ = None  # its frames hold tensors
@@ -87,23 +94,22 @@ class LengthBatcher:
                 self._score(batch[:half])
                 self._score(batch[half:])
                 return
-            foreign, error = error, BackendError(f"the reward model raised {type(error).__name__}: {error}")
+            foreign, error = error, BackendError(f"the scoring model raised {type(error).__name__}: {error}")
             error.__cause__ = foreign
             _fail(batch, error)
             return
         for item, value in zip(batch, values, strict=True):
             item.score.set_result(value)
 
-    def _forward(self, batch: Sequence[list[int]]) -> list[float]:
-        ids = torch.full((len(batch), max(map(len, batch))), self._padding(batch))
+    def _forward(self, batch: Sequence[Item]) -> list[float]:
+        longest = max(len(item.ids) for item in batch)
+        ids = torch.full((len(batch), longest), self._padding([item.ids for item in batch]))
         mask = torch.zeros_like(ids)
-        for row, one in enumerate(batch):
-            ids[row, : len(one)] = torch.tensor(one)
-            mask[row, : len(one)] = 1
+        for row, item in enumerate(batch):
+            ids[row, : len(item.ids)] = torch.tensor(item.ids)
+            mask[row, : len(item.ids)] = 1
         device = self._model.device
-        logits = self._model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits
-        values: list[float] = logits[:, 0].float().tolist()
-        return values
+        return self._read(self._model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits, batch)
 
     def _padding(self, batch: Sequence[list[int]]) -> int:
         """The model's padding token; for a model without one, a token that no conversation of the batch contains.
