@@ -1,0 +1,76 @@
+"""Recorded reward scores in the form of a published file: 8 candidates, with scores and verdicts in lists beside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import tts
+
+# (gold, answers, scores); the comments are what a calculator says.
+ROWS = [
+    # One high score for a wrong answer, five good ones for the right answer: 7 sums 5.0 (mean 1.0), 9 has 3.0.
+    ("7", "7 7 7 7 7 9 8 8", [0.5, 1.0, 1.5, 1.0, 1.0, 3.0, -1.0, -1.0]),
+    # All negative: sums punish the large class of 4 (-6.0) against the single 5 (-2.0); the mean of 4 is -1.5.
+    ("4", "4 4 4 4 5 6 6 6", [-1.0, -2.0, -1.5, -1.5, -2.0, -3.0, -3.0, -3.0]),
+    # The right answer in three wordings is one class: 1/2 has 1.5 + 1.0 + 1.0 = 3.5 against 3.0 for 2.
+    ("1/2", "\\frac12 0.5 \\frac{1}{2} 2 2 3 3 3", [1.5, 1.0, 1.0, 2.0, 1.0, 0.5, 0.5, 0.5]),
+    # Two best scores: the lower index, which is wrong; the classes 1 (2.5 + 0.5) and 6 (2.5) do not tie.
+    ("6", "1 1 6 2 3 4 5 7", [2.5, 0.5, 2.5, 0, 0, 0, 0, 0]),
+]
+BEST = [5, 0, 3, 0]  # index of the first highest score
+EXPECTED = {
+    "best_of_n": ["9", "4", "2", "1"],
+    "sum": ["7", "5", "1/2", "1"],
+    "mean": ["9", "4", "2", "6"],  # row 2: -1.5 beats -2.0; row 3: 1.5 beats 3.5 / 3; row 4: 2.5 beats 1.5
+    "max": ["9", "4", "2", "1"],
+    # row 1: e^3 = 20.1 beats e^.5 + 3e + e^1.5 = 14.3; row 2: 0.95 of 1.23 is 4's; row 3: e^2 + e = 10.1 beats 9.9
+    "softmax": ["9", "4", "2", "1"],
+}
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> str:
+    path = tmp_path / "candidates_n8_rm.jsonl"
+    with path.open("w") as file:
+        for number, (gold, answers, scores) in enumerate(ROWS):
+            row = {
+                "id": f"row-{number}",
+                "problem": f"Problem number {number}?",
+                "answer": gold,
+                "model": "a model",
+                "candidates": [f"Work.\n\nSo it is \\boxed{{{answer}}}." for answer in answers.split()],
+                "preds": answers.split(),
+                "correct": [answer == gold for answer in answers.split()],
+                "rm_scores": scores,
+                "level": "Level 2",
+            }
+            file.write(json.dumps(row) + "\n")
+    return str(path)
+
+
+def strategy(name: str) -> tts.Strategy:
+    if name == "best_of_n":
+        return tts.strategy(name)
+    return tts.strategy("weighted_majority", **({"softmax": True} if name == "softmax" else {"reduce": name}))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_decisions_are_those_computed_by_hand(published: str, name: str) -> None:
+    table = tts.compare(published, strategies=[strategy(name)], k=8, scorer="recorded:rm_scores")
+    results = sorted(table.results, key=lambda result: result.problem.id)
+    assert [result.error for result in results] == [None] * 4
+    same = {"\\frac12": "1/2", "0.5": "1/2", "\\frac{1}{2}": "1/2"}
+    assert [same.get(str(result.answer), result.answer) for result in results] == EXPECTED[name]
+    assert [[value for _, value in result.decision.trace["scores"]] for result in results] == [r[2] for r in ROWS]
+    if name == "best_of_n":
+        assert [result.decision.chosen for result in results] == BEST
+
+
+def test_other_lists_beside_the_candidates_are_scores_too_if_they_are_numbers(published: str) -> None:
+    table = tts.compare(published, strategies=["best_of_n"], k=8, scorer="recorded:preds")
+    assert "has '7' recorded as 'preds'; it must be a number" in str(table.results[0].error)
+    table = tts.compare(published, strategies=["best_of_n"], k=8, scorer="recorded:rewards")
+    assert "has no recorded 'rewards'; recorded with it: correct, preds, rm_scores" in str(table.results[0].error)
