@@ -113,8 +113,6 @@ class Rows:
         """Check one row and count it."""
         where = f"{self.source!r}, row {self.counts.total() + 1}"
         objective: Objective = row["objective"]
-        if objective not in OBJECTIVES:
-            raise ConfigError(f"{where}: objective is {objective!r}; it is 'direct' or 'refine'")
         prompt, completion = row["prompt"][-1]["content"], row["completion"][0]["content"]
         if not completion.strip():
             raise ConfigError(f"{where} (problem {row['problem_id']!r}): the completion is empty")

@@ -6,10 +6,10 @@ A model is to be trained on what it sees later, so prompts come from `tts.prompt
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, NamedTuple, TypedDict, cast, get_args
 
 from tts import ConfigError, Message, MissingDependencyError, TaskError
 
@@ -69,21 +69,90 @@ def write_rows(path: str | Path, rows: Iterable[Row]) -> int:
 
 
 def read_rows(path: str | Path) -> Iterator[Row]:
-    """The rows of a .parquet or .jsonl file, lazily.
+    """The rows of a .parquet or .jsonl file, lazily, each as `checked_row` gives it.
 
-    Raises `TaskError` for a file that is not there or a row without the columns.
+    Raises `TaskError` for a file that is not there or cannot be read.
     """
     source = _checked(path)
     if not source.is_file():
         raise TaskError(f"there is no file {str(path)!r}; `tts train-data` writes one")
     values = _read_parquet(source) if source.suffix == ".parquet" else _read_jsonl(source)
     for number, value in enumerate(values, 1):
-        if not isinstance(value, dict) or (missing := sorted(Row.__required_keys__ - value.keys())):
-            if not isinstance(value, dict):
-                raise TaskError(f"{path}, row {number}: a training row is a JSON object, not {type(value).__name__}")
-            has = ", ".join(map(repr, value)) or "none"
-            raise TaskError(f"{path}, row {number}: a training row has no column {missing[0]!r}; it has {has}")
-        yield value  # type: ignore[misc]  # its keys are checked, and nothing else is promised
+        yield checked_row(value, f"{path}, row {number}")
+
+
+def checked_row(value: object, where: str) -> Row:
+    """The columns of a row that somebody else may have written; other columns are left out.
+
+    Harmless spellings become ours: an id that is a number, an N_c like `2.0`, a provenance that is an object or none.
+    Raises `TaskError` that names the row and the column.
+    """
+    if not isinstance(value, Mapping):
+        raise TaskError(f"{where}: a training row is a JSON object, not {type(value).__name__}")
+    if missing := sorted(Row.__required_keys__ - value.keys()):
+        has = ", ".join(map(repr, value)) or "none"
+        raise TaskError(f"{where}: a training row has no column {missing[0]!r}; it has {has}")
+    found = {name: _COLUMNS[name].read(value[name]) for name in Row.__annotations__}
+    if wrong := [name for name, kept in found.items() if kept is _WRONG]:
+        seen = repr(value[wrong[0]])
+        raise TaskError(
+            f"{where}: the column {wrong[0]!r} must be {_COLUMNS[wrong[0]].what}, and is "
+            f"{seen if len(seen) <= _SHOWN else f'{seen[:_SHOWN]}…'}"
+        )
+    return cast("Row", found)
+
+
+_WRONG, _SHOWN = object(), 60
+
+
+class _Column(NamedTuple):
+    """What a column holds, in words, and its value as we write it, or `_WRONG`."""
+
+    what: str
+    read: Callable[[Any], Any]
+
+
+def _messages(value: Any) -> Any:
+    good = isinstance(value, list) and bool(value) and all(map(_is_message, value))
+    return value if good else _WRONG
+
+
+def _is_message(value: object) -> bool:
+    return isinstance(value, dict) and value.keys() == {"role", "content"} and all(map(_is_text, value.values()))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _count(value: Any) -> Any:
+    if value is None or value != value:  # what tables write for nothing
+        return None
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+    return int(value) if whole else _WRONG
+
+
+def _id(value: Any) -> Any:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else _WRONG
+
+
+def _origin(value: Any) -> Any:
+    if value is None or isinstance(value, dict):
+        return json.dumps(value or {}, sort_keys=True)
+    return value if isinstance(value, str) else _WRONG
+
+
+_COLUMNS = {
+    "prompt": _Column("a list of messages {role, content}", _messages),
+    "completion": _Column(
+        "a list of one message {role, content}",
+        lambda value: _messages(value) if isinstance(value, list) and len(value) == 1 else _WRONG,
+    ),
+    "objective": _Column("'direct' or 'refine'", lambda value: value if value in OBJECTIVES else _WRONG),
+    "n_correct": _Column("a whole number or nothing", _count),
+    "problem_id": _Column("text", _id),
+    "provenance": _Column("an object or its JSON text", _origin),
+}
 
 
 def _checked(path: str | Path) -> Path:
@@ -110,8 +179,11 @@ def _read_parquet(path: Path) -> Iterator[Any]:
     except pa.ArrowInvalid as error:
         raise TaskError(f"{path} is not a Parquet file: {error}") from error
     with opened as file:
-        for batch in file.iter_batches(batch_size=_CHUNK):
-            yield from batch.to_pylist()
+        try:
+            for batch in file.iter_batches(batch_size=_CHUNK):
+                yield from batch.to_pylist()
+        except (OSError, pa.ArrowException) as error:
+            raise TaskError(f"{path} cannot be read to its end: {error}") from error
 
 
 def _write_parquet(path: Path, rows: Iterator[Row]) -> int:

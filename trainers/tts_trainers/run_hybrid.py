@@ -49,8 +49,8 @@ def train_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True, say: S
     """Train the recipe's student into `out`, which then holds a model that any backend loads, with its prompts.
 
     Goes on from the last complete checkpoint in `out`; a finished run is left as it is. `resume=False` starts again
-    and deletes what the earlier run wrote. Raises `ConfigError` for whatever can be known to be wrong before weights are
-    loaded, and `KeyboardInterrupt` after Ctrl-C, when a checkpoint is saved.
+    and deletes what the earlier run wrote. Raises `ConfigError` for whatever can be known to be wrong before weights
+    are loaded, and `KeyboardInterrupt` after Ctrl-C, when a checkpoint is saved.
     """
     prepared = prepare(recipe, out, out / run_folder.CACHE)
     if resume:

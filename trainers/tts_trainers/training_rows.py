@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts import ConfigError, TTSError
 from tts_trainers.hybrid_recipe import DataSection
-from tts_trainers.rows import ENDINGS, Row, read_rows
+from tts_trainers.rows import ENDINGS, Row, checked_row, read_rows
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    from datasets import Dataset, Features
 
 _HUB = "hub:"
 
@@ -48,17 +47,17 @@ def open_rows(source: str, cache: Path) -> Dataset:
     from datasets import Dataset, Features, List, Value
     from datasets.exceptions import DatasetGenerationError
 
+    message = List({"role": Value("string"), "content": Value("string")})
+    columns = {name: Value("string") for name in Row.__annotations__}
+    columns |= {"prompt": message, "completion": message, "n_correct": Value("int64")}
     if source.startswith(_HUB):
-        return _of_hub(source)
+        return _of_hub(source, Features(columns))
     if not _has_rows(source):
         raise ConfigError(f"{source!r} holds no rows")
-    message = List({"role": Value("string"), "content": Value("string")})
-    features = {name: Value("string") for name in Row.__annotations__}
-    features |= {"prompt": message, "completion": message, "n_correct": Value("int64")}
     try:
         return Dataset.from_generator(
-            _rows,
-            features=Features(features),
+            read_rows,
+            features=Features(columns),
             gen_kwargs={"path": source},
             cache_dir=str(cache / file_version(source)),
         )
@@ -68,35 +67,20 @@ def open_rows(source: str, cache: Path) -> Dataset:
         raise ConfigError(f"{source!r} cannot be read as training rows: {error.__cause__ or error}") from error
 
 
-def _of_hub(source: str) -> Dataset:
+def _of_hub(source: str, features: Features) -> Dataset:
     from datasets import load_dataset
 
     try:
         rows = load_dataset(source.removeprefix(_HUB), split="train")
     except (OSError, ValueError) as error:
         raise ConfigError(f"{source!r} cannot be read: {str(error).splitlines()[0]}") from error
-    if missing := sorted(Row.__annotations__.keys() - set(rows.column_names)):
-        has = ", ".join(rows.column_names)
-        raise ConfigError(f"{source!r} holds no training rows: it has no column {missing[0]!r} (it has {has})")
-    return rows.select_columns(list(Row.__annotations__))
+    if not len(rows):
+        raise ConfigError(f"{source!r} holds no rows")
+    return rows.map(_checked, True, fn_kwargs={"source": source}, remove_columns=rows.column_names, features=features)
 
 
-def _rows(path: str) -> Iterator[dict[str, Any]]:
-    for number, row in enumerate(read_rows(path), 1):
-        if not (_are_messages(row["prompt"]) and _are_messages(row["completion"]) and len(row["completion"]) == 1):
-            raise ConfigError(
-                f"{path}, row {number}: prompt must be a list of messages {{role, content}}, and completion a list of "
-                "one such message"
-            )
-        yield {name: row[name] for name in Row.__annotations__}  # type: ignore[literal-required]  # its own names
-
-
-def _are_messages(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(_is_message(message) for message in value)
-
-
-def _is_message(value: object) -> bool:
-    return isinstance(value, dict) and value.keys() == {"role", "content"} and isinstance(value["content"], str)
+def _checked(row: dict[str, Any], position: int, source: str) -> Row:
+    return checked_row(row, f"{source}, row {position + 1}")
 
 
 def file_version(source: str) -> str:

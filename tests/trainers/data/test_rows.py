@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import tts
-from tts_trainers.rows import Row, read_rows, row, write_rows
+from tts_trainers.rows import Row, checked_row, read_rows, row, write_rows
+from tts_trainers.training_rows import open_rows
 
 ROWS = [
     row(
@@ -52,6 +55,57 @@ def test_bad_files(tmp_path: Path, name: str, text: str | None, message: str) ->
         (tmp_path / name).write_text(text, "utf-8")
     with pytest.raises(tts.TTSError, match=message):
         list(read_rows(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"objective": "dirct"}, "column 'objective' must be 'direct' or 'refine', and is 'dirct'"),
+        ({"objective": ["direct"]}, "column 'objective' must be 'direct' or 'refine', and is ['direct']"),
+        ({"prompt": "1+1?"}, "column 'prompt' must be a list of messages {role, content}, and is '1+1?'"),
+        ({"prompt": []}, "column 'prompt' must be a list of messages {role, content}, and is []"),
+        (
+            {"completion": ROWS[0]["completion"] * 2},
+            "column 'completion' must be a list of one message {role, content}",
+        ),
+        ({"completion": [{"role": "assistant", "content": 2}]}, "column 'completion' must be a list of one message"),
+        ({"n_correct": "2"}, "column 'n_correct' must be a whole number or nothing, and is '2'"),
+        ({"n_correct": 1.5}, "column 'n_correct' must be a whole number or nothing, and is 1.5"),
+        ({"problem_id": None}, "column 'problem_id' must be text, and is None"),
+        ({"provenance": ["web"]}, "column 'provenance' must be an object or its JSON text, and is ['web']"),
+    ],
+)
+def test_a_column_of_another_kind_names_row_and_column(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(tts.TaskError) as caught:
+        checked_row(ROWS[0] | changes, "f, row 3")
+    assert str(caught.value).startswith(f"f, row 3: the {message}")
+    assert len(str(caught.value)) < 200
+
+
+def test_harmless_columns_are_read() -> None:
+    given = ROWS[0] | {"problem_id": 7, "n_correct": 2.0, "provenance": {"b": 1, "a": 2}, "comment": "mine"}
+    assert checked_row(given, "") == ROWS[0] | {"problem_id": "7", "n_correct": 2, "provenance": '{"a": 2, "b": 1}'}
+    assert checked_row(ROWS[0] | {"n_correct": float("nan"), "provenance": None}, "") == ROWS[0]
+
+
+@pytest.mark.parametrize("named", ["hub:org/rows", "rows.jsonl", "rows.parquet"])
+def test_rows_for_training_are_checked_wherever_they_come_from(
+    tmp_path: Path, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    odd = [one | {"n_correct": 1.0} for one in ROWS[:3]]
+    source = named if named.startswith("hub:") else str(tmp_path / named)
+    data = datasets.Dataset.from_list(odd)
+    monkeypatch.setattr(datasets, "load_dataset", lambda name, split: {("org/rows", "train"): data}[name, split])
+    data.to_json(tmp_path / "rows.jsonl")
+    data.to_parquet(tmp_path / "rows.parquet")
+    assert open_rows(source, tmp_path / "cache").to_list() == [one | {"n_correct": 1} for one in ROWS[:3]]
+    data = datasets.Dataset.from_list([*odd, odd[0] | {"n_correct": 0.5}])
+    data.to_json(tmp_path / "rows.jsonl")
+    data.to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(tts.TaskError, match=rf"{re.escape(source)}, row 4: the column 'n_correct' must be a whole"):
+        open_rows(source, tmp_path / "other")
 
 
 @pytest.mark.parametrize(
