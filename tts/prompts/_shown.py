@@ -27,12 +27,12 @@ def visible(candidate: Candidate) -> str:
     return (candidate.summary or "").strip() or candidate.text.strip()
 
 
-def neutralised(text: str, markers: re.Pattern[str]) -> str:
+def neutralised(text: str, markers: re.Pattern[str] | None = None) -> str:
     """The text with round brackets in place of all others wherever `markers` match: `[[A]]` becomes `((A))`.
 
     For markers whose meaning hangs on their brackets; what the text says stays readable. Closing think tags and the
     control tokens of chat templates lose theirs, too.
     """
-    for pattern in (_CONTROLS, markers):
+    for pattern in (_CONTROLS, markers) if markers else (_CONTROLS,):
         text = pattern.sub(lambda found: found.group().translate(_ROUND), text)
     return text

@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 
 from tts._records import Candidate, Message, Problem, Record
-from tts.prompts._shown import shuffled
+from tts.prompts._shown import neutralised, shuffled
 from tts.prompts._template import Template, TemplateSource, read_template
 
 DIRECT_FIELDS = frozenset({"problem"})
@@ -68,7 +68,7 @@ async def refine_messages(
         shuffled(candidates, rng),
         count_tokens=count_tokens,
         candidate_tokens=candidate_tokens,
-        neutralise=lambda text: _HEADING.sub(r"\1> \2", text),
+        neutralise=lambda text: _HEADING.sub(r"\1> \2", neutralised(text)),
     )
     texts = [_HEADING.sub(r"\1", text) for text in shown.texts]  # a cut may bring a heading to the start of a line
     text = read_template(template, REFINE_FIELDS).render(problem=problem.text, candidates=texts)
