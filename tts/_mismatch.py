@@ -18,7 +18,7 @@ def warn_of_mismatches(
     trained = policy.model.capabilities.prompts if policy else None
     if policy is None or trained is None:
         return
-    found = [mismatch for one in strategies for mismatch in one.mismatches(trained, k)]
+    found = list(dict.fromkeys(mismatch for one in strategies for mismatch in one.mismatches(trained, k)))
     if direct_template and read_template(direct_template, DIRECT_FIELDS).source != trained.direct_template:
         found.insert(0, f"direct_template={direct_template!r} is not the one it was trained on (leave it out)")
     if found:
