@@ -60,6 +60,30 @@ def test_five_fit_one_prompt_by_default_and_six_do_not(fake: Fake) -> None:
         assert backend.completions() == calls
 
 
+def test_long_candidates_keep_their_ends_within_the_budget(fake: Fake) -> None:
+    backend = fake(script=lambda *_: "The answer is 3")
+    long = " ".join(f"step{i}" for i in range(100)) + " \\boxed{3}"
+    events: list[tts.Event] = []
+    strategy = tts.strategy("synthesizer", candidate_tokens=10)
+    roles = {"model": "fake:p", "synthesizer": "fake:m"}
+    result = decide(candidate_set(long, "\\boxed{3}"), strategy, listeners=[events.append], **roles)
+    prompt = backend.requests[0].messages[0].content
+    assert "step99" in prompt and "step70" not in prompt
+    (cut,) = result.decision.trace["prompts"][0]["cuts"]
+    assert (cut["index"], cut["action"], cut["tokens"]) == (0, "beginning cut", 101)
+    assert 17 <= cut["kept"] <= 19, "two candidates share 20 tokens and the short one needs one"
+    assert [e.message for e in events if e.kind == "log"] == [
+        f"candidate 0: beginning cut (101 tokens, {cut['kept']} kept)"
+    ]
+
+
+def test_by_default_five_long_candidates_fit_the_papers_context(fake: Fake) -> None:
+    backend = fake(script=lambda *_: "The answer is 3")
+    write(candidate_set(*[f"\\boxed{{{i}}}" + " word" * 40_000 for i in range(5)]))
+    prompt = backend.requests[0].messages[0].content
+    assert 4 * 6000 < len(prompt) < 4 * (8192 - 1024), "at four characters a token, with room for 1,024 new ones"
+
+
 def test_several_outputs_are_alternatives(fake: Fake) -> None:
     fake(script=lambda _, index: f"\\boxed{{{index}}}")
     result = write(boxed(1, 2), outputs=3)
