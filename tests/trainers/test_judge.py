@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tts import ConfigError, Problem
 from tts.prompts import judge_messages, read_verdict
+from tts_trainers.evaluate import measured
 from tts_trainers.graded import Pair, preference_pairs
 from tts_trainers.helper_recipe import HelperOptimisation
 from tts_trainers.judge import JudgeRecipe, judge_rows, summarise, train_judge
@@ -70,6 +71,13 @@ def test_a_few_steps_give_a_checkpoint_that_judges(tmp_path: Path) -> None:
     assert (report.fitted.rows, report.fitted.left_out) == (12, 0)
     assert report.verdicts is not None
     assert (report.verdicts.accuracy.n, report.verdicts.both_orders.n) == (4, 2)
+
+
+def test_the_first_process_alone_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert measured([1, 2], sum) == 3
+    assert measured([], sum) is None
+    monkeypatch.setenv("RANK", "1")
+    assert measured([1, 2], sum) is None
 
 
 def test_rows_too_long_are_left_out_and_too_few_rows_are_one_sentence(tmp_path: Path) -> None:

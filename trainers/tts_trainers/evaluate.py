@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tts import BackendError, Candidate, Engine, Example, Grader, Message, Problem, Sampling, plugins, run_sync
+from tts_trainers.hardware import rank
+
+TestT = TypeVar("TestT")
+FiguresT = TypeVar("FiguresT")
+
+
+def measured(tests: Sequence[TestT], measure: Callable[[Sequence[TestT]], FiguresT]) -> FiguresT | None:
+    """What the first process measures on the tests, while the others go on; `None` there, and without tests."""
+    return measure(tests) if tests and rank() == 0 else None
 
 
 def grade(pairs: Sequence[tuple[str, str | None]], grader: str = "math") -> list[bool]:

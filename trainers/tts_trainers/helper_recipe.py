@@ -120,4 +120,4 @@ def run_and_save(trainer: Any, out: Path, progress: Callable[[str], None]) -> No
     trainer.train()
     trainer.save_model(str(out))
     (out / "training_args.bin").unlink(missing_ok=True)
-    trainer.accelerator.wait_for_everyone()  # each process measures what the first one has written
+    trainer.accelerator.wait_for_everyone()  # whoever uses the model next finds it written

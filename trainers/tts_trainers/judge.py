@@ -16,7 +16,7 @@ from tts import Candidate, Problem, Sampling
 from tts.eval import Estimate, clustered_mean
 from tts.prompts import Letter, judge_messages, read_verdict
 from tts_trainers.completions import Fitted, fit_completions, log
-from tts_trainers.evaluate import respond
+from tts_trainers.evaluate import measured, respond
 from tts_trainers.graded import Pair
 from tts_trainers.helper_command import Job, done, helper_command, percentage, say
 from tts_trainers.helper_recipe import HelperRecipe
@@ -59,7 +59,7 @@ class Verdicts(NamedTuple):
 
 
 class JudgeReport(NamedTuple):
-    """What was learned from, and how held-out pairs are judged (`None` where there are none)."""
+    """What was learned from, and how held-out pairs are judged: `None` without any, and on further processes."""
 
     fitted: Fitted
     verdicts: Verdicts | None
@@ -101,8 +101,7 @@ def train_judge(
     Raises `ConfigError` where there is nothing to learn from.
     """
     fitted = fit_completions(model, tokenizer, rows, recipe.optimisation, out, recipe.seed, progress)
-    chosen = held_out[: recipe.evaluated_pairs]
-    return JudgeReport(fitted, judged(out, chosen, recipe) if chosen else None)
+    return JudgeReport(fitted, measured(held_out[: recipe.evaluated_pairs], lambda pairs: judged(out, pairs, recipe)))
 
 
 def judged(folder: Path, pairs: Sequence[Pair], recipe: JudgeRecipe) -> Verdicts:

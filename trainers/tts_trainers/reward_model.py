@@ -18,6 +18,7 @@ from pydantic import Field
 from tts import Candidate, ConfigError, Message, Problem
 from tts.eval import Estimate, clustered_mean
 from tts.prompts import visible
+from tts_trainers.evaluate import measured
 from tts_trainers.graded import Pair
 from tts_trainers.helper_command import Job, done, helper_command, percentage, say
 from tts_trainers.helper_recipe import HelperRecipe, run_and_save
@@ -39,7 +40,10 @@ class RewardModelRecipe(HelperRecipe):
 
 
 class RewardModelReport(NamedTuple):
-    """How many pairs were learned from and left out as too long, and how often a held-out pair is ordered right."""
+    """How many pairs were learned from and left out as too long, and how often a held-out pair is ordered right.
+
+    `pair_accuracy` is `None` without held-out pairs, and on further processes.
+    """
 
     pairs: int
     left_out: int
@@ -100,7 +104,8 @@ def train_reward_model(
     )
     run_and_save(trainer, out, progress)
     tests, _ = _fitting(held_out, tokenizer, limit)
-    accuracy = _pair_accuracy(trainer.model, tokenizer, tests, recipe.optimisation.micro_batch)
+    batch, device = recipe.optimisation.micro_batch, trainer.args.device
+    accuracy = measured(tests, lambda pairs: _pair_accuracy(_scorer(out, device), tokenizer, pairs, batch))
     return RewardModelReport(len(encoded), left_out, accuracy, list(trainer.state.log_history))
 
 
@@ -147,6 +152,16 @@ def _fitting(
     if len(kept) < len(encoded):
         log.warning("%d of %d pairs have more than %s tokens: left out", len(encoded) - len(kept), len(encoded), limit)
     return kept, len(encoded) - len(kept)
+
+
+def _scorer(folder: Path, device: Any) -> PreTrainedModel:
+    """The checkpoint as it was written: a model in training may be spread over processes that do not measure."""
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    config = AutoConfig.from_pretrained(folder)
+    attention = _ATTENTION.get(config.model_type)
+    model = AutoModelForSequenceClassification.from_pretrained(folder, config=config, attn_implementation=attention)
+    return cast("PreTrainedModel", model.to(device))
 
 
 def _pair_accuracy(model: Any, tokenizer: Any, pairs: Sequence[_Encoded], batch: int) -> Estimate | None:

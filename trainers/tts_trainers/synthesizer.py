@@ -18,7 +18,7 @@ from tts.eval import Estimate, clustered_mean
 from tts.prompts import synthesize_messages, visible
 from tts_trainers.candidates import CandidateGroup
 from tts_trainers.completions import Fitted, fit_completions, log
-from tts_trainers.evaluate import grade, respond
+from tts_trainers.evaluate import grade, measured, respond
 from tts_trainers.graded import GradedSet
 from tts_trainers.helper_command import Job, done, helper_command, percentage, say
 from tts_trainers.helper_recipe import HelperRecipe
@@ -55,7 +55,7 @@ class Answers(NamedTuple):
 
 
 class SynthesizerReport(NamedTuple):
-    """What was learned from, and how held-out problems are answered (`None` where there are none)."""
+    """What was learned from, and how held-out problems are answered: `None` without any, and on further processes."""
 
     fitted: Fitted
     answers: Answers | None
@@ -160,8 +160,8 @@ def train_synthesizer(
     Raises `ConfigError` where there is nothing to learn from.
     """
     fitted = fit_completions(model, tokenizer, rows, recipe.optimisation, out, recipe.seed, progress)
-    chosen = held_out[: recipe.evaluated_problems]
-    return SynthesizerReport(fitted, answered(out, chosen, recipe) if chosen else None)
+    tests = held_out[: recipe.evaluated_problems]
+    return SynthesizerReport(fitted, measured(tests, lambda sets: answered(out, sets, recipe)))
 
 
 def answered(folder: Path, sets: Sequence[GradedSet], recipe: SynthesizerRecipe) -> Answers:
