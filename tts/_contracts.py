@@ -55,8 +55,9 @@ class Capabilities(Record):
 class Request(Record):
     """One prompt, `n` completions.
 
-    `seeds` has one entry per completion. `context` names the problem, for messages. A backend calls `on_cancelled` once
-    for each completion that is cut short, with the tokens already spent on it.
+    `seeds` has one entry per completion. `context` names the problem, for messages. An engine with a queue of its own
+    serves a lower `priority` first. A backend calls `on_cancelled` once for each completion that is cut short, with the
+    tokens already spent on it.
     """
 
     messages: tuple[Message, ...]
@@ -64,6 +65,7 @@ class Request(Record):
     sampling: Sampling = Sampling()
     seeds: tuple[int, ...] = (0,)
     context: str = ""
+    priority: int = 0
     on_cancelled: Callable[[Usage], None] = Field(default=lambda _: None, exclude=True, repr=False)
 
 

@@ -24,7 +24,7 @@ from tts._errors import (
     PluginWarning,
     StoreError,
 )
-from tts._limiter import Priority
+from tts._limiter import Priority, rank
 from tts._models import Loaded
 from tts._records import Candidate, Completion, Message, Problem, Sampling, Usage, digest
 from tts._store import Store
@@ -169,6 +169,7 @@ class Drawer:
                 sampling=draw.sampling,
                 seeds=tuple(derive_seed(key, index) for index in indices),
                 context=draw.problem.id,
+                priority=rank(priority),
                 on_cancelled=cancelled,
             )
             seen: set[int] = set()

@@ -13,6 +13,11 @@ import itertools
 Priority = tuple[int, int]  # (0 for aggregation, 1 for sampling; problem order)
 
 
+def rank(priority: Priority) -> int:
+    """The priority as one number, for engines that have a queue of their own; lower goes first."""
+    return priority[0] << 32 | priority[1]
+
+
 class Limiter:
     """`slots` completions at a time; those who wait are served by priority, equal ones in order of asking."""
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
+from doubles import FakeBackend
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts._limiter import Limiter
+import tts
+from tts._limiter import Limiter, rank
 
 
 @given(
@@ -64,3 +67,19 @@ def test_the_best_priority_is_served_first() -> None:
 
     asyncio.run(main())
     assert served == [(0, 2), (0, 9), (1, 0), (1, 5)]
+
+
+@given(st.tuples(st.integers(0, 1), st.integers(0, 10**6)), st.tuples(st.integers(0, 1), st.integers(0, 10**6)))
+def test_a_rank_orders_as_the_priority_does(one: tuple[int, int], other: tuple[int, int]) -> None:
+    assert (rank(one) < rank(other)) == (one < other)
+
+
+def test_a_backend_hears_of_the_priority(fake: Callable[..., type[FakeBackend]]) -> None:
+    backend = fake()
+    tts.run([f"{i}+1" for i in range(3)], model="fake:m", strategy="gsr", k=2)
+    asked: dict[str, list[int]] = {"refine": [], "sample": []}
+    for request in backend.requests:
+        stage = "refine" if "Candidate Response" in request.messages[-1].content else "sample"
+        asked[stage].append(request.priority)
+    assert max(asked["refine"]) < min(asked["sample"])
+    assert len(set(asked["sample"])) == 3
