@@ -31,7 +31,13 @@ def replicate(out: Path, recipe: ReplicaRecipe, *, all_sizes: bool = False) -> s
 
 def _stages(family: Family, evaluation: Evaluation, recipe: ReplicaRecipe, *, all_sizes: bool) -> list[Stage]:
     hybrid, settings = f"hybrid-{recipe.main}", [recipe.evaluation]
-    stages = [family.tokenizer(), *family.size(recipe.main), family.arm("direct"), family.arm("refine"), *family.helpers()]
+    stages = [
+        family.tokenizer(),
+        *family.size(recipe.main),
+        family.arm("direct"),
+        family.arm("refine"),
+        *family.helpers(),
+    ]
     stages += [
         Stage("methods", evaluation.methods, settings, [hybrid, "reward", "judge", "synthesizer"]),
         Stage("ks", evaluation.numbers_of_candidates, settings, [hybrid]),

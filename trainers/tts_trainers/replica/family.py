@@ -56,7 +56,7 @@ class Family:
     # --- students, candidates, arms ----------------------------------------------------------------------------------
 
     def arm(self, arm: Arm) -> Stage:
-        """The main size trained on one half of the data alone, for as many rows as the hybrid model."""
+        """The main size trained on one half of the hybrid model's rows, for as many steps."""
         main = self.recipe.main
         return Stage(arm, self._with(self._make_arm, main, arm), [self.recipe.arm], [f"candidates-{main}"])
 
@@ -117,7 +117,7 @@ class Family:
             rows += self._refine_rows(self.groups(f"candidates-{size}"), tokenizer)
         if arm != "refine":
             rows += direct_rows(e.problem for e in self.problems("train", stage.direct_problems, _DIRECT_SEED))
-        self._train(model, tokenizer, rows, self.recipe.arm_of(arm), stage.optimisation, target)
+        self._train(model, tokenizer, rows, self.recipe.arm_of(arm), stage.optimisation_of(arm), target)
 
     def _refine_rows(self, groups: list[CandidateGroup], tokenizer: Any) -> list[Row]:
         from tts_trainers.replica.student import token_counter

@@ -90,11 +90,31 @@ class CandidateStage(Section):
 
 
 class ArmStage(Section):
-    """Training of the student on direct rows, refine rows or both: the arms of the paper's Table 2 at equal rows."""
+    """Training of the student on direct rows, refine rows or both: the arms of the paper's Table 2.
+
+    `optimisation` is that of the hybrid arm, whose steps hold micro-batches of both kinds in equal number. The others
+    leave out one kind: they see the same number of rows of their own kind in the same number of steps. (The paper's
+    arms have equal rows in all, so its single arms see twice as many of their kind.)
+    """
 
     direct_problems: int = Field(ge=1)
     objective: HybridObjective = HybridObjective()
     optimisation: Optimisation
+
+    @model_validator(mode="after")
+    def _both_kinds_in_a_step(self) -> Self:
+        if self.optimisation.accumulate % 2:
+            raise ValueError(
+                f"optimisation.accumulate ({self.optimisation.accumulate}) is odd; a step of the hybrid arm "
+                "takes micro-batches of both kinds in equal number"
+            )
+        return self
+
+    def optimisation_of(self, arm: Arm) -> Optimisation:
+        """The optimisation of one arm."""
+        if arm == "hybrid":
+            return self.optimisation
+        return self.optimisation.model_copy(update={"accumulate": self.optimisation.accumulate // 2})
 
 
 class EvaluationStage(Section):

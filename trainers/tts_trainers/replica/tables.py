@@ -73,7 +73,7 @@ def arms(folder: Path) -> str:
         found = read_comparison(folder / arm)
         rows.append([arm, *_before_after(found), _number(pass_1), _number(refined)])
     head = ["trained on", "pass@1", "maj@k", "selfRef@k", "gap", "paper, pass@1", "paper, selfRef@4"]
-    return _table(f"## Table 2: the arms at equal rows ({found['groups']:,} groups of {found['k']})", head, rows)
+    return _table(f"## Table 2: the arms ({found['groups']:,} groups of {found['k']})", head, rows)
 
 
 def sizes(folder: Path, recipe: ReplicaRecipe, parameters: Mapping[str, int]) -> str:
