@@ -88,7 +88,7 @@ class GenSelect(Strategy):
 
 def _neutralised(text: str) -> str:
     """`Judgment: 3` and `Solution 3` become `Judgment no. 3` and `Solution no. 3`."""
-    return neutralised(_MARKERS.sub(r"\1 no. ", text), _MARKERS)
+    return _MARKERS.sub(r"\1 no. ", neutralised(text))
 
 
 def _read(said: str) -> int | None:

@@ -55,7 +55,7 @@ class USC(Strategy):
 
 def _neutralised(text: str) -> str:
     """`Response 3` becomes `Response no. 3`: neither a heading nor a verdict."""
-    return neutralised(_RESPONSE.sub(r"\1 no. \2", text), _RESPONSE)
+    return _RESPONSE.sub(r"\1 no. \2", neutralised(text))
 
 
 def _read(said: str) -> int | None:
