@@ -63,19 +63,19 @@ class Loaded(NamedTuple):
     prompts: Prompts | None = None
 
 
-def find(model: str, options: Options) -> Source:
-    """Where the model is; raises `ConfigError` where a path leads to none."""
+def find(model: str, gguf: str | None = None) -> Source:
+    """Where the model is, `gguf` being the file wanted in it; raises `ConfigError` where a path leads to none."""
     shipped = model == "miniature" or model.startswith("miniature/")
     path = Path(__file__).parent / model if shipped else Path(model).expanduser()
     if path.suffix == ".gguf" and path.is_file():
         return Source(str(path.parent), path.parent, path.name)
     if path.is_dir():
-        return Source(str(path), path, _gguf_in(path, options.gguf))
+        return Source(str(path), path, _gguf_in(path, gguf))
     if shipped:
         raise BackendUnavailable(f"the weights of hf:{model} are not part of this installation", retryable=False)
     if path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1 or not model:
         raise ConfigError(f"{model!r} is no folder; give a folder with a model or a hub id like 'org/name'")
-    return Source(model, None, options.gguf)
+    return Source(model, None, gguf)
 
 
 def _gguf_in(folder: Path, wanted: str | None) -> str | None:
@@ -100,7 +100,8 @@ def load(model: str, options: Options) -> Loaded:
     """
     loaded, _ = load_as(AutoModelForCausalLM, model, options)
     refuse_recurrent(model, loaded.model)
-    return loaded._replace(prompts=_prompts(find(model, options), loaded.model, options))
+    commit = commit_of(loaded.model.config, options.revision)
+    return loaded._replace(prompts=trained_prompts(find(model, options.gguf), commit))
 
 
 def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Loaded, set[str]]:
@@ -108,7 +109,7 @@ def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Lo
 
     `further` goes to its `from_pretrained`. Also returns the names of weights that the checkpoint does not have.
     """
-    source = find(model, options)
+    source = find(model, options.gguf)
     device = _device(options.device)
     dtype = _dtype(options.dtype, device)
     template = read_template(options.chat_template)
@@ -130,7 +131,8 @@ def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Lo
             first = ["it comes with code of its own; if you trust its authors, run it with @trust_remote_code=true"]
         raise BackendUnavailable(f"{model!r} cannot be loaded: {first[0]}", retryable=False) from error
     loaded.to(device).eval()
-    return Loaded(loaded, tokenizer, template, _digest(source, loaded, options)), _absent(info)
+    digest = weights_digest(source, commit_of(loaded.config, options.revision))
+    return Loaded(loaded, tokenizer, template, digest), _absent(info)
 
 
 def fingerprint(*parts: Any) -> str:
@@ -209,7 +211,12 @@ def refuse_recurrent(name: str, model: Any) -> None:
         )
 
 
-def _prompts(source: Source, model: Any, options: Options) -> Prompts | None:
+def commit_of(config: Any, revision: str | None) -> str | None:
+    """The commit of the hub that a model came from, as its configuration says, else the revision asked for."""
+    return getattr(config, "_commit_hash", None) or revision
+
+
+def trained_prompts(source: Source, commit: str | None) -> Prompts | None:
     """What the checkpoint's `tts.json` says; a hub's is fetched at the commit of the weights."""
     if source.folder is not None:
         file: Path | str | None = source.folder / PROMPTS_FILE
@@ -217,7 +224,7 @@ def _prompts(source: Source, model: Any, options: Options) -> Prompts | None:
         file = cached_file(
             source.place,
             PROMPTS_FILE,
-            revision=getattr(model.config, "_commit_hash", None) or options.revision,
+            revision=commit,
             _raise_exceptions_for_gated_repo=False,
             _raise_exceptions_for_missing_entries=False,
             _raise_exceptions_for_connection_errors=False,
@@ -225,11 +232,10 @@ def _prompts(source: Source, model: Any, options: Options) -> Prompts | None:
     return Prompts.read(Path(file)) if file is not None and Path(file).is_file() else None
 
 
-def _digest(source: Source, model: Any, options: Options) -> str:
+def weights_digest(source: Source, commit: str | None) -> str:
     """What the weights are: a local folder's files, with those of an adapter's base, or a hub id at its commit."""
     seen = hashlib.blake2b(digest_size=16)
     if source.folder is None:
-        commit = getattr(model.config, "_commit_hash", None) or options.revision
         seen.update(f"{source.place}@{commit}/{source.gguf}".encode())
         return seen.hexdigest()
     if source.gguf is not None:
@@ -243,7 +249,7 @@ def _digest(source: Source, model: Any, options: Options) -> str:
     adapter = source.folder / "adapter_config.json"
     if source.gguf is None and adapter.is_file():
         base = json.loads(adapter.read_text("utf-8"))["base_model_name_or_path"]
-        seen.update(_digest(find(base, options), model, options).encode())
+        seen.update(weights_digest(find(base), commit).encode())
     return seen.hexdigest()
 
 

@@ -51,16 +51,16 @@ def test_an_unreachable_hub_id_is_one_sentence() -> None:
 
 def test_gguf_files_are_found(tmp_path: Path) -> None:
     (tmp_path / "a.gguf").touch()
-    assert find(str(tmp_path), Options()).gguf == "a.gguf"
-    assert find(str(tmp_path / "a.gguf"), Options()).gguf == "a.gguf"
+    assert find(str(tmp_path)).gguf == "a.gguf"
+    assert find(str(tmp_path / "a.gguf")).gguf == "a.gguf"
     (tmp_path / "b.gguf").touch()
     with pytest.raises(ConfigError, match=r"2 GGUF files; choose one with @gguf=, e\.g\. 'a\.gguf'"):
-        find(str(tmp_path), Options())
-    assert find(str(tmp_path), Options(gguf="b.gguf")).gguf == "b.gguf"
+        find(str(tmp_path))
+    assert find(str(tmp_path), "b.gguf").gguf == "b.gguf"
     with pytest.raises(ConfigError, match=r"no file 'c\.gguf'"):
-        find(str(tmp_path), Options(gguf="c.gguf"))
+        find(str(tmp_path), "c.gguf")
     (tmp_path / "config.json").touch()
-    assert find(str(tmp_path), Options()).gguf is None
+    assert find(str(tmp_path)).gguf is None
 
 
 def test_unknown_devices_and_templates_are_refused(llama: Path, tmp_path: Path) -> None:
@@ -139,9 +139,9 @@ def test_tokens_are_counted_as_text(llama: Path) -> None:
 
 def test_the_miniature_is_a_folder_of_the_package() -> None:
     with contextlib.suppress(BackendUnavailable):  # not shipped in this tree
-        assert Path(find("miniature", Options()).place).name == "miniature"
+        assert Path(find("miniature").place).name == "miniature"
     with pytest.raises(BackendUnavailable, match="hf:miniature/none are not part of this installation"):
-        find("miniature/none", Options())
+        find("miniature/none")
 
 
 def test_a_short_context_is_read_from_the_model(tmp_path: Path) -> None:
