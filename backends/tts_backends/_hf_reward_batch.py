@@ -13,7 +13,7 @@ import torch
 from tts import BackendError
 from tts_backends._hf_batch import is_out_of_memory
 
-_SHORTEST = 0.75  # of a batch's longest conversation: shorter ones would be padding for the most part of what they cost
+_OVERHEAD = 128  # what starting a batch costs, in tokens: so much padding is accepted rather than one batch more
 
 
 class Item(NamedTuple):
@@ -125,16 +125,25 @@ class LengthBatcher:
 
 
 def batches(items: Sequence[Item], rows: int, tokens: int) -> list[list[Item]]:
-    """Longest first; a batch ends where it is full, or where the next one is much shorter than its longest."""
+    """Longest first, split where the tokens of all batches, padding and overhead included, are fewest."""
+    ordered = sorted(items, key=lambda one: len(one.ids), reverse=True)
+    costs, starts = [0], [0]  # of the best split of the first items: what it costs, and where its last batch starts
+    for end in range(1, len(ordered) + 1):
+        choices = []
+        for start in range(end - 1, max(end - rows, 0) - 1, -1):
+            padded = (end - start) * len(ordered[start].ids)
+            if padded > tokens and end - start > 1:
+                break
+            choices.append((costs[start] + padded, start))
+        cost, start = min(choices)
+        costs.append(cost + _OVERHEAD)
+        starts.append(start)
     found: list[list[Item]] = []
-    for item in sorted(items, key=lambda one: len(one.ids), reverse=True):
-        longest = len(found[-1][0].ids) if found else 0
-        room = found and len(found[-1]) < min(rows, tokens // longest)
-        if room and len(item.ids) >= _SHORTEST * longest:
-            found[-1].append(item)
-        else:
-            found.append([item])
-    return found
+    end = len(ordered)
+    while end:
+        found.append(ordered[starts[end] : end])
+        end = starts[end]
+    return found[::-1]
 
 
 def _fail(items: Sequence[Item], error: BackendError) -> None:

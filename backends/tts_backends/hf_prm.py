@@ -79,16 +79,15 @@ class HFProcessReward(BatchedScorer):
             raise ConfigError(
                 f"{no_head(model, absent, 'step head with two outputs')}; give a token classifier with num_labels=2"
             )
-        self._step: int = loaded.tokenizer.convert_tokens_to_ids(options.step_token)
-        self._reduce = options.reduce
-        super().__init__(f"hf-prm:{model}", loaded, options, options.step_token, options.reduce)
-        mark = self._chat.written(options.step_token)
-        if mark is None:
+        if options.step_token not in loaded.tokenizer.get_added_vocab():
             raise ConfigError(
                 f"{options.step_token!r} is no special token of {model!r}; give the one that it was trained with as "
                 "@step_token="
             )
-        self._mark = mark
+        self._step: int = loaded.tokenizer.convert_tokens_to_ids(options.step_token)
+        self._reduce = options.reduce
+        super().__init__(f"hf-prm:{model}", loaded, options, options.step_token, options.reduce)
+        self._mark = self._chat.written(options.step_token) or options.step_token
 
     def _encode(self, problem: Problem, response: Candidate) -> Encoded:
         return Encoded(self._conversation(problem, response, self._marked))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import threading
 from concurrent.futures import Future
@@ -213,7 +214,22 @@ def test_batches_hold_everything_once_within_their_limits(lengths: list[int], ro
     for batch in found:
         longest = max(len(item.ids) for item in batch)
         assert len(batch) == 1 or (len(batch) <= rows and len(batch) * longest <= tokens)
-        assert min(len(item.ids) for item in batch) >= 0.75 * longest
+    starts = [len(batch[0].ids) for batch in found]
+    assert starts == sorted(starts, reverse=True), "the longest first: what does not fit into memory is known at once"
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=7), st.integers(1, 7), st.integers(400, 2000))
+def test_no_other_split_costs_less(lengths: list[int], rows: int, tokens: int) -> None:
+    def cost(split: list[list[int]]) -> int:
+        return sum(128 + len(batch) * max(batch) for batch in split)
+
+    found = [[len(item.ids) for item in b] for b in batches([Item([0] * n, Future()) for n in lengths], rows, tokens)]
+    ordered = sorted(lengths, reverse=True)
+    for cuts in itertools.product([False, True], repeat=len(lengths) - 1):
+        ends = [i + 1 for i, cut in enumerate(cuts) if cut] + [len(lengths)]
+        split = [ordered[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        if all(len(batch) <= rows and len(batch) * batch[0] <= tokens for batch in split):
+            assert cost(found) <= cost(split)
 
 
 class Recorder(torch.nn.Module):
