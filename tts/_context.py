@@ -72,9 +72,8 @@ class Unit:
     def pool(self, role: Role, messages: tuple[Message, ...], sampling: Sampling) -> Pool:
         """The shared pool of one prompt."""
         draw = Draw(self.problem, role, self.roles[role], messages, sampling)
-        if draw.key not in self._pools:
-            self._pools[draw.key] = Pool(self.drawer, draw, (AGGREGATION, self.order))
-        return self._pools[draw.key]
+        pool = Pool(self.drawer, draw, (AGGREGATION, self.order))
+        return self._pools.setdefault(pool.key, pool)
 
     async def call(self, keys: Sequence[str], kind: str, parse: Callable[[str], Answered], ask: Ask) -> list[Any]:
         """Scores or verdicts by content key, in order: shared while in flight, stored afterwards.
@@ -338,7 +337,7 @@ class StrategyContext:
             self._charge(role, usage)
 
     def _require(self, role: Role) -> Loaded:
-        if not getattr(self._strategy.required(), role):
+        if not (getattr(self._strategy.needs, role) or getattr(self._strategy.required(), role)):
             raise ConfigError(
                 f"strategy {self._strategy.name!r} called the {role} without declaring it: needs = Needs({role}=True)"
             )
