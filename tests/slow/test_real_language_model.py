@@ -52,3 +52,20 @@ def test_compare_then_compare_again_for_nothing(model: str, tmp_path: Path) -> N
 def test_solve_prints_a_response(model: str) -> None:
     text = tts("solve", "What is 2 + 3?", "-m", model, "--max-tokens", "64", "-k", "2", "--strategy", "gsr")
     assert text.strip()
+
+
+def test_prompts_of_their_own(model: str, tmp_path: Path) -> None:
+    """It follows these formats now and then, so both verdicts and what takes their place occur."""
+    names = "usc,genselect,agglm,moa,self_refine"
+    settings = ["-m", model, "--synthesizer", model, "--max-tokens", "48", "-k", "2", "-n", "2"]
+    summary = json.loads(tts("compare", PROBLEMS, *settings, "-s", names, "-p", "self_refine.rounds=1", "--json"))
+    strategies = summary["strategies"]
+    print(json.dumps({name: one["rates"] for name, one in strategies.items()}, indent=2))
+    assert {name: one["failed"] for name, one in strategies.items()} == dict.fromkeys(names.split(","), 0)
+    for name in ("usc", "genselect"):
+        invalid, verdicts = strategies[name]["rates"]["invalid verdicts"]
+        fallbacks, lists = strategies[name]["rates"]["votes instead"]
+        assert 1 <= lists <= 2  # a list of one is not asked about
+        assert verdicts == lists + (invalid - fallbacks)
+        assert strategies[name]["usage"]["calls"] == 2 * 2 + verdicts
+    assert strategies["moa"]["usage"]["calls"] == strategies["agglm"]["usage"]["calls"] == 2 * 2 + 2
