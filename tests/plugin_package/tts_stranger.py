@@ -9,9 +9,11 @@ import tts
 
 
 class Shortest(tts.Strategy):
-    """The shortest response that has an answer."""
+    """The shortest response that has an answer. No paper."""
 
     name: ClassVar[str] = "shortest"
+    order_invariant: ClassVar[bool] = False
+    card: ClassVar[tts.Card | None] = tts.Card(calls="none", use="never", weakness="short is not right")
 
     async def aggregate(self, ctx: tts.Context) -> tts.Decision:
         found = await ctx.candidates()
