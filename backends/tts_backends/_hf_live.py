@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from tts import ConfigError
 from tts_backends._hf_load import Loaded, Options, read_template, refuse_recurrent
 
 _READ = 2**22  # elements of the weights that a digest reads, spread evenly; a smaller model is read whole
+_PROBED = 8  # elements of each parameter that are looked at before every draw
 _LOADING = {"dtype", "device", "gguf", "revision", "attn", "trust_remote_code"}
 
 
@@ -46,7 +47,11 @@ def _refuse_sharded(name: str, model: Any) -> None:
 
 
 class _Weights:
-    """Digest of the weights, made anew when torch has counted a change of any parameter."""
+    """Digest of the weights, made anew when torch has counted a change of any parameter, or a few elements differ.
+
+    Torch does not count what is done through `.data`, as DeepSpeed does; a step of an optimiser changes every weight,
+    so that a few of each are enough to notice.
+    """
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self._model, self._tokenizer = model, tokenizer
@@ -54,7 +59,8 @@ class _Weights:
         self._digest = ""
 
     def __call__(self) -> str:
-        state = tuple(map(_changes, self._model.parameters()))
+        parameters = list(self._model.parameters())
+        state = (*map(_changes, parameters), _probe(parameters))
         if state != self._state or not self._digest:
             self._state, self._digest = state, self._read()
         return self._digest
@@ -75,3 +81,10 @@ class _Weights:
 def _changes(parameter: torch.Tensor) -> tuple[int, int]:
     version = 0 if parameter.is_inference() else parameter._version  # noqa: SLF001 - torch has no public name for it
     return parameter.data_ptr(), version
+
+
+def _probe(parameters: Sequence[torch.Tensor]) -> bytes:
+    """A few elements of each parameter, as they are now, in one transfer."""
+    parts = [p.detach().reshape(-1)[:: max(1, p.numel() // _PROBED)] for p in parameters]
+    together = torch.cat([part.to(parts[0].device, torch.float32) for part in parts])
+    return bytes(together.cpu().numpy().tobytes())

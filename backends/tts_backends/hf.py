@@ -55,8 +55,9 @@ class HFBackend:
         """A backend over a transformers model that is in memory already, e.g. one in training; nothing is copied.
 
         The model is used as it is at each request, in evaluation mode, which is the caller's to set. The fingerprint
-        follows the weights where torch counts their changes, which it does not for those made through `.data` (as
-        DeepSpeed makes them): keep no store then. Of the options only those that do not load a model can be given.
+        follows the weights: what torch counts as a change, and, of changes made through `.data` (as DeepSpeed makes
+        them), those that reach one of a few elements of each parameter, as every step of an optimiser does. Of the
+        options only those that do not load a model can be given.
 
         Raises `ConfigError` for a model in training mode, one whose parameters are sharded, or an option out of place.
         """
