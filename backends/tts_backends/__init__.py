@@ -15,6 +15,12 @@ def tts_backends() -> list[Entry]:
             extra="ttscale[hf]",
             summary="transformers in process: any causal LM of hub or folder, GGUF included; hf:miniature is ours",
         ),
+        Entry(
+            name="vllm",
+            target="tts_backends.vllm:VLLMBackend",
+            extra="ttscale[vllm]",
+            summary="vLLM in process (Kwon et al. 2023, arXiv 2309.06180), with all options of the engine",
+        ),
     ]
 
 
