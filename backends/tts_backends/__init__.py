@@ -93,4 +93,10 @@ def tts_judges() -> list[Entry]:
             target="tts_backends.judges:RRM",
             summary="Reward Reasoning Models, e.g. rrm:hf:FOLDER (arXiv 2505.14674)",
         ),
+        Entry(
+            name="pairrm",
+            target="tts_backends.pairrm:PairRM",
+            extra="ttscale[hf]",
+            summary="a classifier of pairs, e.g. pairrm:llm-blender/PairRM-hf (Jiang et al. 2023, arXiv 2306.02561)",
+        ),
     ]

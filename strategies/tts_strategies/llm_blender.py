@@ -18,11 +18,11 @@ from tts_strategies.synthesizer import Synthesizing
 class LLMBlender(Judging, Synthesizing):
     """Rank the candidates by all pairs under the judge, and let the synthesizer write from the best `top` of them.
 
-    The paper's ranker is PairRM (`judge="pairrm:hf-model"`), which is shown every pair in both orders; any other judge
-    will do. A candidate's score is the number of matches that it won, a half for each without a winner (the paper's
-    MaxWins); equal scores go by a seeded draw. Where there are `top` candidates or fewer, the judge is not asked. The
-    fuser's prompt is that of `synthesizer`, with `outputs`, `candidate_tokens` and `template` as there; `votes`,
-    `judge_equal` and unreadable verdicts as in `knockout`.
+    The paper's ranker is PairRM (`judge="pairrm:llm-blender/PairRM-hf"`), which is shown every pair in both orders; any
+    other judge will do. A candidate's score is the number of matches that it won, a half for each without a winner (the
+    paper's MaxWins); equal scores go by a seeded draw. Where there are `top` candidates or fewer, the judge is not
+    asked. The fuser's prompt is that of `synthesizer`, with `outputs`, `candidate_tokens` and `template` as there;
+    `votes`, `judge_equal` and unreadable verdicts as in `knockout`.
 
     Costs k (k - 1) verdicts, all in flight together (half as many without `both_orders`), and `outputs` syntheses. The
     trace has the ranking, `rates` the invalid verdicts and the flips.
