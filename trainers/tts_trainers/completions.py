@@ -56,7 +56,7 @@ def fit_completions(
         )
     trainer = HybridSFTTrainer(
         model,
-        optimisation.arguments(SFTConfig, out, seed),
+        optimisation.config(SFTConfig, out, seed),
         train_dataset=Dataset.from_list(list(kept)),
         processing_class=tokenizer,
     )

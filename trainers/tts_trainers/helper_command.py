@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from tts_trainers.graded import GradedSet, Pair, preference_pairs, read_graded, 
 from tts_trainers.hardware import rank
 from tts_trainers.helper_recipe import HelperRecipe
 from tts_trainers.recipe import load_recipe
+from tts_trainers.terminal import quiet, say
 
 RecipeT = TypeVar("RecipeT", bound=HelperRecipe)
 
@@ -89,7 +89,7 @@ def helper_command(name: str, kind: type[RecipeT]) -> Callable[[Callable[[Job[Re
             candidates: Path, model: str, out: Path, recipe: str, changes: tuple[str, ...], limit: int | None
         ) -> None:
             job = Job(candidates, model, out, load_recipe(recipe, kind, changes), limit)
-            _quiet()
+            quiet()
             work(job)
 
         for option in reversed(_options(f"{name}-small")):
@@ -122,26 +122,9 @@ def done(out: Path, use: str) -> None:
         click.echo(out)
 
 
-def say(message: str) -> None:
-    """A line for the person, on stderr; the first process speaks for all."""
-    if rank() == 0:
-        click.echo(message, err=True)
-
-
 def percentage(estimate: Estimate) -> str:
     """An accuracy with its interval: `81.2 % (76.0 … 86.4, 200 problems)`."""
     return (
         f"{100 * estimate.mean:.1f} % ({100 * estimate.low:.1f} … {100 * estimate.high:.1f}, "
         f"{estimate.problems} problems)"
     )
-
-
-def _quiet() -> None:
-    """No progress bars of the libraries where nobody watches."""
-    if sys.stderr.isatty() and rank() == 0:
-        return
-    import datasets
-    from transformers.utils import logging as transformers_logging
-
-    datasets.disable_progress_bars()
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # as transformers wrote it

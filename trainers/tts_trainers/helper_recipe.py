@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from tts import ConfigError
 from tts_trainers.hardware import processes
-from tts_trainers.recipe import Section
+from tts_trainers.recipe import Optimisation, Section
 
 
-class HelperOptimisation(Section):
+class HelperOptimisation(Optimisation):
     """How long and how fast; `steps` replaces `epochs`, and `warmup` below 1 is a share of all steps.
 
     An optimiser step takes `batch` rows (pairs for a reward model), `per_device` at a time. What is longer than
@@ -24,24 +24,10 @@ class HelperOptimisation(Section):
     """
 
     epochs: float = Field(1.0, gt=0)
-    steps: int | None = Field(None, ge=1)
     batch: int = Field(16, ge=1)
-    per_device: int | None = Field(None, ge=1)
     learning_rate: float = Field(1e-5, gt=0)
-    schedule: Literal["constant", "constant_with_warmup", "cosine", "linear"] = "cosine"
     warmup: float = Field(0.05, ge=0)
-    weight_decay: float = Field(0.0, ge=0)
     adam_beta2: float = Field(0.999, gt=0, lt=1)
-    max_grad_norm: float = Field(1.0, gt=0)
-    max_length: int | None = Field(None, ge=16)
-    gradient_checkpointing: bool = False
-    bf16: bool = False
-
-    @model_validator(mode="after")
-    def _divides(self) -> Self:
-        if self.batch % (self.per_device or self.batch):
-            raise ValueError(f"batch ({self.batch}) is not a multiple of per_device ({self.per_device})")
-        return self
 
     @property
     def micro_batch(self) -> int:
@@ -64,31 +50,15 @@ class HelperOptimisation(Section):
             )
         return self.max_length or positions
 
-    def arguments(self, kind: type[Any], out: Path, seed: int, **more: Any) -> Any:
-        """The same as TRL's settings of a `kind`, `SFTConfig` or `RewardConfig`."""
+    def config(self, kind: type[Any], out: Path, seed: int, **more: Any) -> Any:
+        """TRL's settings of a `kind`, `SFTConfig` or `RewardConfig`."""
         import torch
 
-        together = self.needed
-        if self.batch % together:
-            raise ConfigError(
-                f"optimisation.batch = {self.batch} cannot be divided over {processes()} processes of "
-                f"{self.micro_batch} rows each; make it a multiple of {together}"
-            )
         return kind(
+            **self.arguments(processes()),
             output_dir=str(out),
             seed=seed,
-            max_steps=self.steps or -1,
-            num_train_epochs=self.epochs,
-            per_device_train_batch_size=self.micro_batch,
-            gradient_accumulation_steps=self.batch // together,
-            learning_rate=self.learning_rate,
-            lr_scheduler_type=self.schedule,
-            warmup_steps=self.warmup,
-            weight_decay=self.weight_decay,
             adam_beta2=self.adam_beta2,
-            max_grad_norm=self.max_grad_norm,
-            activation_checkpointing=self.gradient_checkpointing,
-            bf16=self.bf16,
             use_cpu=not torch.cuda.is_available(),
             logging_steps=20,
             save_strategy="no",

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from tts import ConfigError
 from tts_trainers.monitor_settings import Monitoring
-from tts_trainers.recipe import HybridObjective, Section
+from tts_trainers.recipe import HybridObjective, Optimisation, Section
 
 
 class ModelSection(Section):
@@ -56,49 +56,24 @@ class DataSection(Section):
     boxed: bool = True
 
 
-class OptimisationSection(Section):
+class OptimisationSection(Optimisation):
     """How long and how fast; `warmup` below 1 is a share of all steps.
 
     A micro-batch holds `per_device` rows; `batch` = `per_device` x processes x accumulation. Rows longer than
     `max_length` tokens are left out.
     """
 
-    epochs: float | None = Field(None, gt=0)
-    steps: int | None = Field(None, ge=1)
-    batch: int = Field(ge=1)
     per_device: int = Field(1, ge=1)
-    learning_rate: float = Field(gt=0)
-    schedule: Literal["constant", "constant_with_warmup", "cosine", "linear"] = "cosine"
-    warmup: float = Field(0.0, ge=0)
     optimiser: Literal["adamw_torch", "adamw_torch_fused", "paged_adamw_8bit"] = "adamw_torch"
-    weight_decay: float = Field(0.0, ge=0)
-    max_grad_norm: float = Field(1.0, gt=0)
     max_length: int = Field(ge=16)
     packing: bool = False
     padding_free: bool = False
-    gradient_checkpointing: bool = False
-    bf16: bool = False
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         if (self.epochs is None) == (self.steps is None):
             raise ValueError("give epochs or steps, one of the two")
-        if self.batch % self.per_device:
-            raise ValueError(f"batch ({self.batch}) is not a multiple of per_device ({self.per_device})")
         return self
-
-    def accumulation(self, processes: int) -> int:
-        """Micro-batches of one optimiser step.
-
-        Raises `ConfigError` where the batch cannot be divided over the processes.
-        """
-        together = self.per_device * processes
-        if self.batch % together:
-            raise ConfigError(
-                f"optimisation.batch = {self.batch} cannot be divided into micro-batches of optimisation.per_device = "
-                f"{self.per_device} on {processes} processes; change one of the two to make it a multiple of {together}"
-            )
-        return self.batch // together
 
 
 class PromptSection(Section):

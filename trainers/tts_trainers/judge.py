@@ -18,9 +18,10 @@ from tts.prompts import Letter, judge_messages, read_verdict
 from tts_trainers.completions import Fitted, fit_completions, log
 from tts_trainers.evaluate import measured, respond
 from tts_trainers.graded import Pair
-from tts_trainers.helper_command import Job, done, helper_command, percentage, say
+from tts_trainers.helper_command import Job, done, helper_command, percentage
 from tts_trainers.helper_recipe import HelperRecipe
 from tts_trainers.rows import Row, row
+from tts_trainers.terminal import say
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -7,9 +7,9 @@ import tomllib
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tts import ConfigError
 
@@ -32,6 +32,62 @@ class HybridObjective(Section):
     arm: Arm = "hybrid"
     refine_weight: float = Field(1.0, ge=0)
     normalisation: Literal["objective", "token"] = "objective"
+
+
+class Optimisation(Section):
+    """How long and how fast a model learns: what the tables of all trainers share.
+
+    An optimiser step takes `batch` rows of all processes together, `per_device` at a time; `warmup` below 1 is a share
+    of all steps.
+    """
+
+    epochs: float | None = Field(None, gt=0)
+    steps: int | None = Field(None, ge=1)
+    batch: int = Field(ge=1)
+    per_device: int | None = Field(None, ge=1)
+    learning_rate: float = Field(gt=0)
+    schedule: Literal["constant", "constant_with_warmup", "cosine", "linear"] = "cosine"
+    warmup: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    max_length: int | None = Field(None, ge=16)
+    gradient_checkpointing: bool = False
+    bf16: bool = False
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        if self.batch % (self.per_device or self.batch):
+            raise ValueError(f"batch ({self.batch}) is not a multiple of per_device ({self.per_device})")
+        return self
+
+    def accumulation(self, processes: int) -> int:
+        """Micro-batches of one optimiser step.
+
+        Raises `ConfigError` where the batch cannot be divided over the processes.
+        """
+        rows = self.per_device or max(1, self.batch // processes)
+        if self.batch % (together := rows * processes):
+            raise ConfigError(
+                f"optimisation.batch = {self.batch} cannot be divided into micro-batches of optimisation.per_device = "
+                f"{rows} on {processes} processes; change one of the two to make it a multiple of {together}"
+            )
+        return self.batch // together
+
+    def arguments(self, processes: int) -> dict[str, Any]:
+        """These settings under the names of transformers."""
+        return {
+            "num_train_epochs": self.epochs or 1.0,
+            "max_steps": self.steps or -1,
+            "per_device_train_batch_size": self.per_device or max(1, self.batch // processes),
+            "gradient_accumulation_steps": self.accumulation(processes),
+            "learning_rate": self.learning_rate,
+            "lr_scheduler_type": self.schedule,
+            "warmup_steps": self.warmup,
+            "weight_decay": self.weight_decay,
+            "max_grad_norm": self.max_grad_norm,
+            "activation_checkpointing": self.gradient_checkpointing,
+            "bf16": self.bf16,
+        }
 
 
 def load_recipe(source: str | Path, model: type[RecipeT], changes: Iterable[str] = ()) -> RecipeT:

@@ -20,8 +20,9 @@ from tts.eval import Estimate, clustered_mean
 from tts.prompts import visible
 from tts_trainers.evaluate import measured
 from tts_trainers.graded import Pair
-from tts_trainers.helper_command import Job, done, helper_command, percentage, say
+from tts_trainers.helper_command import Job, done, helper_command, percentage
 from tts_trainers.helper_recipe import HelperRecipe, run_and_save
+from tts_trainers.terminal import say
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -98,7 +99,7 @@ def train_reward_model(
     grouped = {"train_sampling_strategy": "group_by_length", "remove_unused_columns": False}
     trainer = RewardTrainer(
         str(model) if isinstance(model, (str, Path)) else with_score_head(model, recipe.seed),
-        recipe.optimisation.arguments(RewardConfig, out, recipe.seed, **grouped, **_loading(model, config)),
+        recipe.optimisation.config(RewardConfig, out, recipe.seed, **grouped, **_loading(model, config)),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
     )

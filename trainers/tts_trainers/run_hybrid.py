@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from tts_trainers import checks, hardware, pretrained, run_folder
 from tts_trainers.checkpoints import last_checkpoint
 from tts_trainers.hybrid_recipe import HybridRecipe
 from tts_trainers.recipe import Arm, load_recipe
+from tts_trainers.terminal import quiet, say
 from tts_trainers.tokenise import tokenised
 from tts_trainers.training_rows import find_rows, open_rows
 
@@ -149,23 +149,13 @@ def arguments(recipe: HybridRecipe, out: Path, processes: int, *, evaluates: boo
     return {
         "output_dir": str(out),
         "seed": recipe.seed,
-        "num_train_epochs": optimisation.epochs or 1.0,
-        "max_steps": optimisation.steps or -1,
-        "per_device_train_batch_size": optimisation.per_device,
+        **optimisation.arguments(processes),
         "per_device_eval_batch_size": optimisation.per_device,
-        "gradient_accumulation_steps": optimisation.accumulation(processes),
-        "learning_rate": optimisation.learning_rate,
-        "lr_scheduler_type": optimisation.schedule,
-        "warmup_steps": optimisation.warmup,
         "optim": optimisation.optimiser,
-        "weight_decay": optimisation.weight_decay,
-        "max_grad_norm": optimisation.max_grad_norm,
         # Rows that are too long were left out; TRL would cut them, and refuses to in a padding-free batch.
         "max_length": optimisation.max_length if optimisation.packing else None,
         "packing": optimisation.packing,
         "padding_free": optimisation.padding_free,
-        "activation_checkpointing": optimisation.gradient_checkpointing,
-        "bf16": optimisation.bf16,
         "eval_strategy": "steps" if evaluates else "no",
         "eval_steps": tracking.evaluation_steps,
         "save_strategy": "steps",
@@ -266,26 +256,10 @@ def command(
     shortcuts = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value is not None]
     settings = load_recipe(recipe, HybridRecipe, [*changes, *shortcuts])
     target = out or Path("runs") / Path(recipe).name.removesuffix(".toml")
-    _quiet()
+    quiet()
     if dry_run:
         click.echo(check_hybrid(settings, target, resume=resume))
         return
-    done = train_hybrid(settings, target, resume=resume, say=_say)
+    done = train_hybrid(settings, target, resume=resume, say=say)
     if hardware.rank() == 0:
         click.echo(done)
-
-
-def _say(message: str) -> None:
-    if hardware.rank() == 0:
-        click.echo(message, err=True)
-
-
-def _quiet() -> None:
-    """Without a terminal, or on other ranks than the first, no progress bars."""
-    if sys.stderr.isatty() and hardware.rank() == 0:
-        return
-    import datasets
-    from transformers.utils import logging as transformers_logging
-
-    datasets.disable_progress_bars()
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # as transformers wrote it

@@ -20,9 +20,10 @@ from tts_trainers.candidates import CandidateGroup
 from tts_trainers.completions import Fitted, fit_completions, log
 from tts_trainers.evaluate import grade, measured, respond
 from tts_trainers.graded import GradedSet
-from tts_trainers.helper_command import Job, done, helper_command, percentage, say
+from tts_trainers.helper_command import Job, done, helper_command, percentage
 from tts_trainers.helper_recipe import HelperRecipe
 from tts_trainers.rows import Row, row
+from tts_trainers.terminal import say
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

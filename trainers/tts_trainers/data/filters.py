@@ -63,7 +63,7 @@ def texts(row: ReadRow, column: str | None) -> list[str]:
     values = [] if value is None else [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
         raise TaskError(
-            f"{row.where}: the column {column!r} is a {type(value).__name__}; it must be text or a list of texts"
+            f"{row.where}: the column {column!r} holds {repr(value)[:60]}; it must be text or a list of texts"
         )
     return values
 
