@@ -83,8 +83,8 @@ def test_rrm_is_a_system_and_a_user_message_with_its_headings() -> None:
     system, user = RRM().messages(PROBLEM, candidate("<think>secret</think>three"), candidate("four"))
     assert (system.role, user.role) == ("system", "user")
     assert re.search(
-        r"## Query\nWhat is 1\+2\?\n\n## Assistant responses\n\n### Assistant 1\nthree\n\n### Assistant 2\nfour\n\n"
-        r"## Analysis\n.*\\boxed\{Assistant 1\}.*\\boxed\{Assistant 2\}",
+        r"## Query\n\nWhat is 1\+2\?\n\n## Assistant responses\n\n### Assistant 1\n\nthree\n\n\n"
+        r"### Assistant 2\n\nfour\n\n\n## Analysis\n\n.*\\boxed\{Assistant 1\}.*\\boxed\{Assistant 2\}",
         user.content,
     )
     assert "secret" not in user.content
