@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow test-wheel lint format docs bench replica replica-scaling clean
+.PHONY: help demo test test-slow test-wheel engines test-vllm lint format docs bench replica replica-scaling clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -27,6 +27,19 @@ test-slow: $(READY) ## a real language model (SmolLM2-135M) and the other tests 
 
 test-wheel: $(READY) ## build the wheel, check its contents, run the core tests against it in a fresh environment
 	sh tests/wheel.sh $(PYTHON) $(BIN)
+
+engines: .engines/vllm/.ready ## build the environments of the real engines (vLLM for CPU: 4 GB, minutes)
+
+# An engine pins torch and half the world, so it has an environment of its own, from a list of exact versions.
+.engines/%/.ready: engines/%.txt
+	$(PYTHON) -m venv .engines/$*
+	.engines/$*/bin/pip install --quiet --disable-pip-version-check -c engines/$*.txt torch
+	.engines/$*/bin/pip install --quiet --disable-pip-version-check --no-deps -r engines/$*.txt
+	.engines/$*/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+test-vllm: .engines/vllm/.ready ## the vllm backend on the real engine
+	.engines/vllm/bin/python -m pytest -m vllm tests/engines
 
 lint: $(READY) ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .
@@ -53,4 +66,4 @@ replica-scaling: $(READY) ## the same with all sizes: adds the figure of the gap
 	$(BIN)/python -m tts_trainers.replica --out runs/replica --sizes all
 
 clean: ## remove the environment and everything made
-	rm -rf $(VENV) build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .engines build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

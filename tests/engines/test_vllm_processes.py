@@ -1,0 +1,49 @@
+"""However a program ends, the engine's processes end with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("vllm", reason="vLLM has an environment of its own: make test-vllm")
+import psutil
+
+pytestmark = pytest.mark.vllm
+
+PROGRAM = Path(__file__).parent / "vllm_process.py"
+
+
+def left(children: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    return psutil.wait_procs(children, timeout=seconds)[1]
+
+
+@pytest.mark.parametrize("manner", ["end", "exception", "signal", "terminate", "kill"])
+def test_no_process_stays_behind(manner: str) -> None:
+    name = "signal" if manner in {"signal", "terminate", "kill"} else manner
+    program = subprocess.Popen(
+        [sys.executable, str(PROGRAM), name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert program.stdout is not None
+    assert program.stdout.readline() == "ready\n"  # nothing of the engine's own is on stdout
+    try:
+        children = psutil.Process(program.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        children = []
+    assert children or name != "signal"
+    if name == "signal":
+        time.sleep(2)
+    if manner == "signal":
+        os.killpg(program.pid, signal.SIGINT)  # as a terminal does on Ctrl-C: to the whole group
+    elif manner in {"terminate", "kill"}:
+        program.send_signal(signal.SIGTERM if manner == "terminate" else signal.SIGKILL)
+    _, errors = program.communicate(timeout=120)
+    assert left(children, 20) == []
+    if manner == "exception":
+        assert "the user's own" in errors
