@@ -351,7 +351,7 @@ class StrategyContext:
 
     async def decide(self, strategy: Strategy) -> Decision:
         inner = copy.copy(self)  # shares what was received and charged, and the progress
-        inner._strategy, inner._rng = strategy, None
+        inner._strategy, inner._rng = strategy, None  # noqa: SLF001 - a copy of this very object
         return await strategy.aggregate(inner)
 
     def extract(self, text: str) -> str | None:

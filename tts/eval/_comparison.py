@@ -128,7 +128,7 @@ class Comparison:
         return sum(row.outcome.results[strategy].seconds for row in self.rows) / max(len(self.rows), 1)
 
     def rates(self, strategy: str) -> dict[str, tuple[int, int]]:
-        """How often things happened in a strategy's decisions, of how many times they could have; see `tts.Decision`."""
+        """How often things happened in a strategy's decisions, of how often they could have; see `tts.Decision`."""
         self._check(strategy)
         decisions = [d for row in self.rows if (d := row.outcome.results[strategy].decision) is not None]
         names = dict.fromkeys(name for decision in decisions for name in decision.rates)
