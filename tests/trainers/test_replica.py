@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import tts
@@ -13,6 +16,7 @@ from tts import ConfigError, Message
 from tts.tasks.sums import Sums, Term, plan, response, solution, terms_of
 from tts_trainers.recipe import load_recipe
 from tts_trainers.replica.__main__ import replicate
+from tts_trainers.replica.export import export
 from tts_trainers.replica.family import Family
 from tts_trainers.replica.recipe import CandidateStage, ReplicaRecipe, TokenizerSettings
 from tts_trainers.replica.stages import Stage, run_stages
@@ -76,6 +80,14 @@ def test_from_nothing_to_tables_and_again(tmp_path: Path) -> None:
     assert AutoModelForCausalLM.from_pretrained(folder).config.model_type == "llama"
     assert "<think>" in AutoTokenizer.from_pretrained(folder).get_vocab()
     assert {len(g.candidates) for g in Family(tmp_path, _tiny()).groups("candidates-large")} <= {2, 3, 4}
+
+    shipped = tmp_path.with_name(f"{tmp_path.name}-shipped")
+    export(tmp_path, _tiny(), shipped)
+    for one in (".", "base", "reward", "judge", "synthesizer"):
+        assert json.loads((shipped / one / "config.json").read_text("utf-8"))["dtype"] == "bfloat16"
+        assert {t.dtype for t in load_file(shipped / one / "model.safetensors").values()} == {torch.bfloat16}
+        tokenizer = json.loads((shipped / one / "tokenizer_config.json").read_text("utf-8"))
+        assert tokenizer["tokenizer_class"] == "PreTrainedTokenizerFast"
 
     weights = _files(tmp_path)
     assert len(weights) == 9

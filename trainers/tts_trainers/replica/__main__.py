@@ -15,6 +15,7 @@ from tts import ConfigError
 from tts_trainers.recipe import load_recipe
 from tts_trainers.replica import tables
 from tts_trainers.replica.evaluate import Evaluation
+from tts_trainers.replica.export import export
 from tts_trainers.replica.family import Family
 from tts_trainers.replica.recipe import ReplicaRecipe
 from tts_trainers.replica.stages import Stage, run_stages
@@ -77,17 +78,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for all stages; run again to resume")
     parser.add_argument("--recipe", default="replica", help="a TOML file, or 'replica' (ours)")
     parser.add_argument("--sizes", choices=["main", "all"], default="main", help="all: also the scaling figure")
+    parser.add_argument("--export", type=Path, help="copy the models that ship to this folder when all is made")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", force=True)
     for noisy in ("httpx", "datasets", "accelerate"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
-        report = replicate(options.out, load_recipe(options.recipe, ReplicaRecipe), all_sizes=options.sizes == "all")
+        recipe = load_recipe(options.recipe, ReplicaRecipe)
+        report = replicate(options.out, recipe, all_sizes=options.sizes == "all")
     except ConfigError as error:
         parser.exit(2, f"{error}\n")
     except KeyboardInterrupt:
         parser.exit(130, f"interrupted; run the same command again to go on from {options.out}\n")
     (options.out / "report.md").write_text(report, "utf-8")
+    if options.export is not None:
+        export(options.out, recipe, options.export)
     sys.stdout.write(report)
     return 0
 

@@ -137,10 +137,20 @@ class Family:
         others, own = "candidates-direct", f"candidates-{recipe.main}"
         return [
             Stage(others, self._with(self._make_candidates, "direct"), [recipe.candidates], ["direct"]),
-            Stage("reward", self._make_reward, [recipe.reward], ["direct", own, others]),
-            Stage("judge", self._make_judge, [recipe.judge], ["refine", own, others]),
-            Stage("synthesizer", self._make_synthesizer, [recipe.synthesizer], ["refine", others]),
+            Stage("reward", self._finished(self._make_reward), [recipe.reward], ["direct", own, others]),
+            Stage("judge", self._finished(self._make_judge), [recipe.judge], ["refine", own, others]),
+            Stage("synthesizer", self._finished(self._make_synthesizer), [recipe.synthesizer], ["refine", others]),
         ]
+
+    @staticmethod
+    def _finished(make: Callable[[Path], None]) -> Callable[[Path], None]:
+        def made(target: Path) -> None:
+            from tts_trainers.replica.student import finish
+
+            make(target)
+            finish(target)
+
+        return made
 
     def _pairs(self, per_problem: int, held_out: float) -> tuple[list[Pair], list[Pair]]:
         """Pairs of a correct and a wrong response of both models that were sampled, and pairs of held-out problems."""

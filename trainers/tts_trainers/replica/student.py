@@ -89,10 +89,27 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
         candidate_tokens=_CANDIDATE_TOKENS,
         k=_K,
     ).write(folder)
-    # transformers 5 writes a class name that 4.x, which servers still pin, does not know; this one both know.
-    path = folder / "tokenizer_config.json"
-    config = json.loads(path.read_text("utf-8"))
-    path.write_text(json.dumps(config | {"tokenizer_class": "PreTrainedTokenizerFast"}, indent=2) + "\n", "utf-8")
+    _widely_known(folder)
+
+
+def finish(folder: Path) -> None:
+    """Bring a checkpoint that a trainer has written into the form of `save`: bfloat16, a widely known tokenizer."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "model.safetensors"
+    weights = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in load_file(path).items()}
+    save_file(weights, path, metadata={"format": "pt"})
+    _change(folder / "config.json", dtype="bfloat16")
+    _widely_known(folder)
+
+
+def _widely_known(folder: Path) -> None:
+    """Write the class name that transformers 4.x, which servers still pin, knows as well as 5."""
+    _change(folder / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")
+
+
+def _change(path: Path, **entries: str) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | entries, indent=2) + "\n", "utf-8")
 
 
 def load(folder: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
