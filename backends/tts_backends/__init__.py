@@ -21,6 +21,12 @@ def tts_backends() -> list[Entry]:
             extra="ttscale[vllm]",
             summary="vLLM in process (Kwon et al. 2023, arXiv 2309.06180), with all options of the engine",
         ),
+        Entry(
+            name="openai",
+            target="tts_backends.openai:OpenAIBackend",
+            extra="ttscale[openai]",
+            summary="any server with OpenAI's interface (vLLM, SGLang, llama.cpp, Ollama, hosted); several make a pool",
+        ),
     ]
 
 
