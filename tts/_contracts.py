@@ -170,8 +170,8 @@ class JudgeFormat(BaseModel, abc.ABC):
         """The prompt; responses too long for the model have lost their beginnings already."""
 
     @abc.abstractmethod
-    def read(self, text: str) -> Literal["a", "b"] | None:
-        """The winner that the judge's visible text names, or `None` where it names none or both."""
+    def read(self, text: str) -> Literal["a", "b", "tie"] | None:
+        """The winner that the judge's visible text names, "tie" where the format has one, else `None`."""
 
 
 class Grader(Protocol):

@@ -220,9 +220,9 @@ class Score(Record):
 
 
 class Verdict(Record):
-    """A judge's verdict on a pair: which is better, or `None` where its output was invalid."""
+    """A judge's verdict on a pair: which is better, "tie" where neither is, or `None` where its output was invalid."""
 
-    winner: Literal["a", "b"] | None
+    winner: Literal["a", "b", "tie"] | None
     text: str = ""
     usage: Usage = Usage()
 

@@ -20,7 +20,7 @@ from tts.prompts import JUDGE_FIELDS, judge_messages, neutralised, read_template
 
 __all__ = ["RMR1", "RRM", "Generic", "PairJudge", "RMR1Instruct"]
 
-Winner = Literal["a", "b"] | None
+Winner = Literal["a", "b", "tie"] | None
 _FOLDER = Path(__file__).parent / "judge_templates"
 _OURS = {file.stem: str(file) for file in _FOLDER.glob("*.jinja")}
 _WINNER_OF: dict[str, Winner] = {"A": "a", "B": "b"}
@@ -171,8 +171,8 @@ class RRM(_WithSystem):
 class PairJudge(_WithSystem):
     """PairJudge RM (arXiv 2501.13007): judges each response on its own, `<resp_a_judge>Correct</resp_a_judge>`.
 
-    The only correct one wins; both correct or both incorrect is no winner, which a knockout leaves to its coin (the
-    paper's tournament drops two incorrect ones). Greedy, at most 2,048 tokens, as its authors run it. `template`
+    The only correct one wins; both correct or both incorrect is a tie, which a knockout leaves to its coin (the paper's
+    tournament drops two incorrect ones). Greedy, at most 2,048 tokens, as its authors run it. `template`
     (fields `problem`, `a` and `b`) and `system` (no fields) are "pairjudge" and "pairjudge-system", or paths of Jinja
     files.
     """
@@ -194,4 +194,6 @@ class PairJudge(_WithSystem):
         said = [set(re.findall(rf"<resp_{name}_judge>\s*(\w+)\s*</resp_{name}_judge>", text)) for name in "ab"]
         if said == [{"Correct"}, {"Incorrect"}]:
             return "a"
-        return "b" if said == [{"Incorrect"}, {"Correct"}] else None
+        if said == [{"Incorrect"}, {"Correct"}]:
+            return "b"
+        return "tie" if said in ([{"Correct"}] * 2, [{"Incorrect"}] * 2) else None

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from tts import Candidate, Context, Needs, Strategy
 
-Winner = Literal["a", "b"] | None
-_SWAPPED: dict[Winner, Winner] = {"a": "b", "b": "a", None: None}
+Winner = Literal["a", "b", "tie"] | None
+_SWAPPED: dict[Winner, Winner] = {"a": "b", "b": "a", "tie": "tie", None: None}
 
 
 class Match(NamedTuple):
@@ -39,8 +39,8 @@ class Judging(Strategy):
 
     `votes` verdicts are asked for per match, each in an order of its own, by seeded coin; `both_orders` asks for each
     vote in both orders, at twice the price, and tells how often the judge flips. A verdict that cannot be read is asked
-    for again, once, in the other order; if that does not help it does not count. A match between equal answers is not
-    paid for, unless `judge_equal`.
+    for again, once, in the other order; if that does not help it does not count. A tie counts for neither. A match
+    between equal answers is not paid for, unless `judge_equal`.
     """
 
     needs: ClassVar[Needs] = Needs(judge=True)

@@ -83,4 +83,5 @@ def _games(match: Match, indices: Sequence[int]) -> list[Game]:
     a, b = indices.index(match.a.index), indices.index(match.b.index)
     if match.votes is None:
         return [(a, b), (b, a)]
-    return [(a, b) if winner == "a" else (b, a) for winner in match.votes for _ in range(2)]
+    won = {"a": [(a, b)] * 2, "b": [(b, a)] * 2}
+    return [game for vote in match.votes for game in won.get(str(vote), [(a, b), (b, a)])]

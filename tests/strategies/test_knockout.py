@@ -258,6 +258,18 @@ class TestFormats:
         assert not backend.instances
 
 
+@pytest.mark.parametrize("strategy", ["knockout", "round_robin"])
+def test_a_tie_is_a_verdict_that_counts_for_neither(fake: Fake, strategy: str) -> None:
+    both = "<resp_a_judge>Correct</resp_a_judge> <resp_b_judge>Correct</resp_b_judge>"
+    backend = fake(script=always(both))
+    table = tts.compare([boxed(1, 2)], strategies=[strategy], k=2, judge="pairjudge:fake:j")
+    assert backend.completions() == 1, "it is not asked for again"
+    rates = table.rates(strategy)
+    assert rates["invalid verdicts"] == (0, 1)
+    assert rates["decided by coin" if strategy == "knockout" else "undecided"] == (1, 1)
+
+
+
 def test_the_command_line_names_the_helpers(fake: Fake, tmp_path: Path) -> None:
     fake(script=lambda request, i: larger(request, i) if "judge" in request.messages[0].content else "\\boxed{9}")
     path = tmp_path / "sets.jsonl"
