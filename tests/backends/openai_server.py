@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import random
+import re
 from collections import Counter
 from typing import Any
 
@@ -299,7 +300,7 @@ def spent(done: list[Any]) -> dict[str, Any]:
 
 
 def words(text: str | None) -> list[str]:
-    return [word + " " for word in text.split()[:-1]] + text.split()[-1:] if text else []
+    return re.findall(r"\S+\s*|^\s+", text or "")
 
 
 def event(value: dict[str, Any]) -> bytes:

@@ -1,0 +1,71 @@
+"""Starts and steers `openai_server.py`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SCRIPT = Path(__file__).with_name("openai_server.py")
+
+
+class ServerProcess:
+    """One server in a process of its own; `stop` and `start` it on the same port."""
+
+    def __init__(self, *arguments: str, start: bool = True) -> None:
+        self._arguments = arguments
+        self.port = 0
+        self._process: subprocess.Popen[str] | None = None
+        if start:
+            self.start()
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def start(self) -> None:
+        """Start it unless it runs; the second time on the port of the first."""
+        if self._process is not None:
+            return
+        self._process = subprocess.Popen(
+            [sys.executable, str(SCRIPT), "--port", str(self.port), *self._arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def behave(self, **behaviour: Any) -> None:
+        """Set what it does otherwise than it should, and forget what it was asked."""
+        self._call("/control", behaviour)
+
+    def stats(self) -> Any:
+        return self._call("/stats")
+
+    def _call(self, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", data, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return json.load(response)
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[ServerProcess]:
+    server = ServerProcess(*arguments)
+    try:
+        yield server
+    finally:
+        server.stop()
