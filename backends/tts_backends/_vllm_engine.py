@@ -19,6 +19,7 @@ from tts_backends._hf_chat import Prompt
 from tts_backends._loop_thread import LoopThread
 from tts_backends._vllm_load import Engine, first_line
 
+_GRACE = 10.0  # seconds for the engine's processes to end by themselves
 _ids = itertools.count()
 
 
@@ -161,7 +162,8 @@ class RunningEngine:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        self.llm.shutdown()
+        self.llm.shutdown(timeout=_GRACE)
+        self.llm = None  # what it does when it is collected must not wait until the interpreter has gone
 
 
 async def _start(engine: Engine) -> Any:

@@ -77,7 +77,7 @@ def require() -> None:
     """Import vLLM with its messages on stderr; raises `MissingDependencyError` where it is not installed."""
     # The engine reads these from the environment only, its processes inherit them. stdout is our data channel.
     os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     try:
         import vllm  # noqa: F401 - whether it is there
