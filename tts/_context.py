@@ -66,6 +66,7 @@ class Unit:
         self.work, self.problem, self.k, self.order, self.candidates = work, work.problem, k, order, candidates
         self.roles, self.drawer, self.sampling, self.answers, self.emit = roles, drawer, sampling, answers, emit
         self.undecided = 0
+        self.scores: dict[int, float] = {}  # of the candidates, by index
         self._pools: dict[str, Pool] = {}
         self._calls: dict[str, tuple[asyncio.Task[list[Any]], int]] = {}
 
@@ -119,7 +120,7 @@ class Unit:
         other = copy.copy(self)
         other.problem = with_recorded_of(self.problem, members)
         other.candidates = Pool(self.drawer, self.candidates.draw, (AGGREGATION, self.order), fixed=fixed)
-        other.emit, other.undecided = lambda _event: None, 0
+        other.emit, other.undecided, other.scores = lambda _event: None, 0, {}
         return other
 
     async def aclose(self) -> None:
@@ -300,7 +301,10 @@ class StrategyContext:
             finally:
                 scorer.limiter.release(held)
 
-        return await self._call(keys, "scorer", Score.model_validate_json, ask)
+        scores = await self._call(keys, "scorer", Score.model_validate_json, ask)
+        told = zip(responses, scores, strict=True)
+        self._unit.scores.update({r.index: one.value for r, one in told if self.received.get(r.index) is r})
+        return scores
 
     async def judge(self, a: Candidate, b: Candidate, n: int = 1) -> list[Verdict]:
         judge = self._require("judge")

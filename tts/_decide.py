@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
 
     `order` is the place of the problem in its source; `results` and `errors` are by strategy label. `changed` is there
     where order trials were asked for: for each strategy that minds the order and that decided, whether another order of
-    the candidates changed its answer, trial by trial.
+    the candidates changed its answer, trial by trial. `scores` is what the scorer said of the candidates, by index.
     """
 
     order: int
@@ -32,6 +32,7 @@ class Outcome(NamedTuple):
     results: dict[str, Result]
     errors: dict[str, Exception]
     changed: dict[str, tuple[bool, ...]] | None = None
+    scores: dict[int, float] | None = None
 
 
 class Decided(NamedTuple):

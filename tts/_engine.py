@@ -272,7 +272,7 @@ class Engine:
         await self._keep(work, results)
         received = {index: c for context in contexts.values() for index, c in context.received.items()}
         candidates = tuple(received[index] for index in sorted(received))
-        return Outcome(order, work.problem, work.answer, work.group, candidates, results, errors, changed)
+        return Outcome(order, work.problem, work.answer, work.group, candidates, results, errors, changed, unit.scores)
 
     async def _decide(self, work: Work, strategy: Strategy, context: StrategyContext) -> Decided:
         if work.error is not None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from tts.eval._analysis import Curve, Origin, Rescue
 from tts.eval._comparison import Comparison
 from tts.eval._curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
 from tts.eval._grading import Graded, grade
 from tts.eval._metrics import Estimate, clustered_mean
+from tts.eval._pairs import Pair, compare_pairs
 from tts.eval._run import Run
 
 __all__ = [
     "Comparison",
+    "Curve",
     "Estimate",
     "Graded",
+    "Origin",
+    "Pair",
+    "Rescue",
     "Run",
     "Subsets",
     "best_of_at_k",
     "clustered_mean",
+    "compare_pairs",
     "curve",
     "grade",
     "maj_at_k",

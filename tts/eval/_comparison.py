@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tts._errors import ConfigError, MissingDependencyError
 from tts._records import Result, Usage
+from tts.eval._analysis import Analysis
 from tts.eval._grading import Graded
 from tts.eval._metrics import Estimate, clustered_mean
 from tts.eval._tables import Table, percent, quantity
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 MIN_PROBLEMS = 6  # with fewer, even a sign test on unanimous differences says nothing at 5 %
 
 
-class Comparison:
+class Comparison(Analysis):
     """Several strategies on the same candidates: prints as tables, renders in notebooks.
 
     Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged.
@@ -140,10 +141,6 @@ class Comparison:
     ) -> Estimate | None:
         pairs = ((row.outcome.problem.digest, value(row)) for row in self.rows)
         return clustered_mean(((problem, number) for problem, number in pairs if number is not None), bounds)
-
-    def _check(self, strategy: str) -> None:
-        if strategy not in self.strategies:
-            raise ConfigError(f"{strategy!r} is not in this comparison; it has {', '.join(self.strategies)}")
 
     # --- tables ----------------------------------------------------------------------------------------------------
 
@@ -290,6 +287,7 @@ class Comparison:
             "pass@1": _plain(self.pass_at_1),
             f"pass@{self.k}": _plain(self.pass_at_k),
             "strategies": strategies,
+            **self._analysis(),
             "spent": {role: usage.model_dump() for role, usage in self.spent.items()},
             "seconds": self.seconds,
         }
@@ -357,15 +355,7 @@ def _mean_of(verdicts: tuple[bool, ...] | None) -> float | None:
 
 
 def _plain(estimate: Estimate | None) -> dict[str, Any] | None:
-    if estimate is None:
-        return None
-    bounded = estimate.problems > 1
-    return {
-        "mean": estimate.mean,
-        "interval": [estimate.low, estimate.high] if bounded else None,
-        "problems": estimate.problems,
-        "n": estimate.n,
-    }
+    return None if estimate is None else estimate.to_dict()
 
 
 def _accuracy(estimate: Estimate | None, *, signed: bool = False) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Z95 = 1.959963984540054
 _EXACT_T95 = {1: 12.706204736432095, 2: 4.302652729911275, 3: 3.182446305284263}
@@ -24,6 +24,11 @@ class Estimate(NamedTuple):
     def half_width(self) -> float:
         """Half the length of the interval."""
         return (self.high - self.low) / 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able: mean, interval (`None` for a single problem, which bounds nothing), problems and n."""
+        interval = [self.low, self.high] if self.problems > 1 else None
+        return {"mean": self.mean, "interval": interval, "problems": self.problems, "n": self.n}
 
 
 def clustered_mean(

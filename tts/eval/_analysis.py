@@ -1,0 +1,284 @@
+"""What a comparison can be asked beyond its table: curves, pairs, rescues, and where answers come from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from tts._errors import ConfigError
+from tts._records import Candidate, Result
+from tts._sync import run_sync
+from tts._thinking import split_thinking
+from tts.answers import Answers, Clusters
+from tts.eval._curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
+from tts.eval._grading import Graded
+from tts.eval._metrics import Estimate, clustered_mean
+from tts.eval._pairs import Pair, compare_pairs
+
+if TYPE_CHECKING:
+    from tts.eval._curves import Floats
+
+
+Kind = Literal["copied", "merged", "novel", "none"]
+
+
+class Curve(NamedTuple):
+    """Accuracy by k; `error` is the Monte Carlo standard error by k, `None` where the estimate is exact.
+
+    The intervals in `points` hold the Monte Carlo error, too: it differs from problem to problem.
+    """
+
+    points: dict[int, Estimate]
+    error: dict[int, float] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able, k as text."""
+        error = None if self.error is None else {str(k): value for k, value in self.error.items()}
+        return {"points": {str(k): one.to_dict() for k, one in self.points.items()}, "monte_carlo_error": error}
+
+
+class Rescue(NamedTuple):
+    """Shares of groups, by whether a strategy and its baseline are right; they add up to 1."""
+
+    both: Estimate
+    rescued: Estimate
+    harmed: Estimate
+    neither: Estimate
+
+
+class Origin(NamedTuple):
+    """Outputs of one origin: their share of all outputs, and how often they are right (`None` where there are none)."""
+
+    share: Estimate
+    accuracy: Estimate | None
+
+
+class _Set(NamedTuple):
+    """All graded candidates of one problem; scores are NaN where there is none."""
+
+    problem: str
+    candidates: list[Candidate]
+    correct: list[bool]
+    scores: list[float]
+
+
+class Analysis:
+    """The questions; `Comparison` answers them from its rows."""
+
+    rows: list[Graded]
+    strategies: list[str]
+    k: int
+
+    def curves(self) -> dict[str, Curve]:
+        """pass@k, maj@k and, where a scorer was asked, BoN@k and weighted maj@k for every k from 1 to n.
+
+        Unbiased estimates over all subsets of k of each problem's candidates, ties averaged; see `tts.eval.pass_at_k`,
+        `maj_at_k`, `best_of_at_k` and `weighted_maj_at_k`. These differ from the table, which decides once for each of
+        the non-overlapping groups of k. n is how many candidates the problem with the fewest has in its groups; a
+        problem that could not be sampled counts as wrong. BoN@k needs a score of every candidate that is not blank,
+        weighted maj@k one of every candidate with an answer. Empty where nothing is graded, or where a strategy stopped
+        before all k were there: then the candidates at hand are not a fair sample.
+        """
+        sets = list(self._sets())
+        if any(row.candidates and len(row.candidates) < self.k for row in self.rows):
+            return {}
+        n = min((len(one.candidates) for one in sets if one.candidates), default=0)
+        usable = [score for one in sets for c, score in zip(one.candidates, one.scores, strict=True) if c.ok]
+        voting = [score for one in sets for c, score in zip(one.candidates, one.scores, strict=True) if _votes(c)]
+        kinds = ["pass@k", "maj@k"] if n else []
+        kinds += ["BoN@k"] if usable and not any(map(math.isnan, usable)) else []
+        kinds += ["weighted maj@k"] if voting and not any(map(math.isnan, voting)) else []
+        return {kind: _curve_of(sets, kind, n, self._labels) for kind in kinds}
+
+    def pairs(self) -> list[Pair]:
+        """A paired test of every two strategies on the same groups; see `tts.eval.Pair`. Empty without gold answers."""
+        rows = [row for row in self.rows if row.decisions is not None]
+        shares = {label: [_share_of(row, label) for row in rows] for label in self.strategies}
+        return compare_pairs([row.outcome.problem.digest for row in rows], shares)
+
+    def rescue(self, strategy: str, baseline: str | None = "majority") -> Rescue | None:
+        """How often a strategy is right where a baseline is wrong (rescued), and the reverse (harmed).
+
+        `baseline` is a strategy of this comparison, or `None` for the best candidate, the oracle that is right wherever
+        some candidate is; what is rescued from it is an answer that no candidate had right. Where a strategy gives
+        several outputs for a group, each counts as its part. `None` without gold answers.
+        """
+        self._check(strategy)
+        if baseline is not None:
+            self._check(baseline)
+        both, rescued, harmed, neither = (list[tuple[str, float]]() for _ in range(4))
+        for row in self.rows:
+            if row.decisions is None:
+                continue
+            ours = float(_share_of(row, strategy))
+            theirs = float(any(row.candidates or ()) if baseline is None else _share_of(row, baseline))
+            shares = (ours * theirs, ours * (1 - theirs), (1 - ours) * theirs, (1 - ours) * (1 - theirs))
+            for cell, share in zip((both, rescued, harmed, neither), shares, strict=True):
+                cell.append((row.outcome.problem.digest, share))
+        means = [clustered_mean(cell, (0.0, 1.0)) for cell in (both, rescued, harmed, neither)]
+        return None if None in means else Rescue(*means)  # type: ignore[arg-type]  # none of them is None
+
+    def origins(self, strategy: str) -> dict[Kind, Origin]:
+        """Where the outputs of a strategy come from, and how often each kind is right.
+
+        copied: a candidate's response, chosen or repeated word for word; merged: another text with an answer that some
+        candidate has; novel: an answer that no candidate of the group has; none: no answer. Answers are compared as
+        classes of equal ones. Failed results are left out; accuracies are there where gold answers are.
+        """
+        self._check(strategy)
+        outputs = list(self._outputs(strategy))
+        if not outputs:
+            return {}
+        origins: dict[Kind, Origin] = {}
+        for kind in ("copied", "merged", "novel", "none"):
+            share = clustered_mean(((problem, float(own == kind)) for problem, own, _ in outputs), (0.0, 1.0))
+            graded = [(problem, float(right)) for problem, own, right in outputs if own == kind and right is not None]
+            assert share is not None
+            origins[kind] = Origin(share, clustered_mean(graded, (0.0, 1.0)))
+        return origins
+
+    def _analysis(self) -> dict[str, Any]:
+        """The part of `to_dict` that this module answers for."""
+        rescues: dict[str, Any] = {}
+        for label in self.strategies:
+            baselines = {"majority": "majority"} if "majority" in self.strategies and label != "majority" else {}
+            found = {name: self.rescue(label, given) for name, given in {**baselines, "best candidate": None}.items()}
+            rescues[label] = {
+                name: {cell: one.to_dict() for cell, one in matrix._asdict().items()}
+                for name, matrix in found.items()
+                if matrix is not None
+            }
+        return {
+            "curves": {name: one.to_dict() for name, one in self.curves().items()},
+            "pairs": [one._asdict() | {"difference": one.difference.to_dict()} for one in self.pairs()],
+            "rescue": rescues,
+            "origins": {
+                label: {
+                    kind: {"share": one.share.to_dict(), "accuracy": one.accuracy.to_dict() if one.accuracy else None}
+                    for kind, one in self.origins(label).items()
+                }
+                for label in self.strategies
+            },
+        }
+
+    def _check(self, strategy: str) -> None:
+        if strategy not in self.strategies:
+            raise ConfigError(f"{strategy!r} is not in this comparison; it has {', '.join(self.strategies)}")
+
+    def _sets(self) -> Iterator[_Set]:
+        """The groups of one problem and id put together again."""
+        sets: dict[tuple[str, str], _Set] = {}
+        for row in self.rows:
+            if row.candidates is None:
+                continue
+            outcome = row.outcome
+            empty = _Set(outcome.problem.digest, [], [], [])
+            found = sets.setdefault((outcome.problem.digest, outcome.problem.id), empty)
+            found.candidates.extend(outcome.candidates)
+            found.correct.extend(row.candidates)
+            scores = outcome.scores or {}
+            found.scores.extend(scores.get(c.index, math.nan) for c in outcome.candidates)
+        return iter(sets.values())
+
+    @cached_property
+    def _labels(self) -> list[list[int]]:
+        """Answer classes of the candidates of each set; −1 for no vote."""
+        found = _clusters([[c.answer if c.ok else None for c in one.candidates] for one in self._sets()])
+        return [[-1 if label is None else label for label in one.labels] for one in found]
+
+    def _outputs(self, strategy: str) -> Iterator[tuple[str, Kind, bool | None]]:
+        """Problem, origin and grade of every output of a strategy."""
+        for row, kinds in zip(self.rows, self._kinds[strategy], strict=True):
+            graded = row.decisions[strategy] if row.decisions is not None else [None] * len(kinds)
+            yield from ((row.outcome.problem.digest, kind, right) for kind, right in zip(kinds, graded, strict=False))
+
+    @cached_property
+    def _kinds(self) -> dict[str, list[list[Kind]]]:
+        """For each strategy and row the origin of each output, none for a failed result; all compared in one go."""
+        results = {label: [row.outcome.results[label] for row in self.rows] for label in self.strategies}
+        every = [result for own in results.values() for result in own]
+        # What was chosen is a candidate's; only what was written has an answer to look for.
+        written = [result for result in every if _written(result)]
+        answers = [[one.answer, *one.alternatives, *(c.answer for c in one.candidates)] for one in written]
+        found = iter(_clusters(answers))
+        kinds = iter([_origins_of(one, next(found) if _written(one) else None) for one in every])
+        return {label: [next(kinds) for _ in own] for label, own in results.items()}
+
+
+def _written(result: Result) -> bool:
+    decision = result.decision
+    return decision is not None and (decision.chosen is None or bool(decision.alternatives))
+
+
+def _origins_of(result: Result, found: Clusters | None) -> list[Kind]:
+    """The origin of each output; `found` are the classes of its answers and then of the candidates'."""
+    decision = result.decision
+    if decision is None:
+        return []
+    if found is None:
+        return ["copied"]
+    texts = [decision.text, *decision.alternatives]
+    held = set(found.labels[len(texts) :])
+    seen = {_words(c.text) for c in result.candidates} | {_words(c.summary or "") for c in result.candidates}
+    kinds: list[Kind] = []
+    for place, text in enumerate(texts):
+        label, words = found.labels[place], _words(text)
+        if (place == 0 and decision.chosen is not None) or (words and words in seen):
+            kinds.append("copied")
+        else:
+            kinds.append("none" if label is None else "merged" if label in held else "novel")
+    return kinds
+
+
+def _curve_of(sets: Sequence[_Set], kind: str, n: int, labels: Sequence[Sequence[int]]) -> Curve:
+    """One curve over sets of any size, cut at n; sets of one size are one array."""
+    import numpy as np
+
+    mean, error = np.zeros((len(sets), n)), np.zeros((len(sets), n))
+    for size in {len(one.candidates) for one in sets if one.candidates}:
+        places = [i for i, one in enumerate(sets) if len(one.candidates) == size]
+        correct = np.array([sets[i].correct for i in places])
+        scores = np.array([sets[i].scores for i in places])
+        votes = np.array([labels[i] for i in places])
+        found = _estimates(kind, correct, scores, votes)
+        mean[places], error[places] = found.mean[:, :n], found.error[:, :n]
+    points = curve([one.problem for one in sets], mean)
+    drawn = np.sqrt((error**2).sum(axis=0)) / len(sets)
+    return Curve(points, dict(enumerate(drawn.tolist(), 1)) if error.any() else None)
+
+
+def _estimates(kind: str, correct: Floats, scores: Floats, votes: Floats) -> Subsets:
+    import numpy as np
+
+    if kind == "maj@k":
+        return maj_at_k(votes, correct)
+    if kind == "weighted maj@k":
+        return weighted_maj_at_k(votes, np.nan_to_num(scores), correct)
+    # What has no score is blank: it is chosen only where all are.
+    exact = pass_at_k(correct) if kind == "pass@k" else best_of_at_k(np.nan_to_num(scores, nan=-np.inf), correct)
+    return Subsets(exact, np.zeros_like(exact))
+
+
+def _clusters(lists: Sequence[Sequence[str | None]]) -> list[Clusters]:
+    async def work() -> list[Clusters]:
+        async with Answers() as answers:
+            return [await answers.cluster(one) for one in lists]
+
+    return run_sync(work) if lists else []
+
+
+def _share_of(row: Graded, strategy: str) -> Fraction:
+    verdicts = (row.decisions or {})[strategy]
+    return Fraction(sum(verdicts), len(verdicts))
+
+
+def _votes(candidate: Candidate) -> bool:
+    return candidate.ok and candidate.answer is not None
+
+
+def _words(text: str) -> str:
+    """What a reader sees of a text, with single spaces."""
+    return " ".join((split_thinking(text).summary or "").split())
