@@ -14,7 +14,9 @@ import pytest
 pytest.importorskip("vllm", reason="vLLM has an environment of its own: make test-vllm")
 import psutil
 
-pytestmark = pytest.mark.vllm
+# The engine imports much that warns of its own future.
+OTHERS = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [pytest.mark.vllm, OTHERS]
 
 PROGRAM = Path(__file__).parent / "vllm_process.py"
 
