@@ -19,6 +19,7 @@ from tts_trainers.replica.__main__ import replicate
 from tts_trainers.replica.export import export
 from tts_trainers.replica.family import Family
 from tts_trainers.replica.recipe import CandidateStage, ReplicaRecipe, TokenizerSettings
+from tts_trainers.replica.rows import judge_thinking
 from tts_trainers.replica.stages import Stage, run_stages
 from tts_trainers.replica.student import build_tokenizer
 
@@ -173,3 +174,14 @@ def test_generation_prompt_with_and_without_thinking() -> None:
     assert prompt == "<|user|>a<|end|><|assistant|>"
     without = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, enable_thinking=False)
     assert without == prompt + "<think>\n\n</think>\n\n"
+
+
+def test_a_judge_thinks_up_to_the_first_difference_and_names_who_is_right() -> None:
+    terms = [Term(37, 8), Term(21, 6)]
+    problem = tts.Problem(id="p", prompt="?", metadata={"terms": [list(t) for t in terms]})
+    right = solution(terms)
+    wrong = right.replace("= 126", "= 136").replace("296+126 = 422", "296+136 = 432")
+    shown = [tts.Candidate(index=i, text=text, summary=text) for i, text in enumerate((right, wrong))]
+    thinking = judge_thinking(problem, *shown, "A")
+    assert thinking == "37*8: agree, 296\n21*6: differ, 1*6=6, 2*6=12, 126: A"
+    assert judge_thinking(problem, shown[0], shown[0], "A") == "37*8: agree, 296\n21*6: agree, 126\n296+126: agree, 422"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 from tts import Candidate, Message, Problem
 from tts.prompts import direct_messages, refine_messages, synthesize_messages
@@ -61,6 +62,11 @@ def _refined(group: CandidateGroup, messages: Sequence[Message], order: Sequence
     return row(messages, target, "refine", problem_id=problem.id, n_correct=group.n_correct, provenance=TEACHER)
 
 
-def judge_thinking(problem: Problem, a: Candidate, b: Candidate, _: str) -> str:
-    """What a judge thinks before its verdict: the two responses step by step, recomputed where they differ."""
-    return comparison(terms_of(problem), [a.summary or "", b.summary or ""])
+def judge_thinking(problem: Problem, a: Candidate, b: Candidate, letter: str) -> str:
+    """What a judge thinks before its verdict: the two responses step by step up to the first on which they differ.
+
+    That step is recomputed, and the response that has it right is named: of a correct and a wrong one, the correct one.
+    """
+    lines = comparison(terms_of(problem), [a.summary or "", b.summary or ""]).split("\n")
+    agreed = list(takewhile(lambda line: ": differ, " not in line, lines))
+    return "\n".join([*agreed, *(f"{line}: {letter}" for line in lines[len(agreed) :][:1])])
