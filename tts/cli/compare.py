@@ -51,6 +51,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 @grader_option
 @engine_options
 @output_option("The graded results", ENDINGS)
+@click.option("--pairs", "show_pairs", is_flag=True, help="A paired test of every two strategies, one line each.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
 def compare(
     problems: str | None,
@@ -64,6 +65,7 @@ def compare(
     grader: str | None,
     engine: dict[str, Any],
     output: Path | None,
+    show_pairs: bool,
     as_json: bool,
 ) -> None:
     """Let several strategies decide on the same candidates, in groups of K.
@@ -99,6 +101,8 @@ def compare(
         write_json(comparison.to_dict())
     else:
         click.echo(str(comparison))
+        if show_pairs:
+            click.echo("\n".join(["\nPairs: same groups, 95 % intervals, p after Holm", *map(str, comparison.pairs())]))
     finish(comparison, output)
 
 
