@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
@@ -14,17 +14,15 @@ from tts import BackendError, BackendTimeout, BackendUnavailable
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
 _SHOWN = 300  # characters of a server's message
 # How vLLM, SGLang, llama.cpp and hosted services word it; there is no field for it in the interface.
-_LIMIT = re.compile(
-    r"(?:context (?:length|size|window)|model length|context limit|prompt length|\"?n_ctx\"?)[^\d]{0,40}?(\d[\d,]*)"
-    r"|(?:> |larger than |with |exceeds the limit of )(\d[\d,]*) (?:maximum|tokens)",
-    re.IGNORECASE,
+_LIMIT = (
+    r"(?:context (?:length|size|window|limit)|model length|prompt length|n_ctx)[^\d]{0,40}?(\d[\d,]*)",
+    r"(?:> |larger than |with |exceeds the limit of )(\d[\d,]*) (?:maximum|tokens)",
 )
-_PROMPT = re.compile(
-    r"(\d[\d,]*) (?:in the messages|in the prompt|input tokens|tokens? from the input)"
-    r"|(?:input|request) \((\d[\d,]*) tokens"
-    r"|(?:resulted in|contains?|too long:?|n_prompt_tokens\"?:?) (?:at least )?(\d[\d,]*)"
-    r"|requested (\d[\d,]*) tokens",
-    re.IGNORECASE,
+_PROMPT = (
+    r"(\d[\d,]*) (?:in the messages|in the prompt|input tokens|tokens? from the input)",
+    r"(?:input|request) \((\d[\d,]*) tokens",
+    r"(?:resulted in|contains?|too long:?|n_prompt_tokens\"?:?) (?:at least )?(\d[\d,]*)",
+    r"requested (\d[\d,]*) tokens",
 )
 _ABOUT_CONTEXT = re.compile(r"context|too long|prompt length|model length|input length", re.IGNORECASE)
 
@@ -110,10 +108,9 @@ def unreadable(body: bytes, where: str) -> Trouble:
     return Trouble(BackendError(f"{where} {what}", retryable=True))
 
 
-def disconnected(error: Exception, where: str, *, unreachable: bool) -> Trouble:
-    """A connection that failed; its own words may name addresses, never headers."""
+def disconnected(words: str, where: str, *, unreachable: bool) -> Trouble:
+    """A connection that failed, in the words of the client, which may name addresses but no headers."""
     verb = "cannot be reached" if unreachable else "broke the connection off"
-    words = str(error).strip() or type(error).__name__
     return Trouble(BackendUnavailable(f"{where} {verb}: {words[:_SHOWN]}"), unreachable=unreachable)
 
 
@@ -145,6 +142,7 @@ def overflow_in(text: str) -> Overflow:
     return Overflow(_number(_PROMPT, text), _number(_LIMIT, text))
 
 
-def _number(pattern: re.Pattern[str], text: str) -> int | None:
-    found = pattern.search(text)
-    return int(next(group for group in found.groups() if group).replace(",", "")) if found else None
+def _number(patterns: Sequence[str], text: str) -> int | None:
+    """What the first pattern that is found says."""
+    found = next((match for pattern in patterns if (match := re.search(pattern, text, re.IGNORECASE))), None)
+    return int(found[1].replace(",", "")) if found else None

@@ -1,7 +1,7 @@
 """The way to one or several servers of one model, within one event loop.
 
-* The next request goes to the server with the fewest in flight; one that has just failed counts as fuller than it is,
-  so that a server which fails fast does not draw all the work.
+* The next request goes to the server with the fewest in flight; one that has just failed counts as fuller than it is
+  for a while, so that a server which fails fast does not draw all the work.
 * A server that cannot be reached gets nothing more until it answers a health check, which is `GET /models`.
 * A server that asks to be left alone (Retry-After) is, by everybody.
 """
@@ -60,7 +60,7 @@ class Server:
         self.address = address
         self.in_flight = self.failures = 0
         self.up = True
-        self.resume_at = 0.0
+        self.resume_at = self.doubtful_until = 0.0
         self._urls: dict[str, yarl.URL] = {}
 
     def url(self, path: str) -> yarl.URL:
@@ -69,9 +69,9 @@ class Server:
             self._urls[path] = yarl.URL(self.address.base + path)
         return self._urls[path]
 
-    @property
-    def load(self) -> int:
-        return (self.in_flight + 1) << min(self.failures, 6)
+    def load(self, now: float) -> int:
+        """How full it counts as being."""
+        return (self.in_flight + 1) << (min(self.failures, 6) if now < self.doubtful_until else 0)
 
 
 class Link:
@@ -122,7 +122,7 @@ class Link:
             now = self._loop.time()
             ready = [server for server in up if server.resume_at <= now]
             if ready:
-                return ready[0] if len(ready) == 1 else min(ready, key=lambda server: server.load)
+                return ready[0] if len(ready) == 1 else min(ready, key=lambda server: server.load(now))
             await asyncio.sleep(min(server.resume_at for server in up) - now + random.uniform(0, 0.1))
 
     async def _until_changed(self) -> None:
@@ -209,7 +209,7 @@ class Link:
             if not (events.done and events.complete):
                 raise self._trouble(error, where) from None
         if not events.complete:
-            raise disconnected(ConnectionError("the stream ended before the completion did"), where, unreachable=False)
+            raise disconnected("the stream ended before the completion did", where, unreachable=False)
 
     def _feed(self, events: Events, line: bytes, where: str) -> None:
         try:
@@ -237,13 +237,10 @@ class Link:
         if isinstance(error, TimeoutError):
             seconds = self._limits.first_byte if isinstance(error, aiohttp.SocketTimeoutError) else self._limits.total
             return timed_out(where, seconds, unreachable=False)
-        words = type(error)(self._plain(error)) if isinstance(error, OSError) else ConnectionError(self._plain(error))
-        return disconnected(words, where, unreachable=isinstance(error, aiohttp.ClientConnectorError))
-
-    def _plain(self, error: Exception) -> str:
         # What a response error says of itself includes the request with its headers.
-        words = type(error).__name__ if isinstance(error, aiohttp.ClientResponseError) else str(error)
-        return self.scrubbed(words.encode("utf-8", "replace")).decode()
+        silent = isinstance(error, aiohttp.ClientResponseError) or not str(error)
+        words = type(error).__name__ if silent else self.scrubbed(str(error).encode("utf-8", "replace")).decode()
+        return disconnected(words, where, unreachable=isinstance(error, aiohttp.ClientConnectorError))
 
     def scrubbed(self, raw: bytes) -> bytes:
         """Without the secrets that a server may repeat in its answer."""
@@ -260,6 +257,7 @@ class Link:
             server.resume_at = max(server.resume_at, self._loop.time() + pause)
         if trouble.error.retryable:
             server.failures += 1
+            server.doubtful_until = self._loop.time() + min(_CHECK_MOST, _CHECK_FIRST * 2**server.failures)
         if trouble.unreachable:
             self.retire(server)
 

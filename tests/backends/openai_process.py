@@ -30,8 +30,9 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start it unless it runs; the second time on the port of the first."""
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             return
+        self.stop()
         self._process = subprocess.Popen(
             [sys.executable, str(SCRIPT), "--port", str(self.port), *self._arguments],
             stdout=subprocess.PIPE,

@@ -32,9 +32,10 @@ def problems(count: int) -> list[tts.Example]:
 def test_the_least_loaded_server_is_chosen_and_failures_count_as_load() -> None:
     busy, failing = Server(Address("http://a", None)), Server(Address("http://b", None))
     busy.in_flight, failing.in_flight = 5, 2
-    assert failing.load < busy.load
-    failing.failures = 2
-    assert failing.load > busy.load
+    assert failing.load(now=1.0) < busy.load(now=1.0)
+    failing.failures, failing.doubtful_until = 2, 3.0
+    assert failing.load(now=1.0) > busy.load(now=1.0)
+    assert failing.load(now=3.0) < busy.load(now=3.0), "for a while"
 
 
 def test_one_of_three_dies_and_comes_back(tmp_path: Path) -> None:
