@@ -53,6 +53,12 @@ def tts_scorers() -> list[Entry]:
             summary="how sure the policy is: self-certainty (Kang et al. 2025, arXiv 2502.18581), mean log-probability",
         ),
         Entry(
+            name="vllm-reward",
+            target="tts_backends.vllm_reward:VLLMReward",
+            extra="ttscale[vllm]",
+            summary="the same reward models as hf-reward, on vLLM in process",
+        ),
+        Entry(
             name="logprob",
             target="tts_backends.logprob:LogProbability",
             summary="logprob:mean or sum, as the backend gave it when sampling (Chen et al. 2021, arXiv 2107.03374)",

@@ -12,9 +12,9 @@ from typing import ClassVar, NamedTuple
 from pydantic import BaseModel, Field
 from torch import Tensor
 
-from tts import BackendError, Candidate, ContextLengthError, Message, Problem, Score, Usage
-from tts.prompts import visible
+from tts import BackendError, Candidate, Problem, Score, Usage
 from tts_backends import _hf_load
+from tts_backends._conversation import conversation
 from tts_backends._hf_chat import Chat
 from tts_backends._hf_load import Loaded, context_length, fingerprint
 from tts_backends._hf_reward_batch import Item, LengthBatcher
@@ -82,20 +82,8 @@ class BatchedScorer(abc.ABC):
     def _conversation(
         self, problem: Problem, response: Candidate, write: Callable[[str], str] = lambda text: text
     ) -> list[int]:
-        """The problem's turns and the response's visible text, as `write` has it, with as much of its end as fits."""
-        asked = problem.messages or (Message(role="user", content=problem.text),)
-        turns = [message for message in asked if message.role != "system"]
-        text = visible(response)
-        while True:
-            ids = self._chat.encode([*turns, Message(role="assistant", content=write(text))], None, go_on=False).ids
-            over = len(ids) - self._window
-            if over <= 0:
-                return ids
-            (tokens,) = self._chat.count([text])
-            kept = len(text) * (tokens - over) // tokens if tokens > over else 0
-            if not kept:
-                raise ContextLengthError(len(ids), self._window, self._name)
-            text = text[-kept:]
+        """The tokens of `conversation` for this model."""
+        return conversation(self._chat, self._window, self._name, problem, response, write)
 
 
 def no_head(model: str, absent: set[str], wanted: str) -> str:

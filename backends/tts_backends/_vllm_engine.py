@@ -11,6 +11,7 @@ import contextlib
 import functools
 import itertools
 import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +87,13 @@ class RunningEngine:
                 raise self._closed_error()
             self._thread.submit(self._serve(job))
 
+    def score(self, ids: list[int]) -> Future[float]:
+        """What the head of a classifier says of these tokens; raises `BackendError` once the engine is stopped."""
+        with self._closing:
+            if self._closed:
+                raise self._closed_error()
+            return self._thread.submit(self._classify(ids))
+
     def withdraw(self, job: Job) -> None:
         """Abort what is left of a job at the engine; it arrives with the tokens that were made."""
         job.cancelled = True
@@ -139,6 +147,20 @@ class RunningEngine:
         by = made.stop_reason if isinstance(made.stop_reason, str) else None
         tokens = list(made.token_ids)
         return Sample(index, tokens, output.num_cached_tokens or 0, made.finish_reason, by, made.cumulative_logprob)
+
+    async def _classify(self, ids: list[int]) -> float:
+        from vllm import PoolingParams
+        from vllm.inputs import tokens_input
+
+        parameters = PoolingParams(task="classify", use_activation=False)
+        try:
+            async for output in self.llm.encode(tokens_input(ids), parameters, f"tts-{next(_ids)}"):
+                (value,) = output.outputs.data.tolist()
+            return float(value)
+        except asyncio.CancelledError:
+            raise self._closed_error() from None
+        except Exception as error:  # the engine may raise anything; who waits must hear of it
+            raise self._classified(error) from error
 
     def _closed_error(self) -> BackendError:
         return BackendError(f"{self._name!r} is closed")

@@ -14,9 +14,6 @@ import pytest
 pytest.importorskip("vllm", reason="vLLM has an environment of its own: make test-vllm")
 import psutil
 
-# The engine imports much that warns of its own future.
-OTHERS = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-pytestmark = [pytest.mark.vllm, OTHERS]
 
 PROGRAM = Path(__file__).parent / "vllm_process.py"
 
