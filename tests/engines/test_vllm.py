@@ -20,7 +20,6 @@ from tts_backends._vllm_load import configure
 from tts_backends.hf import HFBackend
 from tts_backends.vllm import VLLMBackend
 
-
 AT_ONCE = 4  # few, so that requests queue at the engine
 OPTIONS = {"enforce_eager": "true", "block_size": "32", "kv_cache_memory_bytes": "200M", "max_num_seqs": str(AT_ONCE)}
 

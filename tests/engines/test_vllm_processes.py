@@ -14,7 +14,6 @@ import pytest
 pytest.importorskip("vllm", reason="vLLM has an environment of its own: make test-vllm")
 import psutil
 
-
 PROGRAM = Path(__file__).parent / "vllm_process.py"
 
 

@@ -17,7 +17,6 @@ import tts
 from tts_backends.hf_reward import HFReward
 from tts_backends.vllm_reward import VLLMReward
 
-
 PROBLEM = tts.Problem(id="p", prompt="What is 37*8?")
 SIZES = {
     "hidden_size": 128, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
