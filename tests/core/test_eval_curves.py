@@ -86,7 +86,7 @@ def test_weighted_maj_at_k(sets: list) -> None:
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=6), st.integers(0, 5))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 def test_a_vote_of_many_is_the_sum_over_compositions(sizes: list[int], silent: int) -> None:
     """Larger n than subsets can be listed for: counts of each class, in whole numbers."""
     labels = [c for c, size in enumerate(sizes) for _ in range(size)] + [-1] * silent

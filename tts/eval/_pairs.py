@@ -45,7 +45,7 @@ class Pair(NamedTuple):
     def __str__(self) -> str:
         found = self.difference
         points = f"{100 * found.mean:+.1f} points ({100 * found.low:+.1f} … {100 * found.high:+.1f})"
-        seen = f"{points}, {self.more} problems better and {self.fewer} worse, p = {self.adjusted:.2g}"
+        seen = f"{points}, better on {self.more} problems and worse on {self.fewer}, p = {self.adjusted:.2g}"
         if self.verdict != "cannot tell":
             return f"{self.a} is {self.verdict} than {self.b}: {seen}"
         told = "no difference to tell" if self.needed is None else f"about {self.needed:,} problems would tell"
