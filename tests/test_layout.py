@@ -8,6 +8,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,10 @@ def test_the_modules_of_the_import_contract_exist() -> None:
     assert names
     for name in set(names):
         importlib.import_module(name)
+
+
+def test_every_private_module_of_the_core_is_forbidden_to_plugins() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    (contract,) = (one for one in settings["contracts"] if one["name"] == "plugins use only the public tts")
+    private = {f"tts.{path.stem}" for path in (ROOT / "tts").glob("_[a-z]*.py")}
+    assert private == set(contract["forbidden_modules"])
