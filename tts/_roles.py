@@ -91,4 +91,5 @@ class Roles:
 def missing_role(strategy: str, role: str) -> str:
     """The sentence for a model that was not given."""
     argument = "model" if role == "policy" else role
-    return f"strategy {strategy!r} needs a {role}: pass {argument}='backend:model' (on the command line --{argument})"
+    reference = {"judge": "format:backend:model", "scorer": "scorer:model"}.get(role, "backend:model")
+    return f"strategy {strategy!r} needs a {role}: pass {argument}='{reference}' (on the command line --{argument})"

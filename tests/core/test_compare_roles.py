@@ -66,7 +66,8 @@ def all_but(role: str) -> dict[str, str]:
 @pytest.mark.parametrize(("name", "role"), MISSING)
 def test_compare_and_run_say_which_argument_is_missing(name: str, role: str) -> None:
     argument = ARGUMENTS[role]
-    sentence = f"strategy {name!r} needs a {role}: pass {argument}='backend:model' .on the command line --{argument}"
+    form = {"judge": "format:backend:model", "scorer": "scorer:model"}.get(role, "backend:model")
+    sentence = f"strategy {name!r} needs a {role}: pass {argument}='{form}' .on the command line --{argument}"
     with pytest.raises(tts.MissingRoleError, match=sentence):
         tts.compare([boxed(1, 2)], strategies=["majority", name], k=2, **all_but(role))
     if role != "policy":  # a policy is needed to sample, and there is always the embedded one

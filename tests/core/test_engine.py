@@ -272,7 +272,7 @@ def test_needs_are_checked_before_a_token_is_spent(fake: Fake) -> None:
         needs: ClassVar[tts.Needs] = tts.Needs(logprobs=True)
 
     backend = fake()
-    with pytest.raises(tts.MissingRoleError, match=r"needs a scorer: pass scorer='backend:model'"):
+    with pytest.raises(tts.MissingRoleError, match=r"needs a scorer: pass scorer='scorer:model'"):
         run(sums(1), Scored())
     with pytest.raises(tts.MissingCapabilityError, match="needs log-probabilities and 'fake:m' gives none"):
         run(sums(1), Probable())

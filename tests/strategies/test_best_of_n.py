@@ -87,5 +87,5 @@ def test_what_is_not_recorded_is_one_sentence(lists: dict, sentence: str) -> Non
 
 
 def test_without_a_scorer_it_says_which_argument_gives_it() -> None:
-    with pytest.raises(tts.MissingRoleError, match="strategy 'best_of_n' needs a scorer: pass scorer='backend:model'"):
+    with pytest.raises(tts.MissingRoleError, match="strategy 'best_of_n' needs a scorer: pass scorer='scorer:model'"):
         decide(boxed(1, 2), "best_of_n")

@@ -80,8 +80,8 @@ _SAMPLING = (
 )
 _ENGINE = (
     click.option("--model", "-m", metavar="BACKEND:MODEL", help="The policy, e.g. vllm:Qwen/Qwen2.5-7B-Instruct."),
-    click.option("--scorer", metavar="BACKEND:MODEL", help="The reward model."),
-    click.option("--judge", metavar="BACKEND:MODEL", help="The pairwise judge."),
+    click.option("--scorer", metavar="SCORER:MODEL", help="The reward model."),
+    click.option("--judge", metavar="FORMAT:BACKEND:MODEL", help="The pairwise judge."),
     click.option("--synthesizer", metavar="BACKEND:MODEL", help="The model that writes from all candidates."),
     click.option("--store", type=click.Path(path_type=Path, dir_okay=False), help="Keep what is sampled; resume."),
     click.option("--seed", type=int, help="Seed of the run."),
