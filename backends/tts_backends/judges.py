@@ -22,7 +22,6 @@ __all__ = ["RMR1", "RRM", "Generic", "PairJudge", "RMR1Instruct"]
 
 Winner = Literal["a", "b", "tie"] | None
 _FOLDER = Path(__file__).parent / "judge_templates"
-_OURS = {file.stem: str(file) for file in _FOLDER.glob("*.jinja")}
 _WINNER_OF: dict[str, Winner] = {"A": "a", "B": "b"}
 _ASSISTANTS: dict[str, Winner] = {"Assistant 1": "a", "Assistant 2": "b"}
 
@@ -66,13 +65,13 @@ class _Published(JudgeFormat):
     @field_validator("template")
     @classmethod
     def _template_is_readable(cls, template: str) -> str:
-        read_template(_OURS.get(template, template), JUDGE_FIELDS)
+        read_template(template, JUDGE_FIELDS, _FOLDER)
         return template
 
     def messages(self, problem: Problem, a: Candidate, b: Candidate) -> tuple[Message, ...]:
         """One user message."""
         fields = {"problem": problem.text, "a": self._shown(a), "b": self._shown(b)}
-        text = read_template(_OURS.get(self.template, self.template), JUDGE_FIELDS).render(**fields)
+        text = read_template(self.template, JUDGE_FIELDS, _FOLDER).render(**fields)
         return (Message(role="user", content=text),)
 
     def _shown(self, response: Candidate) -> str:
@@ -87,12 +86,12 @@ class _WithSystem(_Published):
     @field_validator("system")
     @classmethod
     def _system_is_readable(cls, system: str) -> str:
-        read_template(_OURS.get(system, system), frozenset())
+        read_template(system, frozenset(), _FOLDER)
         return system
 
     def messages(self, problem: Problem, a: Candidate, b: Candidate) -> tuple[Message, ...]:
         """A system and a user message."""
-        text = read_template(_OURS.get(self.system, self.system), frozenset()).render()
+        text = read_template(self.system, frozenset(), _FOLDER).render()
         return (Message(role="system", content=text), *super().messages(problem, a, b))
 
 

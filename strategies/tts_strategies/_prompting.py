@@ -15,8 +15,7 @@ _FOLDER = Path(__file__).parent / "templates"
 
 def template_of(source: str, fields: frozenset[str]) -> Template:
     """One of this package's templates by name, or a Jinja file by path; raises `ConfigError`."""
-    own = _FOLDER / f"{source}.jinja"
-    return read_template(str(own) if own.is_file() else source, fields)
+    return read_template(source, fields, _FOLDER)
 
 
 async def drawn(ctx: Context) -> list[Candidate]:

@@ -69,8 +69,18 @@ def test_a_template_without_its_fields_is_refused(tmp_path, source: str, sentenc
 
 
 def test_a_missing_template_file_is_one_sentence() -> None:
-    with pytest.raises(tts.ConfigError, match="no template 'nowhere.jinja'"):
+    with pytest.raises(tts.ConfigError, match=r"no template 'nowhere.jinja': give the path of a Jinja file$"):
         Template.load("nowhere.jinja", frozenset())
+
+
+def test_a_name_that_is_no_template_is_answered_with_the_names_whose_fields_fit(tmp_path) -> None:
+    with pytest.raises(tts.ConfigError, match="or one of 'refine', 'synthesize'$"):
+        Template.load("refined", frozenset({"problem", "candidates"}))
+    (tmp_path / "mine.jinja").write_text("{{ problem }}{{ candidates }}")
+    (tmp_path / "other.jinja").write_text("{{ problem }}")
+    assert Template.load("mine", frozenset({"problem", "candidates"}), tmp_path).origin == "mine"
+    with pytest.raises(tts.ConfigError, match="or one of 'mine'$"):
+        Template.load("refine", frozenset({"problem", "candidates"}), tmp_path)
 
 
 def test_templates_cannot_reach_python(tmp_path) -> None:

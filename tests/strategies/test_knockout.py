@@ -193,7 +193,7 @@ class TestCost:
         assert result.decision.rates["flips"] == (6, 6)
 
     def test_without_a_judge_it_says_which_argument_gives_it(self) -> None:
-        with pytest.raises(tts.MissingRoleError, match="'knockout' needs a judge: pass judge='backend:model'"):
+        with pytest.raises(tts.MissingRoleError, match="'knockout' needs a judge: pass judge='format:backend:model'"):
             decide(boxed(1, 2), "knockout")
 
 
@@ -245,7 +245,11 @@ class TestFormats:
             ("generic:fake:m@max_tokens=0", "judge 'generic': parameter max_tokens='0'"),
             ("generic:fake:m@colour=red", "'fake' has no option 'colour'"),
             ("generic:fake:m@template=none.jinja", "no template 'none.jinja'"),
-            ("rrm:fake:m@system=none.jinja", "no template 'none.jinja'"),
+            (
+                "rrm:fake:m@system=none.jinja",
+                "no template 'none.jinja': give the path of a Jinja file, or one of 'pairjudge-system', ",
+            ),
+            ("rrm:fake:m@system=rrm", "template 'rrm' uses {{ a }}; it can use no fields"),
             ("genericc:fake:m", "no judge is called 'genericc'; did you mean 'generic'"),
         ],
     )
@@ -267,7 +271,6 @@ def test_a_tie_is_a_verdict_that_counts_for_neither(fake: Fake, strategy: str) -
     rates = table.rates(strategy)
     assert rates["invalid verdicts"] == (0, 1)
     assert rates["decided by coin" if strategy == "knockout" else "undecided"] == (1, 1)
-
 
 
 def test_the_command_line_names_the_helpers(fake: Fake, tmp_path: Path) -> None:

@@ -27,19 +27,22 @@ class Template(Record):
     origin: str = "inline"
 
     @classmethod
-    def load(cls, source: TemplateSource, required: frozenset[str]) -> Self:
+    def load(cls, source: TemplateSource, required: frozenset[str], folder: Path | None = None) -> Self:
         """Read one of ours by name (such as `"refine"`) or a file by path, and check its fields.
 
-        Raises `ConfigError` for a missing file, a syntax error, or a required field that the template never uses.
+        With `folder` the names are those of the Jinja files in it: a plugin's own. Raises `ConfigError` for a missing
+        file, a syntax error, or a required field that the template never uses.
         """
         path = Path(source)
-        own = resources.files("tts.prompts").joinpath(f"{source}.jinja")
+        own = (folder or resources.files("tts.prompts")).joinpath(f"{source}.jinja")
         if path.suffix == "" and own.is_file():
             text = own.read_text("utf-8")
         elif path.is_file():
             text = path.read_text("utf-8")
         else:
-            raise ConfigError(f"no template {source!r}: give the path of a Jinja file, or one of {', '.join(_ours())}")
+            names = _named(folder, required)
+            choice = f", or one of {', '.join(map(repr, names))}" if names else ""
+            raise ConfigError(f"no template {source!r}: give the path of a Jinja file{choice}")
         template = cls(source=text, origin=source)
         template.check(required)
         return template
@@ -47,18 +50,23 @@ class Template(Record):
     def check(self, required: frozenset[str]) -> None:
         """Raise `ConfigError` where the source does not parse or does not use exactly the required fields."""
         import jinja2
-        from jinja2 import meta
 
         try:
-            used = meta.find_undeclared_variables(_environment().parse(self.source))
+            used = self.fields
         except jinja2.TemplateSyntaxError as error:
             raise ConfigError(f"template {self.origin!r}, line {error.lineno}: {error.message}") from error
         if missing := sorted(required - used):
             raise ConfigError(f"template {self.origin!r} never uses {{{{ {missing[0]} }}}}; it must")
         if unknown := sorted(used - required):
-            raise ConfigError(
-                f"template {self.origin!r} uses {{{{ {unknown[0]} }}}}; it can use {', '.join(sorted(required))}"
-            )
+            allowed = ", ".join(sorted(required)) or "no fields"
+            raise ConfigError(f"template {self.origin!r} uses {{{{ {unknown[0]} }}}}; it can use {allowed}")
+
+    @property
+    def fields(self) -> set[str]:
+        """The fields that the source uses; raises jinja2's `TemplateSyntaxError` where it does not parse."""
+        from jinja2 import meta
+
+        return meta.find_undeclared_variables(_environment().parse(self.source))
 
     @property
     def digest(self) -> str:
@@ -70,7 +78,7 @@ class Template(Record):
         return _compiled(self.source).render(**fields).rstrip()
 
 
-def read_template(source: TemplateSource | Template, required: frozenset[str]) -> Template:
+def read_template(source: TemplateSource | Template, required: frozenset[str], folder: Path | None = None) -> Template:
     """`Template.load`, once, and again when the file changes (a notebook edits it between two runs).
 
     A template that is loaded already is only checked.
@@ -78,12 +86,12 @@ def read_template(source: TemplateSource | Template, required: frozenset[str]) -
     if isinstance(source, Template):
         return _checked(source, required)
     path = Path(source)
-    return _read(source, required, path.stat().st_mtime_ns if path.is_file() else 0)
+    return _read(source, required, folder, path.stat().st_mtime_ns if path.is_file() else 0)
 
 
 @lru_cache(maxsize=32)
-def _read(source: TemplateSource, required: frozenset[str], _modified: int) -> Template:
-    return Template.load(source, required)
+def _read(source: TemplateSource, required: frozenset[str], folder: Path | None, _modified: int) -> Template:
+    return Template.load(source, required, folder)
 
 
 @lru_cache(maxsize=32)
@@ -92,9 +100,11 @@ def _checked(template: Template, required: frozenset[str]) -> Template:
     return template
 
 
-def _ours() -> list[str]:
-    files = resources.files("tts.prompts").iterdir()
-    return sorted(f"'{file.name.removesuffix('.jinja')}'" for file in files if file.name.endswith(".jinja"))
+def _named(folder: Path | None, required: frozenset[str]) -> list[str]:
+    """The names of the templates that have these fields."""
+    files = [file for file in (folder or resources.files("tts.prompts")).iterdir() if file.name.endswith(".jinja")]
+    fitting = (file for file in files if Template(source=file.read_text("utf-8")).fields == required)
+    return sorted(file.name.removesuffix(".jinja") for file in fitting)
 
 
 @lru_cache(maxsize=1)
