@@ -312,9 +312,11 @@ def _strategy_of(value: Any) -> Strategy:
     from tts._plugins import strategy
 
     try:
-        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
-            return strategy(**value)
-        return strategy(value)
+        if not isinstance(value, Mapping):
+            return strategy(value)
+        if not isinstance(value.get("name"), str):
+            raise ConfigError('a strategy with parameters has a "name" among them, as in {"name": "gsr", "outputs": 4}')
+        return strategy(**value)
     except ConfigError as error:
         raise PydanticCustomError("strategy", "{reason}", {"reason": str(error)}) from error
 

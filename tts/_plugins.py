@@ -248,7 +248,9 @@ def _parametrised(kind: Kind, base: type[P], given: str | P | type[P], parameter
     else:
         cls = plugins().resolve(kind, given) if isinstance(given, str) else given  # type: ignore[assignment]
     if not (isinstance(cls, type) and issubclass(cls, base)):
-        raise ConfigError(f"{kind} {given!r} is a {cls!r}; it must be a subclass of tts.{base.__name__}")
+        if isinstance(given, type | str):
+            raise ConfigError(f"{kind} {given!r} is a {cls!r}; it must be a subclass of tts.{base.__name__}")
+        raise ConfigError(f"{given!r} is no {kind}; give a name, an instance or a subclass of tts.{base.__name__}")
     if not isinstance(getattr(cls, "name", None), str):
         raise ConfigError(f"{kind} class {cls.__name__} has no name; give it `name: ClassVar[str] = ...`")
     return build(f"{kind} {cls.name!r}", cls, parameters)  # type: ignore[no-any-return]

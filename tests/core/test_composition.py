@@ -59,8 +59,8 @@ def test_a_field_takes_a_name() -> None:
         ("gsrr", "parameter other='gsrr': no strategy is called 'gsrr'; did you mean 'gsr'"),
         ({"name": "gsr", "output": 3}, "strategy 'gsr' has no parameter 'output'; did you mean 'outputs'"),
         ({"name": "gsr", "outputs": 0}, "strategy 'gsr': parameter outputs=0: Input should be greater than"),
-        ({"outputs": 3}, "it must be a subclass of tts.Strategy"),
-        (7, "strategy 7 is a 7; it must be a subclass of tts.Strategy"),
+        ({"outputs": 3}, 'a strategy with parameters has a "name" among them, as in {"name": "gsr", "outputs": 4}'),
+        (7, "7 is no strategy; give a name, an instance or a subclass of tts.Strategy"),
     ],
 )
 def test_what_is_no_strategy_is_one_sentence(given: object, sentence: str) -> None:
