@@ -120,21 +120,23 @@ def _arguments(model: str, place: str, options: dict[str, str]) -> Any:
     def refuse(message: str) -> NoReturn:
         raise ConfigError(f"vllm:{model}: {message}")
 
-    known = {field.name for field in dataclasses.fields(AsyncEngineArgs)} - {"model"}
+    known = {field.name: field.default for field in dataclasses.fields(AsyncEngineArgs) if field.name != "model"}
     for name in options:
         if name.partition(".")[0] not in known:
             near = difflib.get_close_matches(name, known, 1)
             meant = f"; did you mean {near[0]!r}?" if near else "; its options are those of `vllm serve --help=all`"
             raise ConfigError(f"vllm:{model}: vLLM has no engine option {name!r}{meant}")
-    words = [word for name, value in options.items() for word in _flag(name, value)]
+    # Some switches have no form that says no; what is off by default need not be said.
+    said = {name: value for name, value in options.items() if value.lower() != "false" or known.get(name) is not False}
+    words = [_flag(name, value) for name, value in said.items()]
     parser = AsyncEngineArgs.add_cli_args(FlexibleArgumentParser(add_help=False, allow_abbrev=False))
     parser.error = refuse  # argparse's own would end the process
     return AsyncEngineArgs.from_cli_args(parser.parse_args(["--model", place, *words]))
 
 
-def _flag(name: str, value: str) -> list[str]:
+def _flag(name: str, value: str) -> str:
     base, dot, rest = name.partition(".")
     flag = base.replace("_", "-")
     if not dot and value.lower() in {"true", "false"}:
-        return [f"--{flag}" if value.lower() == "true" else f"--no-{flag}"]
-    return [f"--{flag}{dot}{rest}={value}"]
+        return f"--{flag}" if value.lower() == "true" else f"--no-{flag}"
+    return f"--{flag}{dot}{rest}={value}"
