@@ -10,7 +10,7 @@ from itertools import takewhile
 from tts import Candidate, Message, Problem
 from tts.prompts import direct_messages, refine_messages, synthesize_messages
 from tts.prompts.refine import CountTokens
-from tts.tasks.sums import comparison, plan, response, solution, terms_of
+from tts.tasks.sums import comparison, plan, response, said, solution, terms_of
 from tts_trainers.candidates import CandidateGroup
 from tts_trainers.rows import Row, row
 
@@ -65,8 +65,13 @@ def _refined(group: CandidateGroup, messages: Sequence[Message], order: Sequence
 def judge_thinking(problem: Problem, a: Candidate, b: Candidate, letter: str) -> str:
     """What a judge thinks before its verdict: the two responses step by step up to the first on which they differ.
 
-    That step is recomputed, and the response that has it right is named: of a correct and a wrong one, the correct one.
+    Of that step it is said what each of them makes it, what it is, and who has it right: of a correct and a wrong
+    response, the correct one.
     """
     lines = comparison(terms_of(problem), [a.summary or "", b.summary or ""]).split("\n")
     agreed = list(takewhile(lambda line: ": differ, " not in line, lines))
-    return "\n".join([*agreed, *(f"{line}: {letter}" for line in lines[len(agreed) :][:1])])
+    if len(agreed) == len(lines):
+        return "\n".join(lines)
+    step, _, recomputed = lines[len(agreed)].partition(": differ, ")
+    values = (f"{name} {said(one.summary or '')[step]}" for name, one in (("A", a), ("B", b)))
+    return "\n".join([*agreed, f"{step}: {', '.join(values)}, {recomputed}: {letter}"])
