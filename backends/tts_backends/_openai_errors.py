@@ -15,13 +15,13 @@ _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
 _SHOWN = 300  # characters of a server's message
 # How vLLM, SGLang, llama.cpp and hosted services word it; there is no field for it in the interface.
 _LIMIT = (
-    r"(?:context (?:length|size|window|limit)|model length|prompt length|n_ctx)[^\d]{0,40}?(\d[\d,]*)",
+    r"(?:context (?:length|size|window|limit)|model length|prompt length|n_ctx)[^\d{]{0,40}?(\d[\d,]*)",
     r"(?:> |larger than |with |exceeds the limit of )(\d[\d,]*) (?:maximum|tokens)",
 )
 _PROMPT = (
     r"(\d[\d,]*) (?:in the messages|in the prompt|input tokens|tokens? from the input)",
     r"(?:input|request) \((\d[\d,]*) tokens",
-    r"(?:resulted in|contains?|too long:?|n_prompt_tokens\"?:?) (?:at least )?(\d[\d,]*)",
+    r"(?:resulted in|contains?|too long:?|n_prompt_tokens\"?:?) ?(?:at least )?(\d[\d,]*)",
     r"requested (\d[\d,]*) tokens",
 )
 _ABOUT_CONTEXT = re.compile(r"context|too long|prompt length|model length|input length", re.IGNORECASE)

@@ -236,7 +236,7 @@ def test_one_backend_serves_several_event_loops_and_leaves_nothing_open(server: 
 
 def test_a_script_that_uses_it_ends_without_a_warning(server: ServerProcess) -> None:
     script = (
-        f"import tts; print(tts.solve('1+1', 'first', model='openai:m@base_url={server.base}', k=2).text);"
+        f"import tts; print(tts.solve('1+1', strategy='first', model='openai:m@base_url={server.base}', k=2).text);"
         "import asyncio, sys; assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-X", "dev", "-c", script], capture_output=True, text=True,

@@ -41,9 +41,9 @@ def test_the_least_loaded_server_is_chosen_and_failures_count_as_load() -> None:
 def test_one_of_three_dies_and_comes_back(tmp_path: Path) -> None:
     with ExitStack() as stack:
         first, second, third = servers = [stack.enter_context(running()) for _ in range(3)]
+        backend = connect(*servers, concurrency=4)
         for server in servers:
             server.behave(delay=0.05)
-        backend = connect(*servers, concurrency=4)
         assert backend.capabilities.concurrency == 12
 
         async def main() -> list[tts.Sampled]:

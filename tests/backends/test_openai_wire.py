@@ -90,7 +90,7 @@ def test_a_request_says_what_the_sampling_says() -> None:
         (CHAT, 4096, 2048, None),
         (CHAT, 10, 2048, 10),
         (TEXT, None, None, 32_768),  # where the rule is 16
-        (TEXT, None, 1000, 993),
+        (TEXT, None, 1000, 992),
     ],
 )
 def test_most_new_tokens(wire: Wire, most: int | None, context: int | None, sent: int | None) -> None:
