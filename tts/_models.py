@@ -33,16 +33,21 @@ class Reference(NamedTuple):
         return f"{self.plugin}:{self.model}" + (f"@{tail}" if tail else "")
 
 
-def parse_reference(text: str) -> Reference:
+_EXAMPLES: dict[ModelKind, str] = {
+    "backend": "'hf:Qwen/Qwen2.5-7B-Instruct' or 'hf:folder@dtype=float32'",
+    "scorer": "'hf-reward:folder' or 'recorded:rm_scores'",
+    "judge": "'generic:hf:folder'",
+}
+
+
+def parse_reference(text: str, kind: ModelKind = "backend") -> Reference:
     """Take a reference apart; options come after the last `@` that is followed by `name=`.
 
-    Raises `ConfigError` for anything that has not this form.
+    Raises `ConfigError` for anything that has not this form, with examples of the kind.
     """
     plugin, colon, rest = text.partition(":")
     if not colon or not plugin or not rest:
-        raise ConfigError(
-            f"model reference {text!r} should look like 'hf:Qwen/Qwen2.5-7B-Instruct' or 'hf:folder@dtype=float32'"
-        )
+        raise ConfigError(f"model reference {text!r} should look like {_EXAMPLES[kind]}")
     model, at, tail = rest.rpartition("@")
     if not at or "=" not in tail:
         return Reference(plugin, rest, ())
@@ -115,7 +120,7 @@ def judge_format(text: str) -> tuple[JudgeFormat, str] | None:
 
     Raises `ConfigError` for what is no judge reference, and for options that the format refuses.
     """
-    reference = parse_reference(text)
+    reference = parse_reference(text, "judge")
     cls = _plugin("judge", text)
     if not (isinstance(cls, type) and issubclass(cls, JudgeFormat)):
         return None
@@ -129,7 +134,7 @@ def judge_format(text: str) -> tuple[JudgeFormat, str] | None:
 
 def _plugin(kind: ModelKind, text: str) -> Any:
     """The class of a reference; raises `ConfigError` that says so where the name is one of another kind."""
-    name = parse_reference(text).plugin
+    name = parse_reference(text, kind).plugin
     others = [other for other in _PARTS if name in plugins().names(other)]
     if others and kind not in others:
         unformatted = kind == "judge" and others == ["backend"]
@@ -151,7 +156,7 @@ class ModelPool:
         """Everything about a reference that can be checked without loading: the plugin's name and its options."""
         if kind == "judge" and (judging := judge_format(text)) is not None:
             kind, text = "backend", judging[1]
-        reference = parse_reference(text)
+        reference = parse_reference(text, kind)
         key = ModelKey(kind, _plugin(kind, text), reference)
         if not (isinstance(getattr(key.plugin, "Options", None), type) and issubclass(key.plugin.Options, BaseModel)):
             raise ConfigError(f"{kind} {reference.plugin!r} has no Options; give its class `Options = tts.NoOptions`")

@@ -119,6 +119,8 @@ def test_log_probabilities_that_the_model_has_not(strategy: tts.Strategy) -> Non
     [
         ("judge", "hf:x", "'hf:x' is no judge: 'hf' is a backend; a format comes before it, e.g. 'generic:hf:x'"),
         ("judge", "generic:x", "judge 'generic:x' names no backend; it should look like 'generic:hf:FOLDER'"),
+        ("judge", "generic", "model reference 'generic' should look like 'generic:hf:folder'"),
+        ("scorer", "folder", "model reference 'folder' should look like 'hf-reward:folder' or 'recorded:rm_scores'"),
         ("judge", "recorded:x", "'recorded:x' is no judge: 'recorded' is a scorer; known judges: "),
         ("scorer", "hf:x", "'hf:x' is no scorer: 'hf' is a backend; known scorers: "),
         ("synthesizer", "rrm:hf:x", "'rrm:hf:x' is no backend: 'rrm' is a judge; known backends: "),
