@@ -93,6 +93,14 @@ def _checked(strategy: Strategy, context: StrategyContext, decision: object) -> 
     return decision
 
 
+def _written(strategy: Strategy) -> str:
+    """A strategy as it would be called, with the parameters that are not default: `cascade(dear=gsr(outputs=4))`."""
+    changed = strategy.model_dump(exclude_defaults=True, mode="json")
+    values = {key: getattr(strategy, key) for key in changed}
+    shown = {key: _written(value) if isinstance(value, Strategy) else changed[key] for key, value in values.items()}
+    return strategy.name + (f"({', '.join(f'{key}={value}' for key, value in shown.items())})" if shown else "")
+
+
 def label_strategies(strategies: Sequence[Strategy]) -> dict[str, Strategy]:
     """A label for each: its name, with the parameters that are not default where two share a name.
 
@@ -103,10 +111,7 @@ def label_strategies(strategies: Sequence[Strategy]) -> dict[str, Strategy]:
     names = [one.name for one in strategies]
     labelled: dict[str, Strategy] = {}
     for one in strategies:
-        changed = one.model_dump(exclude_defaults=True, mode="json")
-        label = one.name
-        if names.count(one.name) > 1 and changed:
-            label += "(" + ", ".join(f"{key}={value}" for key, value in changed.items()) + ")"
+        label = _written(one) if names.count(one.name) > 1 else one.name
         if label in labelled:
             raise ConfigError(f"strategy {label!r} is given twice with the same parameters")
         labelled[label] = one

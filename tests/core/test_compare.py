@@ -122,10 +122,23 @@ def test_the_table_says_both(fake: Any) -> None:
     columns = text.splitlines()[2].split("  ")
     assert [cell.strip() for cell in columns if cell][-4:] == [
         "calls",
-        "generated tokens",
-        "prompt tokens",
+        "tokens out",
+        "tokens in",
         "s/problem",
     ]
+
+
+def test_the_table_leaves_out_what_is_zero_for_all() -> None:
+    text = str(tts.compare([different(4)], strategies=["majority"]))
+    assert "answered" in text
+    assert not any(column in text for column in ("failed", "calls", "tokens out", "tokens in"))
+
+
+def test_a_strategy_within_a_strategy_is_labelled_as_it_would_be_called(fake: Any) -> None:
+    fake()
+    settings = [tts.strategy("cascade"), tts.strategy("cascade", dear=tts.strategy("gsr", outputs=2), threshold=0.6)]
+    found = tts.compare([different(4)], strategies=settings, model="fake:m")
+    assert list(found.strategies) == ["cascade", "cascade(dear=gsr(outputs=2), threshold=0.6)"]
 
 
 def test_problems_are_sampled_once_for_all(fake: Any) -> None:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 MIN_PROBLEMS = 6  # with fewer, even a sign test on unanimous differences says nothing at 5 %
 
 
+# Columns that are left out where they would be all zeros.
+_COUNTS = ("failed", "calls", "tokens out", "tokens in")
+
+
 class Comparison(Analysis):
     """Several strategies on the same candidates: prints as tables, renders in notebooks.
 
@@ -163,8 +167,8 @@ class Comparison(Analysis):
             "answered",
             "failed",
             "calls",
-            "generated tokens",
-            "prompt tokens",
+            "tokens out",
+            "tokens in",
             "s/problem",
         ]
         rows = []
@@ -173,7 +177,9 @@ class Comparison(Analysis):
         if self.pass_at_k is not None:
             rows.append([f"pass@{self.k} (oracle)", *_accuracy(self.pass_at_k), *[""] * 6])
         rows += [self._strategy_row(label) for label in self.strategies]
-        return Table(title, head, rows, [*self._failures(), *self._rate_lines(), self._spent_line()])
+        kept = [i for i, name in enumerate(head) if name not in _COUNTS or any(row[i] not in ("", "0") for row in rows)]
+        shown = [[row[i] for i in kept] for row in (head, *rows)]
+        return Table(title, shown[0], shown[1:], [*self._failures(), *self._rate_lines(), self._spent_line()])
 
     def _strategy_row(self, label: str) -> list[str]:
         results = [row.outcome.results[label] for row in self.rows]
