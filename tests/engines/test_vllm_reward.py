@@ -80,5 +80,5 @@ def test_a_head_with_two_outputs_is_refused(tmp_path: Path) -> None:
 
 def test_a_language_model_is_refused(tmp_path: Path) -> None:
     sizes = SIZES | {"num_labels": 1}
-    with pytest.raises(tts.TTSError):
+    with pytest.raises(tts.ConfigError, match="no reward model"):
         VLLMReward(str(save_llama(tmp_path, bpe_tokenizer(), **sizes)), VLLMReward.Options(enforce_eager="true"))
