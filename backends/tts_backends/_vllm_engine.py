@@ -73,7 +73,7 @@ class RunningEngine:
         self._tasks: set[asyncio.Task[Sample]] = set()
         try:
             self.llm: Any = self._thread.submit(_start(engine)).result()
-            self.tasks: tuple[str, ...] = self._thread.submit(self.llm.get_supported_tasks()).result()
+            self.supported: tuple[str, ...] = self._thread.submit(self.llm.get_supported_tasks()).result()
         except BaseException as error:
             self._thread.stop()
             if not isinstance(error, Exception):

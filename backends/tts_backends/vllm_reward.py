@@ -39,7 +39,7 @@ class VLLMReward:
             raise ConfigError(f"{model!r} is no reward model: its head has {labels} outputs and should have one")
         self._engine = RunningEngine(self._name, engine)
         self._stop = weakref.finalize(self, self._engine.stop)
-        if "classify" not in self._engine.tasks:
+        if "classify" not in self._engine.supported:
             self._stop()
             raise ConfigError(f"{model!r} is no reward model: vLLM finds no head of a classifier in it")
         self._chat = Chat(self._engine.llm.get_tokenizer(), engine.template, options.think_open, options.think_close)
