@@ -49,7 +49,7 @@ MARKERS = [  # what a prompt may use to say where something begins or how a verd
     r"\[The (?:Start|End) of Chatbot [AB]'s Response\]",
     r"^\s*#+ Assistant",
 ]
-FORMATS = sorted(tts.plugins().names("judge"))
+FORMATS = sorted(n for n in tts.plugins().names("judge") if n != "pairrm")  # which has no prompt: it reads token ids
 PROMPTING = [
     name
     for name in (plugin.entry.name for plugin in tts.plugins().all("strategy") if plugin.distribution == "ttscale")

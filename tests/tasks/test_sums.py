@@ -132,24 +132,26 @@ def test_the_worked_solution_shows_running_totals() -> None:
 @pytest.mark.parametrize(
     ("step", "text"),
     [
-        (Step(37, "*", 8), "240+56 = 296"),
-        (Step(70, "*", 3), "210"),
-        (Step(105, "*", 4), "400+20 = 420"),
-        (Step(324, "+", 342), "600+60+6 = 666"),
-        (Step(1094, "+", 576), "1000+500+160+10 = 1670"),
-        (Step(300, "+", 400), "700"),
+        (Step(37, "*", 8), "7*8=56, 3*8+5=29, 296"),
+        (Step(70, "*", 3), "0*3=0, 7*3=21, 210"),
+        (Step(246, "+", 776), "6+6=12, 4+7+1=12, 2+7+1=10, 1022"),
+        (Step(1022, "+", 92), "2+2=4, 2+9=11, 0+0+1=1, 1+0=1, 1114"),
+        (Step(7, "+", 4), "7+4=11, 11"),
     ],
 )
-def test_recompute_by_place_value(step: Step, text: str) -> None:
+def test_recompute_goes_from_the_last_digit_on(step: Step, text: str) -> None:
     assert recompute(step) == text
 
 
 @settings(deadline=None)
 @given(step=st.builds(Step, st.integers(1, 9999), st.sampled_from("*+"), st.integers(1, 9999)))
 def test_recompute_is_right(step: Step) -> None:
-    pieces, _, result = recompute(step).rpartition(" = ")
+    *pieces, result = recompute(step).split(", ")
     assert int(result) == step.value
-    assert not pieces or eval(pieces) == step.value
+    sums = [piece.split("=") for piece in pieces]
+    assert all(eval(left) == int(right) for left, right in sums)
+    # The last digits in reverse, and the last piece whole, are the result.
+    assert int("".join([sums[-1][1], *(right[-1] for _, right in reversed(sums[:-1]))])) == step.value
 
 
 def test_comparison_takes_agreement_and_recomputes_the_rest() -> None:
@@ -158,16 +160,16 @@ def test_comparison_takes_agreement_and_recomputes_the_rest() -> None:
     two = "37*8 = 296\n21*6 = 136\n44*9 = 386\n296+136 = 432\n432+386 = 818"
     assert comparison(terms, [one, two]).splitlines() == [
         "37*8: agree, 296",
-        "21*6: differ, 120+6 = 126",
-        "44*9: doubt, 360+36 = 396",
-        "296+126: doubt, 300+110+12 = 422",
-        "422+396: none, 700+110+8 = 818",
+        "21*6: differ, 1*6=6, 2*6=12, 126",
+        "44*9: doubt, 4*9=36, 4*9+3=39, 396",
+        "296+126: doubt, 6+6=12, 9+2+1=12, 2+1+1=4, 422",
+        "422+396: none, 2+6=8, 2+9=11, 4+3+1=8, 818",
     ]
 
 
 def test_a_single_candidate_is_no_agreement() -> None:
     terms = [Term(37, 8), Term(20, 6)]
-    assert comparison(terms, [solution(terms)]).splitlines()[0] == "37*8: doubt, 240+56 = 296"
+    assert comparison(terms, [solution(terms)]).splitlines()[0] == "37*8: doubt, 7*8=56, 3*8+5=29, 296"
 
 
 def test_response_has_one_closed_think_block() -> None:
