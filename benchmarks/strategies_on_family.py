@@ -1,6 +1,6 @@
 """Every installed strategy on one candidate set of the miniature family: all models neural, none an oracle.
 
-    python benchmarks/strategies_on_family.py [--problems 100] [--k 4]
+    python benchmarks/strategies_on_family.py [--problems 60] [--k 4]
 
 Policy, reward model, judge and synthesizer are those that ship. Prints the table of accuracies with intervals and costs.
 """
@@ -20,7 +20,7 @@ ROLES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--problems", type=int, default=100)
+    parser.add_argument("--problems", type=int, default=60)
     parser.add_argument("--k", type=int, default=4)
     options = parser.parse_args()
     table = tts.compare(
