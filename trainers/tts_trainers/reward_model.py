@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
@@ -166,12 +167,14 @@ def _scorer(folder: Path, device: Any) -> PreTrainedModel:
 
 
 def _pair_accuracy(model: Any, tokenizer: Any, pairs: Sequence[_Encoded], batch: int) -> Estimate | None:
-    """How often the correct response has the higher score; a tie counts half."""
+    """How often the correct response has the higher score; a tie, but for rounding in a batch, counts half."""
     scores = _scores(
         model, tokenizer.pad_token_id, [ids for pair in pairs for ids in (pair.chosen, pair.rejected)], batch
     )
-    margins = [chosen - rejected for chosen, rejected in zip(scores[::2], scores[1::2], strict=True)]
-    right = [float(margin > 0) if margin else 0.5 for margin in margins]
+    right = [
+        0.5 if math.isclose(chosen, rejected, rel_tol=1e-5, abs_tol=1e-6) else float(chosen > rejected)
+        for chosen, rejected in zip(scores[::2], scores[1::2], strict=True)
+    ]
     return clustered_mean(zip((pair.problem for pair in pairs), right, strict=True), (0.0, 1.0))
 
 

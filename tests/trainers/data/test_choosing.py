@@ -50,6 +50,9 @@ def test_shares_of_several_strata_against_brute_force(counts: list[int], shares:
         """There are prompts enough for so many, each stratum at its share."""
         return sum(min(count, shares.get(n, 1) * total) for n, count in enumerate(counts)) >= total - 1e-9
 
+    there = [n for n, count in enumerate(counts) if count]
+    if all(n in shares for n in there) and 0 < (together := sum(shares[n] for n in there)) < 1:
+        shares = {n: shares[n] / together for n in there}
     best = max(step / 100 for step in range(100 * sum(counts) + 1) if fits(step / 100))
     kept = _kept([n for n, count in enumerate(counts) for _ in range(count)], shares)
     assert best - len(counts) < kept.total() <= best + 0.01
@@ -61,5 +64,6 @@ def test_shares_that_sum_to_one_are_a_mixture() -> None:
     strata = [0] * 500 + [1] * 60 + [2] * 1000
     assert _kept(strata, {0: 0.33, 1: 0.33, 2: 0.34}) == {0: 60, 1: 60, 2: 61}
     assert _kept(strata, {0: 0.1, 1: 0.1, 2: 0.8}) == {0: 60, 1: 60, 2: 480}
-    assert _kept(strata, {0: 0.1, 1: 0.1, 2: 0.7}) == {}
+    assert _kept(strata, {0: 0.05, 1: 0.05, 2: 0.4}) == {0: 60, 1: 60, 2: 480}
+    assert _kept(strata, {0: 0.0, 1: 0.0, 2: 0.0}) == {}
     assert _kept(strata, {0: 0.5, 7: 0.0}) == Counter(strata)

@@ -113,7 +113,7 @@ def test_pass_rates(value: object, rate: float | None) -> None:
         ("source.id=problem_source", r"line 4: the id 'aops_c4_high_school_math' is already that of another problem"),
         (
             "source.solutions=used_in_kaggle",
-            r"line 1: the column 'used_in_kaggle' is a bool; it must be text or a list",
+            r"line 1: the column 'used_in_kaggle' holds True; it must be text or a list of texts",
         ),
     ],
 )
