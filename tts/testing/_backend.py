@@ -110,7 +110,9 @@ class BackendContract:
         assert cut.finish_reason == "stop"
         assert stop not in cut.text
         if self.repeatable:
-            assert cut.text.strip() == whole.text[: whole.text.index(stop)].strip()
+            parts = (whole.thinking, cut.thinking) if whole.thinking else (whole.text, cut.text)
+            before, after = (part or "" for part in parts)
+            assert after.strip() == before[: before.index(stop)].strip()
 
     def test_log_probabilities_come_where_they_are_asked_for(self) -> None:
         if not self.backend.capabilities.logprobs:
