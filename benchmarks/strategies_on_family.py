@@ -2,7 +2,7 @@
 
     python benchmarks/strategies_on_family.py [--problems 60] [--k 4]
 
-Policy, reward model, judge and synthesizer are those that ship. Prints the table of accuracies with intervals and costs.
+Policy, reward model, judge and synthesizer are those that ship. Prints accuracies with intervals, and costs.
 """
 
 from __future__ import annotations
