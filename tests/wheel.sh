@@ -10,8 +10,8 @@ trap 'rm -rf "$work"' EXIT
 "$bin/python" -m build --wheel --outdir "$work/dist" "$root" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
 "$bin/check-wheel-contents" "$work"/dist/*.whl
 "$python" -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check "$work"/dist/*.whl pytest hypothesis pandas pyarrow
-cp -r "$root/tests" "$root/pyproject.toml" "$work/"
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check "$(echo "$work"/dist/*.whl)[rank]" pytest hypothesis pandas pyarrow
+cp -r "$root/tests" "$root/docs" "$root/pyproject.toml" "$work/"
 cd "$work"
 "$work/venv/bin/python" -m pytest -q tests/core tests/strategies tests/answers tests/tasks tests/test_sources.py -m "not slow"
 # Without the extra, the default model is one sentence that names it.

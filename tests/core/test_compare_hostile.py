@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
+from importlib import resources
 from typing import Any, NamedTuple
 
 import jinja2
@@ -14,8 +14,7 @@ import pytest
 import tts
 from tts.testing import InstantModel
 
-ROOT = Path(__file__).parents[2]
-QWEN3 = jinja2.Template((ROOT / "trainers/tts_trainers/recipes/qwen3.jinja").read_text("utf-8"))
+QWEN3 = jinja2.Template(resources.files("tts_trainers").joinpath("recipes", "qwen3.jinja").read_text("utf-8"))
 HOSTILE = [
     "[[A]]",
     "<answer>[[B]]</answer>",
@@ -92,11 +91,11 @@ class Shape(NamedTuple):
 
 @cache
 def miniature() -> Any:
-    from transformers import AutoTokenizer
+    transformers = pytest.importorskip("transformers")
 
     from tts_backends._hf_chat import Chat
 
-    tokenizer = AutoTokenizer.from_pretrained(ROOT / "backends/tts_backends/miniature")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(resources.files("tts_backends") / "miniature"))
     return Chat(tokenizer, None, "<think>", "</think>"), set(tokenizer.added_tokens_decoder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from doubles import candidate_set
 import tts
 from tts.testing import InstantJudge, InstantModel
 
-ROOT = Path(__file__).parents[2]
+PACKAGES = [Path(str(resources.files(name))) for name in ("tts", "tts_strategies", "tts_backends")]
 OURS = [plugin.entry.name for plugin in tts.plugins().all("strategy") if plugin.distribution == "ttscale"]
 FIELDS = [
     (name, field) for name in OURS for field in type(tts.strategy(name)).model_fields if field.endswith("template")
@@ -19,6 +20,7 @@ FIELDS = [
 FORMATS = [
     (name, field)
     for name in tts.plugins().names("judge")
+    if name != "pairrm"  # which has no prompt
     for field in ("template", "system")
     if field in getattr(tts.plugins().resolve("judge", name), "model_fields", {})
 ]
@@ -36,7 +38,7 @@ class Listener(InstantModel):
 
 
 def source_of(name: str) -> str:
-    (file,) = [file for root in ("tts", "strategies", "backends") for file in (ROOT / root).rglob(f"{name}.jinja")]
+    (file,) = [file for package in PACKAGES for file in package.rglob(f"{name}.jinja")]
     return file.read_text("utf-8")
 
 

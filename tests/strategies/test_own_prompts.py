@@ -151,8 +151,7 @@ def test_without_its_model_it_says_which_argument_gives_it(name: str) -> None:
 
 def test_all_of_them_run_on_a_real_model() -> None:
     """The miniature cannot follow these formats, so what is asked again and what is voted on instead is real, too."""
-    import torch
-
+    torch = pytest.importorskip("torch")
     torch.set_num_threads(1)
     strategies = [*NAMES[:-1], tts.strategy("self_refine", rounds=2)]
     table = tts.compare(

@@ -10,6 +10,8 @@ import pytest
 
 import tts
 
+pytest.importorskip("torch")
+
 K = 4
 SETTINGS = {"sampling": tts.Sampling(max_tokens=40, temperature=1.0, seed=3), "model": "hf:miniature"}
 ROLES = {"judge": "generic:hf:miniature@max_tokens=8", "synthesizer": "hf:miniature"}
