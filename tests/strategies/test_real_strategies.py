@@ -1,7 +1,6 @@
-"""The strategies of judges, populations and steps end to end on the shipped model, in every role.
+"""Strategies end to end on the models that ship: policy, reward model, judge and synthesizer.
 
-It was never trained to judge, and is cut short here, so nothing asks what it says: only that every call is made,
-read, counted and charged.
+They are cut short here, so nothing asks what they say: only that every call is made, read, counted and charged.
 """
 
 from __future__ import annotations
@@ -14,7 +13,11 @@ pytest.importorskip("torch")
 
 K = 4
 SETTINGS = {"sampling": tts.Sampling(max_tokens=40, temperature=1.0, seed=3), "model": "hf:miniature"}
-ROLES = {"judge": "generic:hf:miniature@max_tokens=8", "synthesizer": "hf:miniature"}
+ROLES = {
+    "scorer": "hf-reward:miniature/reward",
+    "judge": "generic:hf:miniature/judge@max_tokens=8",
+    "synthesizer": "hf:miniature/synthesizer",
+}
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +26,7 @@ def table() -> tts.eval.Comparison:
     rsa = tts.strategy("rsa", loops=2, population=3)
     pairs = [tts.strategy(name, judge_equal=True) for name in ("knockout", "round_robin", "llm_blender")]
     others = ["majority", "adaptive_consistency", "gsr", "cascade", rsa, "synthesizer"]
+    others += ["best_of_n", "weighted_majority"]
     return tts.compare("task:sums", strategies=[*others, *pairs], k=K, limit=1, **SETTINGS, **ROLES)
 
 
@@ -32,7 +36,7 @@ def calls(table: tts.eval.Comparison, strategy: str, role: str) -> list[int]:
 
 
 def test_every_strategy_decides(table: tts.eval.Comparison) -> None:
-    assert [result.error for result in table.results] == [None] * 9
+    assert [result.error for result in table.results] == [None] * 11
     for row in table.rows:
         assert len(row.outcome.candidates) == K
         for result in row.outcome.results.values():
@@ -68,5 +72,5 @@ def test_the_synthesizer_writes_once(table: tts.eval.Comparison) -> None:
 def test_shared_calls_are_spent_once(table: tts.eval.Comparison) -> None:
     alone = sum(table.usage(name).calls for name in table.strategies)
     spent = sum(usage.calls for usage in table.spent.values())
-    assert spent < alone - K * 7, "nine strategies share four candidates"
+    assert spent < alone - K * 7, "eleven strategies share four candidates"
     assert "round_robin: invalid verdicts " in str(table)
