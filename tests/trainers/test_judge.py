@@ -105,7 +105,7 @@ def test_it_learns_to_judge(tmp_path: Path) -> None:
     template.write_text("{{ problem }}\nA {{ a }}\nB {{ b }}")
     pairs = preference_pairs([toy_set(n, 1, 1) for n in range(120)], per_problem=1, seed=0)
     rows = judge_rows(pairs[:100], template=str(template))
-    settings = recipe(str(template), steps=250, batch=32, warmup=20, adam_beta2=0.98)
+    settings = recipe(str(template), steps=450, batch=32, warmup=20, adam_beta2=0.98)
     report = train_judge(llama(width=64), tokenizer(), rows, settings, tmp_path / "out", held_out=pairs[100:])
     assert report.verdicts is not None
     assert report.verdicts.accuracy.mean > 0.9
