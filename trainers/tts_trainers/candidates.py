@@ -50,14 +50,14 @@ def over_shares(strata: Sequence[int], shares: Mapping[int, float], *, rng: rand
     """Positions to drop at random, so that each stratum is at most its share of what is left, and no more than must be.
 
     `strata`: of each position, such as its N_c. A stratum without a share is left whole. With shares for several strata
-    each is met to within a prompt or so. Where all strata there are have shares that sum to less than 1, their
-    proportions count; where these are all 0, nothing is left.
+    each is met to within a prompt or so. Where several shares are for all strata there are and sum to less than 1,
+    their proportions count; where these are all 0, nothing is left. A single share is always a limit.
     """
     places: dict[int, list[int]] = {}
     for position, stratum in enumerate(strata):
         places.setdefault(stratum, []).append(position)
     most = {stratum: Fraction(str(share)) for stratum, share in shares.items() if stratum in places}  # 0.1 is 1/10
-    if most.keys() == places.keys() and 0 < (together := sum(most.values())) < 1:
+    if len(shares) > 1 and most.keys() == places.keys() and 0 < (together := sum(most.values())) < 1:
         most = {stratum: share / together for stratum, share in most.items()}
     total, limited = Fraction(len(strata)), set[int]()
     while over := {stratum for stratum in most.keys() - limited if len(places[stratum]) > most[stratum] * total}:

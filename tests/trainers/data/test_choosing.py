@@ -51,7 +51,7 @@ def test_shares_of_several_strata_against_brute_force(counts: list[int], shares:
         return sum(min(count, shares.get(n, 1) * total) for n, count in enumerate(counts)) >= total - 1e-9
 
     there = [n for n, count in enumerate(counts) if count]
-    if all(n in shares for n in there) and 0 < (together := sum(shares[n] for n in there)) < 1:
+    if len(shares) > 1 and all(n in shares for n in there) and 0 < (together := sum(shares[n] for n in there)) < 1:
         shares = {n: shares[n] / together for n in there}
     best = max(step / 100 for step in range(100 * sum(counts) + 1) if fits(step / 100))
     kept = _kept([n for n, count in enumerate(counts) for _ in range(count)], shares)
