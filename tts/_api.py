@@ -157,6 +157,7 @@ def compare(
     *,
     strategies: Sequence[str | Strategy] = DEFAULT_STRATEGIES,
     k: int = 4,
+    n: int | None = None,
     order_trials: int = 0,
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
@@ -169,8 +170,10 @@ def compare(
 
     `samples` are candidate sets: of `tts.sample`, a list of `CandidateSet`, a file of `{problem, answer, candidates}`,
     or a store (`.db`); they are taken in non-overlapping groups of k and nothing is sampled. Anything else is a source
-    of problems, as in `run`, and is sampled first. With `order_trials`, strategies that mind the order of their
-    candidates decide again on so many other orders, and the comparison says how often that changes the answer.
+    of problems, as in `run`, and is sampled first. With `n`, so many candidates of each problem are sampled, and of
+    stored ones no more are taken, for n // k groups; without, k are sampled and all stored ones taken. With
+    `order_trials`, strategies that mind the order of their candidates decide again on so many other orders, and the
+    comparison says how often that changes the answer.
     """
     from tts.eval import Comparison
 
@@ -184,10 +187,17 @@ def compare(
 
     def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
         if sets is None:
-            return one.run(_examples(source, columns, limit, on_error), chosen, k, order_trials=order_trials)
-        return one.compare(sets, chosen, k, order_trials=order_trials)
+            return one.run(_examples(source, columns, limit, on_error), chosen, k, n=n, order_trials=order_trials)
+        return one.compare(_first(sets, n), chosen, k, order_trials=order_trials)
 
     return _evaluate(Comparison, outcomes, chosen, k, grader, on_result, engine, sampling=sets is None)
+
+
+def _first(sets: Iterable[Sampled], n: int | None) -> Iterator[Sampled]:
+    """The sets with their first n candidates."""
+    for found, answer in sets:
+        kept = tuple(c for c in found if n is None or c.index < n)
+        yield Sampled(found if len(kept) == len(found) else found.model_copy(update={"candidates": kept}), answer)
 
 
 def _evaluate(

@@ -159,20 +159,15 @@ class Engine:
         self._check_logprobs(())
 
         async def draw(work: Work, order: int) -> Sampled:
-            pool = self._pool(work, order, self.sampling)
             try:
-                candidates = tuple(await pool.take(k))
+                found = await self._drawn(work, order, self.sampling, k)
             except StoreError:
                 raise
             except TTSError as error:
                 self._emit(Event("problem_failed", work.problem.id, message=str(error)))
                 failed = [Candidate(index=i, text="", finish_reason="error", error=str(error)) for i in range(k)]
-                candidates = tuple(failed)
-            finally:
-                await self._release(pool)
+                found = self._set_of(work, failed, self.sampling)
             await self._keep(work, {})
-            policy = self._roles.loaded["policy"].fingerprint
-            found = CandidateSet(problem=work.problem, candidates=candidates, policy=policy, sampling=self.sampling)
             return Sampled(found, work.answer)
 
         works = (Work(example.problem, example.answer) for example in problems)
@@ -181,16 +176,24 @@ class Engine:
                 yield result
 
     def run(
-        self, problems: Iterable[Example], strategies: Sequence[str | Strategy], k: int = 4, *, order_trials: int = 0
+        self,
+        problems: Iterable[Example],
+        strategies: Sequence[str | Strategy],
+        k: int = 4,
+        *,
+        n: int | None = None,
+        order_trials: int = 0,
     ) -> AsyncGenerator[Outcome, None]:
         """Sample k candidates per problem and let every strategy decide on them; outcomes as they are decided.
 
-        With `order_trials`, strategies that mind the order of the candidates decide again on so many permutations of
-        all k of them, which are drawn for it.
+        With `n`, n are sampled and decided on in non-overlapping groups of k. With `order_trials`, strategies that mind
+        the order of the candidates decide again on so many permutations of all k of them, which are drawn for it.
         """
         _check_k(k)
+        if n is not None and n < k:
+            raise ConfigError(f"n={n} candidates per problem make no group of k={k}; give n={k} or more")
         works = (Work(example.problem, example.answer) for example in problems)
-        return self._outcomes(works, strategies, k, order_trials, sampling=True)
+        return self._outcomes(works, strategies, k, order_trials, n or k)
 
     def compare(
         self, samples: Iterable[Sampled], strategies: Sequence[str | Strategy], k: int = 4, *, order_trials: int = 0
@@ -201,7 +204,7 @@ class Engine:
         made it. Else it is a failed result; `ConfigError` where it is the first.
         """
         _check_k(k)
-        return self._outcomes(groups(samples, k, self._can_complete), strategies, k, order_trials, sampling=False)
+        return self._outcomes(groups(samples, k, self._can_complete), strategies, k, order_trials, None)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text for the policy (an estimate of four characters a token where there is no policy)."""
@@ -211,27 +214,50 @@ class Engine:
     # --- the stream ------------------------------------------------------------------------------------------------
 
     async def _outcomes(
-        self, works: Iterable[Work], strategies: Sequence[str | Strategy], k: int, order_trials: int, *, sampling: bool
+        self, works: Iterable[Work], strategies: Sequence[str | Strategy], k: int, order_trials: int, n: int | None
     ) -> AsyncGenerator[Outcome, None]:
         if order_trials < 0:
             raise ConfigError(f"order_trials={order_trials}: give how many other orders are to be tried, or 0")
         labelled = label_strategies([_plugins.strategy(one) for one in strategies])
-        await self._roles.load(tuple(labelled.values()), sampling=sampling)
+        await self._roles.load(tuple(labelled.values()), sampling=n is not None)
         warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, labelled.values(), k)
         settings = self._check_logprobs(tuple(labelled.values()))
         provenance = {label: self._provenance(one) for label, one in labelled.items()}
         trials = OrderTrials(order_trials, settings.seed, self._timeout) if order_trials else None
 
-        async def work_out(work: Work, order: int) -> Outcome:
-            return await self._decide_all(work, order, k, settings, labelled, provenance, trials)
+        async def work_out(work: Work, order: int) -> list[Outcome]:
+            parts = [work] if n is None or n == k else await self._sampled_groups(work, order, settings, k, n)
+            return await asyncio.gather(
+                *(self._decide_all(part, order, k, settings, labelled, provenance, trials) for part in parts)
+            )
 
-        async with aclosing(self._stream(works, work_out)) as outcomes:
-            async for outcome in outcomes:
-                yield outcome
+        async with aclosing(self._stream(works, work_out)) as decided:
+            async for outcomes in decided:
+                for outcome in outcomes:
+                    yield outcome
 
     def _stream(self, works: Iterable[Work], decide: Callable[[Work, int], Awaitable[T]]) -> AsyncGenerator[T, None]:
         slots = max((loaded.limiter.slots for loaded in self._roles.loaded.values()), default=64)
         return stream(works, decide, in_flight=8 + 2 * slots)
+
+    async def _drawn(self, work: Work, order: int, sampling: Sampling, n: int) -> CandidateSet:
+        """The first n candidates of a problem; raises where none could be sampled."""
+        pool = self._pool(work, order, sampling)
+        try:
+            return self._set_of(work, await pool.take(n), sampling)
+        finally:
+            await self._release(pool)
+
+    def _set_of(self, work: Work, candidates: Sequence[Candidate], sampling: Sampling) -> CandidateSet:
+        policy = self._roles.loaded["policy"].fingerprint
+        return CandidateSet(problem=work.problem, candidates=tuple(candidates), policy=policy, sampling=sampling)
+
+    async def _sampled_groups(self, work: Work, order: int, sampling: Sampling, k: int, n: int) -> list[Work]:
+        try:
+            found = await self._drawn(work, order, sampling, n)
+        except TTSError as error:
+            return [work._replace(group=group, error=error) for group in range(n // k)]
+        return list(groups([Sampled(found, work.answer)], k, self._can_complete))
 
     async def _decide_all(
         self,
