@@ -183,5 +183,5 @@ def test_a_judge_thinks_up_to_the_first_difference_and_names_who_is_right() -> N
     wrong = right.replace("= 126", "= 136").replace("296+126 = 422", "296+136 = 432")
     shown = [tts.Candidate(index=i, text=text, summary=text) for i, text in enumerate((right, wrong))]
     thinking = judge_thinking(problem, *shown, "A")
-    assert thinking == "37*8: agree, 296\n21*6: A 126, B 136, 1*6=6, 2*6=12, 126: A"
+    assert thinking == "37*8: agree, 296\n21*6: A 126, B 136, 1*6=6, 2*6=12, 126, 666==, 223=x: A"
     assert judge_thinking(problem, shown[0], shown[0], "A") == "37*8: agree, 296\n21*6: agree, 126\n296+126: agree, 422"

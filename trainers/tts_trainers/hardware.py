@@ -37,11 +37,7 @@ def check_hardware(recipe: HybridRecipe) -> None:
 
     Raises `MissingDependencyError` where one needs a package that is not installed.
     """
-    if find_spec("trl") is None:
-        raise MissingDependencyError("training needs the package 'trl'; pip install 'ttscale[train]'")
-    import torch
-
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = _gpus()
     keys = [need.key for need in _on_gpus(recipe)] + ["optimisation.bf16 = true"] * recipe.optimisation.bf16
     if keys and not gpus:
         raise ConfigError(
@@ -51,8 +47,29 @@ def check_hardware(recipe: HybridRecipe) -> None:
     for key, package in [*_on_gpus(recipe), *_anywhere(recipe)]:
         if find_spec(package) is None:
             raise MissingDependencyError(f"{key} needs the package {package!r}, which is not installed")
+    import torch
+
     if gpus and recipe.optimisation.bf16 and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise ConfigError(f"{torch.cuda.get_device_name()} has no bfloat16; set optimisation.bf16 = false")
+    check_started(gpus)
+
+
+def check_trainer() -> None:
+    """What any training takes: TRL, and a process for each visible GPU; raises as `check_hardware` does."""
+    check_started(_gpus())
+
+
+def _gpus() -> int:
+    """The visible GPUs, after a look whether anything can be trained at all."""
+    if find_spec("trl") is None:
+        raise MissingDependencyError("training needs the package 'trl'; pip install 'ttscale[train]'")
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def check_started(gpus: int) -> None:
+    """Compare the processes that were started with the visible GPUs, where there are any."""
     if gpus:
         check_processes(gpus, processes(), int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 

@@ -12,9 +12,10 @@ import click
 from tts import ConfigError
 from tts.eval import Estimate
 from tts_trainers.graded import GradedSet, Pair, preference_pairs, read_graded, split_by_problem
-from tts_trainers.hardware import rank
+from tts_trainers.hardware import check_trainer, processes, rank
 from tts_trainers.helper_recipe import HelperRecipe
 from tts_trainers.recipe import load_recipe
+from tts_trainers.run_folder import check_permitted
 from tts_trainers.terminal import quiet, say
 
 RecipeT = TypeVar("RecipeT", bound=HelperRecipe)
@@ -28,6 +29,9 @@ class Job(Generic[RecipeT]):
         self._model, self._limit = model, limit
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise ConfigError(f"--out {out}: it exists and is not an empty folder; give a new one")
+        check_permitted(out)
+        check_trainer()
+        recipe.optimisation.accumulation(processes())
         self.place()
 
     def read(self) -> tuple[list[GradedSet], list[GradedSet]]:

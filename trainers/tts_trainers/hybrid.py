@@ -25,13 +25,13 @@ from tts_trainers.checkpoints import last_checkpoint
 from tts_trainers.collate import StrataCollator, add_strata, batch_lengths, check_joinable, pack
 from tts_trainers.objectives import (
     STRATA,
-    Normalisation,
     evaluation_losses,
     group_sums,
     objective_counts,
     objective_of,
     token_weights,
 )
+from tts_trainers.recipe import Normalisation
 from tts_trainers.rows import OBJECTIVES
 from tts_trainers.sampler import LENGTH_WINDOW, AlternatingSampler
 

@@ -1,22 +1,19 @@
-"""The table `[monitoring]` of a training recipe: what is evaluated while a model trains, and how often.
-
-It imports neither torch nor the recipes, so that both may import it.
-"""
+"""The table `[monitoring]` of a training recipe: what is evaluated while a model trains, and how often."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from tts_trainers.recipe import Section
 
 
-class Monitoring(BaseModel):
+class Monitoring(Section):
     """Evaluation while training: pass@1, maj@k, selfRef@k and their gap on a held-out task.
 
     Every `every_steps` optimiser steps, and once at the end, `task` (`task:NAME[@field=value,...]`, or a file with
     problem and answer) is solved by the model as it is then, sampled as `temperature`, `top_p` and `max_tokens` say.
     `keep_best` keeps the model of the highest selfRef@k in `best/`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: str = Field("task:sums@size=64", min_length=1)
     every_steps: int = Field(ge=1)

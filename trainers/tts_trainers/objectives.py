@@ -9,14 +9,11 @@ with N_c unknown, 2 + N_c is refine with N_c correct candidates. A token and not
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
 from tts import ConfigError
+from tts_trainers.recipe import Normalisation
 from tts_trainers.rows import OBJECTIVES, Objective
-
-Normalisation = Literal["objective", "token"]
 
 STRATA = 128  # as many as an int8 column can tell apart
 

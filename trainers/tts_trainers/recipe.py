@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tts import ConfigError
 
 Arm = Literal["direct", "refine", "hybrid"]
+Normalisation = Literal["objective", "token"]
 
 RecipeT = TypeVar("RecipeT", bound="Section")
 
@@ -31,7 +32,7 @@ class HybridObjective(Section):
 
     arm: Arm = "hybrid"
     refine_weight: float = Field(1.0, ge=0)
-    normalisation: Literal["objective", "token"] = "objective"
+    normalisation: Normalisation = "objective"
 
 
 class Optimisation(Section):

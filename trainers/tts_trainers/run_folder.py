@@ -34,6 +34,16 @@ _FILES = (
 
 def check_writable(out: Path) -> None:
     """Raise `ConfigError` where the folder could not be written, or holds something that is no training run."""
+    check_permitted(out)
+    known = out / CACHE, out / RUN_FILE
+    if out.is_dir() and not (out / RUN_FILE).is_file() and any(path not in known for path in out.iterdir()):
+        raise ConfigError(
+            f"the folder {str(out)!r} holds files that are of no training run; give a new folder as --out"
+        )
+
+
+def check_permitted(out: Path) -> None:
+    """Raise `ConfigError` where the folder could not be written."""
     nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
     try:
         with tempfile.TemporaryFile(dir=nearest):  # permissions do not tell of root, nor of all file systems
@@ -42,11 +52,6 @@ def check_writable(out: Path) -> None:
         raise ConfigError(
             f"the folder {str(out)!r} cannot be written ({error.strerror}); give another --out"
         ) from error
-    known = out / CACHE, out / RUN_FILE
-    if out.is_dir() and not (out / RUN_FILE).is_file() and any(path not in known for path in out.iterdir()):
-        raise ConfigError(
-            f"the folder {str(out)!r} holds files that are of no training run; give a new folder as --out"
-        )
 
 
 def settings(recipe: BaseModel, content: str) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class ReplicaRecipe(Section):
 
     seed: int = 0
     task: TaskRanges
-    harder: TaskRanges  # out of domain
+    harder: TaskRanges  # another distribution than `task`
     tokenizer: TokenizerSettings = TokenizerSettings()
     sizes: dict[str, Architecture] = Field(min_length=1)  # smallest first
     main: str  # the size that has every arm and helper, and ships

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile, zip_longest
 
-from tts import Candidate, Message, Problem
+from tts import Candidate, Message, Problem, run_sync
 from tts.prompts import direct_messages, refine_messages, synthesize_messages
 from tts.prompts.refine import CountTokens
 from tts.tasks.sums import comparison, plan, response, said, solution, terms_of
@@ -32,7 +31,7 @@ def refine_rows(groups: Iterable[CandidateGroup], *, count_tokens: CountTokens, 
 
     A group whose candidates all have no summary teaches nothing about refining and is left out.
     """
-    return asyncio.run(_refine_rows(list(groups), count_tokens, random.Random(seed)))
+    return run_sync(lambda: _refine_rows(list(groups), count_tokens, random.Random(seed)))
 
 
 async def _refine_rows(groups: Sequence[CandidateGroup], count_tokens: CountTokens, rng: random.Random) -> list[Row]:
@@ -65,13 +64,24 @@ def _refined(group: CandidateGroup, messages: Sequence[Message], order: Sequence
 def judge_thinking(problem: Problem, a: Candidate, b: Candidate, letter: str) -> str:
     """What a judge thinks before its verdict: the two responses step by step up to the first on which they differ.
 
-    Of that step it is said what each of them makes it, what it is, and who has it right: of a correct and a wrong
-    response, the correct one.
+    Of that step it is said what each of them makes it and what it is, then all three are laid side by side from the
+    last digit on (`221=x`: 2, A has 2, B has 1, so A agrees and B does not), and then who has it right. Whole numbers
+    are not compared: a small model learns which single digits are equal, and not which numbers are.
     """
     lines = comparison(terms_of(problem), [a.summary or "", b.summary or ""]).split("\n")
     agreed = list(takewhile(lambda line: ": differ, " not in line, lines))
     if len(agreed) == len(lines):
         return "\n".join(lines)
     step, _, recomputed = lines[len(agreed)].partition(": differ, ")
-    values = (f"{name} {said(one.summary or '')[step]}" for name, one in (("A", a), ("B", b)))
-    return "\n".join([*agreed, f"{step}: {', '.join(values)}, {recomputed}: {letter}"])
+    values = [str(said(one.summary or "")[step]) for one in (a, b)]
+    columns = ", ".join(_side_by_side(recomputed.rpartition(", ")[2], *values))
+    return "\n".join([*agreed, f"{step}: A {values[0]}, B {values[1]}, {recomputed}, {columns}: {letter}"])
+
+
+def _side_by_side(right: str, a: str, b: str) -> Iterator[str]:
+    """The digits of three numbers from the last on, up to the first on which `a` and `b` differ."""
+    for digits in zip_longest(right[::-1], a[::-1], b[::-1], fillvalue="0"):
+        correct, *both = digits
+        yield "".join([*digits, *("=" if digit == correct else "x" for digit in both)])
+        if both[0] != both[1]:
+            return

@@ -96,11 +96,11 @@ def numbers_of_candidates(folder: Path, recipe: ReplicaRecipe) -> str:
 
 
 def harder(folder: Path, recipe: ReplicaRecipe) -> str:
-    """Figure 7: out of domain."""
+    """Figure 7: another distribution of problems."""
     rows = [[arm, *_before_after(read_comparison(folder / arm))] for arm in ("base", "direct", "hybrid")]
     ranges = ", ".join(f"{name} {low}-{high}" for name, (low, high) in recipe.harder)
     trained = ", ".join(f"{name} {low}-{high}" for name, (low, high) in recipe.task)
-    title = f"## Figure 7: out of domain ({ranges}; trained on {trained})"
+    title = f"## Figure 7: a shifted distribution ({ranges}; trained on {trained})"
     return _table(title, ["model", "pass@1", "maj@k", "selfRef@k", "gap"], rows)
 
 
