@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
+import abc
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
 
-from tts import Candidate, Context, Message
-from tts.prompts import Template
-from tts_strategies._prompting import show, succeeded, traced
-
-
-class ListFormat(NamedTuple):
-    """How a list is asked about: `neutralise` is for candidates, `read` finds the verdict in a visible text."""
-
-    template: Template
-    candidate_tokens: int
-    neutralise: Callable[[str], str]
-    read: Callable[[str], int | None]
+from tts import Candidate, Context, Needs
+from tts_strategies._prompting import Listing, succeeded
 
 
 class Pick(NamedTuple):
@@ -27,27 +18,35 @@ class Pick(NamedTuple):
     trace: dict[str, Any]
 
 
-async def pick(ctx: Context, candidates: Sequence[Candidate], form: ListFormat) -> Pick:
-    """Let the policy select from the candidates, shown in the order given.
+class Selecting(Listing):
+    """Base of strategies in which the policy names one candidate of a numbered list."""
 
-    A verdict that cannot be read, or names no candidate shown, is asked for once more: the next draw of the same
-    prompt. After that the candidates vote. A list of one is not asked about.
-    """
-    shown = await show(ctx, candidates, form.candidate_tokens, form.neutralise)
-    by_index = {candidate.index: candidate for candidate in candidates}
-    listed = [by_index[index] for index in shown.order]
-    if len(listed) == 1:
-        return Pick(listed[0], {**traced(shown), "said": [], "by": "only one"})
-    prompt = form.template.render(problem=ctx.problem.text, candidates=shown.texts)
-    said: list[int | None] = []
-    for draw in (1, 2):
-        outputs = await ctx.generate([Message(role="user", content=prompt)], draw)
-        (output,) = succeeded(outputs[-1:], "selection", ctx)
-        number = form.read(output.summary or "")
-        if number is not None and number < len(listed):
-            return Pick(listed[number], {**traced(shown), "said": [*said, number], "by": "verdict"})
-        said.append(None)
-    return Pick(await vote(ctx, listed), {**traced(shown), "said": said, "by": "vote"})
+    needs: ClassVar[Needs] = Needs(policy=True)
+
+    @abc.abstractmethod
+    def read(self, said: str) -> int | None:
+        """The number that a visible text names as its verdict."""
+
+    async def pick(self, ctx: Context, candidates: Sequence[Candidate]) -> Pick:
+        """Let the policy select from the candidates, shown in the order given.
+
+        A verdict that cannot be read, or names no candidate shown, is asked for once more: the next draw of the same
+        prompt. After that the candidates vote. A list of one is not asked about.
+        """
+        prompt = await self.listed(ctx, candidates)
+        by_index = {candidate.index: candidate for candidate in candidates}
+        listed = [by_index[index] for index in prompt.shown.order]
+        if len(listed) == 1:
+            return Pick(listed[0], {**prompt.traced, "said": [], "by": "only one"})
+        said: list[int | None] = []
+        for draw in (1, 2):
+            outputs = await ctx.generate(prompt.messages, draw)
+            (output,) = succeeded(outputs[-1:], "selection", ctx)
+            number = self.read(output.summary or "")
+            if number is not None and number < len(listed):
+                return Pick(listed[number], {**prompt.traced, "said": [*said, number], "by": "verdict"})
+            said.append(None)
+        return Pick(await vote(ctx, listed), {**prompt.traced, "said": said, "by": "vote"})
 
 
 async def vote(ctx: Context, candidates: Sequence[Candidate]) -> Candidate:

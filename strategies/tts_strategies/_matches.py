@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from tts import Candidate, Context, Needs, Strategy
+from tts_strategies._prompting import usable, with_summary
 
 Winner = Literal["a", "b", "tie"] | None
 _SWAPPED: dict[Winner, Winner] = {"a": "b", "b": "a", "tie": "tie", None: None}
@@ -54,11 +55,7 @@ class Judging(Strategy):
 
         A candidate that never closed its think block is left out, unless that is so for all.
         """
-        usable = (await ctx.candidates()).usable
-        found = [candidate for candidate in usable if (candidate.summary or "").strip()] or list(usable)
-        for candidate in usable:
-            if candidate not in found:
-                ctx.log(f"candidate {candidate.index}: left out: no summary")
+        found = with_summary(ctx, await usable(ctx))
         return sorted(found, key=lambda candidate: (candidate.text, candidate.index))
 
     async def play(

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from tts import Candidate, Context, Strategy
 from tts.prompts import CANDIDATE_TOKENS, REFINE_FIELDS, Prompts, RefinePrompt, Template, read_template, refine_messages
+from tts_strategies._prompting import log_cuts
 
 
 class Refining(Strategy):
@@ -71,20 +72,5 @@ class Refining(Strategy):
         trace.setdefault("candidate_tokens", candidate_tokens)
         cuts = [cut.model_dump() for cut in prompt.cuts]
         trace.setdefault("prompts", []).append({"order": list(prompt.order), "cuts": cuts})
-        for cut in prompt.cuts:
-            ctx.log(f"candidate {cut.index}: {cut.action} ({cut.tokens} tokens, {cut.kept} kept)", **cut.model_dump())
+        log_cuts(ctx, prompt.cuts)
         return prompt
-
-
-async def first_candidates(ctx: Context) -> list[Candidate]:
-    """The usable candidates; those that failed are logged."""
-    found = await ctx.candidates()
-    for candidate in found:
-        if not candidate.ok:
-            ctx.log(f"candidate {candidate.index}: left out: {candidate.error or 'empty'}")
-    return list(found.usable)
-
-
-def numbered(outputs: Sequence[Candidate]) -> list[Candidate]:
-    """Completions of several prompts as one set of candidates."""
-    return [candidate.model_copy(update={"index": index}) for index, candidate in enumerate(outputs)]

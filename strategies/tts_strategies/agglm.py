@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from tts import Card, Context, Decision, Message, Needs, Strategy
-from tts.prompts import CANDIDATE_TOKENS, neutralised
-from tts_strategies._prompting import LIST_FIELDS, decided, drawn, show, succeeded, template_of, traced
+from tts import Card, Context, Decision, Needs
+from tts.prompts import neutralised
+from tts_strategies._prompting import Listing, decided, drawn, succeeded
 
 _MARKERS = re.compile(r"\[\s*(?:End\s+of\s+)?(?:Problem|Attempt(?:\s+\d+)?)\s*\]", re.IGNORECASE)
 
 
-class AggLM(Strategy):
+class AggLM(Listing):
     """Let the policy write a final solution that corrects, completes and combines the candidates' summaries.
 
     The paper trains the policy for it by reinforcement learning, on sets of eight; a policy that was not is only
@@ -31,25 +31,15 @@ class AggLM(Strategy):
         weakness="an untrained policy mostly copies the majority; k is bounded by the context",
     )
 
-    outputs: int = Field(1, ge=1)
-    candidate_tokens: int = Field(CANDIDATE_TOKENS, ge=1)
     template: str = "agglm"
+    outputs: int = Field(1, ge=1)
 
-    @field_validator("template")
-    @classmethod
-    def _template_is_readable(cls, template: str) -> str:
-        template_of(template, LIST_FIELDS)
-        return template
+    def neutralise(self, text: str) -> str:
+        """Without brackets around the prompt's markers."""
+        return neutralised(text, _MARKERS)
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The first solution's summary; empty where the model never closed its think block."""
-        template = template_of(self.template, LIST_FIELDS)
-        shown = await show(ctx, await drawn(ctx), self.candidate_tokens, _neutralised)
-        prompt = template.render(problem=ctx.problem.text, candidates=shown.texts)
-        outputs = await ctx.generate([Message(role="user", content=prompt)], self.outputs)
-        trace = {"template": template.digest, **traced(shown)}
-        return decided(succeeded(outputs, "aggregation", ctx), trace)
-
-
-def _neutralised(text: str) -> str:
-    return neutralised(text, _MARKERS)
+        prompt = await self.listed(ctx, await drawn(ctx))
+        outputs = await ctx.generate(prompt.messages, self.outputs)
+        return decided(succeeded(outputs, "aggregation", ctx), prompt.traced)

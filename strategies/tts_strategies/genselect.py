@@ -7,19 +7,19 @@ import random
 import re
 from typing import Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from tts import Candidate, Card, Context, Decision, Needs, Strategy
-from tts.prompts import CANDIDATE_TOKENS, neutralised
-from tts_strategies._listwise import Counts, ListFormat, Pick, pick, vote
-from tts_strategies._prompting import LIST_FIELDS, drawn, template_of
+from tts import Candidate, Card, Context, Decision
+from tts.prompts import neutralised
+from tts_strategies._listwise import Counts, Pick, Selecting, vote
+from tts_strategies._prompting import drawn, nearly_equal, with_summary
 
 _JUDGMENT = re.compile(r"(judgment)[\s*_]*:[\s*_\[(]*([0-9]+)", re.IGNORECASE)
 # What a solution must not be able to write: a verdict, or the heading of a further solution.
 _MARKERS = re.compile(r"(judgment|solution)([\s*_#\[(]*:[\s*_#\[(]*|[\s*_#\[(]+)(?=\d)", re.IGNORECASE)
 
 
-class GenSelect(Strategy):
+class GenSelect(Selecting):
     """Show solutions' summaries, numbered from 0, let the policy compare them at length, and take the one it selects.
 
     The verdict is the last `Judgment: N` of the visible text (of AIMO-2's models, arXiv 2504.16891, too). One that
@@ -32,65 +32,47 @@ class GenSelect(Strategy):
     """
 
     name: ClassVar[str] = "genselect"
-    needs: ClassVar[Needs] = Needs(policy=True)
     card: ClassVar[Card | None] = Card(
         calls="1 by the policy for each group of 8 and each round; 2 where a verdict cannot be read",
         use="reasoning models, which compare better than a reward model scores",
         weakness="cannot be better than the best candidate; a model that does not reason selects by the look",
     )
 
+    template: str = "genselect"
     group_size: int = Field(8, ge=2)
     runs: int = Field(1, ge=1)
-    candidate_tokens: int = Field(CANDIDATE_TOKENS, ge=1)
-    template: str = "genselect"
 
-    @field_validator("template")
-    @classmethod
-    def _template_is_readable(cls, template: str) -> str:
-        template_of(template, LIST_FIELDS)
-        return template
+    def neutralise(self, text: str) -> str:
+        """`Judgment: 3` and `Solution 3` become `Judgment no. 3` and `Solution no. 3`."""
+        return _MARKERS.sub(r"\1 no. ", neutralised(text))
+
+    def read(self, said: str) -> int | None:
+        """Of the last `Judgment: N`."""
+        found = _JUDGMENT.findall(said)
+        return int(found[-1][1]) if found else None
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The candidate that is left; of several runs, the one that their winners vote for."""
-        template = template_of(self.template, LIST_FIELDS)
-        form = ListFormat(template, self.candidate_tokens, _neutralised, _read)
-        usable = await drawn(ctx)
-        standing = [candidate for candidate in usable if (candidate.summary or "").strip()] or usable
-        for candidate in usable:
-            if candidate not in standing:
-                ctx.log(f"candidate {candidate.index}: left out: no summary")
+        standing = with_summary(ctx, await drawn(ctx))
         # Each run has a generator of its own, so that no order depends on which run is the faster.
         orders = [random.Random(ctx.rng.getrandbits(64)) for _ in range(self.runs)]
-        runs = await asyncio.gather(*(self._run(ctx, standing, form, order) for order in orders))
+        runs = await asyncio.gather(*(self._run(ctx, standing, order) for order in orders))
         chosen = await vote(ctx, [rounds[-1][0].chosen for rounds in runs])
         counts = Counts.of([one for rounds in runs for picks in rounds for one in picks])
         trace: dict[str, Any] = {
-            "template": template.digest,
             "runs": [[[one.trace for one in picks] for picks in rounds] for rounds in runs],
             **counts._asdict(),
         }
         return Decision(text=chosen.text, chosen=chosen.index, trace=trace, rates=counts.rates)
 
-    async def _run(
-        self, ctx: Context, candidates: list[Candidate], form: ListFormat, order: random.Random
-    ) -> list[list[Pick]]:
+    async def _run(self, ctx: Context, candidates: list[Candidate], order: random.Random) -> list[list[Pick]]:
         """The rounds down to a single winner, each with its groups."""
         standing = list(candidates)
         rounds: list[list[Pick]] = []
         while not rounds or len(standing) > 1:
             order.shuffle(standing)
-            groups = -(-len(standing) // self.group_size)
-            picks = await asyncio.gather(*(pick(ctx, standing[start::groups], form) for start in range(groups)))
+            groups = nearly_equal(standing, self.group_size)
+            picks = await asyncio.gather(*(self.pick(ctx, group) for group in groups))
             rounds.append(picks)
             standing = [one.chosen for one in picks]
         return rounds
-
-
-def _neutralised(text: str) -> str:
-    """`Judgment: 3` and `Solution 3` become `Judgment no. 3` and `Solution no. 3`."""
-    return _MARKERS.sub(r"\1 no. ", neutralised(text))
-
-
-def _read(said: str) -> int | None:
-    found = _JUDGMENT.findall(said)
-    return int(found[-1][1]) if found else None

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from tts import Candidate, Card, Context, Decision, Needs
 from tts.prompts import shuffled
-from tts_strategies._prompting import decided, succeeded
-from tts_strategies._refining import Refining, first_candidates, numbered
+from tts_strategies._prompting import decided, nearly_equal, numbered, succeeded, usable
+from tts_strategies._refining import Refining
 
 
 class GSR(Refining):
@@ -54,7 +54,7 @@ class GSR(Refining):
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The first refinement's summary; empty where the model never closed its think block."""
-        shown = await first_candidates(ctx)
+        shown = await usable(ctx)
         if self.skip_unanimous and (agreed := await self._unanimous(ctx, shown)) is not None:
             return agreed
         trace: dict[str, Any] = {}
@@ -64,17 +64,17 @@ class GSR(Refining):
         outputs = await ctx.generate(prompt.messages, self.outputs)
         return decided(succeeded(outputs, "refinement", ctx), trace)
 
-    async def _unanimous(self, ctx: Context, usable: Sequence[Candidate]) -> Decision | None:
-        clusters = await ctx.cluster([candidate.answer for candidate in usable])
+    async def _unanimous(self, ctx: Context, shown: Sequence[Candidate]) -> Decision | None:
+        clusters = await ctx.cluster([candidate.answer for candidate in shown])
         if set(clusters.labels) != {0}:
             return None
-        return Decision(text=usable[0].text, chosen=usable[0].index, confidence=1.0, trace={"skipped": "unanimous"})
+        return Decision(text=shown[0].text, chosen=shown[0].index, confidence=1.0, trace={"skipped": "unanimous"})
 
     async def _refine_groups(
         self, ctx: Context, candidates: Sequence[Candidate], size: int, trace: dict[str, Any]
     ) -> list[Candidate]:
         """One refinement per group, in a seeded random partition: the next round's candidates."""
-        drawn, count = shuffled(candidates, ctx.rng), -(-len(candidates) // size)
-        prompts = [await self.prompt(ctx, drawn[start::count], trace) for start in range(count)]
+        groups = nearly_equal(shuffled(candidates, ctx.rng), size)
+        prompts = [await self.prompt(ctx, group, trace) for group in groups]
         outputs = await asyncio.gather(*(ctx.generate(prompt.messages) for prompt in prompts))
         return numbered(succeeded([output for group in outputs for output in group], "refinement", ctx))

@@ -6,16 +6,16 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from tts import Candidate, Card, Context, Decision, Message, Needs, Strategy
-from tts.prompts import CANDIDATE_TOKENS, neutralised
-from tts_strategies._prompting import LIST_FIELDS, decided, drawn, show, succeeded, template_of, traced
+from tts import Candidate, Card, Context, Decision, Needs
+from tts.prompts import neutralised
+from tts_strategies._prompting import Listing, decided, drawn, succeeded
 
 _MARKERS = re.compile(r"\[\s*(?:End\s+of\s+)?(?:Query|Response(?:\s+\d+)?)\s*\]", re.IGNORECASE)
 
 
-class MoA(Strategy):
+class MoA(Listing):
     """Let the synthesizer aggregate the candidates' summaries, in `layers`, into one answer.
 
     The candidates are the proposers' layer; `tts.join_candidates` makes one set of what several models said. Each layer
@@ -35,22 +35,19 @@ class MoA(Strategy):
         weakness="no better than its aggregator; weak proposers pull a strong one down",
     )
 
+    template: str = "moa"
     layers: int = Field(1, ge=1)
     outputs: int = Field(1, ge=1)
-    candidate_tokens: int = Field(CANDIDATE_TOKENS, ge=1)
-    template: str = "moa"
 
-    @field_validator("template")
-    @classmethod
-    def _template_is_readable(cls, template: str) -> str:
-        template_of(template, LIST_FIELDS)
-        return template
+    def neutralise(self, text: str) -> str:
+        """Without brackets around the prompt's markers."""
+        return neutralised(text, _MARKERS)
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The last layer's first answer; empty where the model never closed its think block."""
         responses = await drawn(ctx)
         width = len(responses)
-        trace: dict[str, Any] = {"template": template_of(self.template, LIST_FIELDS).digest, "layers": []}
+        trace: dict[str, Any] = {"layers": []}
         for _ in range(self.layers - 1):
             responses = await self._layer(ctx, responses, width, trace)
         return decided(await self._layer(ctx, responses, self.outputs, trace), trace)
@@ -58,13 +55,6 @@ class MoA(Strategy):
     async def _layer(
         self, ctx: Context, responses: Sequence[Candidate], n: int, trace: dict[str, Any]
     ) -> list[Candidate]:
-        shown = await show(ctx, responses, self.candidate_tokens, _neutralised)
-        trace["layers"].append(traced(shown))
-        template = template_of(self.template, LIST_FIELDS)
-        prompt = template.render(problem=ctx.problem.text, candidates=shown.texts)
-        outputs = await ctx.synthesize([Message(role="user", content=prompt)], n)
-        return succeeded(outputs, "aggregation", ctx)
-
-
-def _neutralised(text: str) -> str:
-    return neutralised(text, _MARKERS)
+        prompt = await self.listed(ctx, responses)
+        trace["layers"].append(prompt.traced)
+        return succeeded(await ctx.synthesize(prompt.messages, n), "aggregation", ctx)

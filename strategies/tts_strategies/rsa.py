@@ -11,8 +11,8 @@ from pydantic import Field
 
 from tts import Candidate, Card, Context, Decision, Message, Needs
 from tts.prompts import shuffled
-from tts_strategies._prompting import succeeded
-from tts_strategies._refining import Refining, first_candidates, numbered
+from tts_strategies._prompting import numbered, succeeded, usable
+from tts_strategies._refining import Refining
 from tts_strategies._votes import count_votes
 
 
@@ -52,7 +52,7 @@ class RSA(Refining):
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The vote of the last population, or one of it."""
-        members = await first_candidates(ctx)
+        members = await usable(ctx)
         size = self.population or len(members)
         drawn: Counter[tuple[Message, ...]] = Counter()
         trace: dict[str, Any] = {"answers": []}

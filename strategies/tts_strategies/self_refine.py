@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from tts import Candidate, Card, Context, Decision, Message, Needs, Strategy
-from tts.prompts import CANDIDATE_TOKENS, neutralised, summaries, visible
-from tts_strategies._prompting import drawn, succeeded, template_of
+from tts.prompts import CANDIDATE_TOKENS, neutralised, visible
+from tts_strategies._prompting import drawn, show, succeeded, template_of
 
 FEEDBACK_FIELDS = frozenset({"problem", "response", "stop"})
 REWRITE_FIELDS = frozenset({"problem", "response", "feedback"})
@@ -112,13 +112,8 @@ class SelfRefine(Strategy):
             candidate.model_copy(update={"index": place, "summary": visible(candidate)})
             for place, candidate in enumerate(parts.values())
         ]
-        shown = await summaries(
-            whole, count_tokens=ctx.count_tokens, candidate_tokens=self.candidate_tokens, neutralise=self._neutralised
-        )
-        names = list(parts)
-        for cut in shown.cuts:
-            ctx.log(f"{names[cut.index]}: {cut.action} ({cut.tokens} tokens, {cut.kept} kept)", **cut.model_dump())
-        return dict(zip(names, shown.texts, strict=True))
+        shown = await show(ctx, whole, self.candidate_tokens, self._neutralised, list(parts))
+        return dict(zip(parts, shown.texts, strict=True))
 
     def _words(self) -> re.Pattern[str]:
         return re.compile(r"\s+".join(map(re.escape, self.stop.split())), re.IGNORECASE)

@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from tts import Candidate, Card, Context, Decision, Needs, Strategy
-from tts.prompts import SYNTHESIZE_FIELDS, Template, shuffled, synthesize_messages
-from tts_strategies._prompting import decided, show, succeeded
-from tts_strategies._refining import first_candidates, numbered
+from tts.prompts import SYNTHESIZE_FIELDS, read_template, shuffled, synthesize_messages
+from tts_strategies._prompting import decided, nearly_equal, numbered, show, succeeded, usable
 
 
 class Synthesizing(Strategy):
@@ -24,8 +23,7 @@ class Synthesizing(Strategy):
     @field_validator("template")
     @classmethod
     def _template_is_readable(cls, template: str) -> str:
-        if template != "synthesize":
-            Template.load(template, SYNTHESIZE_FIELDS)
+        read_template(template, SYNTHESIZE_FIELDS)
         return template
 
     async def write(
@@ -37,6 +35,7 @@ class Synthesizing(Strategy):
         cut = [named[i].model_copy(update={"summary": text}) for i, text in zip(shown.order, shown.texts, strict=True)]
         prompt = synthesize_messages(ctx.problem, cut, rng=ctx.rng, template=self.template)
         cuts = [one.model_dump() for one in shown.cuts]
+        trace.setdefault("template", read_template(self.template, SYNTHESIZE_FIELDS).digest)
         trace.setdefault("prompts", []).append({"order": list(prompt.order), "cuts": cuts})
         return await ctx.synthesize(prompt.messages, n)
 
@@ -68,7 +67,7 @@ class Synthesizer(Synthesizing):
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The first synthesis's summary; empty where the model never closed its think block."""
-        shown = await first_candidates(ctx)
+        shown = await usable(ctx)
         trace: dict[str, Any] = {}
         while self.group_size is not None and len(shown) > self.group_size:
             shown = await self._groups(ctx, shown, self.group_size, trace)
@@ -79,7 +78,6 @@ class Synthesizer(Synthesizing):
         self, ctx: Context, candidates: Sequence[Candidate], size: int, trace: dict[str, Any]
     ) -> list[Candidate]:
         """One synthesis per group, in a seeded random partition: what the next prompt shows."""
-        drawn, count = shuffled(candidates, ctx.rng), -(-len(candidates) // size)
-        groups = [drawn[start::count] for start in range(count)]
+        groups = nearly_equal(shuffled(candidates, ctx.rng), size)
         written = await asyncio.gather(*(self.write(ctx, group, 1, trace) for group in groups))
         return numbered(succeeded([one for outputs in written for one in outputs], "synthesis", ctx))
