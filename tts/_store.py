@@ -61,6 +61,15 @@ class StoredSet(NamedTuple):
     stored: int
 
 
+class Generation(NamedTuple):
+    """What a strategy had a model write: the prompt, and the completions drawn so far in index order."""
+
+    role: str
+    model: str
+    messages: tuple[Message, ...]
+    completions: tuple[Completion, ...]
+
+
 class Store:
     """One store file; open it as a context manager, or call `close`.
 
@@ -333,6 +342,16 @@ class Store:
         stored = self.completions(found.key)
         candidates = tuple(candidate_of(stored[index], index, extract) for index in sorted(stored))
         return CandidateSet(problem=found.problem, candidates=candidates, policy=found.policy, sampling=found.sampling)
+
+    def generations(self, problem: Problem) -> Iterator[Generation]:
+        """All that strategies generated for a problem, in whatever run, by role and then key."""
+        rows = self._rows(
+            "SELECT key, role, model, messages FROM draws WHERE problem=? AND role<>'sample' ORDER BY role, key",
+            problem.digest,
+        )
+        for key, role, model, messages in rows:
+            prompt = tuple(Message(role=r, content=c) for r, c in json.loads(messages))
+            yield Generation(role, model, prompt, tuple(self.completions(key).values()))
 
     def results(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """(problem digest, result as a dictionary) of every stored result."""
