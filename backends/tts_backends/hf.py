@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import torch
 from pydantic import BaseModel
 
-from tts import Capabilities, Completion, ConfigError, ContextLengthError, Request, Usage
+from tts import Capabilities, Completion, Request, Usage
 from tts.prompts import Prompts
 from tts_backends import _hf_load
 from tts_backends._hf_batch import Batcher
@@ -18,10 +18,9 @@ from tts_backends._hf_chat import Chat
 from tts_backends._hf_decode import Decoder, Job, Row
 from tts_backends._hf_live import live
 from tts_backends._hf_load import Loaded, context_length, end_tokens, fingerprint, load
+from tts_backends._local_requests import completion, prepare
 
 __all__ = ["HFBackend"]
-
-_MOST_TOKENS = 32_768  # what `max_tokens=None` means
 
 
 class HFBackend:
@@ -100,9 +99,9 @@ class HFBackend:
                 row = await job.arrivals.get()
                 if not isinstance(row, Row):
                     raise row
-                completion = await asyncio.to_thread(self._completion, row)
+                finished = await asyncio.to_thread(self._completion, row)
                 left.remove(row)
-                yield completion
+                yield finished
         finally:
             if left:
                 await self._withdraw(job, left)
@@ -116,15 +115,8 @@ class HFBackend:
         await asyncio.to_thread(self._stop)
 
     async def _job(self, request: Request) -> Job:
-        if len(request.seeds) != request.n:
-            raise ConfigError(
-                f"a request for {request.n} completions has {len(request.seeds)} seeds; give one for each"
-            )
-        prompt = await asyncio.to_thread(self._chat.encode, request.messages, request.sampling.thinking)
-        room = self._context - len(prompt.ids)
-        if room < 1:
-            raise ContextLengthError(len(prompt.ids), self._context, self.name)
-        return Job(request, prompt, min(request.sampling.max_tokens or _MOST_TOKENS, room))
+        prepared = await prepare(self._chat, request, self._context, self.name)
+        return Job(request, prepared.prompt, prepared.limit)
 
     async def _withdraw(self, job: Job, left: set[Row]) -> None:
         """Take a job out of the batch, which happens at the next step, and report what it has cost."""
@@ -138,19 +130,13 @@ class HFBackend:
 
     def _completion(self, row: Row) -> Completion:
         prompt, sampling = row.job.prompt, row.job.request.sampling
-        parts = self._chat.split(row.tokens, prompt.opens_thinking, row.text)
-        return Completion(
+        return completion(
+            self._chat,
+            prompt,
+            row.tokens,
             index=row.index,
-            text=parts.text,
-            thinking=parts.thinking,
-            summary=parts.summary,
+            text=row.text,
             finish_reason=row.finish_reason,
-            usage=Usage(
-                calls=1,
-                prompt_tokens=len(prompt.ids),
-                cached_tokens=len(prompt.ids) if row.index else 0,
-                thinking_tokens=parts.thinking_tokens,
-                answer_tokens=len(row.tokens) - parts.thinking_tokens,
-            ),
+            cached_tokens=len(prompt.ids) if row.index else 0,
             logprob=row.logprob if sampling.logprobs else None,
         )

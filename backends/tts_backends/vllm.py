@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
-from tts import Capabilities, Completion, ConfigError, ContextLengthError, Request, Usage
+from tts import Capabilities, Completion, Request, Usage
 from tts_backends import _vllm_load
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["VLLMBackend"]
 
-_MOST_TOKENS = 32_768  # what `max_tokens=None` means
 _QUEUED = 4  # of so many completions that run one more waits at the engine: a free place is taken in the same step
 
 
@@ -88,17 +87,10 @@ class VLLMBackend:
         await asyncio.to_thread(self._stop)
 
     async def _job(self, request: Request) -> Job:
+        from tts_backends._local_requests import prepare
         from tts_backends._vllm_engine import Job
 
-        if len(request.seeds) != request.n:
-            raise ConfigError(
-                f"a request for {request.n} completions has {len(request.seeds)} seeds; give one for each"
-            )
-        prompt = await asyncio.to_thread(self._chat.encode, request.messages, request.sampling.thinking)
-        room = self._context - len(prompt.ids)
-        if room < 1:
-            raise ContextLengthError(len(prompt.ids), self._context, self.name)
-        limit = min(request.sampling.max_tokens or _MOST_TOKENS, room)
+        prompt, limit = await prepare(self._chat, request, self._context, self.name)
         return Job(request, prompt, [self._parameters(request, seed, limit) for seed in request.seeds])
 
     def _parameters(self, request: Request, seed: int, limit: int) -> Any:
@@ -135,20 +127,16 @@ class VLLMBackend:
             job.request.on_cancelled(usage.model_copy(update={"cancelled": 1}))
 
     def _completion(self, job: Job, sample: Sample) -> Completion:
-        parts = self._chat.split(sample.tokens, job.prompt.opens_thinking, self._cut(job, sample))
-        return Completion(
+        from tts_backends._local_requests import completion
+
+        return completion(
+            self._chat,
+            job.prompt,
+            sample.tokens,
             index=sample.index,
-            text=parts.text,
-            thinking=parts.thinking,
-            summary=parts.summary,
+            text=self._cut(job, sample),
             finish_reason="length" if sample.finish_reason == "length" else "stop",
-            usage=Usage(
-                calls=1,
-                prompt_tokens=len(job.prompt.ids),
-                cached_tokens=sample.cached_tokens,
-                thinking_tokens=parts.thinking_tokens,
-                answer_tokens=len(sample.tokens) - parts.thinking_tokens,
-            ),
+            cached_tokens=sample.cached_tokens,
             logprob=sample.logprob,
         )
 

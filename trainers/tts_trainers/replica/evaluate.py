@@ -52,7 +52,7 @@ class Evaluation:
                 self._compare(target / f"k{k}", f"hybrid-{self.recipe.main}", stage.arm_groups, k=k)
 
     def harder(self, target: Path) -> None:
-        """Problems outside the ranges of training: Figure 7."""
+        """Problems of another distribution than those of training: Figure 7."""
         main = self.recipe.main
         for label, folder in _labelled(base=f"base-{main}", direct="direct", hybrid=f"hybrid-{main}"):
             self._compare(target / label, folder, self.recipe.evaluation.arm_groups, ranges=self.recipe.harder)
