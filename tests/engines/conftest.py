@@ -20,5 +20,5 @@ NOT_OURS = ("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore:Unclo
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker(pytest.mark.vllm)
+            item.add_marker(pytest.mark.sglang if "sglang" in item.path.name else pytest.mark.vllm)
             item.add_marker(pytest.mark.filterwarnings(*NOT_OURS))
