@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tts.eval._analysis import Curve, Origin, Rescue
+from tts.eval._brackets import knockout_at_k
 from tts.eval._comparison import Comparison
+from tts.eval._costs import Lengths, Point, Price, Prices
 from tts.eval._curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
 from tts.eval._grading import Graded, grade
 from tts.eval._metrics import Estimate, clustered_mean
@@ -15,8 +17,12 @@ __all__ = [
     "Curve",
     "Estimate",
     "Graded",
+    "Lengths",
     "Origin",
     "Pair",
+    "Point",
+    "Price",
+    "Prices",
     "Rescue",
     "Run",
     "Subsets",
@@ -25,6 +31,7 @@ __all__ = [
     "compare_pairs",
     "curve",
     "grade",
+    "knockout_at_k",
     "maj_at_k",
     "pass_at_k",
     "weighted_maj_at_k",

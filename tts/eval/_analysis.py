@@ -13,6 +13,7 @@ from tts._records import Candidate, Result
 from tts._sync import run_sync
 from tts._thinking import split_thinking
 from tts.answers import Answers, Clusters
+from tts.eval._brackets import knockout_at_k, recorded_wins
 from tts.eval._curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
 from tts.eval._grading import Graded
 from tts.eval._metrics import Estimate, clustered_mean
@@ -73,14 +74,15 @@ class Analysis:
     k: int
 
     def curves(self) -> dict[str, Curve]:
-        """pass@k, maj@k and, where a scorer was asked, BoN@k and weighted maj@k for every k from 1 to n.
+        """pass@k, maj@k and, where a scorer was asked, BoN@k and weighted maj@k for every k from 1 to n; knockout@k.
 
         Unbiased estimates over all subsets of k of each problem's candidates, ties averaged; see `tts.eval.pass_at_k`,
         `maj_at_k`, `best_of_at_k` and `weighted_maj_at_k`. These differ from the table, which decides once for each of
         the non-overlapping groups of k. n is how many candidates the problem with the fewest has in its groups; a
         problem that could not be sampled counts as wrong. BoN@k needs a score of every candidate that is not blank,
-        weighted maj@k one of every candidate with an answer. Empty where nothing is graded, or where a strategy stopped
-        before all k were there: then the candidates at hand are not a fair sample.
+        weighted maj@k one of every candidate with an answer. knockout@k, by `knockout_at_k`, is there where a
+        `round_robin` has judged all pairs, for k up to that of its groups. Empty where nothing is graded, or where a
+        strategy stopped before all k were there: then the candidates at hand are not a fair sample.
         """
         sets = list(self._sets())
         if any(row.candidates and len(row.candidates) < self.k for row in self.rows):
@@ -91,7 +93,27 @@ class Analysis:
         kinds = ["pass@k", "maj@k"] if n else []
         kinds += ["BoN@k"] if usable and not any(map(math.isnan, usable)) else []
         kinds += ["weighted maj@k"] if voting and not any(map(math.isnan, voting)) else []
-        return {kind: _curve_of(sets, kind, n, self._labels) for kind in kinds}
+        found = {kind: _curve_of(sets, kind, n, self._labels) for kind in kinds}
+        knockout = self._knockout_curve() if found else None
+        return found if knockout is None else {**found, "knockout@k": knockout}
+
+    def _knockout_curve(self) -> Curve | None:
+        """Brackets within each group, whose pairs have been judged; a group that could not be sampled is wrong."""
+        import numpy as np
+
+        rows = [row for row in self.rows if row.candidates is not None]
+        for strategy in self.strategies:
+            results = [row.outcome.results[strategy] for row in rows]
+            wins = [recorded_wins(result, self.k) for result in results]
+            held = [i for i, row in enumerate(rows) if row.candidates]
+            if not held or any(wins[i] is None for i in held):
+                continue
+            found = knockout_at_k(np.array([wins[i] for i in held]), [rows[i].candidates for i in held])
+            mean, error = np.zeros((len(rows), self.k)), np.zeros((len(rows), self.k))
+            mean[held], error[held] = found.mean, found.error
+            points = curve([row.outcome.problem.digest for row in rows], mean)
+            return Curve(points, _drawn_error(error))
+        return None
 
     def pairs(self) -> list[Pair]:
         """A paired test of every two strategies on the same groups; see `tts.eval.Pair`. Empty without gold answers."""
@@ -186,7 +208,7 @@ class Analysis:
     @cached_property
     def _labels(self) -> list[list[int]]:
         """Answer classes of the candidates of each set; −1 for no vote."""
-        found = _clusters([[c.answer if c.ok else None for c in one.candidates] for one in self._sets()])
+        found = cluster_lists([[c.answer if c.ok else None for c in one.candidates] for one in self._sets()])
         return [[-1 if label is None else label for label in one.labels] for one in found]
 
     def _outputs(self, strategy: str) -> Iterator[tuple[str, Kind, bool | None]]:
@@ -203,7 +225,7 @@ class Analysis:
         # What was chosen is a candidate's; only what was written has an answer to look for.
         written = [result for result in every if _written(result)]
         answers = [[one.answer, *one.alternatives, *(c.answer for c in one.candidates)] for one in written]
-        found = iter(_clusters(answers))
+        found = iter(cluster_lists(answers))
         kinds = iter([_origins_of(one, next(found) if _written(one) else None) for one in every])
         return {label: [next(kinds) for _ in own] for label, own in results.items()}
 
@@ -246,8 +268,15 @@ def _curve_of(sets: Sequence[_Set], kind: str, n: int, labels: Sequence[Sequence
         found = _estimates(kind, correct, scores, votes)
         mean[places], error[places] = found.mean[:, :n], found.error[:, :n]
     points = curve([one.problem for one in sets], mean)
-    drawn = np.sqrt((error**2).sum(axis=0)) / len(sets)
-    return Curve(points, dict(enumerate(drawn.tolist(), 1)) if error.any() else None)
+    return Curve(points, _drawn_error(error))
+
+
+def _drawn_error(error: Floats) -> dict[int, float] | None:
+    """Monte Carlo error of the mean over rows by k; `None` where nothing was drawn."""
+    import numpy as np
+
+    drawn = np.sqrt((error**2).sum(axis=0)) / len(error)
+    return dict(enumerate(drawn.tolist(), 1)) if error.any() else None
 
 
 def _estimates(kind: str, correct: Floats, scores: Floats, votes: Floats) -> Subsets:
@@ -262,7 +291,9 @@ def _estimates(kind: str, correct: Floats, scores: Floats, votes: Floats) -> Sub
     return Subsets(exact, np.zeros_like(exact))
 
 
-def _clusters(lists: Sequence[Sequence[str | None]]) -> list[Clusters]:
+def cluster_lists(lists: Sequence[Sequence[str | None]]) -> list[Clusters]:
+    """Equivalence classes of the answers of each list."""
+
     async def work() -> list[Clusters]:
         async with Answers() as answers:
             return [await answers.cluster(one) for one in lists]
