@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from tts import _plugins
-from tts._contracts import Backend, Grader, Strategy
+from tts._contracts import Backend, Strategy
 from tts._decide import Outcome
 from tts._errors import ConfigError, did_you_mean
-from tts._models import DEFAULT_MODEL, model_name
+from tts._models import DEFAULT_MODEL, model_name, placed
 from tts._records import CandidateSet, Problem, Result, Sampled, Sampling, Usage
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _evaluate(
     from tts.eval import grade
 
     labels = list(label_strategies(strategies))
-    judge: Grader = _plugins.plugins().resolve("grader", grader)()
+    judge = _plugins.grader(grader)
 
     async def work(one: Engine) -> Comparison:
         started = time.monotonic()

@@ -372,10 +372,16 @@ class Strategy(Parameters, abc.ABC):
 
 
 class Task(Parameters, abc.ABC):
-    """A source of examples with the grader that judges answers to them."""
+    """A source of examples with the grader that judges answers to them and the extractor that finds the answers.
 
-    grader: ClassVar[str] = "math"
-    extractor: ClassVar[str] = "auto"
+    All that a grader gets to know of a problem is its gold answer, so a tolerance or the like is part of that text.
+    `argument` names the field that takes what follows the name in `task:NAME:ARGUMENT`.
+    """
+
+    argument: ClassVar[str | None] = None
+
+    grader: str = "math"
+    extractor: str = "auto"
 
     @abc.abstractmethod
     def examples(self) -> Iterable[Example]:

@@ -21,7 +21,7 @@ import pluggy
 from pydantic import BaseModel, ValidationError
 
 from tts import _hooks
-from tts._contracts import Strategy, Task
+from tts._contracts import Grader, Strategy, Task
 from tts._errors import (
     ConfigError,
     DuplicateNameError,
@@ -233,10 +233,16 @@ def strategy(name: str | Strategy | type[Strategy], **parameters: Any) -> Strate
 
 
 def task(name: str | Task | type[Task], **parameters: Any) -> Task:
-    """A task by name, class or instance, with its parameters.
+    """A task by name, class or instance, with its parameters; `NAME:ARGUMENT` fills the field that the task says.
 
     Raises `UnknownPluginError`, and `ConfigError` for a parameter that is unknown or out of range.
     """
+    if isinstance(name, str) and ":" in name:
+        name, _, argument = name.partition(":")
+        cls: type[Task] = plugins().resolve("task", name)
+        if cls.argument is None:
+            raise ConfigError(f"task {name!r} takes nothing after a colon; write 'task:{name}@parameter=value'")
+        parameters = {cls.argument: argument, **parameters}
     return _parametrised("task", Task, name, parameters)  # type: ignore[type-abstract]  # only a bound
 
 
@@ -259,3 +265,16 @@ def _parametrised(kind: Kind, base: type[P], given: str | P | type[P], parameter
 def extractor(name: str) -> Callable[[str], str | None]:
     """An answer extractor by name."""
     return plugins().resolve("extractor", name)  # type: ignore[no-any-return]
+
+
+def grader(name: str) -> Grader:
+    """A grader by name, or one that asks a function of the user's: `package.module:function`, `file.py:function`.
+
+    The function gets a gold answer and an answer (never `None`) and says whether they are equal. Raises
+    `UnknownPluginError`, and `ConfigError` where there is no such function.
+    """
+    if ":" not in name:
+        return plugins().resolve("grader", name)()  # type: ignore[no-any-return]
+    from tts._user_functions import FunctionGrader, user_function
+
+    return FunctionGrader(user_function(name))
