@@ -43,6 +43,7 @@ from tts._errors import (
 from tts._events import Event
 from tts._hooks import Entry, hookimpl
 from tts._join import join_candidates
+from tts._models import find_model
 from tts._plugins import plugins, strategy, task
 from tts._records import (
     Candidate,
@@ -119,6 +120,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "compare",
+    "find_model",
     "hookimpl",
     "join_candidates",
     "plugins",

@@ -241,9 +241,12 @@ def _with_engine(work: Callable[[Engine], Coroutine[Any, Any, T]], settings: dic
 
     settings = _checked(settings)
     kinds = {"model": "backend", "synthesizer": "backend", "scorer": "scorer", "judge": "judge"}
-    references = {(kind, given) for role, kind in kinds.items() if isinstance(given := settings.get(role), str)}
-    if sampling and settings.get("model") is None:
-        references.add(("backend", DEFAULT_MODEL))
+    given = {role: settings.get(role) for role in kinds}
+    if sampling and given["model"] is None:
+        given["model"] = DEFAULT_MODEL
+    executor = settings.get("executor")
+    texts = {(kinds[role], text) for role, text in given.items() if isinstance(text, str)}
+    references = {(kind, placed(kind, text, executor)) for kind, text in texts}
 
     async def main() -> T:
         async with WarmModels(references) as models, Engine(models=models, **settings) as engine:

@@ -114,7 +114,8 @@ class Scorer(Protocol):
 
     A score is stored under the problem's text and the response's. A scorer that goes by something else, such as the
     problem's metadata or what is recorded with the candidate, sets `by_content = False`; one that goes by the
-    candidates' log-probabilities sets `logprobs = True`, and they are asked for when sampling.
+    candidates' log-probabilities sets `logprobs = True`, and they are asked for when sampling. One that computes next to
+    nothing sets `light = True` and is not sent to other machines.
     """
 
     Options: ClassVar[type[BaseModel]]

@@ -58,6 +58,7 @@ class Engine:
     had nothing in flight for so long is stopped; `request_timeout` likewise ends a model's request that finishes no
     completion for so long. `budget` is in tokens. `direct_template` is "direct" or the path of a Jinja file; by default
     the one that the model's checkpoint was trained with, else ours. `listeners` are called with every `Event`.
+    `executor="ray"` loads the models in actors of a Ray cluster (`docs/scaling.md`).
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Engine:
         budget: int | None = None,
         extractor: str = "auto",
         direct_template: str | None = None,
+        executor: str | None = None,
         listeners: Sequence[Callable[[Event], None]] = (),
         models: ModelPool | None = None,
     ) -> None:
@@ -88,10 +90,8 @@ class Engine:
         self._timeout, self._direct_template = timeout, direct_template
         self._listeners = [*listeners, *_plugins.plugins().event_listeners]
         self._models, self._owns_models = ModelPool() if models is None else models, models is None
-        references: dict[Role, object] = {
-            "policy": model, "scorer": scorer, "judge": judge, "synthesizer": synthesizer,
-        }  # fmt: skip
-        self._roles = Roles(references, self._models, concurrency, self._emit)
+        references: dict[Role, object] = {"policy": model, "scorer": scorer, "judge": judge, "synthesizer": synthesizer}
+        self._roles = Roles(references, self._models, concurrency, self._emit, executor)
         extract = _plugins.extractor(extractor)
         self._owns_store = not isinstance(store, Store)
         self.store = store if isinstance(store, Store) or store is None else Store(store)

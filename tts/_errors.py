@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class TTSError(Exception):
@@ -38,8 +39,12 @@ class UnknownPluginError(ConfigError):
     """No plugin of this kind has this name."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
         super().__init__(f"no {kind} is called {name!r}{did_you_mean(name, known)}")
-        self.kind, self.name = kind, name
+        self.kind, self.name, self._known = kind, name, known
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind, self.name, self._known)  # errors come from other processes, too
 
 
 class DuplicateNameError(ConfigError):
@@ -92,7 +97,10 @@ class ContextLengthError(BackendError):
             f"the prompt has {prompt_tokens:,} tokens and {model!r} takes {context_length:,} (prompt and response "
             "together); shorten the problem, show fewer or shorter candidates, or use a model with a longer context"
         )
-        self.prompt_tokens, self.context_length = prompt_tokens, context_length
+        self.prompt_tokens, self.context_length, self._model = prompt_tokens, context_length, model
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.prompt_tokens, self.context_length, self._model)
 
 
 class StrategyError(TTSError):

@@ -18,6 +18,7 @@ from tts._plugins import build, plugins
 
 ModelKind = Literal["backend", "scorer", "judge"]
 DEFAULT_MODEL = "hf:miniature"
+EXECUTORS = ("ray",)  # backends, scorers and judges of this name run others, elsewhere
 _log = logging.getLogger("tts")
 
 
@@ -142,6 +143,38 @@ def _plugin(kind: ModelKind, text: str) -> Any:
         known = ", ".join(plugins().names(kind))
         raise ConfigError(f"{text!r} is no {kind}: {name!r} is a {others[0]}{example}; known {kind}s: {known}")
     return plugins().resolve(kind, name)
+
+
+class FoundModel(NamedTuple):
+    """What a reference stands for: `cls(model, options)` loads it."""
+
+    cls: Any
+    model: str
+    options: Any
+
+
+def find_model(kind: ModelKind, text: str) -> FoundModel:
+    """Take a reference apart and check all of it that can be checked without loading.
+
+    Raises `ConfigError`, or `MissingDependencyError` where the plugin's packages are not installed.
+    """
+    key = ModelPool.check(kind, text)
+    return FoundModel(key.plugin, key.reference.model, _options(key))
+
+
+def placed(kind: ModelKind, text: str, executor: str | None) -> str:
+    """The reference of a model that an executor runs: `hf:m` becomes `ray:hf:m`, `rrm:hf:m` becomes `rrm:ray:hf:m`.
+
+    A plugin that says `light = True` stays where the engine is. Raises `ConfigError` for an unknown executor.
+    """
+    if executor is None or text.startswith(f"{executor}:"):
+        return text
+    if executor not in EXECUTORS:
+        raise ConfigError(f"executor={executor!r}; known: {', '.join(EXECUTORS)}, or None for models in this process")
+    if kind == "judge" and judge_format(text) is not None:
+        name, _, backend = text.partition(":")
+        return f"{name}:{placed('backend', backend, executor)}"
+    return text if getattr(_plugin(kind, text), "light", False) else f"{executor}:{text}"
 
 
 class ModelPool:

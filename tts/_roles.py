@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from tts._contracts import Strategy
 from tts._errors import MissingCapabilityError, MissingRoleError
 from tts._events import Event
-from tts._models import DEFAULT_MODEL, Loaded, ModelKind, ModelPool, live_model, model_name
+from tts._models import DEFAULT_MODEL, Loaded, ModelKind, ModelPool, live_model, model_name, placed
 from tts._records import Role
 
 KINDS: dict[Role, ModelKind] = {
@@ -22,7 +22,7 @@ KINDS: dict[Role, ModelKind] = {
 class Roles:
     """The models of an engine by role; `loaded` has those that were needed so far.
 
-    A reference names a model to load; any other object is a model that the user made.
+    A reference names a model to load, on the executor where there is one; any other object is a model of the user's.
     """
 
     def __init__(
@@ -31,10 +31,12 @@ class Roles:
         models: ModelPool,
         concurrency: int | None,
         emit: Callable[[Event], None],
+        executor: str | None = None,
     ) -> None:
         self.references = dict(references)
         self.loaded: dict[Role, Loaded] = {}
         self._models, self._concurrency, self._emit = models, concurrency, emit
+        self._executor = executor
         self._lock = asyncio.Lock()
 
     async def load(self, strategies: Sequence[Strategy], *, sampling: bool) -> None:
@@ -63,14 +65,14 @@ class Roles:
     def _check(self, role: Role) -> None:
         given = self.references[role]
         if isinstance(given, str):
-            self._models.check(KINDS[role], given)
+            self._models.check(KINDS[role], placed(KINDS[role], given, self._executor))
         else:
             live_model(KINDS[role], given, None)
 
     async def _share(self, role: Role) -> Loaded:
         given, kind = self.references[role], KINDS[role]
         if isinstance(given, str):
-            loaded = await self._models.get(kind, given, self._concurrency)
+            loaded = await self._models.get(kind, placed(kind, given, self._executor), self._concurrency)
         else:
             loaded = live_model(kind, given, self._concurrency)
         for same in self.loaded.values():

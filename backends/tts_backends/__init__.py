@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from tts import Entry, hookimpl
 
+_ON_RAY = Entry(
+    name="ray",
+    target="tts_backends.ray:RayBackend",
+    extra="ttscale[ray]",
+    summary="any of these in actors of a Ray cluster, e.g. ray:vllm:MODEL@actors=8",
+    paper="Moritz et al. 2018, arXiv 1712.05889",
+)
+
 
 @hookimpl
 def tts_backends() -> list[Entry]:
@@ -22,11 +30,18 @@ def tts_backends() -> list[Entry]:
             summary="vLLM in process (Kwon et al. 2023, arXiv 2309.06180), with all options of the engine",
         ),
         Entry(
+            name="sglang",
+            target="tts_backends.sglang:SGLangBackend",
+            extra="ttscale[sglang]",
+            summary="SGLang (Zheng et al. 2023, arXiv 2312.07104): an engine for this run, or @base_url= of servers",
+        ),
+        Entry(
             name="openai",
             target="tts_backends.openai:OpenAIBackend",
             extra="ttscale[openai]",
             summary="any server with OpenAI's interface (vLLM, SGLang, llama.cpp, Ollama, hosted); several make a pool",
         ),
+        _ON_RAY,
     ]
 
 
@@ -34,6 +49,7 @@ def tts_backends() -> list[Entry]:
 def tts_scorers() -> list[Entry]:
     """The built-in scorers."""
     return [
+        _ON_RAY.model_copy(update={"target": "tts_backends.ray:RayScorer"}),
         Entry(
             name="hf-reward",
             target="tts_backends.hf_reward:HFReward",
@@ -59,6 +75,12 @@ def tts_scorers() -> list[Entry]:
             summary="the same reward models as hf-reward, on vLLM in process",
         ),
         Entry(
+            name="sglang-reward",
+            target="tts_backends.sglang_reward:SGLangReward",
+            extra="ttscale[sglang]",
+            summary="the same reward models as hf-reward, on SGLang: an engine for this run, or @base_url= of servers",
+        ),
+        Entry(
             name="logprob",
             target="tts_backends.logprob:LogProbability",
             summary="logprob:mean or sum, as the backend gave it when sampling (Chen et al. 2021, arXiv 2107.03374)",
@@ -80,6 +102,7 @@ def tts_scorers() -> list[Entry]:
 def tts_judges() -> list[Entry]:
     """The built-in formats of generative judges, for any backend: FORMAT:BACKEND:MODEL."""
     return [
+        _ON_RAY.model_copy(update={"target": "tts_backends.ray:RayJudge"}),
         Entry(
             name="generic",
             target="tts_backends.judges:Generic",

@@ -26,6 +26,7 @@ class Length:
 
     Options: ClassVar[type[BaseModel]] = LengthOptions
     by_content: ClassVar[bool] = False
+    light: ClassVar[bool] = True
 
     def __init__(self, model: str, options: LengthOptions) -> None:
         if model not in {"shorter", "longer"}:

@@ -20,6 +20,7 @@ class LogProbability:
 
     Options: ClassVar[type[BaseModel]] = NoOptions
     by_content: ClassVar[bool] = False
+    light: ClassVar[bool] = True
     logprobs: ClassVar[bool] = True
 
     def __init__(self, model: str, options: BaseModel) -> None:  # noqa: ARG002 - the signature of every scorer

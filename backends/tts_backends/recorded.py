@@ -19,6 +19,7 @@ class Recorded:
 
     Options: ClassVar[type[BaseModel]] = NoOptions
     by_content: ClassVar[bool] = False
+    light: ClassVar[bool] = True
 
     def __init__(self, model: str, options: BaseModel) -> None:  # noqa: ARG002 - the signature of every scorer
         self._name = model

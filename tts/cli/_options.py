@@ -89,6 +89,7 @@ _ENGINE = (
     click.option("--timeout", type=float, metavar="SECONDS", help="Stop a strategy idle for so long."),
     click.option("--budget", type=click.IntRange(min=1), metavar="TOKENS", help="End when so many tokens are spent."),
     click.option("--extractor", metavar="NAME", help="What finds the final answer in a response."),
+    click.option("--ray", "executor", flag_value="ray", help="Run the models in actors of a Ray cluster."),
 )  # fmt: skip
 _GRADER = click.option("--grader", metavar="NAME", help="What compares answers with the gold answer.")
 
