@@ -77,7 +77,7 @@ def tts_trainers() -> Iterable[Entry]:  # type: ignore[empty-body]
 
 @hookspec
 def tts_reports() -> Iterable[Entry]:  # type: ignore[empty-body]
-    """Report sections: targets are functions from a comparison to HTML."""
+    """Report sections: targets are functions from `tts.report.ReportData` to a `tts.report.Section`, or to `None`."""
 
 
 @hookspec

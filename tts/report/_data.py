@@ -1,0 +1,127 @@
+"""`ReportData`: all that a report shows, as plain data. What a new section needs is added here and nowhere else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+from tts._records import Result, Usage
+from tts._store import Store
+from tts._version import __version__
+from tts.eval import Comparison, Curve, Estimate, Origin, Pair, Rescue
+from tts.report._browser import Shown, browse
+
+BEST = "best candidate"  # the oracle, as a baseline
+
+
+class StrategyData(NamedTuple):
+    """One strategy's numbers; `rescue` is by baseline, `usage` by role, over all groups, as if it had run alone."""
+
+    label: str
+    parameters: dict[str, Any]
+    accuracy: Estimate | None
+    gap: Estimate | None
+    by_n_correct: dict[int, Estimate]
+    rescue: dict[str, Rescue]
+    origins: dict[Any, Origin]
+    order_sensitivity: Estimate | None
+    usage: dict[str, Usage]
+    rates: dict[str, tuple[int, int]]
+    seconds: float
+    answered: int
+    failed: int
+
+    @property
+    def total(self) -> Usage:
+        """Usage over all roles."""
+        return sum(self.usage.values(), Usage())
+
+
+class ReportData(NamedTuple):
+    """All that sections and the candidate browser show.
+
+    `groups` are the groups of k candidates that every strategy decided on, `n_correct` how many of them have how many
+    correct candidates. `baseline` is what rescue and harm are measured against: `majority` where it is compared, else
+    the first strategy. `models` are fingerprints by role. `shown` is the candidate browser's.
+    """
+
+    title: str
+    k: int
+    problems: int
+    groups: int
+    graded: int
+    strategies: tuple[StrategyData, ...]
+    baseline: str
+    pass_at_1: Estimate | None
+    pass_at_k: Estimate | None
+    n_correct: dict[int, int]
+    curves: dict[str, Curve]
+    pairs: tuple[Pair, ...]
+    models: dict[str, str]
+    seed: int
+    version: str
+    spent: dict[str, Usage]
+    shown: tuple[Shown, ...]
+
+    def color(self, label: str) -> int | None:
+        """A strategy's place in the palette."""
+        return next((place for place, one in enumerate(self.strategies) if one.label == label), None)
+
+    def strategy(self, label: str) -> StrategyData:
+        """One strategy by label."""
+        return next(one for one in self.strategies if one.label == label)
+
+
+def report_data(compared: Comparison, *, title: str = "", store: Store | None = None) -> ReportData:
+    """The data of a comparison or run; a store adds the prompts of what strategies generated."""
+    first = compared.results[0].provenance if compared.results else None
+    baseline = "majority" if "majority" in compared.strategies else compared.strategies[0]
+    counts = Counter(n for row in compared.rows if (n := compared.n_correct(row)) is not None)
+    return ReportData(
+        title=title or f"{', '.join(compared.strategies)} on {len(compared.rows)} groups of {compared.k}",
+        k=compared.k,
+        problems=len({row.outcome.problem.digest for row in compared.rows}),
+        groups=len(compared.rows),
+        graded=sum(row.candidates is not None for row in compared.rows),
+        strategies=tuple(_strategy(compared, label, baseline) for label in compared.strategies),
+        baseline=baseline,
+        pass_at_1=compared.pass_at_1,
+        pass_at_k=compared.pass_at_k,
+        n_correct=dict(sorted(counts.items(), reverse=True)),
+        curves=compared.curves(),
+        pairs=tuple(compared.pairs()),
+        models=dict(first.models) if first else {},
+        seed=first.seed if first else 0,
+        version=first.version if first else __version__,
+        spent=dict(compared.spent),
+        shown=browse(compared, store),
+    )
+
+
+def _strategy(compared: Comparison, label: str, baseline: str) -> StrategyData:
+    results = [row.outcome.results[label] for row in compared.rows]
+    against: dict[str, str | None] = {baseline: baseline, BEST: None}
+    rescues = {name: compared.rescue(label, other) for name, other in against.items() if other != label}
+    return StrategyData(
+        label=label,
+        parameters=dict(results[0].provenance.parameters) if results else {},
+        accuracy=compared.accuracy(label),
+        gap=compared.gap(label, baseline) if label != baseline else None,
+        by_n_correct=compared.by_n_correct(label),
+        rescue={name: one for name, one in rescues.items() if one is not None},
+        origins=dict(compared.origins(label)),
+        order_sensitivity=compared.order_sensitivity(label),
+        usage=_by_role(results),
+        rates=compared.rates(label),
+        seconds=compared.mean_seconds(label),
+        answered=sum(result.answer is not None for result in results),
+        failed=sum(result.error is not None for result in results),
+    )
+
+
+def _by_role(results: list[Result]) -> dict[str, Usage]:
+    found: dict[str, Usage] = {}
+    for result in results:
+        for role, usage in result.usage.items():
+            found[role] = found.get(role, Usage()) + usage
+    return found

@@ -1,0 +1,35 @@
+"""Data files of the figures: CSV and Parquet, one row for each point."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from tts._errors import MissingDependencyError
+from tts.report._section import Figure
+
+COLUMNS = ("series", "at", "value", "low", "high")
+
+
+def save_csv(figure: Figure, path: Path) -> Path:
+    """The figure's points; values in the units of its axis, an interval that is not known is empty."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(figure.rows())
+    return path
+
+
+def save_parquet(figure: Figure, path: Path) -> Path:
+    """The same as Parquet; `at` is text where rows have names."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingDependencyError("writing Parquet needs 'pyarrow'; pip install 'ttscale[report]'") from error
+    rows = figure.rows()
+    named = any(isinstance(row["at"], str) for row in rows)
+    at = pa.string() if named else pa.float64()
+    kinds = [("series", pa.string()), ("at", at), *((name, pa.float64()) for name in COLUMNS[2:])]
+    pq.write_table(pa.Table.from_pylist(rows, pa.schema(kinds)), path)
+    return path

@@ -1,0 +1,67 @@
+"""The page: one HTML file that fetches nothing. Words, tables and charts are in its markup, candidates in its data."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tts.report._data import ReportData
+from tts.report._palette import variables
+from tts.report._section import Section
+
+_HERE = Path(__file__).parent
+_UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")  # what ends or opens a script element, and what is no UTF-8
+
+
+def page(data: ReportData, parts: Sequence[Section]) -> str:
+    """The HTML text."""
+    from jinja2 import Environment, FileSystemLoader
+    from markupsafe import Markup
+
+    from tts.report._draw import NARROW, WIDE, svg
+
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    script = (_HERE / "report.js").read_text("utf-8")
+    drawn = {
+        one.name: (Markup(svg(one, WIDE)), Markup(svg(one, NARROW))) for part in parts for one in part.figures
+    }  # noqa: S704 - our own drawing; matplotlib escapes its texts
+    return environment.get_template("report.html.jinja").render(
+        data=data,
+        sections=parts,
+        drawn=drawn,
+        style=Markup(_style()),  # noqa: S704 - a file of this package
+        script=Markup(script),  # noqa: S704 - a file of this package
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        index=Markup(embedded(_index(data))),  # noqa: S704 - escaped for where it stands
+        details=[Markup(embedded(one.detail)) for one in data.shown],  # noqa: S704 - as above
+    )
+
+
+def embedded(value: Any) -> str:
+    """JSON that cannot end the script element it stands in, whatever its texts say."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def _index(data: ReportData) -> dict[str, Any]:
+    labels = [one.label for one in data.strategies]
+    return {"strategies": labels, "baseline": labels.index(data.baseline), "problems": [s.index for s in data.shown]}
+
+
+def _style() -> str:
+    """The style sheet with the palette in front; dark where the reader's system or the button says so."""
+    light = "".join(f"{name}:{pair[0]};" for name, pair in variables().items())
+    dark = "".join(f"{name}:{pair[1]};" for name, pair in variables().items())
+    head = (
+        f":root{{color-scheme:light;{light}}}\n"
+        f"@media screen{{:root[data-theme=dark]{{color-scheme:dark;{dark}}}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}\n"
+    )
+    return head + (_HERE / "report.css").read_text("utf-8")

@@ -1,0 +1,27 @@
+"""The built-in sections, declared as a stranger would declare them."""
+
+from __future__ import annotations
+
+from tts._hooks import Entry, hookimpl
+
+_HERE = {
+    "summary": ("_sections", "who is better, by how much, at what cost, and whether one can tell"),
+    "strategies": ("_sections", "accuracy of each strategy with its interval"),
+    "curves": ("_sections", "accuracy against k, strategies and oracle"),
+    "frontier": ("_sections", "accuracy against generated tokens"),
+    "by_n_correct": ("_sections", "accuracy by number of correct candidates"),
+    "rescue": ("_sections", "right where a baseline is wrong, and the reverse"),
+    "origins": ("_sections_cost", "copied, merged or novel answers"),
+    "pairs": ("_sections", "a paired verdict on every two strategies"),
+    "cost": ("_sections_cost", "calls and tokens by role and kind"),
+    "setup": ("_sections_cost", "models, parameters, seed, version"),
+}
+
+
+@hookimpl
+def tts_reports() -> list[Entry]:
+    """The built-in sections."""
+    return [
+        Entry(name=name, target=f"tts.report.{module}:{name}", summary=summary)
+        for name, (module, summary) in _HERE.items()
+    ]

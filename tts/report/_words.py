@@ -1,0 +1,50 @@
+"""Numbers as a report writes them."""
+
+from __future__ import annotations
+
+from tts.eval import Estimate, Pair
+
+
+def percent(share: float, *, signed: bool = False) -> str:
+    """A share as a percentage with one decimal, without the sign %; a true minus."""
+    return f"{100 * share:{'+' if signed else ''}.1f}".replace("-", "−")
+
+
+def interval(found: Estimate, *, signed: bool = False) -> str:
+    """The 95 % interval in percent; empty for a single problem, which bounds nothing."""
+    if found.problems < 2:
+        return ""
+    return f"{percent(found.low, signed=signed)} to {percent(found.high, signed=signed)}"
+
+
+def estimate(found: Estimate | None, *, signed: bool = False) -> str:
+    """The mean with its interval, `82.3 (80.1 to 84.4)`; empty for none."""
+    if found is None:
+        return ""
+    bounds = interval(found, signed=signed)
+    return percent(found.mean, signed=signed) + (f" ({bounds})" if bounds else "")
+
+
+def tokens(number: float) -> str:
+    """A count of tokens with thousands separators; one decimal where it is small."""
+    return f"{number:,.0f}" if number >= 100 or number == int(number) else f"{number:,.1f}"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 problem`, `30 problems`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def p_value(p: float) -> str:
+    """Two digits, and never 0."""
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def verdict(pair: Pair) -> str:
+    """The verdict as a sentence without numbers."""
+    if pair.verdict != "cannot tell":
+        return f"{pair.a} is {pair.verdict} than {pair.b}"
+    problems = count(pair.difference.problems, "problem")
+    if pair.needed is None:
+        return f"no difference between {pair.a} and {pair.b} on {problems}"
+    return f"cannot tell {pair.a} and {pair.b} apart with {problems}; about {pair.needed:,} would tell"

@@ -1,0 +1,80 @@
+"""A report as a file, or as a folder of everything."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+
+from tts._errors import ConfigError
+from tts._store import Store
+from tts.eval import Comparison
+from tts.report._data import ReportData, report_data
+from tts.report._files import save_csv, save_parquet
+from tts.report._gather import sections
+from tts.report._section import Section
+from tts.report._text import latex, markdown
+
+ENDINGS = (".html", ".md", ".tex")
+
+
+def write_report(
+    compared: Comparison, path: str | Path, *, title: str = "", store: str | Path | Store | None = None
+) -> Path:
+    """Write the report of a comparison or run: .html the page, .md Markdown, .tex LaTeX tables, no ending a folder.
+
+    The folder has all three, `data/` with each figure's points as CSV and Parquet, and `figures/` with each figure as
+    PDF, SVG and PNG. `store` is the one that the run used: with it the page shows the prompts of what strategies wrote.
+    Raises `ConfigError` for another ending or a store that is not there, `MissingDependencyError` without matplotlib
+    where something is drawn, without pyarrow for a folder.
+    """
+    target = Path(path)
+    check_target(target)
+    if isinstance(store, str | Path) and not Path(store).is_file():
+        raise ConfigError(f"there is no store {str(store)!r}; give the file that the run was stored in")
+    opened = nullcontext(store) if store is None or isinstance(store, Store) else Store(store)
+    with opened as held:
+        data = report_data(compared, title=title, store=held)
+    return write_data(data, target)
+
+
+def check_target(target: Path) -> None:
+    """Raise `ConfigError` for an ending that no report has, or a folder's name that is a file's."""
+    if target.suffix and target.suffix not in ENDINGS:
+        raise ConfigError(f"cannot write a report to {str(target)!r}: give .html, .md, .tex, or a folder's name")
+    if not target.suffix and target.exists() and not target.is_dir():
+        raise ConfigError(f"cannot write a report to {str(target)!r}: it is a file; give another name for the folder")
+
+
+def write_data(data: ReportData, target: Path) -> Path:
+    """The same from the data of a report."""
+    parts = sections(data)
+    if not target.suffix:
+        _folder(data, parts, target)
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(_text(data, parts, target.suffix), "utf-8")
+    return target
+
+
+def _text(data: ReportData, parts: list[Section], ending: str, figures: str | None = None) -> str:
+    if ending == ".md":
+        return markdown(data.title, parts, figures)
+    if ending == ".tex":
+        return latex(parts)
+    from tts.report._page import page
+
+    return page(data, parts)
+
+
+def _folder(data: ReportData, parts: list[Section], target: Path) -> None:
+    from tts.report._draw import save_figure
+
+    for folder in (target / "data", target / "figures"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for ending in ENDINGS:
+        (target / f"report{ending}").write_text(_text(data, parts, ending, "figures"), "utf-8")
+    for one in (figure for part in parts for figure in part.figures):
+        save_csv(one, target / "data" / f"{one.name}.csv")
+        save_parquet(one, target / "data" / f"{one.name}.parquet")
+        for ending in (".pdf", ".svg", ".png"):
+            save_figure(one, target / "figures" / f"{one.name}{ending}")
