@@ -20,6 +20,7 @@ from tts._records import CandidateSet, Example, Problem, Sampled
 from tts._sources_candidates import row_of, sampled_of
 from tts._sources_columns import DEFAULT_COLUMNS, check_columns, choose, example_of
 from tts._sources_rows import Row, is_file_name, rows_of_file, rows_of_hub, rows_of_iterable, rows_of_stdin
+from tts.interop import detect, rows_of_format
 
 __all__ = [
     "DEFAULT_COLUMNS",
@@ -87,16 +88,29 @@ def read_candidate_sets(
     on_error: OnError = "raise",
     think: tuple[str, str] | None = ("<think>", "</think>"),
     extract: Callable[[str], str | None],
+    format: str | None = None,  # noqa: A002 - what everybody calls it
 ) -> Iterator[Sampled]:
     """Candidate sets that were sampled before, lazily: rows of problem, answer and candidates.
 
     A candidate is a text, split into thinking and summary at the `think` tags, or a mapping with a `text` and any other
     field of `tts.Candidate`. `extract` gives its answer. Lists as long as the candidates, such as scores, are kept in
-    `problem.metadata["recorded"]`. Sources, columns and errors are those of `read_examples`.
+    `problem.metadata["recorded"]`. Sources, columns and errors are those of `read_examples`; `format` names the tool
+    that wrote the file ("lm-eval", "inspect", "nemo-skills", "lighteval", "evalscope"), which is else found out.
     """
     mapping = check_columns(columns)
-    items = _read(_rows(source), partial(sampled_of, columns=mapping, think=think, extract=extract), limit, on_error)
+    items = _read(
+        _set_rows(source, format), partial(sampled_of, columns=mapping, think=think, extract=extract), limit, on_error
+    )
     return _begun(items) if _is_file(source) else items
+
+
+def _set_rows(source: Source, format_: str | None) -> Iterator[Row]:
+    found = format_ or detect(source)
+    if found is None:
+        return _rows(source)
+    if not isinstance(source, str | Path):
+        raise ConfigError(f"format={found!r} is for files; give a path")
+    return rows_of_format(found, Path(source))
 
 
 def _is_file(source: Source) -> bool:
@@ -111,6 +125,8 @@ def _begun(items: Iterator[_Read]) -> Iterator[_Read]:
 
 def holds_candidates(path: str | Path, columns: Mapping[str, str] | None = None) -> bool:
     """The first readable row of a file has a list of candidates; `False` for anything that is not a file."""
+    if detect(path) is not None:
+        return True
     if not _is_file(path):
         return False
     row = next((row for row in rows_of_file(Path(path)) if not isinstance(row.value, TaskError)), None)

@@ -65,9 +65,27 @@ _SOURCE = (
 )
 
 
+_DATA_DIR = click.option(
+    "--data-dir", metavar="PATH", help="Read task:NAME from a local copy, a file or the folder it is in, not the hub."
+)
+
+
 def source_options(function: Command) -> Command:
     """The problems argument and how to read it: `problems`, `columns`, `limit`, `on_error`."""
-    return _stack(_SOURCE, function)  # type: ignore[no-any-return]
+
+    @wraps(function)
+    def placed(problems: str | None, data_dir: str | None, **given: Any) -> None:
+        function(problems=problems if data_dir is None else _local(problems, data_dir), **given)
+
+    return _stack((*_SOURCE, _DATA_DIR), placed)  # type: ignore[no-any-return]
+
+
+def _local(problems: str | None, data_dir: str) -> str:
+    if problems is None or not problems.startswith("task:"):
+        raise ConfigError(f"--data-dir is for published tasks such as task:math500, not for {problems or 'none'!r}")
+    if "," in data_dir:
+        raise ConfigError(f"--data-dir {data_dir!r} has a comma; rename the folder")
+    return f"{problems}{',' if '@' in problems else '@'}data_dir={data_dir}"
 
 
 _SAMPLING = (

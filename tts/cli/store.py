@@ -19,6 +19,7 @@ from tts._store import Store, StoredSet
 from tts.cli import say
 from tts.cli._options import output_option
 from tts.cli._output import check_output, write_json, write_sets, write_table
+from tts.interop import FORMATS
 from tts.prompts import direct_messages
 
 ENDINGS = (".jsonl", ".parquet")
@@ -148,9 +149,14 @@ def export(path: Path, output: Path | None, extract: str) -> None:
 @_file
 @click.argument("sets", metavar="FILE")
 @click.option("--on-error", type=click.Choice(["raise", "skip"]), default="raise", show_default=True)
-def import_sets(path: Path, sets: str, on_error: Literal["raise", "skip"]) -> None:
-    """Put the candidate sets of a FILE into a store, a new one if need be; what it has already is kept."""
-    source = read_candidate_sets(sets, on_error=on_error, extract=lambda _: None)
+@click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="The tool that wrote it; else found out.")
+def import_sets(path: Path, sets: str, on_error: Literal["raise", "skip"], format_: str | None) -> None:
+    """Put the candidate sets of a FILE into a store, a new one if need be; what it has already is kept.
+
+    FILE is one of this library's, or what another tool wrote: samples of lm-evaluation-harness (--log_samples), a log
+    of inspect_ai, output-rs*.jsonl of NeMo-Skills (or their folder), details of lighteval, reviews of evalscope.
+    """
+    source = read_candidate_sets(sets, on_error=on_error, extract=lambda _: None, format=format_)
     count = 0
     with Store(path) as opened:
         for sampled in source:

@@ -1,0 +1,67 @@
+"""lighteval: `details_TASK_DATE.parquet`, as `--save-details` writes it (0.10 and later: doc, model_response, metric).
+
+From its documented format and the source of 0.13; the tool itself was not run. The scores are one number per problem
+and metric, not per response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tts._sources_rows import Row, rows_of_file
+from tts.interop._foreign import Converted, converted, list_at, response, take, text_at, usage_of
+
+
+def holds(path: Path, first: Mapping[str, Any]) -> bool:
+    """A Parquet file of details, of this or an older release."""
+    return path.suffix == ".parquet" and ({"doc", "model_response"} <= first.keys() or _older(first))
+
+
+def _older(first: Mapping[str, Any]) -> bool:
+    return {"full_prompt", "predictions", "gold"} <= first.keys()
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """One row per problem; the model is not named in the file."""
+    return converted(rows_of_file(path), _convert)
+
+
+def _convert(row: Row) -> Converted:
+    if _older(row.value):
+        raise row.error("these are details of lighteval before 0.10; evaluate again with a newer one to import them")
+    answered = take(row, "model_response")
+    texts = list_at(row, "text", of=answered)
+    if not texts:
+        raise row.error("there are no responses; the task compares log-likelihoods")
+    reasoning = answered.get("reasonings") or [None] * len(texts)
+    tokens = answered.get("output_tokens") or []
+    prompt = len(answered.get("input_tokens") or [])
+    return {
+        **_identity(row),
+        "problem": text_at(row, "doc", "query"),
+        "answer": _gold(row),
+        "candidates": [
+            {
+                **response(reasoning[i] if i < len(reasoning) else None, text),
+                "usage": usage_of(prompt, len(tokens[i]) if i < len(tokens) else 0),
+            }
+            for i, text in enumerate(texts)
+        ],
+        "metadata": {"lighteval": row.value.get("metric")},
+    }
+
+
+def _identity(row: Row) -> dict[str, str]:
+    name = take(row, "doc").get("id")
+    return {} if name in (None, "") else {"id": str(name)}
+
+
+def _gold(row: Row) -> str | None:
+    """The gold answers by their places among the choices; several of them are one list."""
+    places = take(row, "doc", "gold_index")
+    choices = list_at(row, "doc", "choices")
+    golds = [take(row, place, of=choices) for place in (places if isinstance(places, list) else [places])]
+    flat = [one for gold in golds for one in (gold if isinstance(gold, list) else [gold])]
+    return ", ".join(map(str, flat)) or None
