@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -64,18 +65,26 @@ class Samples(Sequence[CandidateSet]):
         return f"<Samples: {len(self)} problems × {'/'.join(map(str, sizes)) or 0} candidates of {of}>"
 
     def save(self, path: str | Path) -> Path:
-        """Write JSONL that `tts.compare` and the command line read back."""
-        import json
-
+        """Write .jsonl or .parquet that `tts.compare` and the command line read back."""
         from tts._sources import row_of
+        from tts.interop.export import write_parquet
 
         target = Path(path)
-        if target.suffix != ".jsonl":
-            raise ConfigError(f"cannot save candidate sets to {str(path)!r}: the ending must be .jsonl")
+        if target.suffix not in (".jsonl", ".parquet"):
+            raise ConfigError(f"cannot save candidate sets to {str(path)!r}: the ending must be .jsonl or .parquet")
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.suffix == ".parquet":
+            write_parquet(self.sampled, target)
+            return target
         with target.open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(row_of(one), ensure_ascii=False) + "\n" for one in self.sampled)
         return target
+
+    def to_dataframe(self) -> Any:
+        """One row per candidate, as a pandas frame."""
+        from tts.interop.export import candidates_frame
+
+        return candidates_frame(self.sampled)
 
 
 def solve(problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 4, **engine: Any) -> Result:

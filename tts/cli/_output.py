@@ -8,21 +8,19 @@ import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from tts._errors import ConfigError, MissingDependencyError
+from tts._errors import ConfigError
 from tts._records import Result, Sampled, Usage
 from tts._sources import row_of
 from tts.cli import say
+from tts.interop.export import parquet_library, write_parquet
 
 if TYPE_CHECKING:
     from tts.eval import Comparison
-
-PARQUET_CHUNK = 64  # rows held at a time
 
 
 def write_json(value: Any, file: TextIO | None = None) -> None:
@@ -53,56 +51,19 @@ def check_output(path: Path | None, endings: Sequence[str]) -> None:
     if not path.parent.is_dir():
         raise ConfigError(f"-o {path}: there is no folder {str(path.parent)!r}; make it first")
     if path.suffix == ".parquet":
-        _parquet()
+        parquet_library()
 
 
 def write_sets(sets: Iterable[Sampled], path: Path | None) -> int:
     """Write candidate sets to a .jsonl or .parquet file, or as JSON lines to stdout; how many there were."""
     if path is not None and path.suffix == ".parquet":
-        return _write_parquet(sets, path)
+        return write_parquet(sets, path)
     count = 0
     with nullcontext() if path is None else path.open("w", encoding="utf-8") as file:
         for sampled in sets:
             write_json(row_of(sampled), file)
             count += 1
     return count
-
-
-def _write_parquet(sets: Iterable[Sampled], path: Path) -> int:
-    """With one schema for all; what differs from row to row (metadata) is JSON text, which the readers take as well."""
-    pa, pq = _parquet()
-    schema, rows, count = _schema(pa), iter(sets), 0
-    with pq.ParquetWriter(path, schema) as writer:
-        while chunk := [_flat(row_of(sampled)) for sampled in islice(rows, PARQUET_CHUNK)]:
-            writer.write_table(pa.Table.from_pylist(chunk, schema))
-            count += len(chunk)
-    return count
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {name: json.dumps(row[name], ensure_ascii=False) for name in ("sampling", "metadata")}
-
-
-def _schema(pa: Any) -> Any:
-    text, integer = pa.string(), pa.int64()
-    usage = pa.struct([(name, integer) for name in Usage.model_fields])
-    candidate = pa.struct(
-        {"index": integer}
-        | dict.fromkeys(("text", "thinking", "summary", "answer", "finish_reason"), text)
-        | {"usage": usage, "logprob": pa.float64(), "error": text}
-    )
-    message = pa.struct([("role", text), ("content", text)])
-    columns = {"id": text, "problem": text, "messages": pa.list_(message), "answer": text}
-    return pa.schema(columns | {"candidates": pa.list_(candidate), "policy": text, "sampling": text, "metadata": text})
-
-
-def _parquet() -> tuple[Any, Any]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingDependencyError("writing Parquet needs 'pyarrow'; pip install 'ttscale[data]'") from error
-    return pa, pq
 
 
 def finish(done: Comparison, output: Path | None) -> None:

@@ -332,6 +332,12 @@ class Comparison(Analysis, Costs, Followed):
             raise MissingDependencyError("to_dataframe() needs pandas; pip install 'ttscale[data]'") from error
         return pd.DataFrame.from_records(list(self.records()))
 
+    def report(self, path: str | Path, *, title: str = "", store: str | Path | None = None) -> Path:
+        """Write a report: one .html page, .md, .tex tables, or a folder of everything; see `tts.report.write_report`."""
+        from tts.report import write_report
+
+        return write_report(self, path, title=title, store=store)
+
     def save(self, path: str | Path) -> Path:
         """Write by ending: .json the summary, .jsonl one record per line, .csv and .parquet the frame."""
         target = Path(path)

@@ -94,7 +94,7 @@ def _height(figure: Figure, width: float) -> float:
 
 
 def _labels(axes: Axes, figure: Figure, *, narrow: bool) -> None:
-    axes.set_xlabel(figure.x)
+    axes.set_xlabel(figure.x, labelpad=8)
     axes.set_ylabel(figure.y)
     axes.tick_params(length=0)
     if figure.zero:
@@ -109,23 +109,29 @@ def _labels(axes: Axes, figure: Figure, *, narrow: bool) -> None:
 
 
 def _curve(axes: Axes, figure: Figure) -> None:
-    """Lines with bands; a series of one point is a marker with a bar."""
-    for one in figure.series:
-        shade, at = color(one.color), [float(p.at) for p in one.points]
-        values = [p.value for p in one.points]
-        if len(at) == 1:
-            axes.errorbar(at, values, _bars(one.points), fmt=marker(one.color), color=shade, label=one.name, zorder=4,
-                          markeredgecolor=PAPER, markersize=9, elinewidth=1.5)  # fmt: skip
-            continue
-        axes.plot(at, values, color=shade, label=one.name, linestyle="--" if one.color is None else "-", zorder=3)
-        if all(p.low is not None and p.high is not None for p in one.points):
+    """Lines with bands, but for the reference; series of one point are markers with bars, side by side."""
+    logarithmic = max(float(p.at) for one in figure.series for p in one.points) > 8
+    lines = [one for one in figure.series if len(one.points) > 1]
+    for one in lines:
+        at, shade = [float(p.at) for p in one.points], color(one.color)
+        style = "--" if one.color is None else "-"
+        axes.plot(at, [p.value for p in one.points], color=shade, label=one.name, linestyle=style, zorder=3)
+        if one.color is not None and all(p.low is not None for p in one.points):
             low, high = [p.low or 0.0 for p in one.points], [p.high or 0.0 for p in one.points]
-            axes.fill_between(at, low, high, color=shade, alpha=0.12, linewidth=0)
-    if max(float(p.at) for one in figure.series for p in one.points) > 8:
+            axes.fill_between(at, low, high, color=shade, alpha=0.07, linewidth=0)
+    singles = [one for one in figure.series if len(one.points) == 1]
+    for place, one in enumerate(singles):
+        step = place - (len(singles) - 1) / 2
+        middle = float(one.points[0].at)
+        at = [middle * 2 ** (0.09 * step) if logarithmic else middle + 0.09 * step]
+        axes.errorbar(at, [one.points[0].value], _bars(one.points), fmt=marker(one.color), color=color(one.color),
+                      label=one.name, zorder=4, markeredgecolor=PAPER, markersize=9, elinewidth=1.5)  # fmt: skip
+    if logarithmic:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     else:
         axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_ylim(top=min(axes.get_ylim()[1], 101))
 
 
 def _groups(axes: Axes, figure: Figure) -> None:

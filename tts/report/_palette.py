@@ -37,7 +37,7 @@ def color(given: Color) -> str:
 
 def marker(given: Color) -> str:
     """The marker of a series; colours come back after eight, the pair of both after 72."""
-    return MARKERS[given % len(MARKERS)] if isinstance(given, int) else "."
+    return MARKERS[given % len(MARKERS)] if isinstance(given, int) else "d"
 
 
 def variables() -> dict[str, tuple[str, str]]:

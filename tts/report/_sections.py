@@ -174,7 +174,7 @@ def by_n_correct(data: ReportData) -> Section | None:
         "writes a solution of its own.",
     )
     figure = Figure(
-        "n-correct", "Accuracy by number of correct candidates", "groups", f"correct candidates N_c of {data.k}",
+        "n-correct", "Accuracy by number of correct candidates", "groups", f"correct candidates among the {data.k}",
         _ACCURACY, tuple(lines),
     )  # fmt: skip
     table = Table("Accuracy by number of correct candidates, %", head, rows)

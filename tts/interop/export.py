@@ -1,0 +1,91 @@
+"""Candidate sets as Parquet, which pandas and `datasets` read, and as a table of one row per candidate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tts._errors import MissingDependencyError
+from tts._records import Candidate, Sampled, Usage
+from tts._sources_candidates import row_of
+
+PARQUET_CHUNK = 64  # rows held at a time
+
+
+def write_parquet(sets: Iterable[Sampled], path: Path) -> int:
+    """Write candidate sets, one row each; how many there were.
+
+    All rows have one schema; what differs from row to row (sampling, metadata) is JSON text, which
+    `tts.read_candidate_sets` takes as well. Raises `MissingDependencyError` without pyarrow.
+    """
+    pa, pq = parquet_library()
+    schema, rows, count = _schema(pa), iter(sets), 0
+    with pq.ParquetWriter(path, schema) as writer:
+        while chunk := [_flat(row_of(sampled)) for sampled in islice(rows, PARQUET_CHUNK)]:
+            writer.write_table(pa.Table.from_pylist(chunk, schema))
+            count += len(chunk)
+    return count
+
+
+def parquet_library() -> tuple[Any, Any]:
+    """`pyarrow` and `pyarrow.parquet`.
+
+    Raises `MissingDependencyError`.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingDependencyError("writing Parquet needs 'pyarrow'; pip install 'ttscale[data]'") from error
+    return pa, pq
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {name: json.dumps(row[name], ensure_ascii=False) for name in ("sampling", "metadata")}
+
+
+def _schema(pa: Any) -> Any:
+    text, integer = pa.string(), pa.int64()
+    usage = pa.struct([(name, integer) for name in Usage.model_fields])
+    candidate = pa.struct(
+        {"index": integer}
+        | dict.fromkeys(("text", "thinking", "summary", "answer", "finish_reason"), text)
+        | {"usage": usage, "logprob": pa.float64(), "error": text}
+    )
+    message = pa.struct([("role", text), ("content", text)])
+    columns = {"id": text, "problem": text, "messages": pa.list_(message), "answer": text}
+    return pa.schema(columns | {"candidates": pa.list_(candidate), "policy": text, "sampling": text, "metadata": text})
+
+
+def candidates_frame(sets: Iterable[Sampled]) -> Any:
+    """A pandas frame with one row per candidate: its problem, gold answer, place, text, answer and tokens.
+
+    Raises `MissingDependencyError` without pandas.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingDependencyError("a data frame needs 'pandas'; pip install 'ttscale[data]'") from error
+    return pd.DataFrame([_line(sampled, candidate) for sampled in sets for candidate in sampled.candidates])
+
+
+def _line(sampled: Sampled, candidate: Candidate) -> dict[str, Any]:
+    problem = sampled.candidates.problem
+    return {
+        "problem_id": problem.id,
+        "problem": problem.text,
+        "gold": sampled.answer,
+        "policy": sampled.candidates.policy,
+        "index": candidate.index,
+        "text": candidate.text,
+        "thinking": candidate.thinking,
+        "summary": candidate.summary,
+        "answer": candidate.answer,
+        "finish_reason": candidate.finish_reason,
+        "generated_tokens": candidate.usage.generated_tokens,
+        "logprob": candidate.logprob,
+        "error": candidate.error,
+    }
