@@ -172,6 +172,10 @@ class Link:
         """The body of a page; raises `Trouble`."""
         return await self._exchange(server, path, None)
 
+    async def tell(self, server: Server, path: str, body: bytes) -> None:
+        """Send what has no answer; raises `Trouble`."""
+        await self._exchange(server, path, body)
+
     # --- one exchange ----------------------------------------------------------------------------------------------
 
     async def _exchange(self, server: Server, path: str, body: bytes | None) -> bytes:

@@ -15,14 +15,11 @@ from tts_backends._openai_link import Address, Limits
 _OPENAI = "https://api.openai.com/v1"
 
 
-class Options(BaseModel):
-    """Options of a reference; several addresses are joined by `+` and form a pool.
+class Connection(BaseModel):
+    """How servers are reached; several addresses in `base_url` are joined by `+` and form a pool.
 
-    `base_url` is by default the environment's OPENAI_BASE_URL, else OpenAI's own. `stream` asks for tokens as they
-    come. `grouping` says when several completions are asked for in one request. `concurrency` is the number of
-    completions in flight at each server. `context_length` is for servers that do not tell theirs. The key is read from
-    the environment variable `key_env` or the file `key_file`, further headers from the lines `Name: value` of
-    `headers_file`.
+    `concurrency` is the number of completions in flight at each server. The key is read from the environment variable
+    `key_env` or the file `key_file`, further headers from the lines `Name: value` of `headers_file`.
     `retries` bounds how often a completion is asked for again. Timeouts are in seconds: `first_byte_timeout` also
     between two bytes, `timeout` for a whole request, `patience` for how long no server at all may be there.
     """
@@ -30,11 +27,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     base_url: str = ""
-    api: Literal["chat", "completions"] = "chat"
-    stream: bool = False
-    grouping: Literal["auto", "never", "always"] = "auto"
     concurrency: int = Field(64, ge=1)
-    context_length: int | None = Field(None, ge=1)
     key_env: str = "OPENAI_API_KEY"
     key_file: Path | None = None
     headers_file: Path | None = None
@@ -75,6 +68,19 @@ class Options(BaseModel):
         if key:
             headers["Authorization"] = f"Bearer {key}"
         return Access(headers)
+
+
+class Options(Connection):
+    """Options of a reference `openai:`; `base_url` is by default the environment's OPENAI_BASE_URL, else OpenAI's own.
+
+    `stream` asks for tokens as they come. `grouping` says when several completions are asked for in one request.
+    `context_length` is for servers that do not tell theirs.
+    """
+
+    api: Literal["chat", "completions"] = "chat"
+    stream: bool = False
+    grouping: Literal["auto", "never", "always"] = "auto"
+    context_length: int | None = Field(None, ge=1)
 
 
 class Access(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import random
 import time
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, ClassVar
@@ -13,7 +12,6 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from tts import (
-    BackendError,
     BackendTimeout,
     Capabilities,
     Completion,
@@ -25,13 +23,13 @@ from tts import (
 )
 from tts_backends import _openai_options
 from tts_backends._openai_errors import Trouble, unreadable
-from tts_backends._openai_link import Link, Server, open_link
+from tts_backends._openai_link import Link, Server
+from tts_backends._openai_pool import Pool
 from tts_backends._openai_probe import PROBE_SECONDS, probe, tokens
 from tts_backends._openai_wire import DEFAULT_TOKENS, Dialect, Events, Wire, estimate
 
 __all__ = ["OpenAIBackend"]
 
-_BACKOFF_FIRST, _BACKOFF_MOST = 0.25, 30.0  # seconds
 # Below so many seconds per request and request in flight it is the asking that takes the time, not the server.
 _CLIENT_BOUND = 0.001
 
@@ -54,10 +52,8 @@ class OpenAIBackend:
         """Probe the server; raises `ConfigError` or `BackendUnavailable`."""
         self.name = f"openai:{model}"
         self._options = options
-        self._addresses, self._access = options.addresses(), options.access()
+        self._pool = Pool("openai", options.addresses(), options.access(), options.limits(), options.retries)
         self._wire = Wire(model, options.api, options.stream, (options.think_open, options.think_close))
-        self._links: dict[asyncio.AbstractEventLoop, _Opened] = {}
-        self._closed = False
         self._dialect: Dialect = run_sync(self._probe)
         self.fingerprint = self._fingerprint()
         self.capabilities = Capabilities(
@@ -65,11 +61,11 @@ class OpenAIBackend:
             logprobs=self._dialect.logprobs,
             exact_token_counts=self._dialect.tokenize and self._dialect.usage,
             context_length=self._dialect.context,
-            concurrency=options.concurrency * len(self._addresses),
+            concurrency=options.concurrency * len(self._pool.addresses),
         )
 
     def __repr__(self) -> str:
-        return f"OpenAIBackend({self.name!r}, {', '.join(address.base for address in self._addresses)})"
+        return f"OpenAIBackend({self.name!r}, {', '.join(address.base for address in self._pool.addresses)})"
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield the request's completions as they come; see `tts.Backend`."""
@@ -77,7 +73,7 @@ class OpenAIBackend:
             raise ConfigError(
                 f"a request for {request.n} completions has {len(request.seeds)} seeds; give one for each"
             )
-        link = await self._link()
+        link = await self._pool.link()
         ask = _Ask(request, self._wire.body(request, self._dialect), self._dialect.seed)
         ended: asyncio.Queue[asyncio.Task[list[Completion]]] = asyncio.Queue()
         asking: dict[asyncio.Task[list[Completion]], tuple[int, ...]] = {}
@@ -114,46 +110,29 @@ class OpenAIBackend:
         """Tokens of each text by the server's tokenizer, or an estimate of four bytes a token."""
         if not self._dialect.tokenize:
             return [estimate(text) for text in texts]
-        link = await self._link()
+        link = await self._pool.link()
         counts = await asyncio.gather(*(self._count(link, text) for text in texts))
         return list(counts)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; those of others close with their loop."""
-        self._closed = True
-        opened = self._links.pop(asyncio.get_running_loop(), None)
-        if opened is not None:
-            await opened.aclose()
+        await self._pool.aclose()
 
     # --- pieces ----------------------------------------------------------------------------------------------------
 
     async def _probe(self) -> Dialect:
-        link = await self._link()
+        link = await self._pool.link()
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 return await probe(link, self._wire, self._options.context_length)
         except TimeoutError:
             raise BackendTimeout(f"{self!r} has not answered for {PROBE_SECONDS:g} s", retryable=False) from None
         finally:
-            await self._links.pop(asyncio.get_running_loop()).aclose()
+            await self._pool.release()
 
     def _fingerprint(self) -> str:
         settings = (self._wire.model, self._wire.api, *self._wire.markers, self._dialect.identity)
         return hashlib.blake2b(json.dumps(["openai", settings]).encode(), digest_size=16).hexdigest()
-
-    async def _link(self) -> Link:
-        """The link of this event loop."""
-        if self._closed:
-            raise BackendError("this openai backend is closed")
-        loop = asyncio.get_running_loop()
-        opened = self._links.get(loop)
-        if opened is None:
-            for ended in [other for other in list(self._links) if other.is_closed()]:
-                self._links.pop(ended, None)
-            opening = open_link(self._addresses, self._access.headers, self._options.limits(), self._access.secrets)
-            link = await anext(opening)
-            opened = self._links[loop] = _Opened(link, opening)
-        return opened.link
 
     def _parts(self, link: Link, n: int) -> list[tuple[int, ...]]:
         """Which completions share a request."""
@@ -166,23 +145,11 @@ class OpenAIBackend:
 
     async def _complete(self, link: Link, ask: _Ask, indices: tuple[int, ...]) -> list[Completion]:
         """Completions for the first of these indices, at least one; raises `BackendError`."""
-        refused = 0
-        while True:
-            server = await link.choose()
-            try:
-                return await self._once(link, server, ask, indices)
-            except Trouble as trouble:
-                if trouble.overflow is not None:
-                    self._fit(ask, trouble)
-                    continue
-                refused += not trouble.unreachable  # nobody took that one; `choose` ends the waiting
-                if not trouble.error.retryable:
-                    raise trouble.error from None
-                if refused > self._options.retries:
-                    times = f"; asked {refused} times (@retries)" if refused > 1 else ""
-                    raise type(trouble.error)(f"{trouble}{times}", retryable=False) from None
-                if len([one for one in link.servers if one.up]) < 2 or not trouble.unreachable:
-                    await asyncio.sleep(random.uniform(0, min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**refused)))
+
+        async def once(server: Server) -> list[Completion]:
+            return await self._once(link, server, ask, indices)
+
+        return await self._pool.persist(link, once, lambda trouble: self._fit(ask, trouble))
 
     async def _once(self, link: Link, server: Server, ask: _Ask, indices: tuple[int, ...]) -> list[Completion]:
         body, path = ask.encoded(indices), self._wire.path
@@ -226,16 +193,6 @@ class OpenAIBackend:
     async def _count(self, link: Link, text: str) -> int:
         found = await tokens(link, await link.choose(), self._wire.model, text)
         return estimate(text) if found is None else found
-
-
-class _Opened:
-    """A link with the generator that closes it: event loops close their generators before they end."""
-
-    def __init__(self, link: Link, opening: AsyncGenerator[Link, None]) -> None:
-        self.link, self._opening = link, opening
-
-    async def aclose(self) -> None:
-        await self._opening.aclose()
 
 
 class _Ask:
