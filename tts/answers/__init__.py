@@ -3,13 +3,16 @@
 from tts.answers._clusters import Clusters, Conflict
 from tts.answers._equality import fast_equal
 from tts.answers._extract import extract
+from tts.answers._opinions import Opinions, second_opinions
 from tts.answers._service import Answers, Stats
 
 __all__ = [
     "Answers",
     "Clusters",
     "Conflict",
+    "Opinions",
     "Stats",
     "extract",
     "fast_equal",
+    "second_opinions",
 ]

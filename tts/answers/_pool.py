@@ -26,9 +26,9 @@ _MEMORY_OF_FAILURES = 64
 
 
 class Judgement(NamedTuple):
-    """Verdict on one pair; anything but "decided" comes with `equal` False."""
+    """Verdict on one pair; anything but "decided" comes with `equal` False. A second opinion may have none (`None`)."""
 
-    equal: bool
+    equal: bool | None
     asymmetric: bool
     outcome: Outcome
 
@@ -39,19 +39,19 @@ class WorkerStartError(RuntimeError):
     def __init__(self) -> None:
         super().__init__(
             "a worker of the answers service does not start: is memory_mb too small, or math-verify missing? "
-            f"See `{sys.executable} -m tts.answers._worker 2 512`"
+            f"See `{sys.executable} -m tts.answers._worker 2 512 ours`"
         )
 
 
 class _Process:
     """One worker process with a thread that collects its lines."""
 
-    def __init__(self, time_limit: float, memory_mb: int) -> None:
+    def __init__(self, time_limit: float, memory_mb: int, judge: str) -> None:
         root = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         # One malloc arena: others reserve address space that the memory limit counts.
         environment = {**os.environ, "PYTHONPATH": path, "MALLOC_ARENA_MAX": "1"}
-        command = [sys.executable, "-P", "-m", "tts.answers._worker", str(time_limit), str(memory_mb)]
+        command = [sys.executable, "-P", "-m", "tts.answers._worker", str(time_limit), str(memory_mb), judge]
         self._popen = subprocess.Popen(  # noqa: S603 - our own module under our own interpreter
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
         )
@@ -109,13 +109,17 @@ class _Process:
 
 
 class Pool:
-    """Up to `workers` processes that judge pairs of answers, for any number of threads and event loops."""
+    """Up to `workers` processes that judge pairs of answers, for any number of threads and event loops.
 
-    def __init__(self, workers: int, time_limit: float, memory_mb: int) -> None:
+    `judge` is "ours", or the name of a second opinion.
+    """
+
+    def __init__(self, workers: int, time_limit: float, memory_mb: int, judge: str = "ours") -> None:
         self.restarts = 0
         self._workers = workers
         self._time_limit = time_limit
         self._memory_mb = memory_mb
+        self._judge_name = judge
         self._idle: list[_Process] = []
         self._running: set[_Process] = set()
         self._strikes: dict[str, int] = {}
@@ -149,7 +153,7 @@ class Pool:
                 raise RuntimeError("this Answers service is closed: make a new one")
             if self._idle:
                 return self._idle.pop()
-            process = _Process(self._time_limit, self._memory_mb)
+            process = _Process(self._time_limit, self._memory_mb, self._judge_name)
             self._running.add(process)
             return process
 
@@ -160,7 +164,7 @@ class Pool:
             self._running.discard(process)
             self.restarts += 1
             if not self._closed:
-                fresh = _Process(self._time_limit, self._memory_mb)
+                fresh = _Process(self._time_limit, self._memory_mb, self._judge_name)
                 self._running.add(fresh)
                 self._idle.append(fresh)
 

@@ -87,7 +87,7 @@ class Answers:
         judged = await self._judge(list(open_pairs))
         for key, indices in open_pairs.items():
             for index in indices:
-                verdicts[index] = judged[key].equal
+                verdicts[index] = bool(judged[key].equal)
         return verdicts
 
     async def cluster(self, answers: Sequence[str | None]) -> Clusters:

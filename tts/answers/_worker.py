@@ -2,7 +2,8 @@
 
 One request is a JSON line: a list of pairs, and a list of expressions not to try. For each pair come, in order, a
 line "parse <text>" before every expression that is read, "compare [a, b]" when reading is done, and one
-"verdict [equal, asymmetric, outcome]", or "memory", after which the process ends. The parent owns the clock and
+"verdict [equal, asymmetric, outcome]", or "memory", after which the process ends. A second opinion is told without
+the lines before it. The parent owns the clock and
 kills; the process ends by itself when its standard input closes and when a pair outlives the parent's patience.
 """
 
@@ -56,9 +57,10 @@ class _Hopeless(Exception):  # noqa: N818 - not an error: a way out of the recur
 
 
 class _Worker:
-    def __init__(self, output: BinaryIO, patience: float) -> None:
-        from tts.answers import _algebra
+    def __init__(self, output: BinaryIO, patience: float, judge: str) -> None:
+        from tts.answers import _algebra, _second
 
+        self._second = _second.JUDGES.get(judge)
         self._algebra = _algebra
         self._output = output
         self._patience = patience
@@ -84,9 +86,10 @@ class _Worker:
         from tts.answers._reading import read
 
         self._asymmetric = False
-        equal, outcome = False, "decided"
+        equal: bool | None = False
+        outcome = "decided"
         try:
-            equal = bool(compare(read(a), read(b), self.algebra))
+            equal = self._second(a, b) if self._second else bool(compare(read(a), read(b), self.algebra))
         except MemoryError:
             self.tell("memory")
             os._exit(1)
@@ -106,13 +109,13 @@ class _Worker:
 
 
 def main() -> None:
-    """Serve until standard input closes; arguments: time limit in seconds, memory limit in MB."""
+    """Serve until standard input closes; arguments: time limit in seconds, memory limit in MB, who judges."""
     output = _claim_output()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    time_limit, memory = float(sys.argv[1]), int(sys.argv[2])
+    time_limit, memory, judge = float(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     requests = _requests()
     _limit_memory(memory)
-    worker = _Worker(output, patience=time_limit + _PATIENCE)
+    worker = _Worker(output, patience=time_limit + _PATIENCE, judge=judge)
     worker.tell("ready")
     while True:
         worker.serve(requests.get())

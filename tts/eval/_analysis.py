@@ -25,6 +25,23 @@ if TYPE_CHECKING:
 
 Kind = Literal["copied", "merged", "novel", "none"]
 
+_CURVE_OF = {
+    "first": "pass@k",
+    "majority": "maj@k",
+    "best_of_n": "BoN@k",
+    "weighted_majority": "weighted maj@k",
+    "knockout": "knockout@k",
+}
+# The parameters with which these strategies are what their curves are.
+_PLAIN = {
+    "weights": "equal",
+    "reduce": "sum",
+    "softmax": False,
+    "votes": 1,
+    "both_orders": False,
+    "judge_equal": False,
+}
+
 
 class Curve(NamedTuple):
     """Accuracy by k; `error` is the Monte Carlo standard error by k, `None` where the estimate is exact.
@@ -84,6 +101,10 @@ class Analysis:
         `round_robin` has judged all pairs, for k up to that of its groups. Empty where nothing is graded, or where a
         strategy stopped before all k were there: then the candidates at hand are not a fair sample.
         """
+        return dict(self._curves)
+
+    @cached_property
+    def _curves(self) -> dict[str, Curve]:
         sets = list(self._sets())
         if any(row.candidates and len(row.candidates) < self.k for row in self.rows):
             return {}
@@ -108,17 +129,42 @@ class Analysis:
             held = [i for i, row in enumerate(rows) if row.candidates]
             if not held or any(wins[i] is None for i in held):
                 continue
-            found = knockout_at_k(np.array([wins[i] for i in held]), [rows[i].candidates for i in held])
+            found = knockout_at_k(np.array([wins[i] for i in held]), [rows[i].candidates or () for i in held])
             mean, error = np.zeros((len(rows), self.k)), np.zeros((len(rows), self.k))
             mean[held], error[held] = found.mean, found.error
             points = curve([row.outcome.problem.digest for row in rows], mean)
             return Curve(points, _drawn_error(error))
         return None
 
+    def unbiased(self, strategy: str) -> Estimate | None:
+        """The curve that estimates what a strategy does, at k: over all subsets, where the table has the groups of k.
+
+        For `first` (pass@1), `majority`, `best_of_n`, `weighted_majority` and `knockout`, unless parameters of theirs
+        make another method; `None` for any other strategy, and where the curve is not to be had.
+        """
+        self._check(strategy)
+        provenance = self.rows[0].outcome.results[strategy].provenance if self.rows else None
+        if provenance is None or provenance.strategy not in _CURVE_OF:
+            return None
+        if any(provenance.parameters.get(name, plain) != plain for name, plain in _PLAIN.items()):
+            return None
+        found = self._curves.get(_CURVE_OF[provenance.strategy])
+        return found.points.get(1 if provenance.strategy == "first" else self.k) if found else None
+
+    @cached_property
+    def undecided(self) -> frozenset[str]:
+        """The strategies that failed on every group: no accuracy of theirs would be a result."""
+        failed = {label: [row.outcome.results[label].error for row in self.rows] for label in self.strategies}
+        return frozenset(label for label, errors in failed.items() if self.rows and all(errors))
+
     def pairs(self) -> list[Pair]:
-        """A paired test of every two strategies on the same groups; see `tts.eval.Pair`. Empty without gold answers."""
+        """A paired test of every two strategies on the same groups; see `tts.eval.Pair`. Empty without gold answers.
+
+        Strategies that failed on every group are left out.
+        """
         rows = [row for row in self.rows if row.decisions is not None]
-        shares = {label: [_share_of(row, label) for row in rows] for label in self.strategies}
+        tested = [label for label in self.strategies if label not in self.undecided]
+        shares = {label: [_share_of(row, label) for row in rows] for label in tested}
         return compare_pairs([row.outcome.problem.digest for row in rows], shares)
 
     def rescue(self, strategy: str, baseline: str | None = "majority") -> Rescue | None:
@@ -126,11 +172,14 @@ class Analysis:
 
         `baseline` is a strategy of this comparison, or `None` for the best candidate, the oracle that is right wherever
         some candidate is; what is rescued from it is an answer that no candidate had right. Where a strategy gives
-        several outputs for a group, each counts as its part. `None` without gold answers.
+        several outputs for a group, each counts as its part. `None` without gold answers, and where either failed on
+        every group.
         """
         self._check(strategy)
         if baseline is not None:
             self._check(baseline)
+        if not self.undecided.isdisjoint({strategy, baseline}):
+            return None
         both, rescued, harmed, neither = (list[tuple[str, float]]() for _ in range(4))
         for row in self.rows:
             if row.decisions is None:

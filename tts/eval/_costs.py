@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -59,11 +60,12 @@ class Prices(Record):
             raise ConfigError(f"prices {str(path)!r} cannot be read: {error}") from error
         if not isinstance(found, dict):
             raise ConfigError(f"prices {str(path)!r}: give a table for each role, e.g. [policy] with generated = 1.1")
-        return build(f"prices {str(path)!r}", cls, found)
+        prices: Prices = build(f"prices {str(path)!r}", cls, found)
+        return prices
 
     def of(self, usage: dict[str, Usage]) -> float:
         """The price of usage by role."""
-        return sum(getattr(self, role).of(one) for role, one in usage.items())
+        return math.fsum(getattr(self, role).of(one) for role, one in usage.items())
 
 
 class Point(NamedTuple):
@@ -193,6 +195,27 @@ class Costs:
             for answer in _answers(row.outcome.results[strategy])
         )
         return clustered_mean(outputs, (0.0, 1.0))
+
+    def _cost_summary(self) -> dict[str, Any]:
+        """The part of `to_dict` that this module answers for; tokens that came from a cache are a matter of the run."""
+        share, lengths = self.summary_share(), {label: self.lengths(label) for label in self.strategies}
+        return {
+            "costs": {
+                label: {role: usage.model_dump() for role, usage in self.costs(label).items()}
+                for label in self.strategies
+            },
+            "frontier": [point._asdict() for point in self.frontier()],
+            "lengths": {
+                label: {"direct": one.direct.to_dict(), "written": one.written.to_dict(), "reduction": one.reduction}
+                for label, one in lengths.items()
+                if one is not None
+            },
+            "summary_share": None if share is None else share.to_dict(),
+            "responses": {name: rate.to_dict() for name, rate in self.response_rates().items()},
+            "answerless": {
+                label: rate.to_dict() for label in self.strategies if (rate := self.answerless(label)) is not None
+            },
+        }
 
     def _candidates(self) -> Iterator[tuple[str, Candidate]]:
         return ((row.outcome.problem.digest, c) for row in self.rows for c in row.outcome.candidates)

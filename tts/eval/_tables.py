@@ -26,6 +26,16 @@ class Table(NamedTuple):
         rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
         return "\n".join([self.title, rule, line(self.head), rule, *map(line, self.rows), rule, *self.notes])
 
+    def markdown(self) -> str:
+        """The table for a page; a vertical bar in a text is escaped."""
+
+        def line(cells: Sequence[str]) -> str:
+            return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+        rule = line(["---", *["---:"] * (len(self.head) - 1)])
+        notes = [f"\n{note}" for note in self.notes]
+        return "\n".join([f"## {self.title}", "", line(self.head), rule, *map(line, self.rows), *notes])
+
     def html(self) -> str:
         """The table for a notebook; every text is escaped."""
 

@@ -1,0 +1,188 @@
+"""The tables of a protocol's report: nothing in them depends on the run, only on what was asked and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from tts._records import Usage
+from tts.eval._checks import Disagreement, Duplicate
+from tts.eval._comparison import Comparison
+from tts.eval._costs import Prices
+from tts.eval._metrics import Estimate
+from tts.eval._tables import Table, percent, quantity
+
+_SHOWN = 20  # rows of a list that a person is to look at; the rest is in the JSON file
+_NO = ""
+
+
+class Shown(NamedTuple):
+    """What the tables are made of."""
+
+    comparison: Comparison
+    protocol: dict[str, Any]
+    prices: Prices | None
+    duplicates: list[Duplicate]
+    disagreements: list[Disagreement] | None
+
+
+def protocol_tables(shown: Shown) -> list[Table]:
+    """Accuracy with its estimator, what a comparison prints beside it, and all that it can be asked beyond that."""
+    compared = shown.comparison
+    beside = compared.tables()[1:]
+    made = [
+        _accuracy(shown), *beside, _curves(compared), _rescue(compared), _origins(compared), _positions(compared),
+        _pairs(compared), _cost(shown), _outputs(compared), _checks(shown),
+    ]  # fmt: skip
+    return [table for table in made if table.rows or table.notes]
+
+
+def _accuracy(shown: Shown) -> Table:
+    compared, k = shown.comparison, shown.comparison.k
+    n = max((len(one.points) for one in compared.curves().values()), default=shown.protocol["n"])
+    subsets = f"all subsets of {k} of {n}"
+    groups = f"groups of {k}"
+    rows = [
+        [name, *interval(one), groups, _NO]
+        for name, one in (("pass@1", compared.pass_at_1), (f"pass@{k} (oracle)", compared.pass_at_k))
+        if one is not None
+    ]
+    for label in compared.strategies:
+        unbiased = compared.unbiased(label) if shown.protocol["estimator"] == "subsets" else None
+        results = [row.outcome.results[label] for row in compared.rows]
+        outputs = max((1 + len(result.alternatives) for result in results), default=1)
+        told = [subsets, _NO] if unbiased is not None else [groups, str(outputs)]
+        rows.append([label, *interval(unbiased or compared.accuracy(label)), *told])
+    problems = len({row.outcome.problem.digest for row in compared.rows})
+    title = f"Accuracy: {problems} problems, {len(compared.rows)} groups of k={k}, source {shown.protocol['problems']}"
+    notes = [
+        f"{groups}: one decision for each non-overlapping group of {k} candidates, outputs averaged (arXiv 2509.00084)",
+    ]
+    if shown.protocol["estimator"] == "subsets":
+        notes.append(f"{subsets}: unbiased mean over every subset, ties averaged, where the strategy allows it")
+    notes += [*compared.failure_lines(), *compared.rate_lines()]
+    return Table(title, ["strategy", "accuracy", "95 % interval", "estimator", "outputs per group"], rows, notes)
+
+
+def _curves(compared: Comparison) -> Table:
+    curves = compared.curves()
+    most = max((max(one.points) for one in curves.values()), default=0)
+    ks = sorted({2**power for power in range(most.bit_length())} | ({most} if most else set()))
+    rows = [
+        [name, *(percent(one.points[k].mean) if k in one.points else _NO for k in ks)] for name, one in curves.items()
+    ]
+    worst = {name: max(one.error.values()) for name, one in curves.items() if one.error}
+    notes = [f"{name}: drawn by lot, Monte Carlo error up to {100 * error:.2f}" for name, error in worst.items()]
+    return Table("Accuracy against k: all subsets, ties averaged", ["", *(f"k={k}" for k in ks)], rows, notes)
+
+
+def _rescue(compared: Comparison) -> Table:
+    baselines: dict[str, str | None] = {"majority": "majority"} if "majority" in compared.strategies else {}
+    rows = []
+    for name, baseline in {**baselines, "best candidate": None}.items():
+        for label in compared.strategies:
+            found = compared.rescue(label, baseline) if label != baseline else None
+            if found is not None:
+                rows.append([label, name, *(percent(cell.mean) for cell in found)])
+    head = ["strategy", "against", "both right", "rescued", "harmed", "both wrong"]
+    return Table("Rescue and harm: % of groups", head, rows)
+
+
+def _origins(compared: Comparison) -> Table:
+    kinds = ("copied", "merged", "novel", "none")
+    rows = []
+    for label in compared.strategies:
+        found = compared.origins(label)
+        if any(one.share.mean for kind, one in found.items() if kind != "copied"):
+            cells = [
+                f"{percent(one.share.mean)} ({percent(one.accuracy.mean) if one.accuracy else '–'})"
+                for one in (found[kind] for kind in kinds)  # type: ignore[index]  # these are all the kinds
+            ]
+            rows.append([label, *cells])
+    return Table("Origin of what was written: % of outputs (accuracy)", ["strategy", *kinds], rows)
+
+
+def _positions(compared: Comparison) -> Table:
+    found = {label: compared.positions(label) for label in compared.strategies}
+    most = max((max(places) for places in found.values() if places), default=0)
+    rows = [
+        [label, *(percent(places[i].mean) if i in places else _NO for i in range(1, most + 1))]
+        for label, places in found.items()
+        if places
+    ]
+    title = "Position of the answer that was followed, in %; without a bias all are equal"
+    return Table(title, ["strategy", *map(str, range(1, most + 1))], rows)
+
+
+def _pairs(compared: Comparison) -> Table:
+    return Table("Pairs: same groups, 95 % intervals, p after Holm", ["verdict"], [[str(p)] for p in compared.pairs()])
+
+
+def _cost(shown: Shown) -> Table:
+    compared, groups = shown.comparison, max(len(shown.comparison.rows), 1)
+    best = {point.strategy for point in compared.frontier() if point.best}
+    head = ["strategy", "role", "calls", "prompt", "thinking", "answer"]
+    rows = []
+    for label in compared.strategies:
+        for role, usage in compared.costs(label).items():
+            if usage == Usage():
+                continue
+            kinds = (usage.calls, usage.prompt_tokens, usage.thinking_tokens, usage.answer_tokens)
+            price = [f"{getattr(shown.prices, role).of(usage) / groups:.6g}"] if shown.prices else []
+            rows.append([label, role, *(f"{number / groups:,.1f}" for number in kinds), *price])
+    notes = ["as if each had run alone, its candidates included; what was really spent is in timings.json"]
+    if best:
+        notes.append(
+            f"on the frontier of accuracy against tokens: {', '.join(s for s in compared.strategies if s in best)}"
+        )
+    price_head = [f"price, {shown.prices.currency}"] if shown.prices else []
+    return Table("Cost per group: calls, tokens by role and kind", [*head, *price_head], rows, notes if rows else ())
+
+
+def _outputs(compared: Comparison) -> Table:
+    """Truncated and answerless rates, the share of the summary, lengths of refinements against direct responses."""
+    rows = [[f"candidates {name}, %", *interval(rate)] for name, rate in compared.response_rates().items()]
+    if (share := compared.summary_share()) is not None:
+        rows.append(["summary in a candidate's output, %", *interval(share)])
+    for label in compared.strategies:
+        if (rate := compared.answerless(label)) is not None and rate.mean:
+            rows.append([f"{label}: answerless, %", *interval(rate)])
+        if (found := compared.lengths(label)) is not None:
+            for name, one in (("a direct response", found.direct), ("an output", found.written)):
+                bounds = f"{one.low:,.1f} … {one.high:,.1f}" if one.problems > 1 else _NO
+                rows.append([f"{label}: tokens of {name}", f"{one.mean:,.1f}", bounds])
+            if found.reduction is not None:
+                rows.append([f"{label}: shorter than direct by, %", f"{100 * found.reduction:+.1f}", _NO])
+    return Table("Outputs", ["", "mean", "95 % interval"], rows)
+
+
+def _checks(shown: Shown) -> Table:
+    rows = [[f"duplicate problems: {', '.join(one.problems)}", _gold(one), _NO] for one in shown.duplicates[:_SHOWN]]
+    rows += list(_disagreeing(shown.disagreements or []))
+    notes = [] if shown.duplicates else ["no problem is there twice"]
+    if shown.disagreements is None:
+        notes.append("graders were not compared (check_grades)")
+    else:
+        notes.append(f"{quantity(len(shown.disagreements))} answers on which graders disagree; all are in report.json")
+    return Table("Checks", ["what", "gold", "verdicts"], rows, notes)
+
+
+def _gold(one: Duplicate) -> str:
+    return " against ".join(dict.fromkeys(str(answer) for answer in one.answers))
+
+
+def _disagreeing(found: list[Disagreement]) -> Iterator[list[str]]:
+    for one in found[:_SHOWN]:
+        told = ", ".join(
+            f"{name} {'–' if verdict is None else 'yes' if verdict else 'no'}"
+            for name, verdict in one.opinions._asdict().items()
+        )
+        yield [f"{one.problem}: {one.answer[:60]!r} ({one.count}×)", repr(one.gold[:60]), told]
+
+
+def interval(estimate: Estimate | None) -> list[str]:
+    """Mean and 95 % interval in percent, as two cells."""
+    if estimate is None:
+        return [_NO, _NO]
+    bounds = f"{percent(estimate.low)} … {percent(estimate.high)}" if estimate.problems > 1 else _NO
+    return [percent(estimate.mean), bounds]
