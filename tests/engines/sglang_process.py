@@ -1,0 +1,19 @@
+"""A program that uses the engine and ends in one of several ways; says when it begins and when the engine works."""
+
+from __future__ import annotations
+
+import sys
+
+import tts
+
+if __name__ == "__main__":
+    manner, folder = sys.argv[1:]
+    model = f"sglang:{folder}@max_total_tokens=20000,mem_fraction_static=0.1"
+    if manner == "start":
+        print("ready", flush=True)
+    tts.solve("3+4", model=model, strategy="first", k=1, sampling=tts.Sampling(max_tokens=8))
+    print("ready", flush=True)
+    if manner == "exception":
+        raise RuntimeError("the user's own")
+    if manner == "signal":
+        tts.run([f"{a}+{a}" for a in range(10**6)], model=model, strategy="majority", k=8)

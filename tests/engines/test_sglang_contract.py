@@ -1,0 +1,67 @@
+"""The suite of every backend on the real SGLang: an engine of our own, a server natively, and its OpenAI interface."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import pytest
+
+pytest.importorskip("sglang", reason="SGLang has an environment of its own: make test-sglang")
+from sglang_server import SMALL, Server, load, model
+
+from tts.testing import BackendContract
+from tts_backends.openai import OpenAIBackend
+from tts_backends.sglang import SGLangBackend
+
+CONTROLS = ("<|end|>", "<|assistant|>", "</think>")
+
+
+@functools.cache
+def server() -> Server:
+    return Server(model(), "--served-model-name", "miniature")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _server_ends() -> Any:
+    yield
+    if server.cache_info().currsize:
+        server().stop()
+
+
+class TestEngine(BackendContract):
+    controls = CONTROLS
+
+    @classmethod
+    def make(cls) -> SGLangBackend:
+        return SGLangBackend(model(), SGLangBackend.Options(**SMALL))
+
+    def running(self) -> int | None:
+        process = self.backend._served.process
+        return load(process.address.removesuffix("/v1"), process.key)
+
+
+class TestServer(BackendContract):
+    controls = CONTROLS
+
+    @classmethod
+    def make(cls) -> SGLangBackend:
+        return SGLangBackend(model(), SGLangBackend.Options(base_url=server().base))
+
+    def running(self) -> int | None:
+        return load(server().base)
+
+
+class TestOpenAI(BackendContract):
+    """Control tokens in a text are the server's affair here: it reads them as such."""
+
+    @classmethod
+    def make(cls) -> OpenAIBackend:
+        return OpenAIBackend("miniature", OpenAIBackend.Options(base_url=f"{server().base}/v1"))
+
+    def running(self) -> int | None:
+        return load(server().base)
+
+    def test_the_server_was_probed(self) -> None:
+        can = self.backend.capabilities
+        assert (can.seed, can.logprobs, can.context_length) == (False, True, 2048)
