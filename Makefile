@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow test-wheel engines test-vllm lint format docs bench replica replica-scaling clean
+.PHONY: help demo test test-slow test-wheel engines test-vllm test-sglang lint format docs bench replica replica-scaling clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,7 +28,7 @@ test-slow: $(READY) ## a real language model (SmolLM2-135M) and the other tests 
 test-wheel: $(READY) ## build the wheel, check its contents, run the core tests against it in a fresh environment
 	sh tests/wheel.sh $(PYTHON) $(BIN)
 
-engines: .engines/vllm/.ready ## build the environments of the real engines (vLLM for CPU: 4 GB, minutes)
+engines: .engines/vllm/.ready .engines/sglang/.ready ## build the environments of the real engines (for CPUs: 4 GB and 2 GB, minutes)
 
 # An engine pins torch and half the world, so it has an environment of its own, from a list of exact versions.
 .engines/%/.ready: engines/%.txt
@@ -36,10 +36,14 @@ engines: .engines/vllm/.ready ## build the environments of the real engines (vLL
 	.engines/$*/bin/pip install --quiet --disable-pip-version-check -c engines/$*.txt torch
 	.engines/$*/bin/pip install --quiet --disable-pip-version-check --no-deps -r engines/$*.txt
 	.engines/$*/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
+	if [ -d engines/$* ]; then cp -r engines/$*/. .engines/$*/lib/python*/site-packages/; fi
 	@touch $@
 
 test-vllm: .engines/vllm/.ready ## the vllm backend on the real engine
 	.engines/vllm/bin/python -m pytest -m vllm tests/engines
+
+test-sglang: .engines/sglang/.ready ## the sglang backend on the real engine, and the openai backend before its server
+	.engines/sglang/bin/python -m pytest -m sglang tests/engines
 
 lint: $(READY) ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .
