@@ -66,7 +66,7 @@ class KnightsKnaves(Benchmark):
         revision="2f68547989981b1af37cb3dde5fdefa847aa8619",
         checksums={100: "513591b5e1114f7e"},
         config="test",
-        files=("knights_knaves_4ppl", "people4_num100"),
+        files=("knights_knaves", "knights_knaves_4ppl", "people4_num100"),
     )
 
     grader: str = "assignments"
