@@ -150,6 +150,21 @@ def output_option(what: str, endings: Sequence[str]) -> Callable[[Command], Comm
     )
 
 
+def report_option(function: Command) -> Command:
+    """`--report`, in `report`; refused before anything is spent where no report could be written there."""
+
+    def checked(_ctx: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+        from tts.report._write import check_target
+
+        if path is not None:
+            check_target(path)
+        return path
+
+    text = "Write a report, by ending: .html, .md, .tex; a name without ending is a folder with everything."
+    kind = click.Path(path_type=Path)
+    return click.option("--report", type=kind, metavar="FILE", callback=checked, help=text)(function)
+
+
 def k_option(default: int = 4) -> Callable[[Command], Command]:
     """`-k`."""
     return click.option(

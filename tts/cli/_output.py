@@ -66,8 +66,10 @@ def write_sets(sets: Iterable[Sampled], path: Path | None) -> int:
     return count
 
 
-def finish(done: Comparison, output: Path | None) -> None:
-    """Save what was asked for; end with status 1 where nothing could be decided."""
+def finish(done: Comparison, output: Path | None, report: Path | None = None, store: Path | None = None) -> None:
+    """Save what was asked for; end with status 1 where nothing could be decided. `store` is the report's."""
+    if report is not None:
+        say(f"wrote {done.report(report, store=store)}")
     if output is not None:
         say(f"saved {done.save(output)}")
     if done.results and len(done.failed) == len(done.results):

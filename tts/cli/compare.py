@@ -20,6 +20,7 @@ from tts.cli._options import (
     k_option,
     output_option,
     parameter_option,
+    report_option,
     source_options,
     strategies_of,
 )
@@ -51,6 +52,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 @grader_option
 @engine_options
 @output_option("The graded results", ENDINGS)
+@report_option
 @click.option("--pairs", "show_pairs", is_flag=True, help="A paired test of every two strategies, one line each.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
 def compare(
@@ -65,6 +67,7 @@ def compare(
     grader: str | None,
     engine: dict[str, Any],
     output: Path | None,
+    report: Path | None,
     show_pairs: bool,
     as_json: bool,
 ) -> None:
@@ -103,7 +106,7 @@ def compare(
         click.echo(str(comparison))
         if show_pairs:
             click.echo("\n".join(["\nPairs: same groups, 95 % intervals, p after Holm", *map(str, comparison.pairs())]))
-    finish(comparison, output)
+    finish(comparison, output, report, engine.get("store"))
 
 
 def _defaults(

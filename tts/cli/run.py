@@ -16,6 +16,7 @@ from tts.cli._options import (
     k_option,
     output_option,
     parameter_option,
+    report_option,
     source_options,
     strategies_of,
 )
@@ -33,6 +34,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 @grader_option
 @engine_options
 @output_option("The graded results", ENDINGS)
+@report_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per result, as it is decided.")
 def run(
     problems: str | None,
@@ -45,6 +47,7 @@ def run(
     grader: str | None,
     engine: dict[str, Any],
     output: Path | None,
+    report: Path | None,
     as_json: bool,
 ) -> None:
     """Sample K candidates for each of the PROBLEMS, aggregate them with one strategy, and grade.
@@ -72,4 +75,4 @@ def run(
             **engine,
         )
     click.echo(str(done), err=as_json)
-    finish(done, output)
+    finish(done, output, report, engine.get("store"))
