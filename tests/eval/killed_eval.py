@@ -17,7 +17,7 @@ DELAY = float(sys.argv[1])
 
 def spoken(request: tts.Request, index: int) -> str:
     refined = "Candidate Response" in request.messages[-1].content
-    return f"<think>{'hm ' * (index % 3)}</think>so \\boxed{{{request.seeds[index] % (2 if refined else 3)}}}"
+    return f"<think>{'hm ' * (request.seeds[index] % 5)}</think>so \\boxed{{{request.seeds[index] % (2 if refined else 3)}}}"
 
 
 class Slow(FakeBackend):

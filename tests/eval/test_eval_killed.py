@@ -33,7 +33,7 @@ def start(problems: Path, folder: Path, delay: float = 0.0) -> subprocess.Popen[
 
 
 def finished(process: subprocess.Popen[bytes]) -> None:
-    _, errors = process.communicate(timeout=300)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors.decode()
 
 
@@ -49,7 +49,7 @@ def stored(folder: Path) -> int:
 
 def killed(process: subprocess.Popen[bytes], folder: Path, completions: int, then: float) -> bool:
     """Kill it `then` seconds after it has stored so many; whether it was still running."""
-    until = time.monotonic() + 300
+    until = time.monotonic() + 600
     while stored(folder) < completions and process.poll() is None and time.monotonic() < until:
         time.sleep(0.005)
     time.sleep(then)
