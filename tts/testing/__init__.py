@@ -8,21 +8,47 @@
         def make(cls):
             return MyBackend("model", MyBackend.Options())
 
-A check raises `AssertionError` that says what does not hold and on which candidates.
+`check_strategy`, `check_scorer`, `check_judge`, `check_grader` and `check_task` raise one `AssertionError` that says
+all that does not hold and what to do; `strategy_checks` and so on give the checks one by one, `parametrize` makes a
+pytest of each. `docs/plugins.md` has examples.
 """
 
 from __future__ import annotations
 
 from tts.testing._backend import BackendContract
+from tts.testing._clock import VirtualClock
+from tts.testing._grader import check_grader, grader_checks
+from tts.testing._judge import check_judge, judge_checks
+from tts.testing._kit import Check, parametrize
 from tts.testing._models import InstantJudge, InstantModel, InstantScorer
-from tts.testing._strategy import STRATEGY_CHECKS, answers_by_order, check_strategy
+from tts.testing._scorer import check_scorer, scorer_checks
+from tts.testing._scripted import FaultyModel, ScriptedJudge, ScriptedModel, ScriptedScorer
+from tts.testing._sets import candidate_set
+from tts.testing._strategy import answers_by_order, check_strategy, strategy_checks
+from tts.testing._task import check_task, task_checks
 
 __all__ = [
-    "STRATEGY_CHECKS",
     "BackendContract",
+    "Check",
+    "FaultyModel",
     "InstantJudge",
     "InstantModel",
     "InstantScorer",
+    "ScriptedJudge",
+    "ScriptedModel",
+    "ScriptedScorer",
+    "VirtualClock",
     "answers_by_order",
+    "candidate_set",
+    "check_grader",
+    "check_judge",
+    "check_scorer",
     "check_strategy",
+    "check_task",
+    "grader_checks",
+    "judge_checks",
+    "parametrize",
+    "scorer_checks",
+    "strategy_checks",
+    "task_checks",
 ]

@@ -1,4 +1,7 @@
-"""Models that answer at once and always the same: what they say goes by the seed, so by prompt, problem and run."""
+"""Models that answer at once and always the same: what they say goes by the seed, so by prompt, problem and run.
+
+Each has `spent`: the usage of everything that it was ever asked for.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ class InstantModel:
 
     def __init__(self, model: str = "", options: Any = None) -> None:  # noqa: ARG002 - a backend is made so
         self._backwards = model == "backwards"
+        self.spent = Usage()
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """All at once."""
@@ -33,6 +37,7 @@ class InstantModel:
             text = _said(request.seeds[index])
             thinking, summary = split_thinking(text)
             usage = Usage(calls=1, prompt_tokens=10, answer_tokens=10)
+            self.spent += usage
             yield Completion(index=index, text=text, thinking=thinking, summary=summary, usage=usage, logprob=-5.0)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -56,11 +61,13 @@ class InstantScorer:
     Options: ClassVar[type[BaseModel]] = NoOptions
     fingerprint = "instant"
 
-    def __init__(self, model: str = "", options: Any = None) -> None: ...
+    def __init__(self, model: str = "", options: Any = None) -> None:  # noqa: ARG002 - a scorer is made so
+        self.spent = Usage()
 
     async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:
         """At once."""
         usage = Usage(calls=1, prompt_tokens=10)
+        self.spent = sum((usage for _ in responses), self.spent)
         return [Score(value=int(digest(problem.text, one.text), 16) % 3 - 1, usage=usage) for one in responses]
 
     async def aclose(self) -> None:
@@ -73,12 +80,15 @@ class InstantJudge:
     Options: ClassVar[type[BaseModel]] = NoOptions
     fingerprint = "instant"
 
-    def __init__(self, model: str = "", options: Any = None) -> None: ...
+    def __init__(self, model: str = "", options: Any = None) -> None:  # noqa: ARG002 - a judge is made so
+        self.spent = Usage()
 
     async def compare(self, problem: Problem, a: Candidate, b: Candidate, *, seed: int) -> Verdict:
         """At once."""
         winner = random.Random(digest(problem.text, a.text, b.text, seed)).choice(["a", "b", "a", "b", None])
-        return Verdict(winner=winner, usage=Usage(calls=1, prompt_tokens=10, answer_tokens=1))
+        usage = Usage(calls=1, prompt_tokens=10, answer_tokens=1)
+        self.spent += usage
+        return Verdict(winner=winner, usage=usage)
 
     async def aclose(self) -> None:
         """Nothing to free."""
