@@ -17,7 +17,8 @@ DELAY = float(sys.argv[1])
 
 def spoken(request: tts.Request, index: int) -> str:
     refined = "Candidate Response" in request.messages[-1].content
-    return f"<think>{'hm ' * (request.seeds[index] % 5)}</think>so \\boxed{{{request.seeds[index] % (2 if refined else 3)}}}"
+    seed = request.seeds[index]  # all that may decide what is said: a resumed run asks in other requests
+    return f"<think>{'hm ' * (seed % 5)}</think>so \\boxed{{{seed % (2 if refined else 3)}}}"
 
 
 class Slow(FakeBackend):

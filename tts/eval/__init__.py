@@ -8,6 +8,7 @@ from tts.eval._checks import Disagreement, Duplicate, duplicate_problems, grader
 from tts.eval._comparison import Comparison
 from tts.eval._costs import Lengths, Point, Price, Prices
 from tts.eval._curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
+from tts.eval._gaps import Gap, gap_table, read_gaps
 from tts.eval._grading import Graded, grade
 from tts.eval._metrics import Estimate, clustered_mean
 from tts.eval._pairs import Pair, compare_pairs
@@ -21,6 +22,7 @@ __all__ = [
     "Duplicate",
     "Estimate",
     "Evaluation",
+    "Gap",
     "Graded",
     "Lengths",
     "Origin",
@@ -37,10 +39,12 @@ __all__ = [
     "curve",
     "duplicate_problems",
     "evaluate",
+    "gap_table",
     "grade",
     "grader_disagreements",
     "knockout_at_k",
     "maj_at_k",
     "pass_at_k",
+    "read_gaps",
     "weighted_maj_at_k",
 ]
