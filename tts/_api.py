@@ -223,7 +223,7 @@ def _evaluate(
     from tts._decide import label_strategies
     from tts.eval import grade
 
-    labels = list(label_strategies(strategies))
+    labelled = label_strategies(strategies)
     judge = _plugins.grader(grader)
 
     async def work(one: Engine) -> Comparison:
@@ -237,7 +237,7 @@ def _evaluate(
                         on_result(result)  # type: ignore[misc]  # not None here
             seconds = time.monotonic() - started
             outcomes.sort(key=lambda outcome: outcome.order)
-            return build(await grade(outcomes, judge), labels, k, one.spent, seconds)
+            return build(await grade(outcomes, judge), labelled, k, one.spent, seconds)
         finally:
             await judge.aclose()
 

@@ -113,9 +113,11 @@ class Scorer(Protocol):
     """A reward model: a scalar for each response to one problem, higher is better.
 
     A score is stored under the problem's text and the response's. A scorer that goes by something else, such as the
-    problem's metadata or what is recorded with the candidate, sets `by_content = False`; one that goes by the
-    candidates' log-probabilities sets `logprobs = True`, and they are asked for when sampling. One that computes next to
-    nothing sets `light = True` and is not sent to other machines.
+    problem's metadata or what is recorded with the candidate, sets `by_content = False`, and may have `check(problem,
+    candidates)`: it is given the first stored set (no candidates, where they are yet to be sampled) before anything is
+    spent, and raises `ConfigError` where the call is wrong. One that goes by the candidates' log-probabilities sets
+    `logprobs = True`, and they are asked for when sampling. One that computes next to nothing sets `light = True` and
+    is not sent to other machines.
     """
 
     Options: ClassVar[type[BaseModel]]
@@ -205,12 +207,14 @@ class Card(Record):
     """What a reader wants to know before choosing a strategy: its row in `docs/strategies.md`, in a few words each.
 
     `calls` is what it asks of models per problem with k candidates, by default parameters; `use` is when to use it,
-    `weakness` what it is known to get wrong. Paper and summary are in the plugin's `Entry`.
+    `weakness` what it is known to get wrong. `metric` is what papers call its accuracy, such as "maj@k", for tables.
+    Paper and summary are in the plugin's `Entry`.
     """
 
     calls: str
     use: str
     weakness: str
+    metric: str | None = None
 
 
 class Context(Protocol):
@@ -332,6 +336,7 @@ class Strategy(Parameters, abc.ABC):
 
     Subclasses set `name`, declare what they call in `needs`, and name their paper in the docstring. One that says the
     same whatever order its candidates come in, under one seed, leaves `order_invariant`; any other sets it to `False`.
+    One whose decisions say how sure they are sets `tells_confidence`, so that others may go by it.
 
     A strategy may use another as a field, `inner: Strategy = Majority()`, and ask it by `ctx.decide(self.inner)`. Such
     a field takes an instance, a name, or a mapping of name and parameters, `{"name": "gsr", "outputs": 4}`.
@@ -339,6 +344,7 @@ class Strategy(Parameters, abc.ABC):
 
     needs: ClassVar[Needs] = Needs()
     order_invariant: ClassVar[bool] = True
+    tells_confidence: ClassVar[bool] = False
     card: ClassVar[Card | None] = None
 
     def required(self) -> Needs:

@@ -231,7 +231,8 @@ class Engine:
                 *(self._decide_all(part, order, k, settings, labelled, provenance, trials) for part in parts)
             )
 
-        async with aclosing(self._stream(works, work_out)) as decided:
+        checked = self._roles.check_first(works, tuple(labelled.values()))
+        async with aclosing(self._stream(checked, work_out)) as decided:
             async for outcomes in decided:
                 for outcome in outcomes:
                     yield outcome
@@ -342,10 +343,7 @@ class Engine:
 
     def _check_logprobs(self, strategies: Sequence[Strategy]) -> Sampling:
         """The sampling, with log-probabilities where a strategy or its scorer needs them."""
-        who = next((f"strategy {one.name!r}" for one in strategies if one.required().logprobs), None)
-        scorer = self._roles.loaded.get("scorer")
-        if scorer and getattr(scorer.model, "logprobs", False) and any(one.required().scorer for one in strategies):
-            who = who or f"scorer {scorer.reference!r}"
+        who = self._roles.wanting_logprobs(strategies)
         if who is None and not self.sampling.logprobs:
             return self.sampling
         self._roles.check_logprobs(who or "Sampling(logprobs=True)")

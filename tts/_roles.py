@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tts._contracts import Strategy
 from tts._errors import MissingCapabilityError, MissingRoleError
 from tts._events import Event
 from tts._models import DEFAULT_MODEL, Loaded, ModelKind, ModelPool, live_model, model_name, placed
 from tts._records import Role
+from tts._work import Work
 
 KINDS: dict[Role, ModelKind] = {
     "policy": "backend",
@@ -79,6 +80,36 @@ class Roles:
             if same.model is loaded.model:
                 return loaded._replace(limiter=same.limiter)  # two roles of one model share its limiter, too
         return loaded
+
+    def wanting_logprobs(self, strategies: Iterable[Strategy]) -> str | None:
+        """Which strategy or scorer needs log-probabilities, where one does."""
+        strategies, scorer = list(strategies), self.loaded.get("scorer")
+        if one := next((one for one in strategies if one.required().logprobs), None):
+            return f"strategy {one.name!r}"
+        if scorer and getattr(scorer.model, "logprobs", False) and any(one.required().scorer for one in strategies):
+            return f"scorer {scorer.reference!r}"
+        return None
+
+    def check_first(self, works: Iterable[Work], strategies: Sequence[Strategy]) -> Iterator[Work]:
+        """The works; raises `ConfigError` where the first lacks what a strategy or the scorer reads in stored sets.
+
+        That one does says that the call is wrong; for a later one it is a failed result.
+        """
+        for number, work in enumerate(works):
+            if number == 0 and work.error is None:
+                self._check_stored(work, strategies)
+            yield work
+
+    def _check_stored(self, work: Work, strategies: Sequence[Strategy]) -> None:
+        who, scorer = self.wanting_logprobs(strategies), self.loaded.get("scorer")
+        stored = [candidate for candidate in work.fixed if candidate.ok]
+        if who and stored and all(candidate.logprob is None for candidate in stored):
+            raise MissingCapabilityError(
+                f"{who} needs log-probabilities and the stored candidates have none; sample them with "
+                "Sampling(logprobs=True), or leave it out"
+            )
+        if scorer and hasattr(scorer.model, "check") and any(one.required().scorer for one in strategies):
+            scorer.model.check(work.problem, work.fixed)
 
     def check_logprobs(self, who: str) -> None:
         """Raise `MissingCapabilityError` where the policy gives no log-probabilities, which `who` needs."""

@@ -26,6 +26,7 @@ class AdaptiveConsistency(Strategy):
 
     name: ClassVar[str] = "adaptive_consistency"
     order_invariant: ClassVar[bool] = False
+    tells_confidence: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="none; 1 to k candidates instead of k",
         use="majority voting with a large k, at a fraction of its samples",

@@ -18,10 +18,12 @@ class BestOfN(Strategy):
     name: ClassVar[str] = "best_of_n"
     needs: ClassVar[Needs] = Needs(scorer=True)
     order_invariant: ClassVar[bool] = False
+    tells_confidence: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="k by the scorer",
         use="a reward model that knows the domain; answers that cannot be compared",
         weakness="one response that fools the reward model wins, the more surely the larger k is",
+        metric="BoN@k",
     )
 
     async def aggregate(self, ctx: Context) -> Decision:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from tts import Card, ConfigError, Context, Decision, Strategy
+from tts import Card, Context, Decision, Strategy
 from tts_strategies.gsr import GSR
 from tts_strategies.majority import Majority
 
@@ -17,14 +17,16 @@ class Cascade(Strategy):
 
     By default a vote decides where more than half agree, and the policy refines where not; `threshold=0.99` trusts only
     unanimous votes. Both may be any strategies, by name, or with parameters as `{"name": "gsr", "outputs": 4}`; `cheap`
-    must be one that tells its confidence. Each decides exactly as it would alone, so calls are shared with the same
-    strategy beside it in a comparison. Yue et al. 2023 (arXiv 2310.03094) go from a cheap model to a dear one by the
-    agreement of the cheap one's answers; here both read one set of candidates.
+    must be one that tells its confidence, and where it has none for once, `dear` decides. Each decides exactly as it
+    would alone, so calls are shared with the same strategy beside it in a comparison. Yue et al. 2023 (arXiv
+    2310.03094) go from a cheap model to a dear one by the agreement of the cheap one's answers; here both read one set
+    of candidates.
 
     Costs what `cheap` costs, and where that does not decide, what `dear` costs; `rates` tells how often that was.
     """
 
     name: ClassVar[str] = "cascade"
+    tells_confidence: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="those of gsr (1 by the policy), only where no majority agrees",
         use="most of a dear strategy's gain at a part of its price",
@@ -35,6 +37,16 @@ class Cascade(Strategy):
     dear: Strategy = GSR()
     threshold: float = Field(0.5, ge=0, lt=1)
 
+    @field_validator("cheap")
+    @classmethod
+    def _cheap_can_be_sure(cls, cheap: Strategy) -> Strategy:
+        if not cheap.tells_confidence:
+            raise ValueError(
+                f"{cheap.name!r} tells no confidence, so it cannot be the cheap strategy; take one that does, such as "
+                "'majority'"
+            )
+        return cheap
+
     @property
     def order_invariant(self) -> bool:  # type: ignore[override]  # here it hangs on the fields
         """As its strategies are; where more than half must agree, how a vote breaks ties does not matter."""
@@ -44,12 +56,7 @@ class Cascade(Strategy):
     async def aggregate(self, ctx: Context) -> Decision:
         """The decision of the strategy that decided."""
         first = await ctx.decide(self.cheap)
-        if first.confidence is None:
-            raise ConfigError(
-                f"cascade: {self.cheap.name!r} tells no confidence, so it cannot be the cheap strategy; "
-                "take one that does, such as 'majority'"
-            )
-        settled = first.confidence > self.threshold
+        settled = first.confidence is not None and first.confidence > self.threshold
         then = None if settled else await ctx.decide(self.dear)
         trace = {
             "cheap": {"strategy": self.cheap.name, "confidence": first.confidence, **first.trace},

@@ -19,6 +19,7 @@ class First(Strategy):
         calls="none; 1 candidate instead of k",
         use="the baseline: what one response is worth",
         weakness="nothing is gained from the other candidates",
+        metric="one candidate",
     )
 
     async def aggregate(self, ctx: Context) -> Decision:

@@ -36,6 +36,7 @@ class GSR(Refining):
         calls="1 by the policy over all k",
         use="a policy trained to refine (`tts train hybrid`); can be right where every candidate is wrong",
         weakness="an untrained small policy refines worse than a vote",
+        metric="selfRef@k",
     )
 
     outputs: int = Field(1, ge=1)

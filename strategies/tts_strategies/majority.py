@@ -20,10 +20,12 @@ class Majority(Strategy):
 
     name: ClassVar[str] = "majority"
     order_invariant: ClassVar[bool] = False
+    tells_confidence: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="none",
         use="answers that can be compared, and nothing else at hand",
         weakness="right only where the most frequent answer is; free-form answers have no classes",
+        metric="maj@k",
     )
 
     ties: Literal["earliest", "seeded"] = "earliest"

@@ -38,6 +38,7 @@ class RoundRobin(Judging):
     """
 
     name: ClassVar[str] = "round_robin"
+    tells_confidence: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="up to k (k - 1) / 2 by the judge, at once",
         use="a judge whose single verdicts err; a ranking, not only a winner",

@@ -42,6 +42,11 @@ class RSA(Refining):
     loops: int = Field(3, ge=1)
     final: Literal["majority", "random"] = "majority"
 
+    @property
+    def tells_confidence(self) -> bool:  # type: ignore[override]  # here it hangs on a field
+        """A vote does."""
+        return self.final == "majority"
+
     def shown(self, k: int) -> int:
         """A subset."""
         return min(self.subset, k)

@@ -14,9 +14,10 @@ class WeightedMajority(Strategy):
     """The class of equivalent answers with the highest reward, all its members together.
 
     `reduce`: the sum, mean or maximum of the rewards of a class; max is Best-of-N among candidates with an answer.
-    `softmax` turns the rewards of the problem's candidates into positive shares first. Without it a sum of negative
-    rewards counts against large classes: use it for rewards that are not probabilities. Equal classes go to the one
-    whose first member came first. The response returned is the class's best. Candidates without an answer do not vote
+    The papers sum probabilities of a verifier. Rewards that may be negative, such as those of most reward models, need
+    `softmax`, which turns the rewards of the problem's candidates into positive shares first: a sum of negative ones
+    counts against large classes, and `rates` tells on how many problems that was so. Equal classes go to the one whose
+    first member came first. The response returned is the class's best. Candidates without an answer do not vote
     and are not scored; where nobody votes, the first usable candidate is returned with confidence 0. Confidence is
     the winner's share of the weight, where no weight is negative.
     """
@@ -24,6 +25,7 @@ class WeightedMajority(Strategy):
     name: ClassVar[str] = "weighted_majority"
     needs: ClassVar[Needs] = Needs(scorer=True)
     order_invariant: ClassVar[bool] = False
+    tells_confidence: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="1 by the scorer for each candidate with an answer",
         use="a vote with a reward model that is right more often than not",
@@ -46,10 +48,12 @@ class WeightedMajority(Strategy):
         heaviest = max(weights)
         tied = [c for c, weight in enumerate(weights) if math.isclose(weight, heaviest, rel_tol=1e-9)]
         chosen = votes.voters[max(members[tied[0]], key=lambda i: (scores[i], -i))]
+        negative = {"negative rewards summed (softmax=true avoids it)": (int(min(rewards) < 0), 1)}
         return Decision(
             text=chosen.text,
             chosen=chosen.index,
             confidence=_share(weights, tied[0]),
+            rates=negative if self.reduce == "sum" and not self.softmax else {},
             trace={
                 "votes": [[text, value] for text, value in zip(votes.answers, weights, strict=True)],
                 "scores": [[one.index, value] for one, value in zip(votes.voters, scores, strict=True)],

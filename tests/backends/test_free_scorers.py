@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from doubles import FakeBackend, candidate_set, decide, sums
+from doubles import FakeBackend, boxed, candidate_set, decide, sums
 
 import tts
 
@@ -53,14 +53,26 @@ def test_a_stored_score_is_not_that_of_another_policys_candidate(tmp_path: Path)
 @pytest.mark.parametrize(
     ("scorer", "rows", "sentence"),
     [
-        ("logprob:mean", [(None, 3)], r"candidate 0 of problem 'p' has no log-probability; sample with"),
+        ("logprob:mean", [(None, 3), (-1.0, 3)], r"candidate 0 of problem 'p' has no log-probability; sample with"),
         ("logprob:mean", [(-1.0, 0)], r"candidate 0 of problem 'p' has no count of tokens; sample with"),
         ("length:longer@unit=tokens", [(None, 0)], r"candidate 0 of problem 'p' has no count of tokens; use @unit="),
     ],
 )
 def test_what_a_candidate_lacks_is_one_sentence(scorer: str, rows: list, sentence: str) -> None:
-    found = with_usage(candidate_set("\\boxed{1}"), *rows)
+    found = with_usage(boxed(*range(len(rows))), *rows)
     assert re.search(sentence, decide(found, "best_of_n", scorer=scorer).error or "")
+
+
+def test_stored_candidates_without_log_probabilities_are_refused_before_anything_is_spent(fake) -> None:
+    backend = fake()
+    sentence = r"scorer 'logprob:mean' needs log-probabilities and the stored candidates have none; sample them with"
+    with pytest.raises(tts.MissingCapabilityError, match=sentence):
+        tts.compare([boxed(1, 2)], strategies=["gsr", "best_of_n"], k=2, model="fake:m", scorer="logprob:mean")
+    with pytest.raises(tts.MissingCapabilityError, match=sentence):
+        tts.compare([boxed(1, 2)], strategies=["majority", "best_of_n"], k=2, scorer="logprob:mean")
+    assert backend.requests == []
+    table = tts.compare([boxed(1, 2)], strategies=["majority"], k=2, scorer="logprob:mean")
+    assert table.failed == [], "nobody asked for the scores"
 
 
 @pytest.mark.parametrize("scorer", ["length:short", "logprob:median"])

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from doubles import sums
 
 import tts
 
@@ -72,5 +73,26 @@ def test_decisions_are_those_computed_by_hand(published: str, name: str) -> None
 def test_other_lists_beside_the_candidates_are_scores_too_if_they_are_numbers(published: str) -> None:
     table = tts.compare(published, strategies=["best_of_n"], k=8, scorer="recorded:preds")
     assert "has '7' recorded as 'preds'; it must be a number" in str(table.results[0].error)
-    table = tts.compare(published, strategies=["best_of_n"], k=8, scorer="recorded:rewards")
-    assert "has no recorded 'rewards'; recorded with it: correct, preds, rm_scores" in str(table.results[0].error)
+
+
+def test_a_name_that_is_not_recorded_is_said_before_anything_is_spent(published: str, fake) -> None:
+    backend = fake()
+    sentence = "no 'rewards' is recorded with the candidates of problem 'row-0'; recorded is 'correct', 'preds', 'rm"
+    with pytest.raises(tts.ConfigError, match=sentence):
+        tts.compare(published, strategies=["gsr", "best_of_n"], k=8, model="fake:m", scorer="recorded:rewards")
+    with pytest.raises(tts.ConfigError, match="'recorded:x' scores the candidates of a file; these are yet to be"):
+        tts.run(sums(1), strategy="best_of_n", k=2, model="fake:m", scorer="recorded:x")
+    assert backend.requests == []
+
+
+def test_later_problems_without_scores_fail_with_one_sentence_for_all(published: str) -> None:
+    path = Path(published)
+    first, *others = path.read_text().splitlines()
+    without = [json.loads(line) for line in others]
+    path.write_text("\n".join([first, *(json.dumps({k: v for k, v in row.items() if k != "rm_scores"}) for row in without)]))
+    table = tts.compare(published, strategies=["majority", "best_of_n"], k=8, scorer="recorded:rm_scores")
+    assert len(table.failed) == 3
+    notes = str(table).splitlines()
+    (failure,) = [line for line in notes if line.startswith("failed ")]
+    sentence = "BackendError: no 'rm_scores' is recorded with the candidates; recorded is 'correct', 'preds'"
+    assert failure == f"failed 3×: best_of_n: {sentence}"

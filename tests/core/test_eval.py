@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import ClassVar
 
 import pytest
-from doubles import candidate_set, sums
+from doubles import boxed, candidate_set, sums
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,10 +99,37 @@ def test_outputs_are_averaged(fake) -> None:
 
 
 def test_a_failed_strategy_counts_as_wrong() -> None:
-    comparison = tts.compare([tts.Sampled(candidate_set("", ""), "1")], strategies=["majority"], k=2)
-    assert comparison.accuracy("majority").mean == 0.0
+    found = [tts.Sampled(candidate_set("", ""), "1"), tts.Sampled(boxed(1, 1), "1")]
+    comparison = tts.compare(found, strategies=["majority"], k=2)
+    assert comparison.accuracy("majority").mean == 0.5
     assert len(comparison.failed) == 1
     assert "failed 1×: majority: NoCandidatesError" in str(comparison)
+
+
+class Broken(tts.Strategy):
+    """Fails on every problem. No paper."""
+
+    name: ClassVar[str] = "broken"
+
+    async def aggregate(self, ctx: tts.Context) -> tts.Decision:
+        raise ValueError("not today")
+
+
+def test_a_strategy_that_failed_on_every_problem_has_no_accuracy() -> None:
+    found = [tts.Sampled(candidate_set(*[f"so \\boxed{{{one}}}"] * 2, problem=f"{one}+0"), "1") for one in (1, 2)]
+    comparison = tts.compare(found, strategies=["majority", Broken(), "first"], k=2)
+    assert comparison.accuracy("broken") is comparison.gap("broken", "majority") is comparison.rescue("broken") is None
+    assert comparison.accuracy("majority").mean == 0.5
+    assert comparison.by_n_correct("broken") == {}
+    assert [(pair.a, pair.b) for pair in comparison.pairs()] == [("majority", "first")]
+    main, gaps, by_number = map(str, comparison.tables())
+    (row,) = [line.split() for line in main.splitlines() if line.startswith("broken")]
+    assert row[1] == "failed"
+    assert "failed 2×: broken: StrategyError: strategy 'broken' raised ValueError: not today" in main
+    assert "broken" not in gaps + by_number
+    summary = comparison.to_dict()
+    assert summary["strategies"]["broken"]["accuracy"] is None
+    assert summary["strategies"]["broken"]["failed"] == 2
 
 
 def test_a_problem_that_could_not_be_sampled_counts_in_every_row(fake) -> None:

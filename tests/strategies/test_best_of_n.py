@@ -76,7 +76,6 @@ def test_equal_texts_keep_their_own_recorded_scores(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lists", "sentence"),
     [
-        ({"rm_scores": [1, 2]}, "problem 'p' has no recorded 'reward'; recorded with it: rm_scores"),
         ({"reward": [1, None]}, "candidate 1 of problem 'p' has None recorded as 'reward'; it must be a number"),
         ({"reward": [1, float("nan")]}, "has nan recorded as 'reward'"),
         ({"reward": [1]}, "candidate 1 of problem 'p' has None"),

@@ -85,13 +85,20 @@ def test_order_matters_as_it_does_to_its_strategies() -> None:
     assert invariant(cheap="round_robin", dear="knockout")
 
 
-def test_a_cheap_strategy_without_confidence_is_one_sentence(fake: Fake) -> None:
+@pytest.mark.parametrize("cheap", ["first", "gsr", "knockout", {"name": "rsa", "final": "random"}])
+def test_a_cheap_strategy_without_confidence_is_refused_before_anything_is_spent(cheap: object) -> None:
+    sentence = r"cheap=.* tells no confidence, so it cannot be the cheap strategy; take one that does, such as 'majori"
+    with pytest.raises(tts.ConfigError, match=sentence):
+        tts.strategy("cascade", cheap=cheap)
+    assert tts.strategy("cascade", cheap={"name": "rsa"}).cheap.tells_confidence
+
+
+def test_where_the_cheap_strategy_is_not_sure_of_anything_the_dear_one_decides(fake: Fake) -> None:
     fake()
-    error = decide(boxed(1, 2), tts.strategy("cascade", cheap="first"), "fake:m").error
-    assert error == (
-        "ConfigError: cascade: 'first' tells no confidence, so it cannot be the cheap strategy; take one that does, "
-        "such as 'majority'"
-    )
+    strategy = tts.strategy("cascade", cheap="weighted_majority", threshold=0)
+    decided = decide(recorded(boxed(4, 4), rm=[-1, -2]), strategy, "fake:m", scorer="recorded:rm")
+    assert (decided.answer, decided.decision.rates) == ("3", {"passed on": (1, 1)})
+    assert decided.decision.trace["cheap"]["confidence"] is None, "a share of negative rewards says nothing"
 
 
 @pytest.mark.parametrize("parameters", [{"threshold": 1}, {"threshold": -0.1}, {"cheap": "nobody"}, {"dearer": "gsr"}])

@@ -50,7 +50,12 @@ class TestMajority:
         assert (result.answer, result.decision.chosen, result.decision.confidence) == (None, 0, 0.0)
 
     def test_weights_need_log_probabilities(self) -> None:
-        result = decide(boxed(1, 2), tts.strategy("majority", weights="logprob"))
+        weighed = tts.strategy("majority", weights="logprob")
+        with pytest.raises(tts.MissingCapabilityError, match="'majority' needs log-probabilities and the stored"):
+            decide(boxed(1, 2), weighed)
+        found = boxed(1, 2)
+        some = (found.candidates[0], found.candidates[1].model_copy(update={"logprob": -1.0}))
+        result = decide(found.model_copy(update={"candidates": some}), weighed)
         assert "candidate 0 has no log-probability; sample anew" in result.error
 
     def test_weights_are_mean_token_probabilities(self) -> None:

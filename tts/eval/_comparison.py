@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tts._contracts import Strategy
 from tts._errors import ConfigError, MissingDependencyError
 from tts._records import Result, Usage
 from tts.eval._analysis import Analysis
@@ -33,15 +34,18 @@ class Comparison(Analysis, Costs, Followed):
     """Several strategies on the same candidates: prints as tables, renders in notebooks.
 
     Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged.
-    Intervals are 95 %, clustered by problem. What a strategy costs is what it alone would have cost; `spent` is what
+    A failed result counts as wrong, but a strategy that failed on every group has no accuracy. Intervals are 95 %,
+    clustered by problem. What a strategy costs is what it alone would have cost; `spent` is what
     was really paid, shared samples once and stored ones not at all.
     """
 
     def __init__(
-        self, rows: Sequence[Graded], strategies: Sequence[str], k: int, spent: dict[str, Usage], seconds: float
+        self, rows: Sequence[Graded], strategies: Mapping[str, Strategy], k: int, spent: dict[str, Usage], seconds: float
     ) -> None:
         self.rows, self.strategies, self.k = list(rows), list(strategies), k
         self.spent, self.seconds = spent, seconds
+        cards = ((label, one.card) for label, one in strategies.items() if label == one.name)
+        self._metrics = {label: card.metric.replace("@k", f"@{k}") for label, card in cards if card and card.metric}
 
     # --- numbers ---------------------------------------------------------------------------------------------------
 
@@ -61,9 +65,9 @@ class Comparison(Analysis, Costs, Followed):
         return [_share(row, strategy) for row in self.rows]
 
     def accuracy(self, strategy: str) -> Estimate | None:
-        """Mean accuracy of a strategy; `None` where no problem has a gold answer."""
+        """Mean accuracy of a strategy; `None` where no problem has a gold answer, or it failed on every group."""
         self._check(strategy)
-        return self._mean(lambda row: _share(row, strategy))
+        return None if strategy in self.undecided else self._mean(lambda row: _share(row, strategy))
 
     @cached_property
     def pass_at_1(self) -> Estimate | None:
@@ -88,10 +92,11 @@ class Comparison(Analysis, Costs, Followed):
     def gap(self, strategy: str, baseline: str) -> Estimate | None:
         """Paired difference of accuracies on the same groups.
 
-        With a self-refinement strategy and `majority` this is the Refinement Gap (arXiv 2509.00084).
+        With a self-refinement strategy and `majority` this is the Refinement Gap (arXiv 2509.00084). `None` where
+        either has no accuracy.
         """
-        self._check(strategy)
-        self._check(baseline)
+        if self.accuracy(strategy) is None or self.accuracy(baseline) is None:
+            return None
 
         def difference(row: Graded) -> float | None:
             ours, theirs = _share(row, strategy), _share(row, baseline)
@@ -100,9 +105,8 @@ class Comparison(Analysis, Costs, Followed):
         return self._mean(difference, bounds=(-1.0, 1.0))
 
     def by_n_correct(self, strategy: str) -> dict[int, Estimate]:
-        """Accuracy by N_c, the number of correct candidates in the group, most first."""
-        self._check(strategy)
-        counts = self._n_correct_values()
+        """Accuracy by N_c, the number of correct candidates in the group, most first; empty where it has none."""
+        counts = self._n_correct_values() if self.accuracy(strategy) is not None else []
         strata = ((n, self._mean(partial(self._share_at, n_correct=n, strategy=strategy))) for n in counts)
         return {n: share for n, share in strata if share is not None}
 
@@ -188,7 +192,7 @@ class Comparison(Analysis, Costs, Followed):
         usage = self.usage(label)
         return [
             self._display(label),
-            *_accuracy(self.accuracy(label)),
+            *(["failed", ""] if label in self.undecided else _accuracy(self.accuracy(label))),
             percent(sum(r.answer is not None for r in results) / max(len(results), 1)),
             str(sum(r.error is not None for r in results)),
             quantity(usage.calls),
@@ -198,12 +202,8 @@ class Comparison(Analysis, Costs, Followed):
         ]
 
     def _display(self, label: str) -> str:
-        known = {
-            "majority": f"majority (maj@{self.k})",
-            "gsr": f"gsr (selfRef@{self.k})",
-            "first": "first (one candidate)",
-        }
-        return known.get(label, label)
+        """The label, with what papers call its accuracy."""
+        return f"{label} ({self._metrics[label]})" if label in self._metrics else label
 
     def _failures(self) -> list[str]:
         reasons: dict[str, int] = defaultdict(int)
@@ -234,7 +234,7 @@ class Comparison(Analysis, Costs, Followed):
     def _gap_table(self) -> Table:
         rows = []
         for label in self.strategies:
-            if label not in {"majority", "first"} and "majority" in self.strategies:
+            if label != "majority" and "majority" in self.strategies:
                 gap = self.gap(label, "majority")
                 if gap is not None:
                     enough = gap.problems >= MIN_PROBLEMS
@@ -249,9 +249,11 @@ class Comparison(Analysis, Costs, Followed):
         counts = self._n_correct_values()
         groups = [sum(self.n_correct(row) == n for row in self.rows) for n in counts]
         rows = [["groups", *map(str, groups)]]
-        for label in self.strategies:
-            strata = self.by_n_correct(label)
-            rows.append([self._display(label), *(percent(strata[n].mean) if n in strata else "" for n in counts)])
+        found = ((label, strata) for label in self.strategies if (strata := self.by_n_correct(label)))
+        rows += [
+            [self._display(label), *(percent(strata[n].mean) if n in strata else "" for n in counts)]
+            for label, strata in found
+        ]
         return Table("Accuracy by number of correct candidates", ["N_c", *map(str, counts)], rows)
 
     def _order_table(self) -> Table:
