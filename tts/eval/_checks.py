@@ -23,7 +23,10 @@ class Duplicate(NamedTuple):
 
 
 class Disagreement(NamedTuple):
-    """An answer on which graders contradict each other; `count` candidates and outputs gave it."""
+    """An answer on which graders contradict each other; `count` candidates and outputs gave it.
+
+    `opinions.service` is the grade that counted, whatever the task's grader.
+    """
 
     problem: str
     gold: str
@@ -46,35 +49,46 @@ def duplicate_problems(rows: Sequence[Graded]) -> list[Duplicate]:
 
 
 def grader_disagreements(rows: Sequence[Graded]) -> list[Disagreement]:
-    """Answers that our grader, Math-Verify alone, the text and the value do not agree on, the most frequent first.
+    """Answers on which the grades, Math-Verify alone, the text and the value do not agree, the most frequent first.
 
     Each distinct pair of gold answer and answer is asked once, in worker processes; with many expressions this takes
     as long as Math-Verify does, tens of milliseconds for each. Answers of problems without a gold answer are left out.
     """
-    said = Counter((row.outcome.problem.id, row.outcome.answer or "", answer) for row, answer in _given(rows))
-    pairs = list(dict.fromkeys((gold, answer) for _, gold, answer in said))
+    said = Counter(_given(rows))
+    pairs = list(dict.fromkeys((one.gold, one.answer) for one in said))
 
     async def ask() -> list[Opinions]:
         return await second_opinions(pairs)
 
     opinions = dict(zip(pairs, run_sync(ask), strict=True)) if pairs else {}
-    found = [
-        Disagreement(problem, gold, answer, count, opinions[gold, answer])
-        for (problem, gold, answer), count in said.items()
-        if opinions[gold, answer].disagree
-    ]
+    found = []
+    for one, count in said.items():
+        told = opinions[one.gold, one.answer]._replace(service=one.correct)
+        if told.disagree:
+            found.append(Disagreement(one.problem, one.gold, one.answer, count, told))
     return sorted(found, key=lambda one: (-one.count, one.problem, one.answer))
 
 
-def _given(rows: Sequence[Graded]) -> Iterator[tuple[Graded, str]]:
+class _Said(NamedTuple):
+    problem: str
+    gold: str
+    answer: str
+    correct: bool
+
+
+def _given(rows: Sequence[Graded]) -> Iterator[_Said]:
+    """Every graded answer of candidates and of what strategies wrote; what was chosen is a candidate's already."""
     for row in rows:
-        results = row.outcome.results.values()
-        answers = [c.answer for c in row.outcome.candidates]
-        # What was chosen is a candidate's answer and counted with it.
-        for result in results:
+        outcome = row.outcome
+        if outcome.answer is None or row.candidates is None or row.decisions is None:
+            continue
+        told = list(zip((c.answer for c in outcome.candidates), row.candidates, strict=True))
+        for label, result in outcome.results.items():
             if result.decision is not None and result.decision.chosen is None:
-                answers += [result.answer, *result.alternatives]
-        yield from ((row, answer) for answer in answers if answer is not None and row.outcome.answer is not None)
+                told += zip((result.answer, *result.alternatives), row.decisions[label], strict=True)
+        for answer, correct in told:
+            if answer is not None:
+                yield _Said(outcome.problem.id, outcome.answer, answer, correct)
 
 
 def _plain(text: str) -> str:
