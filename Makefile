@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow test-ray test-wheel engines test-vllm test-sglang lint format docs bench replica replica-scaling clean
+.PHONY: help demo test test-slow test-ray test-browser test-wheel engines test-vllm test-sglang lint format docs bench replica replica-scaling clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,6 +28,11 @@ test-slow: $(READY) ## a real language model (SmolLM2-135M) and the other tests 
 test-ray: $(READY) ## models on a real Ray cluster of this machine, with actors that are killed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt ray
 	$(BIN)/python -m pytest -m ray tests/ray
+
+test-browser: $(READY) ## the report in a real headless Chromium; installs Debian's where there is none (as root)
+	command -v chromium || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt playwright
+	$(BIN)/python -m pytest -m browser tests/report
 
 test-wheel: $(READY) ## build the wheel, check its contents, run the core tests against it in a fresh environment
 	sh tests/wheel.sh $(PYTHON) $(BIN)

@@ -1,0 +1,209 @@
+"""The page in a real headless Chromium: `make test-browser` installs what it needs."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import HOSTILE
+
+from tts.report import ReportData
+from tts.report._browser import Shown
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; `make test-browser` installs it")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed; `make test-browser` installs Debian's"),
+]
+PATIENCE = 120_000  # ms; a busy machine is not a failing test
+TO_OPEN = 2.0  # seconds of the page's own clock, for 500 problems with 16 candidates each
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with sync_api.sync_playwright() as running:
+        launched = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(chromium: Any, page_file: Path) -> Iterator[Open]:
+    """Opens a report; what the browser complains of, and what the page tries to fetch, fails the test."""
+    wrong: list[str] = []
+    contexts = []
+
+    def opened(path: Path = page_file, **settings: Any) -> Any:
+        context = chromium.new_context(**({"viewport": {"width": 1280, "height": 900}} | settings))
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
+        page.goto(path.as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def listed(page: Any) -> list[str]:
+    return [text.split("\n")[0] for text in page.locator(".row .top").all_inner_texts()]
+
+
+def test_every_section_and_figure_renders(open_page: Open) -> None:
+    page = open_page()
+    assert page.title() == "Eight <problems> & more"
+    assert page.locator("main > section").count() == 9
+    for svg in page.locator(".wide svg").all():
+        box = svg.bounding_box()
+        assert box["width"] > 500
+        assert box["height"] > 100
+    assert page.locator(".narrow svg").first.is_hidden()
+    assert page.locator("#strategies tbody tr").count() == 6
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_filters_and_search(open_page: Open) -> None:
+    page = open_page()
+    assert len(listed(page)) == 8
+    page.select_option("#show", "rescued")
+    page.select_option("#strategy", label="writes")
+    assert listed(page) == ["p0", "p1", "p2", "p4", "p5", "p6", "p7"]
+    page.select_option("#baseline", label="best candidate")  # only what is written can be right where nobody is
+    assert listed(page) == ["p0", "p1", "p2", "p4", "p5", "p6"]
+    page.select_option("#strategy", label="best_of_n")
+    assert listed(page) == []
+    assert page.inner_text("#count") == "0 of 8 problems"
+    page.select_option("#show", "harmed")
+    page.select_option("#strategy", label="majority")
+    page.select_option("#baseline", label="best_of_n")
+    assert listed(page) == ["p7"]  # 21 of 1121: a tie, which majority breaks by the first
+    page.select_option("#show", "all")
+    page.fill("#search", "Problem 5")
+    page.wait_for_function("document.querySelectorAll('.row').length === 1")
+    assert listed(page) == ["p5"]
+    assert page.inner_text("#detail h3") == "p5"
+
+
+def test_a_problem_is_picked_with_the_keyboard_and_shown_whole(open_page: Open) -> None:
+    page = open_page()
+    page.focus("#list")
+    page.keyboard.press("ArrowDown")
+    assert page.inner_text("#detail h3") == "p1"
+    assert page.locator(".row[aria-selected=true] .top div").inner_text() == "p1"
+    assert "Gold answer: 1" in page.inner_text(".gold")
+    decision = page.locator(".decision").nth(3)
+    assert decision.locator(".class").inner_text() == "new"
+    assert "wrote its own" in decision.inner_text()
+    assert [one.inner_text() for one in page.locator(".candidate .class").all()] == ["A", "A"]
+    page.get_by_role("button", name="Group 2").click()
+    assert [one.inner_text() for one in page.locator(".candidate .class").all()] == ["A", "B"]
+    folded = page.locator(".candidate").first.locator("details")
+    assert [one.inner_text() for one in folded.locator("summary").all()] == ["Response", "Thinking"]
+    assert page.locator(".candidate .text").count() == 0
+    folded.first.locator("summary").click()
+    page.wait_for_selector(".candidate .text")
+    assert page.locator(".candidate .text").inner_text() == "so \\boxed{1}"
+
+
+def test_what_a_model_wrote_is_inert(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_text("p2", exact=True).click()
+    for summary in page.locator("#detail details > summary").all():
+        summary.click()
+    page.wait_for_function("[...document.querySelectorAll('#detail details')].every((one) => one.childElementCount > 1)")
+    texts = page.locator("#detail .text").evaluate_all("(all) => all.map((one) => one.textContent)")
+    assert f"Problem 2: {HOSTILE}" in texts
+    assert sum(HOSTILE.strip() in text for text in texts) >= 6
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("#detail img, #detail script, #detail b").count() == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "media"), [(360, "screen"), (768, "screen"), (1280, "screen"), (718, "print")])
+def test_nothing_is_wider_than_the_page(open_page: Open, width: int, media: str, theme: str) -> None:
+    page = open_page(viewport={"width": width, "height": 800}, color_scheme=theme)
+    page.get_by_text("p2", exact=True).click()
+    page.emulate_media(media=media, color_scheme=theme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    drawn = ".narrow" if (width, media) == (360, "screen") else ".wide"
+    assert page.locator(f"{drawn} svg").first.is_visible()
+    assert page.locator("#list").is_visible() == (media == "screen")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(254, 254, 254)"
+    assert light == (theme == "light" or media == "print")
+
+
+def contrast(page: Any, front: str) -> float:
+    """WCAG's ratio of a colour variable on the page's background."""
+    return page.evaluate(
+        """(name) => {
+            const probe = document.createElement("i"); document.body.append(probe);
+            const light = (color) => { probe.style.color = color;
+                const [r, g, b] = getComputedStyle(probe).color.match(/[\\d.]+/g).map((v) => v / 255)
+                    .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+                return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+            const [a, b] = [light(`var(${name})`), light("var(--paper)")].sort((x, y) => y - x);
+            return (a + 0.05) / (b + 0.05); }""",
+        front,
+    )  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_texts_and_lines_can_be_read_in_both_themes(open_page: Open, theme: str) -> None:
+    page = open_page(color_scheme=theme)
+    texts = ["--ink", "--muted", "--good", "--bad"]
+    assert {name: ratio for name in texts if (ratio := contrast(page, name)) < 4.5} == {}
+    lines = [f"--series-{i}" for i in range(8)]
+    assert {name: ratio for name in lines if (ratio := contrast(page, name)) < 3} == {}
+    page.click("#theme")
+    assert contrast(page, "--ink") > 10
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (background == "rgb(254, 254, 254)") == (theme == "dark")
+
+
+@pytest.fixture(scope="module")
+def large(data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """500 problems with 16 candidates of 2,000 characters each."""
+    from tts.report._write import write_data
+
+    index, detail = data.shown[1]
+    group = detail["groups"][0]
+    long = [one | {"text": "A step of a solution. " * 90, "index": i} for i in range(8) for one in group["candidates"]]
+    groups = [group | {"candidates": long}]
+    index = index | {name: index[name][:1] for name in ("correct", "any", "classes")}
+    shown = tuple(Shown(index | {"id": f"q{i}"}, detail | {"groups": groups}) for i in range(500))
+    return write_data(data._replace(shown=shown), tmp_path_factory.mktemp("large") / "report.html")
+
+
+def test_five_hundred_problems_open_quickly(open_page: Open, large: Path, record_property: Any) -> None:
+    """By the least of three tries: what the page needs, not what else the machine was doing."""
+    assert large.stat().st_size > 16_000_000
+    took = []
+    for _ in range(3):
+        page = open_page(large)
+        took.append(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd / 1000"))
+        assert page.locator(".row").count() < 40  # the list is virtual
+        page.close()
+    record_property("seconds", min(took))
+    assert min(took) < TO_OPEN, took
+    page = open_page(large)
+    started = time.monotonic()
+    page.fill("#search", "q499")
+    page.wait_for_function("document.querySelectorAll('.row').length === 1")
+    record_property("search_seconds", time.monotonic() - started)
+    page.fill("#search", "")
+    page.wait_for_function("document.querySelectorAll('.row').length > 1")
+    page.focus("#list")
+    page.keyboard.press("End")
+    assert page.inner_text("#detail h3") == "q499"

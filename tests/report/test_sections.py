@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+import tts
+from tts.eval import Comparison
+from tts.report import Figure, Point, ReportData, Section, Series, report_data
+from tts.report._gather import sections
+from tts.report._words import interval, percent
+
+
+def section(data: ReportData, name: str) -> Section:
+    return next(one for one in sections(data) if one.name == name)
+
+
+def test_every_section_is_there_in_its_order(data: ReportData) -> None:
+    names = [one.name for one in sections(data)]
+    assert names == ["summary", "strategies", "curves", "n-correct", "rescue", "origins", "pairs", "setup"]
+    assert len({figure.name for one in sections(data) for figure in one.figures}) == 5
+
+
+def test_numbers_are_those_of_the_comparison(data: ReportData, compared: Comparison) -> None:
+    rows = {row[0]: row for row in section(data, "strategies").tables[0].rows}
+    for label in compared.strategies:
+        assert rows[label][1:3] == [percent(compared.accuracy(label).mean), interval(compared.accuracy(label))]
+    rescued = {row[0]: row for row in section(data, "rescue").tables[0].rows}
+    assert rescued["writes"][2].startswith(percent(compared.rescue("writes", "majority").rescued.mean))
+    verdicts = section(data, "pairs").tables[0]
+    assert len(verdicts.rows) == 6
+    curve = section(data, "curves").figures[0].series[0]
+    assert [p.value for p in curve.points] == [100 * one.mean for one in compared.curves()["pass@k"].points.values()]
+
+
+def test_the_summary_answers_who_by_how_much_and_whether_one_can_tell(data: ReportData) -> None:
+    words = " ".join(section(data, "summary").text)
+    assert "8 problems, 16 groups of 2 candidates" in words
+    assert "Most accurate is writes with 100.0 %" in words
+    assert "would tell (" in words or "is better than" in words
+    assert "an oracle that picks the best of 2 would reach" in words
+
+
+def test_verdicts_turn_with_the_pair() -> None:
+    """The winner stands first in a sentence, whichever side of the pair it was."""
+    sets = [tts.Sampled(one.candidates, "1") for one in _sets(["21"] * 8)]
+    told = sections(report_data(tts.compare(sets, strategies=["first", "best_of_n"], k=2, scorer="recorded:scores")))
+    words = " ".join(told[0].text)
+    assert "Best_of_n is better than first (+100.0 points" in words
+
+
+def _sets(answers: list[str]) -> list[tts.Sampled]:
+    from conftest import a_set
+
+    return [a_set(number, one) for number, one in enumerate(answers)]
+
+
+def test_without_gold_answers_nothing_is_said_of_accuracy() -> None:
+    sets = [tts.Sampled(one.candidates, None) for one in _sets(["12", "11"])]
+    found = sections(report_data(tts.compare(sets, strategies=["majority"], k=2)))
+    assert [one.name for one in found] == ["summary", "strategies", "setup"]
+    assert "No problem has a gold answer" in " ".join(found[0].text)
+    assert not found[1].figures or all(one.series for one in found[1].figures)
+
+
+def test_one_problem_has_no_interval() -> None:
+    found = sections(report_data(tts.compare(_sets(["12"]), strategies=["first", "majority"], k=2)))
+    (figure,) = next(one for one in found if one.name == "strategies").figures
+    assert {point.low for one in figure.series for point in one.points} == {None}
+
+
+def test_cost_and_frontier_are_there_where_tokens_are_known(fake: Any) -> None:
+    fake()
+    run = tts.compare([tts.Example(problem=tts.Problem(id=str(i), prompt=f"{i}+1"), answer=str(i + 1)) for i in range(3)],
+                      strategies=["first", "majority"], k=2, model="fake:m")  # fmt: skip
+    found = {one.name: one for one in sections(report_data(run))}
+    generated = run.usage("majority").generated_tokens
+    (figure,) = found["tokens"].figures
+    assert figure.series[1].points[0].at == generated / 3
+    (cost,) = found["cost"].figures
+    per_group = sum(p.value for one in cost.series for p in one.points if p.at == "majority")
+    assert math.isclose(per_group, run.usage("majority").total_tokens / 3)
+    assert found["setup"].tables[0].rows[0] == ["policy", "fake"]
+
+
+def words(_data: ReportData) -> Section:
+    points = (Point("a", 1.0),)
+    return Section("words", "Words", ("said",), (), (Figure("words", "W", "bars", "x", "", (Series("s", points),)),))
+
+
+def broken(_data: ReportData) -> Section:
+    raise KeyError("oh")
+
+
+def nothing(_data: ReportData) -> None:
+    return None
+
+
+def html(_data: ReportData) -> str:
+    return "<b>no</b>"
+
+
+@pytest.fixture
+def stranger() -> Any:
+    host = tts.plugins()
+    added: list[str] = []
+
+    def add(build: Any) -> None:
+        added.append(build.__name__)
+        host.register("report", build.__name__, build)
+
+    yield add
+    for name in added:
+        host._entries["report"].pop(name)
+        host._resolved.pop(("report", name))
+
+
+def test_a_strangers_section_comes_after_ours(data: ReportData, stranger: Any) -> None:
+    stranger(words)
+    stranger(nothing)
+    assert [one.name for one in sections(data)][-1] == "words"
+
+
+@pytest.mark.parametrize(("build", "reason"), [(broken, "KeyError"), (html, "TypeError: it returned a str")])
+def test_a_broken_section_is_left_out_with_a_warning(data: ReportData, stranger: Any, build: Any, reason: str) -> None:
+    before = [one.name for one in sections(data)]
+    stranger(build)
+    with pytest.warns(tts.PluginWarning, match=f"'{build.__name__}' was left out: {reason}"):
+        found = sections(data)
+    assert [one.name for one in found] == before
