@@ -89,7 +89,9 @@ def test_later_problems_without_scores_fail_with_one_sentence_for_all(published:
     path = Path(published)
     first, *others = path.read_text().splitlines()
     without = [json.loads(line) for line in others]
-    path.write_text("\n".join([first, *(json.dumps({k: v for k, v in row.items() if k != "rm_scores"}) for row in without)]))
+    path.write_text(
+        "\n".join([first, *(json.dumps({k: v for k, v in row.items() if k != "rm_scores"}) for row in without)])
+    )
     table = tts.compare(published, strategies=["majority", "best_of_n"], k=8, scorer="recorded:rm_scores")
     assert len(table.failed) == 3
     notes = str(table).splitlines()
