@@ -40,7 +40,12 @@ class Comparison(Analysis, Costs, Followed):
     """
 
     def __init__(
-        self, rows: Sequence[Graded], strategies: Mapping[str, Strategy], k: int, spent: dict[str, Usage], seconds: float
+        self,
+        rows: Sequence[Graded],
+        strategies: Mapping[str, Strategy],
+        k: int,
+        spent: dict[str, Usage],
+        seconds: float,
     ) -> None:
         self.rows, self.strategies, self.k = list(rows), list(strategies), k
         self.spent, self.seconds = spent, seconds
@@ -185,7 +190,7 @@ class Comparison(Analysis, Costs, Followed):
         rows += [self._strategy_row(label) for label in self.strategies]
         kept = [i for i, name in enumerate(head) if name not in _COUNTS or any(row[i] not in ("", "0") for row in rows)]
         shown = [[row[i] for i in kept] for row in (head, *rows)]
-        return Table(title, shown[0], shown[1:], [*self._failures(), *self._rate_lines(), self._spent_line()])
+        return Table(title, shown[0], shown[1:], [*self.failure_lines(), *self.rate_lines(), self._spent_line()])
 
     def _strategy_row(self, label: str) -> list[str]:
         results = [row.outcome.results[label] for row in self.rows]
@@ -205,7 +210,8 @@ class Comparison(Analysis, Costs, Followed):
         """The label, with what papers call its accuracy."""
         return f"{label} ({self._metrics[label]})" if label in self._metrics else label
 
-    def _failures(self) -> list[str]:
+    def failure_lines(self) -> list[str]:
+        """The most frequent reasons of failed results, a sentence each."""
         reasons: dict[str, int] = defaultdict(int)
         for result in self.failed:
             sentence = (result.error or "").replace(f" of problem {result.problem.id!r}", "")
@@ -214,7 +220,8 @@ class Comparison(Analysis, Costs, Followed):
         worst = sorted(reasons.items(), key=lambda item: -item[1])[:3]
         return [f"failed {count}×: {reason}" for reason, count in worst]
 
-    def _rate_lines(self) -> list[str]:
+    def rate_lines(self) -> list[str]:
+        """The rates of every strategy that has some, a line each."""
         lines = []
         for label in self.strategies:
             shown = {name: rate for name, rate in self.rates(label).items() if rate[1]}
@@ -282,9 +289,10 @@ class Comparison(Analysis, Costs, Followed):
             gap = self.gap(label, "majority") if "majority" in self.strategies and label != "majority" else None
             strategies[label] = {
                 "accuracy": _plain(self.accuracy(label)),
+                "unbiased": _plain(self.unbiased(label)),
                 "gap_to_majority": _plain(gap),
                 "order_sensitivity": _plain(self.order_sensitivity(label)),
-                "by_n_correct": {str(n): _plain(e) for n, e in self.by_n_correct(label).items()},
+                "by_n_correct": _plain_all(self.by_n_correct(label)),
                 "usage": self.usage(label).model_dump(),
                 "rates": self.rates(label),
                 "mean_seconds": self.mean_seconds(label),
@@ -298,6 +306,8 @@ class Comparison(Analysis, Costs, Followed):
             f"pass@{self.k}": _plain(self.pass_at_k),
             "strategies": strategies,
             **self._analysis(),
+            **self._cost_summary(),
+            "positions": {label: _plain_all(self.positions(label)) for label in self.strategies},
             "spent": {role: usage.model_dump() for role, usage in self.spent.items()},
             "seconds": self.seconds,
         }
@@ -335,7 +345,7 @@ class Comparison(Analysis, Costs, Followed):
         return pd.DataFrame.from_records(list(self.records()))
 
     def report(self, path: str | Path, *, title: str = "", store: str | Path | None = None) -> Path:
-        """Write a report: one .html page, .md, .tex tables, or a folder of everything; see `tts.report.write_report`."""
+        """Write a report: an .html page, .md, .tex tables, or a folder of all; see `tts.report.write_report`."""
         from tts.report import write_report
 
         return write_report(self, path, title=title, store=store)
@@ -372,6 +382,10 @@ def _mean_of(verdicts: tuple[bool, ...] | None) -> float | None:
 
 def _plain(estimate: Estimate | None) -> dict[str, Any] | None:
     return None if estimate is None else estimate.to_dict()
+
+
+def _plain_all(estimates: Mapping[int, Estimate]) -> dict[str, Any]:
+    return {str(key): estimate.to_dict() for key, estimate in estimates.items()}
 
 
 def _accuracy(estimate: Estimate | None, *, signed: bool = False) -> list[str]:
