@@ -13,6 +13,7 @@ import re
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 from tts.answers import Answers, _reading, extract
 
@@ -92,6 +93,28 @@ def summary(name: str, seconds: list[float]) -> str:
     return f"| {name} | {mean:.2f} | {median:.3f} | {p99:.1f} | {ordered[-1]:.0f} |"
 
 
+def accuracy(cases: list[dict[str, Any]], verdicts: list[bool], theirs: list[bool]) -> None:
+    """Accuracy and false positives by kind of row; those of ours that Math-Verify has not are listed to be read."""
+    head = ["cases", "n", "ours", "Math-Verify", "false positives, ours", "Math-Verify", "ours alone"]
+    print(f"| {' | '.join(head)} |\n{'|---' * len(head)}|")
+    alone = []
+    for kind in ("unit_test", "grader_verdict"):
+        for config in (False, True):
+            rows = [i for i, case in enumerate(cases) if case["kind"] == kind and ("config" in case) == config]
+            if not rows:
+                continue
+            right = [sum(side[i] == cases[i]["equal"] for i in rows) / len(rows) for side in (verdicts, theirs)]
+            false = [{i for i in rows if side[i] and not cases[i]["equal"]} for side in (verdicts, theirs)]
+            new = sorted(false[0] - false[1])
+            alone += new
+            counts = " | ".join(str(len(one)) for one in (*false, new))
+            name = f"{kind}{' with config' * config}"
+            print(f"| {name} | {len(rows)} | {right[0]:.4f} | {right[1]:.4f} | {counts} |")
+    print("\nEqual here, unequal by label and by Math-Verify:", "" if alone else "none")
+    for i in alone:
+        print(f"- {cases[i]['kind']}: {cases[i]['gold'][-90:]!r} | {cases[i]['pred'][-120:]!r}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[1] / "../shared/data")
@@ -101,15 +124,7 @@ def main() -> None:
     pairs = [(case["gold"], case["pred"]) for case in cases]
     verdicts, seconds, stats = ours(pairs)
     theirs, their_seconds = math_verify(pairs)
-    print("| cases | n | ours | Math-Verify |\n|---|---|---|---|")
-    for kind in ("unit_test", "grader_verdict"):
-        for config in (False, True):
-            rows = [i for i, case in enumerate(cases) if case["kind"] == kind and ("config" in case) == config]
-            if rows:
-                right, their_right = (
-                    sum(side[i] == cases[i]["equal"] for i in rows) / len(rows) for side in (verdicts, theirs)
-                )
-                print(f"| {kind}{' with config' * config} | {len(rows)} | {right:.4f} | {their_right:.4f} |")
+    accuracy(cases, verdicts, theirs)
     print("\n| ms per case, one at a time | mean | median | p99 | worst |\n|---|---|---|---|---|")
     print(summary("ours, start of the worker included", seconds), summary("Math-Verify", their_seconds), sep="\n")
     print(f"\n{stats}")
