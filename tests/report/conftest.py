@@ -11,8 +11,8 @@ from tts.eval import Comparison
 from tts.report import ReportData, report_data
 
 HOSTILE = (
-    "<script>window.hacked = 1</script> </script><script>window.hacked = 2</script> <!-- <img src=x onerror='window.hacked"
-    " = 3'> $\\frac{1}{2}$ \\(x^2\\) \u2028 &lt;b&gt; 雪 \ud800 }}{% raw %}"
+    "<script>window.hacked = 1</script> </script><script>window.hacked = 2</script> <!-- "
+    "<img src=x onerror='window.hacked = 3'> $\\frac{1}{2}$ \\(x^2\\) \u2028 &lt;b&gt; 雪 \ud800 }}{% raw %}"
 )
 
 
@@ -32,7 +32,9 @@ class Writes(tts.Strategy):
 def a_set(number: int, answers: str, said: str = "so") -> tts.Sampled:
     """A problem whose gold answer is 1 and whose candidates answer digit by digit; 0 is no answer."""
     texts = [f"<think>hm {said}</think>{said} \\boxed{{{a}}}" if a != "0" else f"{said}, no idea" for a in answers]
-    found = recorded(candidate_set(*texts, problem=f"Problem {number}: {said}"), scores=[int(a == "1") for a in answers])
+    found = recorded(
+        candidate_set(*texts, problem=f"Problem {number}: {said}"), scores=[int(a == "1") for a in answers]
+    )
     problem = found.problem.model_copy(update={"id": f"p{number}"})
     return tts.Sampled(found.model_copy(update={"problem": problem}), "1")
 

@@ -122,7 +122,9 @@ def test_what_a_model_wrote_is_inert(open_page: Open) -> None:
     page.get_by_text("p2", exact=True).click()
     for summary in page.locator("#detail details > summary").all():
         summary.click()
-    page.wait_for_function("[...document.querySelectorAll('#detail details')].every((one) => one.childElementCount > 1)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('#detail details')].every((one) => one.childElementCount > 1)"
+    )
     texts = page.locator("#detail .text").evaluate_all("(all) => all.map((one) => one.textContent)")
     assert f"Problem 2: {HOSTILE}" in texts
     assert sum(HOSTILE.strip() in text for text in texts) >= 6

@@ -26,12 +26,15 @@ def page(data: ReportData, parts: Sequence[Section]) -> str:
     from tts.report._draw import NARROW, WIDE, svg
 
     environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     script = (_HERE / "report.js").read_text("utf-8")
-    drawn = {
-        one.name: (Markup(svg(one, WIDE)), Markup(svg(one, NARROW))) for part in parts for one in part.figures
-    }  # noqa: S704 - our own drawing; matplotlib escapes its texts
+    figures = (one for part in parts for one in part.figures)
+    drawn = {one.name: [Markup(svg(one, width)) for width in (WIDE, NARROW)] for one in figures}  # noqa: S704 - matplotlib escapes texts
     return environment.get_template("report.html.jinja").render(
         data=data,
         sections=parts,

@@ -1,4 +1,4 @@
-"""The built-in sections on accuracy. Each is a function from `ReportData` to a `Section`, or `None` with nothing to say."""
+"""The built-in sections on accuracy: functions from `ReportData` to a `Section`, or `None` with nothing to say."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def _findings(data: ReportData) -> Iterator[str]:
         yield _told(data, best.label, data.baseline)
     if data.pass_at_1 is not None and data.pass_at_k is not None:
         yield (
-            f"A single candidate is right in {percent(data.pass_at_1.mean)} % of cases; an oracle that picks the best of "
-            f"{data.k} would reach {percent(data.pass_at_k.mean)} %."
+            f"A single candidate is right in {percent(data.pass_at_1.mean)} % of cases; an oracle that picks the best "
+            f"of {data.k} would reach {percent(data.pass_at_k.mean)} %."
         )
     base = data.strategy(data.baseline)
     if best is not base and base.total.generated_tokens:
@@ -85,14 +85,14 @@ def strategies(data: ReportData) -> Section:
         head, rows = head[:5], [row[:5] for row in rows]
     text = (
         "Accuracy over groups, 95 % intervals clustered by problem. Where a strategy gives several outputs for a group "
-        "they are averaged.",
+        "they are averaged."
     )
     points = [Series(one.label, (Point.of(one.label, found),), data.color(one.label)) for one, found in _graded(data)]
     points += [Series(name, (Point.of(name, one),)) for one, name in references if one is not None]
     figure = Figure("strategies", "Accuracy of each strategy", "interval", _ACCURACY, "", tuple(points))
     notes = [line for one in data.strategies if (line := _rates(one))]
     table = Table("Strategies", head, rows, notes)
-    return Section("strategies", "Strategies", text, (table,), (figure,) if points else (), order=20)
+    return Section("strategies", "Strategies", (text,), (table,), (figure,) if points else (), order=20)
 
 
 def _graded(data: ReportData) -> list[tuple[StrategyData, Estimate]]:
@@ -121,14 +121,14 @@ def curves(data: ReportData) -> Section | None:
     )
     singles = [Series(one.label, (Point.of(data.k, found),), data.color(one.label)) for one, found in _graded(data)]
     text = (
-        f"Curves are unbiased estimates over all subsets of k of each problem's candidates, ties averaged; single points "
-        f"are the strategies as they decided, once for each group of {data.k}. Bands and bars are 95 % intervals.",
+        "Curves are unbiased estimates over all subsets of k of each problem's candidates, ties averaged; single "
+        f"points are the strategies as they decided, once for each group of {data.k}. Bands and bars are 95 % intervals."
     )
     figure = Figure(
         "accuracy-k", "Accuracy against the number of candidates", "curve", "candidates k", _ACCURACY,
         (*lines, *singles),
     )  # fmt: skip
-    return Section("curves", "Accuracy against k", text, (_curve_table(data.curves),), (figure,), order=30)
+    return Section("curves", "Accuracy against k", (text,), (_curve_table(data.curves),), (figure,), order=30)
 
 
 def _curve_color(name: str, data: ReportData) -> int | None:
@@ -171,14 +171,14 @@ def by_n_correct(data: ReportData) -> Section | None:
     ]
     text = (
         "A vote can only be right where enough candidates are. Being right where none is, at 0, takes a strategy that "
-        "writes a solution of its own.",
+        "writes a solution of its own."
     )
     figure = Figure(
         "n-correct", "Accuracy by number of correct candidates", "groups", f"correct candidates among the {data.k}",
         _ACCURACY, tuple(lines),
     )  # fmt: skip
     table = Table("Accuracy by number of correct candidates, %", head, rows)
-    return Section("n-correct", "Accuracy by correct candidates", text, (table,), (figure,), order=50)
+    return Section("n-correct", "Accuracy by correct candidates", (text,), (table,), (figure,), order=50)
 
 
 def rescue(data: ReportData) -> Section | None:
@@ -203,10 +203,10 @@ def rescue(data: ReportData) -> Section | None:
         title = f"Rescued and harmed against {data.baseline}"
         figures.append(Figure("rescue", title, "bars", "groups, %", "", (harmed, rescued), zero=True))
     text = (
-        "Rescued: right where the baseline is wrong. Harmed: wrong where it is right. The best candidate is the oracle, "
-        "right wherever some candidate is: only a strategy that writes can rescue from it.",
+        "Rescued: right where the baseline is wrong. Harmed: wrong where it is right. The best candidate is the "
+        "oracle, right wherever some candidate is: only a strategy that writes can rescue from it."
     )
-    return Section("rescue", "Rescue and harm", text, tuple(tables), tuple(figures), order=60)
+    return Section("rescue", "Rescue and harm", (text,), tuple(tables), tuple(figures), order=60)
 
 
 def pairs(data: ReportData) -> Section | None:
@@ -223,9 +223,10 @@ def pairs(data: ReportData) -> Section | None:
     figure = Figure("pairs", "Differences between strategies", "interval", "difference, points", "", shown, zero=True)
     text = (
         "Both strategies of a pair decide on the same groups. p is exact, by flipping the signs of the problems' "
-        "differences, and adjusted for all pairs after Holm; a verdict needs p ≤ 0.05. Intervals are of the bootstrap over problems.",
+        "differences, and adjusted for all pairs after Holm; a verdict needs p ≤ 0.05. Intervals are of the bootstrap "
+        "over problems."
     )
-    return Section("pairs", "Pair by pair", text, (Table("Verdicts", head, rows),), (figure,), order=70)
+    return Section("pairs", "Pair by pair", (text,), (Table("Verdicts", head, rows),), (figure,), order=70)
 
 
 def frontier(data: ReportData) -> Section | None:
@@ -240,5 +241,5 @@ def frontier(data: ReportData) -> Section | None:
     )
     rows = [[one.label, tokens(at), percent(found.mean)] for one, found, at in sorted(mean, key=lambda row: row[2])]
     table = Table("Accuracy against tokens", ["strategy", "generated tokens per group", "accuracy, %"], rows)
-    text = ("Tokens of the candidates and of all that the strategy had a model write, as if it had run alone.",)
-    return Section("tokens", "Accuracy against tokens", text, (table,), (figure,), order=40)
+    text = "Tokens of the candidates and of all that the strategy had a model write, as if it had run alone."
+    return Section("tokens", "Accuracy against tokens", (text,), (table,), (figure,), order=40)

@@ -32,7 +32,8 @@ def cost(data: ReportData) -> Section | None:
     ]
     head = ["strategy", "role", "calls", *(f"{kind} tokens" for kind in _KINDS), "generated per group"]
     spent = "; ".join(
-        f"{role} {usage.calls:,} calls, {usage.generated_tokens:,} generated tokens" for role, usage in data.spent.items()
+        f"{role} {usage.calls:,} calls, {usage.generated_tokens:,} generated tokens"
+        for role, usage in data.spent.items()
     )
     notes = [f"Really spent, what is shared or stored paid once or not at all: {spent or 'nothing'}."]
     series = tuple(
@@ -41,8 +42,8 @@ def cost(data: ReportData) -> Section | None:
         if any(read(one.total) for one in data.strategies)
     )
     figure = Figure("cost", "Tokens per group", "bars", "tokens per group", "", series)
-    text = ("What each strategy would have cost had it run alone, its candidates included.",)
-    return Section("cost", "Cost", text, (Table("Calls and tokens", head, rows, notes),), (figure,), order=80)
+    text = "What each strategy would have cost had it run alone, its candidates included."
+    return Section("cost", "Cost", (text,), (Table("Calls and tokens", head, rows, notes),), (figure,), order=80)
 
 
 def _per(usage: Usage, data: ReportData) -> str:
@@ -51,7 +52,9 @@ def _per(usage: Usage, data: ReportData) -> str:
 
 def origins(data: ReportData) -> Section | None:
     """Copied, merged or novel answers of the strategies that write."""
-    writers = [one for one in data.strategies if any(o.share.mean for kind, o in one.origins.items() if kind != "copied")]
+    writers = [
+        one for one in data.strategies if any(o.share.mean for kind, o in one.origins.items() if kind != "copied")
+    ]
     if not writers:
         return None
     rows = [
@@ -62,10 +65,10 @@ def origins(data: ReportData) -> Section | None:
     ]
     text = (
         "copied: a candidate's own response; merged: another text with an answer that some candidate has; novel: an "
-        "answer that no candidate of the group has; none: no answer.",
+        "answer that no candidate of the group has; none: no answer."
     )
     table = Table("Where outputs come from", ["strategy", "origin", "share of outputs, %", "right, %"], rows)
-    return Section("origins", "Copied, merged, novel", text, (table,), order=65)
+    return Section("origins", "Copied, merged, novel", (text,), (table,), order=65)
 
 
 def setup(data: ReportData) -> Section:

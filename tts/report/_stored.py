@@ -91,7 +91,8 @@ def _chosen(held: Sequence[_Held]) -> list[_Held]:
     kept = {strategy: max(sorted(counts), key=counts.__getitem__) for strategy, counts in runs.items()}
     several = sorted({one.provenance.strategy for one in held if len(runs[_strategy_of(one)]) > 1})
     if several:
-        _log.warning("%s: several runs are stored, with other models or versions; the largest is shown", ", ".join(several))
+        names = ", ".join(several)
+        _log.warning("%s: several runs are stored, with other models or versions; the largest is shown", names)
     return [one for one in held if digest(one.provenance) == kept[_strategy_of(one)]]
 
 
@@ -119,8 +120,8 @@ def _named(held: Iterable[_Held]) -> list[tuple[str, dict[str, object]]]:
 
 def _outcomes(held: Sequence[_Held], sets: Sequence[Sampled], k: int, store: Store) -> list[Outcome]:
     named = _named(held)
-    labels = dict(zip([digest(*pair) for pair in named], label_strategies([_plugins.strategy(n, **p) for n, p in named]),
-                      strict=True))  # fmt: skip
+    written = label_strategies([_plugins.strategy(name, **parameters) for name, parameters in named])
+    labels = dict(zip([digest(*pair) for pair in named], written, strict=True))
     rows: dict[_Place, dict[str, Result]] = defaultdict(dict)
     for one in held:
         problem = sets[one.order].candidates.problem
