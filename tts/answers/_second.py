@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from math_verify import parse, verify  # type: ignore[import-untyped]
+
 _SAME = 1e-6  # relative difference of two values that count as one
 
 _DELIMITED = re.compile(r"\$|\\boxed|\\\(|\\\[")
@@ -13,8 +15,6 @@ _DELIMITED = re.compile(r"\$|\\boxed|\\\(|\\\[")
 
 def math_verify(gold: str, answer: str) -> bool:
     """Math-Verify's own verdict; bare answers get the delimiters that it asks for."""
-    from math_verify import verify
-
     return bool(verify(_parsed(gold), _parsed(answer), timeout_seconds=None))
 
 
@@ -41,8 +41,6 @@ def _value(text: str) -> Any:
 
 
 def _parsed(text: str) -> Any:
-    from math_verify import parse
-
     return parse(text if _DELIMITED.search(text) else f"${text}$", parsing_timeout=None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from tts._records import Result
@@ -15,6 +16,7 @@ class Followed:
     """The question of position; `Comparison` answers it from its rows."""
 
     rows: list[Graded]
+    strategies: list[str]
     _check: Callable[[str], None]
 
     def positions(self, strategy: str) -> dict[int, Estimate]:
@@ -26,23 +28,36 @@ class Followed:
         strategy that shows no list, or several, has no positions. Empty where no output can say.
         """
         self._check(strategy)
-        shown = [(row, order) for row in self.rows if (order := shown_order(row.outcome.results[strategy]))]
-        results = [row.outcome.results[strategy] for row, _ in shown]
-        answers = [
-            [one.answer, *one.alternatives, *(_at(one, i).answer for i in order)]
-            for one, (_, order) in zip(results, shown, strict=True)
+        return self._positions[strategy]
+
+    @cached_property
+    def _positions(self) -> dict[str, dict[int, Estimate]]:
+        """For every strategy; all answers are compared in one go."""
+        shown = [
+            (label, row, order)
+            for label in self.strategies
+            for row in self.rows
+            if (order := shown_order(row.outcome.results[label]))
         ]
-        counted: dict[int, list[tuple[str, float]]] = {}
-        for (row, order), result, found in zip(shown, results, cluster_lists(answers), strict=True):
-            outputs = 1 + len(result.alternatives)
-            given, held = found.labels[:outputs], found.labels[outputs:]
-            for label in given:
-                places = [i for i, own in enumerate(held) if own is not None and own == label]
+        answers = []
+        for label, row, order in shown:
+            result = row.outcome.results[label]
+            held = {c.index: c.answer for c in result.candidates}
+            answers.append([result.answer, *result.alternatives, *(held[index] for index in order)])
+        counted: dict[str, dict[int, list[tuple[str, float]]]] = {label: {} for label in self.strategies}
+        for (label, row, order), found in zip(shown, cluster_lists(answers), strict=True):
+            given, held_by = found.labels[: -len(order)], found.labels[-len(order) :]
+            for own in given:
+                places = [i for i, other in enumerate(held_by) if other is not None and other == own]
                 for place in range(len(order)) if 0 < len(places) < len(order) else ():
                     share = (place in places) / len(places)
-                    counted.setdefault(place + 1, []).append((row.outcome.problem.digest, share))
-        shares = {place: clustered_mean(pairs, (0.0, 1.0)) for place, pairs in sorted(counted.items())}
-        return {place: share for place, share in shares.items() if share is not None}
+                    counted[label].setdefault(place + 1, []).append((row.outcome.problem.digest, share))
+        return {label: _means(places) for label, places in counted.items()}
+
+
+def _means(places: Mapping[int, Sequence[tuple[str, float]]]) -> dict[int, Estimate]:
+    shares = {place: clustered_mean(places[place], (0.0, 1.0)) for place in sorted(places)}
+    return {place: share for place, share in shares.items() if share is not None}
 
 
 def shown_order(result: Result) -> tuple[int, ...]:
@@ -56,7 +71,3 @@ def shown_order(result: Result) -> tuple[int, ...]:
     if not isinstance(order, Sequence) or not all(isinstance(i, int) and i in known for i in order):
         return ()
     return tuple(order)
-
-
-def _at(result: Result, index: int) -> Any:
-    return next(candidate for candidate in result.candidates if candidate.index == index)

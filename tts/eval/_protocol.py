@@ -18,6 +18,7 @@ from tts import _plugins
 from tts._api import compare
 from tts._contracts import Strategy
 from tts._errors import ConfigError
+from tts._records import CandidateSet, Sampled
 from tts._sources import holds_candidates
 from tts.eval._checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
 from tts.eval._comparison import Comparison
@@ -124,9 +125,10 @@ def _with_outputs(strategy: Strategy, outputs: int) -> Strategy:
 def _allowed(problems: Any, columns: Mapping[str, str] | None, settings: Mapping[str, Any]) -> list[Strategy]:
     """The strategies of the protocol whose models are there; stored candidates come without a policy."""
     known = _plugins.plugins().names("strategy")
-    stored = isinstance(problems, str | Path) and (
-        Path(problems).suffix == ".db" or holds_candidates(problems, columns)
-    )
+    if isinstance(problems, str | Path):
+        stored = Path(problems).suffix == ".db" or holds_candidates(problems, columns)
+    else:
+        stored = isinstance(problems, list | tuple) and isinstance(next(iter(problems), None), CandidateSet | Sampled)
     there = {role: settings.get(role) is not None for role in ("scorer", "judge", "synthesizer")}
     there["policy"] = settings.get("model") is not None or not stored
     every = [_plugins.strategy(name) for name in STRATEGIES if name in known]
