@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
+from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.cache_utils import DynamicCache, DynamicLayer
@@ -110,6 +112,7 @@ def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Lo
     `further` goes to its `from_pretrained`. Also returns the names of weights that the checkpoint does not have.
     """
     source = find(model, options.gguf)
+    _refuse_unreachable(model, source, options.revision)
     device = _device(options.device)
     dtype = _dtype(options.dtype, device)
     template = read_template(options.chat_template)
@@ -127,12 +130,32 @@ def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Lo
         raise MissingDependencyError(f"loading {model!r} needs one more package: {error}") from error
     except Exception as error:
         first = str(error).strip().splitlines() or [type(error).__name__]
+        if "backend tokenizer" in str(error):
+            first = ["it has no tokenizer that transformers can read, such as a tokenizer.json"]
         if "trust_remote_code" in str(error):
             first = ["it comes with code of its own; if you trust its authors, run it with @trust_remote_code=true"]
         raise BackendUnavailable(f"{model!r} cannot be loaded: {first[0]}", retryable=False) from error
     loaded.to(device).eval()
     digest = weights_digest(source, commit_of(loaded.config, options.revision))
     return Loaded(loaded, tokenizer, template, digest), _absent(info)
+
+
+def _refuse_unreachable(model: str, source: Source, revision: str | None) -> None:
+    """Raise `BackendUnavailable` for a model of a hub that cannot be reached, which transformers tries for a minute."""
+    name = source.gguf or "config.json"
+    if source.folder is not None or try_to_load_from_cache(source.place, name, revision=revision) is not None:
+        return
+    try:
+        get_hf_file_metadata(hf_hub_url(source.place, name, revision=revision))
+    except (HfHubHTTPError, HFValidationError):
+        return  # the hub has answered, and transformers has sentences for that
+    except Exception as error:  # of whatever client the hub's library uses
+        why = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise BackendUnavailable(
+            f"{model!r} cannot be loaded: it is no folder, nothing of it is in the hub's cache, and the hub cannot be "
+            f"reached ({why[0]})",
+            retryable=False,
+        ) from error
 
 
 def fingerprint(*parts: Any) -> str:

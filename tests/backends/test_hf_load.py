@@ -15,6 +15,9 @@ from transformers import LlamaForCausalLM, MambaConfig, MambaForCausalLM
 from tts import BackendUnavailable, ConfigError
 from tts_backends._hf_load import Options, find
 from tts_backends.hf import HFBackend
+from tts_backends.hf_prm import HFProcessReward
+from tts_backends.hf_reward import HFReward
+from tts_backends.pairrm import PairRM
 
 
 def fingerprint(folder: Path, **options: object) -> str:
@@ -43,9 +46,30 @@ def test_a_folder_without_a_model_is_one_sentence(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_an_unreachable_hub_id_is_one_sentence() -> None:
-    with pytest.raises(BackendUnavailable, match="'org/none' cannot be loaded") as caught:
-        HFBackend("org/none", Options())
+@pytest.mark.parametrize("load", [HFBackend, HFReward, HFProcessReward, PairRM])
+def test_an_unreachable_hub_id_is_one_sentence_and_quick(load: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    def waiting(_seconds: float) -> None:
+        raise AssertionError("it tries again and again")
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("time.sleep", waiting)
+    for name in ("org/none", "no-folder"):
+        sentence = f"'{name}' cannot be loaded: it is no folder, nothing of it is in the hub's cache, and the hub"
+        with pytest.raises(BackendUnavailable, match=sentence) as caught:
+            load(name, load.Options())
+        assert "\n" not in str(caught.value)
+        assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("load", [HFProcessReward, PairRM])
+def test_a_scorer_or_judge_of_a_wrong_folder_is_one_sentence(load: type, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nowhere' is no folder; give a folder with a model or a hub id"):
+        load(str(tmp_path / "nowhere"), load.Options())
+    with pytest.raises(ConfigError, match=r"holds no model: it has neither a config\.json nor a GGUF file"):
+        load(str(tmp_path), load.Options())
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(BackendUnavailable, match="it has no tokenizer that transformers can read") as caught:
+        load(str(tmp_path), load.Options())
     assert "\n" not in str(caught.value)
 
 
