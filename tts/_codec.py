@@ -8,6 +8,8 @@ from typing import Any
 
 from tts._records import Candidate, Completion, Usage
 
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # `dumps` would make one for each row
+
 
 def mended(value: Any) -> Any:
     """Half surrogate pairs, which a server's JSON may hold and UTF-8 may not, become the replacement character."""
@@ -32,7 +34,7 @@ def encode_completion(completion: Completion) -> str:
         usage.calls, usage.prompt_tokens, usage.cached_tokens,
         usage.thinking_tokens, usage.answer_tokens, usage.cancelled,
     ]  # fmt: skip
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+    return _compact(row)
 
 
 def _span(text: str, part: str) -> str | list[int]:

@@ -217,7 +217,8 @@ class StrategyContext:
             self._progress.last_activity = time.monotonic()
 
     def _charge(self, role: str, usage: Usage) -> None:
-        self.usage[role] = self.usage.get(role, Usage()) + usage
+        before = self.usage.get(role)
+        self.usage[role] = usage if before is None else before + usage
 
     def _receive(self, candidate: Candidate) -> Candidate:
         if candidate.index not in self.received:

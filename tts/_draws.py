@@ -81,7 +81,8 @@ class Drawer:
 
     def charge(self, role: str, usage: Usage) -> None:
         """Add to what was really spent."""
-        self.spent[role] = self.spent.get(role, Usage()) + usage
+        before = self.spent.get(role)
+        self.spent[role] = usage if before is None else before + usage
 
     def check_budget(self) -> None:
         """Raise `BudgetExceededError` once the tokens spent reach the budget."""
@@ -238,7 +239,7 @@ class Pool:
         self._asked = {candidate.index for candidate in self.arrived}
         self._next: list[int] = []  # asked for, but not yet by a pump
         self.failure: BaseException | None = None
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._pumps: list[asyncio.Task[None]] = []
         self._stored: dict[int, Completion] | None = None
         self._closing = False
@@ -307,15 +308,20 @@ class Pool:
         self._wake()
 
     def _wake(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
+        waiting = []
+        for count, waiter in self._waiters:
+            if waiter.done():
+                continue
+            if self.failure is not None or count <= len(self.arrived):
                 waiter.set_result(None)
+            else:
+                waiting.append((count, waiter))
+        self._waiters = waiting
 
-    async def wait(self) -> None:
-        """Until something arrives or fails."""
+    async def wait(self, count: int) -> None:
+        """Until so many have arrived in all, or the draw has failed."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
+        self._waiters.append((count, waiter))
         await waiter
 
     def stream(self, n: int) -> Arrivals:
@@ -325,7 +331,12 @@ class Pool:
 
     async def take(self, n: int) -> list[Candidate]:
         """The first `n` in index order, once all are there; raises what the draw raised."""
-        return sorted([candidate async for candidate in self.stream(n)], key=lambda c: c.index)
+        self.ensure(n)
+        while len(found := [candidate for candidate in self.arrived if candidate.index < n]) < n:
+            if self.failure is not None:
+                raise self.failure
+            await self.wait(len(self.arrived) + n - len(found))
+        return sorted(found, key=lambda candidate: candidate.index)
 
     async def cancel(self) -> None:
         """Cancel what is still on its way; it is drawn anew if somebody asks again."""
@@ -360,7 +371,7 @@ class Arrivals:
             elif self._pool.failure is not None:
                 raise self._pool.failure
             else:
-                await self._pool.wait()
+                await self._pool.wait(self._position + 1)
         raise StopAsyncIteration
 
 
