@@ -74,10 +74,13 @@ class Answer(NamedTuple):
         """Raises `KeyError`, `TypeError` or `ValueError` where it has another form."""
         meta = said["meta_info"]
         reason = meta["finish_reason"]
+        ids = [int(token) for token in said.get("output_ids", ())]
+        # SGLang 0.5 puts the end of the prompt before them, which it needs to write text piece by piece.
+        before = max(0, len(ids) - int(meta.get("completion_tokens", len(ids))))
         matched = reason.get("matched")
         logprobs = meta.get("output_token_logprobs")
         return cls(
-            tokens=[int(token) for token in said.get("output_ids", ())],
+            tokens=ids[before:],
             cached_tokens=int(meta.get("cached_tokens") or 0),
             finish_reason=str(reason["type"]),
             stopped_by=matched if isinstance(matched, str) else None,

@@ -100,6 +100,7 @@ class NativeServer:
         if job.cancelled and not row.finished:
             return web.json_response(_said(row.tokens, "abort", 0))
         said = _said(row.tokens, row.finish_reason, len(body["input_ids"]) - 1)
+        said["output_ids"] = body["input_ids"][-5:] + row.tokens  # as SGLang 0.5 has it
         if row.text is not None:
             said["meta_info"]["finish_reason"]["matched"] = "a stop string"
         if body["return_logprob"]:
@@ -120,4 +121,5 @@ def _request(wanted: dict[str, Any], body: dict[str, Any]) -> Request:
 
 
 def _said(tokens: list[int], reason: str, cached: int) -> dict[str, Any]:
-    return {"output_ids": tokens, "meta_info": {"finish_reason": {"type": reason}, "cached_tokens": cached}}
+    meta = {"finish_reason": {"type": reason}, "cached_tokens": cached, "completion_tokens": len(tokens)}
+    return {"output_ids": tokens, "meta_info": meta}

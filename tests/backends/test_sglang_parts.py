@@ -76,8 +76,12 @@ def test_an_answer_becomes_a_completion_and_the_first_pays_for_the_prompt() -> N
     chat, ask = asked(facts(), stop=("END",))
     tokens = chat.token_ids("so 24 END")
     said = {
-        "output_ids": tokens,
-        "meta_info": {"finish_reason": {"type": "stop", "matched": "END"}, "cached_tokens": 5},
+        "output_ids": [7, 7, *tokens],
+        "meta_info": {
+            "finish_reason": {"type": "stop", "matched": "END"},
+            "cached_tokens": 5,
+            "completion_tokens": len(tokens),
+        },
     }
     ask.led = Answer([], 1, "length", None, None)
     first, second = (Answer.of(said).completion(chat, ask, index) for index in (0, 1))
