@@ -172,8 +172,8 @@ async def _described(link: Link, server: Server) -> Facts | None:
     where = server.address.base
     try:
         about = json.loads(await link.get(server, "/../get_server_info"))
-        (card,) = json.loads(await link.get(server, "/models"))["data"]
-        return _read(about, card)
+        cards = json.loads(await link.get(server, "/models"))["data"]
+        return _read(about, cards[0])
     except Trouble as trouble:
         link.last = str(trouble)
         if trouble.unreachable or trouble.error.retryable:

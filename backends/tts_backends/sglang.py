@@ -18,11 +18,12 @@ from tts import (
     Request,
     Usage,
 )
+from tts_backends import _sglang_serve
 from tts_backends._local_requests import prepare
 from tts_backends._openai_errors import Trouble, unreadable
 from tts_backends._openai_link import Link, Server
 from tts_backends._sglang_request import Answer, Ask
-from tts_backends._sglang_serve import Options, serve
+from tts_backends._sglang_serve import serve
 
 __all__ = ["SGLangBackend"]
 
@@ -50,9 +51,9 @@ class SGLangBackend:
     started with RETURN_ORIGINAL_LOGPROB=1 in their environment. Cached tokens are those that the engine reports.
     """
 
-    Options: ClassVar[type[BaseModel]] = Options
+    Options: ClassVar[type[BaseModel]] = _sglang_serve.Options
 
-    def __init__(self, model: str, options: Options) -> None:
+    def __init__(self, model: str, options: _sglang_serve.Options) -> None:
         """Start the engine, or find the servers.
 
         Raises `ConfigError`, `MissingDependencyError` or `BackendUnavailable`.

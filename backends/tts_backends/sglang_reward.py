@@ -22,10 +22,11 @@ from tts import (
     Usage,
     run_sync,
 )
+from tts_backends import _sglang_serve
 from tts_backends._conversation import conversation
 from tts_backends._openai_errors import Trouble, unreadable
 from tts_backends._openai_link import Server
-from tts_backends._sglang_serve import Options, serve
+from tts_backends._sglang_serve import serve
 
 __all__ = ["SGLangReward"]
 
@@ -40,9 +41,9 @@ class SGLangReward:
     A response too long for the model keeps its end.
     """
 
-    Options: ClassVar[type[BaseModel]] = Options
+    Options: ClassVar[type[BaseModel]] = _sglang_serve.Options
 
-    def __init__(self, model: str, options: Options) -> None:
+    def __init__(self, model: str, options: _sglang_serve.Options) -> None:
         """Start the engine, or find the servers.
 
         Raises `ConfigError`, `MissingDependencyError` or `BackendUnavailable`.

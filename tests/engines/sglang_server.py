@@ -87,4 +87,4 @@ def load(base: str, key: str = "") -> int:
     request = urllib.request.Request(f"{base}/get_load", headers={"Authorization": f"Bearer {key}"})
     with urllib.request.urlopen(request, timeout=20) as response:
         found: list[dict[str, Any]] = json.load(response)
-    return sum(int(one["num_reqs"]) + int(one["num_waiting_reqs"]) for one in found)
+    return sum(int(one["num_reqs"]) for one in found)  # those that wait are among them
