@@ -104,7 +104,7 @@ def test_a_function_of_the_users_grades(tmp_path: Path) -> None:
     problems.write_text('{"problem": "Say yes.", "answer": "YES", "candidates": ["yes", "no"]}\n')
     done = tts.compare(problems, strategies=["first"], k=1, extractor="verbatim", grader=f"{path}:same")
     assert [one.answer for one in done.results] == ["yes", "no"]
-    assert done.summary()["strategies"]["first"]["accuracy"] == 0.5
+    assert done.correct("first") == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(

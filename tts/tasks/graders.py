@@ -16,7 +16,7 @@ from tts.answers._extract import bare
 from tts.answers._reading import Huge, Number, read
 
 _TOLERANCE = re.compile(r"\s*(?:\u00b1|\+-|\+/-)\s*(?P<size>\d*\.?\d+(?:[eE][-+]?\d{1,3})?)\s*(?P<percent>%?)\s*$")
-_LETTER = re.compile(r"\W*(?:option|choice|answer)?\W*([A-Za-z])\W*", re.IGNORECASE)
+_LETTER = re.compile(r"\W*(?:\\text(?:bf|rm)?)?\W*(?:option|choice|answer)?\W*([A-Z])\W*", re.IGNORECASE)
 _WORDS = re.compile(r"\\(?:text|mbox|mathrm)\s*\{\s*,?\s*(?:and|or)\s*\}|(?<![\w\\])(?:and|or)(?!\w)")
 _PLUS_MINUS = re.compile(r"\\pm(?![a-zA-Z])|\u00b1")
 _MOST_ITEMS = 40  # of a list; every pair is compared
