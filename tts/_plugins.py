@@ -221,14 +221,27 @@ def build(kind: str, cls: type[BaseModel], parameters: Mapping[str, Any]) -> Any
         field = ".".join(str(part) for part in first["loc"]) or "?"
         if first["type"] == "extra_forbidden":
             raise ConfigError(f"{kind} has no parameter {field!r}{did_you_mean(field, cls.model_fields)}") from error
-        raise ConfigError(f"{kind}: parameter {field}={first.get('input')!r}: {first['msg']}") from error
+        why = first["msg"].removeprefix("Value error, ")  # pydantic's, before the sentence of a validator
+        raise ConfigError(f"{kind}: parameter {field}={first.get('input')!r}: {why}") from error
+
+
+def strategy_class(name: str) -> Any:
+    """What a strategy's name, `path/to/file.py:Class` or `package.module:Class` stands for."""
+    if ":" not in name:
+        return plugins().resolve("strategy", name)
+    from tts._user_functions import user_class
+
+    return user_class(name)
 
 
 def strategy(name: str | Strategy | type[Strategy], **parameters: Any) -> Strategy:
     """A strategy by name, class or instance, with its parameters.
 
-    Raises `UnknownPluginError`, and `ConfigError` for a parameter that is unknown or out of range.
+    `path/to/file.py:Class` and `package.module:Class` name one that is no plugin. Raises `UnknownPluginError`, and
+    `ConfigError` for a parameter that is unknown or out of range.
     """
+    if isinstance(name, str) and ":" in name:
+        name = strategy_class(name)
     return _parametrised("strategy", Strategy, name, parameters)  # type: ignore[type-abstract]  # only a bound
 
 

@@ -52,7 +52,7 @@ class NewFingerprintScorer(GoodScorer):
 
 class TooFewScorer(GoodScorer):
     async def score(self, problem: tts.Problem, responses: Sequence[tts.Candidate]) -> Any:
-        return [tts.Score(value=1, usage=COST) for _ in set(one.answer for one in responses)]
+        return [tts.Score(value=1, usage=COST) for _ in {one.answer for one in responses}]
 
 
 class FloatScorer(GoodScorer):

@@ -9,6 +9,7 @@ import string
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import jinja2
@@ -248,10 +249,8 @@ class SwallowsTheRefusal(Good):
     """Asks a judge that it does not declare, and goes on without a word. No paper."""
 
     async def pick(self, ctx: tts.Context, usable: Sequence[tts.Candidate]) -> tts.Decision:
-        try:
+        with suppress(tts.ConfigError):
             await ctx.judge(usable[0], usable[-1])
-        except tts.ConfigError:
-            pass
         return chosen(usable[0])
 
 

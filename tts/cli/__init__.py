@@ -45,6 +45,7 @@ def tts_commands() -> list[Entry]:
         Entry(
             name="plugins", target="tts.cli.plugins:show", summary="what is installed: strategies, backends, tasks ..."
         ),
+        Entry(name="plugin", target="tts.cli.plugin_new:plugin", summary="write a plugin: tts plugin new NAME"),
         Entry(name="doctor", target="tts.cli.doctor:doctor", summary="check this installation"),
         Entry(
             name="store", target="tts.cli.store:store", summary="look into a store; export and import candidate sets"

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tts._contracts import Strategy
 from tts._errors import ConfigError
-from tts._plugins import build, plugins, strategy
+from tts._plugins import build, strategy, strategy_class
 from tts._records import Sampling
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -202,10 +202,10 @@ def strategies_of(names: Sequence[str], parameters: Pairs) -> list[Strategy]:
 
 
 def _strategy(name: str, texts: Mapping[str, str]) -> Strategy:
-    cls = plugins().resolve("strategy", name)
+    cls = strategy_class(name)
     if not (isinstance(cls, type) and issubclass(cls, Strategy)):
         return strategy(name)  # which says what is wrong with it
-    return strategy(name, **{field: _value(cls, field, text) for field, text in texts.items()})
+    return strategy(cls, **{field: _value(cls, field, text) for field, text in texts.items()})
 
 
 def _value(cls: type[Strategy], field: str, text: str) -> Any:

@@ -38,7 +38,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
     "names",
     multiple=True,
     metavar="NAME[,NAME...]",
-    help=f"May be given again.  [default: {','.join(DEFAULT_STRATEGIES)}]",
+    help=f"Or FILE.py:CLASS; may be given again.  [default: {','.join(DEFAULT_STRATEGIES)}]",
 )
 @k_option()
 @parameter_option

@@ -28,7 +28,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 
 @click.command()
 @source_options
-@click.option("--strategy", "-s", default="gsr", show_default=True, metavar="NAME")
+@click.option("--strategy", "-s", default="gsr", show_default=True, metavar="NAME", help="Or FILE.py:CLASS.")
 @k_option()
 @parameter_option
 @grader_option

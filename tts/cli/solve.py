@@ -18,7 +18,7 @@ from tts.cli._progress import watch
 
 @click.command()
 @click.argument("problem")
-@click.option("--strategy", "-s", default="gsr", show_default=True, metavar="NAME")
+@click.option("--strategy", "-s", default="gsr", show_default=True, metavar="NAME", help="Or FILE.py:CLASS.")
 @k_option()
 @parameter_option
 @engine_options

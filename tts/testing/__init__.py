@@ -26,6 +26,7 @@ from tts.testing._scripted import FaultyModel, ScriptedJudge, ScriptedModel, Scr
 from tts.testing._sets import candidate_set
 from tts.testing._strategy import answers_by_order, check_strategy, strategy_checks
 from tts.testing._task import check_task, task_checks
+from tts.testing._trial import decide
 
 __all__ = [
     "BackendContract",
@@ -45,6 +46,7 @@ __all__ = [
     "check_scorer",
     "check_strategy",
     "check_task",
+    "decide",
     "grader_checks",
     "judge_checks",
     "parametrize",

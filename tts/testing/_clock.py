@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_GRACE = 0.001  # seconds of real time before a jump: a thread that is just ending its work is heard first
 
 
 class VirtualClock:
@@ -47,7 +48,7 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[valid-type,misc]  # 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             return super().select(None)
-        found = super().select(0)
+        found = super().select(min(timeout, _GRACE))
         if not found and timeout > 0:
             self._clock.now += timeout
         return found

@@ -13,6 +13,7 @@ import sys
 import warnings
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import redirect_stdout
+from importlib.machinery import PathFinder
 from typing import Any
 
 from tts._contracts import Request, Strategy
@@ -211,8 +212,8 @@ def decisions(strategy: Strategy) -> list[Any]:
 def importable(cls: type) -> bool:
     """Whether another process can import the class."""
     found: Any = sys.modules.get(cls.__module__)
-    if cls.__module__ == "__main__" or getattr(found, "__spec__", None) is None:
-        return False
+    if found is None or PathFinder.find_spec(cls.__module__.partition(".")[0]) is None:
+        return False  # of a notebook, or of a file that was named on the command line
     for part in cls.__qualname__.split("."):
         found = getattr(found, part, None)
     return found is cls

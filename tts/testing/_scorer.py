@@ -44,7 +44,8 @@ class ScorerTrial(NamedTuple):
 
 
 def _close(one: Sequence[Score], other: Sequence[Score]) -> bool:
-    return all(math.isclose(a.value, b.value, rel_tol=_REL, abs_tol=_ABS) for a, b in zip(one, other, strict=True))
+    same = (math.isclose(a.value, b.value, rel_tol=_REL, abs_tol=_ABS) for a, b in zip(one, other, strict=False))
+    return len(one) == len(other) and all(same)
 
 
 def _values(scores: Sequence[Score]) -> list[float]:

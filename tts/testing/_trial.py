@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from tts._contracts import Context, Needs, Strategy
 from tts._engine import Engine
+from tts._plugins import strategy as plugin_strategy
 from tts._records import CandidateSet, Decision, Example, Problem, Result, Sampled, Usage
 from tts.testing._models import InstantJudge, InstantModel, InstantScorer
 from tts.testing._sets import SETS, WORDS, candidate_set
@@ -90,6 +91,25 @@ def decided(
     async def main() -> list[Result]:
         async with (models or Models()).engine(needs) as engine:
             return await compared(engine, strategy, sets)
+
+    return asyncio.run(main())
+
+
+def decide(
+    strategy: Strategy | str,
+    responses: Sequence[str] | CandidateSet,
+    *,
+    model: Any = None,
+    scorer: Any = None,
+    judge: Any = None,
+    synthesizer: Any = None,
+) -> Result:
+    """What a strategy makes of these responses to one problem; models are objects, or references as in `tts.run`."""
+    found = responses if isinstance(responses, CandidateSet) else candidate_set(responses)
+
+    async def main() -> Result:
+        async with Engine(model=model, scorer=scorer, judge=judge, synthesizer=synthesizer) as engine:
+            return (await compared(engine, plugin_strategy(strategy), [found]))[0]
 
     return asyncio.run(main())
 

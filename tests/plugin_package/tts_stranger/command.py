@@ -1,4 +1,4 @@
-"""The command of the stranger's plugin; imported only when it is called."""
+"""A command; imported only when it is called."""
 
 from __future__ import annotations
 
