@@ -69,3 +69,38 @@ def test_prompts_of_their_own(model: str, tmp_path: Path) -> None:
         assert verdicts == lists + (invalid - fallbacks)
         assert strategies[name]["usage"]["calls"] == 2 * 2 + verdicts
     assert strategies["moa"]["usage"]["calls"] == strategies["agglm"]["usage"]["calls"] == 2 * 2 + 2
+
+
+@pytest.fixture(scope="module")
+def sampled(model: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Settings under which the candidates of two problems come from a store."""
+    store = tmp_path_factory.mktemp("judged") / "smollm2.db"
+    settings = ["-m", model, "--max-tokens", "48", "-k", "3", "-n", "2", "--store", str(store)]
+    tts("sample", PROBLEMS, *settings, "-o", store.with_suffix(".jsonl"))
+    return [*settings, "--json"]
+
+
+@pytest.mark.parametrize("form", ["generic", "rm-r1", "rm-r1-instruct", "rrm", "pairjudge"])
+def test_judge_formats(model: str, sampled: list[str], form: str) -> None:
+    """A judge that was not trained for them: what it does not say in the format is asked again, then left to a coin."""
+    judge = ["--judge", f"{form}:{model}@max_tokens=48", "-p", "knockout.judge_equal=true"]
+    summary = json.loads(tts("compare", PROBLEMS, *sampled, "-s", "knockout", *judge))
+    knockout = summary["strategies"]["knockout"]
+    print(form, json.dumps(knockout["rates"]))
+    assert knockout["failed"] == 0
+    assert "policy" not in summary["spent"], "the candidates are stored"
+    invalid, verdicts = knockout["rates"]["invalid verdicts"]
+    coins, matches = knockout["rates"]["decided by coin"]
+    assert matches == 2 * 2
+    assert matches <= verdicts <= 2 * matches
+    assert verdicts - matches <= invalid <= 2 * (verdicts - matches), "whatever is invalid once is asked for again"
+    assert coins >= invalid - (verdicts - matches), "and what is invalid twice has no winner"
+
+
+def test_synthesizer_and_blender(model: str, sampled: list[str]) -> None:
+    helpers = ["--synthesizer", model, "--judge", f"generic:{model}@max_tokens=16", "-p", "llm_blender.top=2"]
+    summary = json.loads(tts("compare", PROBLEMS, *sampled, "-s", "synthesizer,llm_blender", *helpers))
+    assert {name: one["failed"] for name, one in summary["strategies"].items()} == {"synthesizer": 0, "llm_blender": 0}
+    assert summary["spent"]["synthesizer"]["calls"] == 2 * 2
+    for found in summary["origins"].values():
+        assert sum(one["share"]["mean"] for one in found.values()) == pytest.approx(1)
