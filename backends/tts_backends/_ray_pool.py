@@ -10,22 +10,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import itertools
 import logging
+import threading
+from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError
 
-from tts import BackendError, BackendUnavailable, Completion, Request, TTSError, Usage
+from tts import BackendError, BackendUnavailable, Completion, TTSError, Usage
 from tts_backends._loop_thread import LoopThread
-from tts_backends._ray_host import About, Ended, Host, Order, unheard
+from tts_backends._ray_host import About, Ended, Host
+from tts_backends._ray_work import Actor, Job, Part
 
 PATIENCE = 300.0  # seconds that a cluster may have no room for any actor
-_LOSSES = 3  # so many actors may be lost over one request
+_LOSSES = 3  # so many actors may be lost over one request; at the last one it is alone, so it is known to be the cause
 _CALLS_AT_ONCE = 10_000  # methods of one actor that may run at the same time
 _log = logging.getLogger("tts")
 
@@ -36,63 +38,6 @@ class Wanted(NamedTuple):
     actors: int
     gpus: float
     cpus: float
-
-
-class Job:
-    """A request on its way; made on the caller's loop, worked on by the pool's.
-
-    Completions and failures arrive in `arrivals`; `cancelled` is what was begun and thrown away.
-    """
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.arrivals: asyncio.Queue[Completion | TTSError] = asyncio.Queue()
-        self.cancelled: list[Usage] = []
-        self.withdrawn = False
-        self.parts: set[Part] = set()  # those that wait, or that an actor has
-        self.over = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-
-    def give(self, item: Completion | TTSError) -> None:
-        """From the pool's thread: something has arrived."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self.arrivals.put_nowait, item)
-
-
-class Part:
-    """Some of the completions of a job, as one actor works on them."""
-
-    def __init__(self, job: Job, indices: list[int], losses: int = 0) -> None:
-        self.job, self.indices, self.losses = job, indices, losses
-        self.left = set(indices)
-        job.parts.add(self)
-
-    def request(self) -> Request:
-        """What the actor is asked for: these completions alone, with their own seeds."""
-        whole = self.job.request
-        seeds = tuple(whole.seeds[index] for index in self.indices)
-        return whole.model_copy(update={"n": len(seeds), "seeds": seeds, "on_cancelled": unheard})
-
-    def end(self, failure: TTSError | None = None) -> None:
-        """Nothing more comes of this part."""
-        job = self.job
-        job.parts.discard(self)
-        if failure is not None:
-            job.give(failure)
-        if not job.parts:
-            job.over.set()
-
-
-class _Actor:
-    """One actor with the model loaded, as the driver sees it."""
-
-    def __init__(self, handle: Any, about: About) -> None:
-        self.handle, self.about = handle, about
-        self.room = about.capabilities.concurrency if about.capabilities else 1
-        self.busy = 0  # completions and calls that it works on
-        self.parts: dict[int, Part] = {}
-        self.orders: asyncio.Queue[Order] = asyncio.Queue()
-        self.serving: asyncio.Task[None] | None = None
 
 
 class ActorPool:
@@ -106,12 +51,13 @@ class ActorPool:
         self._remote = ray.remote(Host).options(
             num_gpus=wanted.gpus, num_cpus=wanted.cpus, max_concurrency=_CALLS_AT_ONCE
         )
-        self._actors: list[_Actor] = []
+        self._actors: list[Actor] = []
         self._waiting: list[tuple[int, int, Part]] = []
         self._numbers = itertools.count()
         self._tasks: set[asyncio.Task[None]] = set()
         self._launching = self._loading = self._stillborn = 0
         self._failure: TTSError | None = None  # why there is no actor and will be none
+        self._closed, self._closing = False, threading.Lock()
         self._thread = LoopThread("tts-ray")
         try:
             self.about: About = self._thread.submit(self._open()).result()
@@ -122,16 +68,23 @@ class ActorPool:
     # --- from any thread -------------------------------------------------------------------------------------------
 
     def submit(self, job: Job) -> None:
-        """Take a job on."""
-        self._thread.submit(self._take(job))
+        """Take a job on; raises `BackendError` once the pool is stopped."""
+        self._run(self._take(job))
 
     def withdraw(self, job: Job) -> Future[None]:
         """Cancel what is left of a job; done when every actor has let go of it."""
-        return self._thread.submit(self._withdraw(job))
+        return self._run(self._withdraw(job))
 
     def call(self, method: str, *arguments: Any, **options: Any) -> Future[Any]:
         """Call a method of the model on the emptiest actor, and on another one where that is lost."""
-        return self._thread.submit(self._call(method, arguments, options))
+        return self._run(self._call(method, arguments, options))
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
+        with self._closing:
+            if not self._closed:
+                return self._thread.submit(work)
+        work.close()
+        raise BackendError(f"{self._name!r} is closed")
 
     def pids(self) -> list[int]:
         """The processes of the actors that are up."""
@@ -139,6 +92,10 @@ class ActorPool:
 
     def stop(self) -> None:
         """End the actors; what is unfinished fails."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
         self._thread.submit(self._close()).result()
         self._thread.stop()
 
@@ -171,7 +128,7 @@ class ActorPool:
         self._launching -= 1
         if isinstance(about, About):
             self._stillborn, self._failure = 0, None
-            self._join(_Actor(handle, about))
+            self._join(Actor(handle, about))
             return
         ray.kill(handle)
         self._stillborn += 1
@@ -192,7 +149,9 @@ class ActorPool:
             finally:
                 self._loading -= 1
         except RayError as error:
-            return BackendUnavailable(f"an actor of {self._name!r} was lost while it loaded: {_first_line(error)}")
+            if isinstance(error, RayTaskError):
+                return BackendError(f"{self._name!r} cannot be loaded by an actor: {_reason(error)}")
+            return BackendUnavailable(f"an actor of {self._name!r} was lost while it loaded: {_reason(error)}")
         except Exception as error:
             return BackendError(f"{self._name!r} cannot be sent to an actor: {type(error).__name__}: {error}")
         known = next((actor.about.fingerprint for actor in self._actors), None)
@@ -200,13 +159,13 @@ class ActorPool:
             return BackendError(f"{self._name!r} is another model on another node: {known} and {about.fingerprint}")
         return about
 
-    def _join(self, actor: _Actor) -> None:
+    def _join(self, actor: Actor) -> None:
         self._actors.append(actor)
         actor.serving = self._keep(self._serve(actor))
         self._changed.set()
         self._dispatch()
 
-    async def _serve(self, actor: _Actor) -> None:
+    async def _serve(self, actor: Actor) -> None:
         """Send orders and take in what is finished, until the actor is lost."""
         sending = self._keep(self._send(actor))
         listening = self._keep(self._listen(actor))
@@ -214,16 +173,16 @@ class ActorPool:
         for task in (sending, listening):
             task.cancel()
         error = next(iter(done)).exception()
-        self._lose(actor, str(error) if isinstance(error, TTSError) else _first_line(error))
+        self._lose(actor, _reason(error))
 
-    async def _send(self, actor: _Actor) -> None:
+    async def _send(self, actor: Actor) -> None:
         while True:
             orders = [await actor.orders.get()]
             while not actor.orders.empty():
                 orders.append(actor.orders.get_nowait())
             await actor.handle.take.remote(orders)
 
-    async def _listen(self, actor: _Actor) -> None:
+    async def _listen(self, actor: Actor) -> None:
         while True:
             events = await actor.handle.finished.remote()
             failures = [self._arrived(actor, number, event) for number, event in events]
@@ -231,7 +190,7 @@ class ActorPool:
                 raise gone
             self._dispatch()
 
-    def _lose(self, actor: _Actor, reason: str) -> None:
+    def _lose(self, actor: Actor, reason: str) -> None:
         if actor not in self._actors:
             return
         _log.warning("an actor of %s is lost (%s); another one does its work", self._name, reason)
@@ -267,8 +226,8 @@ class ActorPool:
             self._give_up(
                 BackendUnavailable(
                     f"the Ray cluster has had no room for an actor of {self._name!r} for {PATIENCE:g} s: one needs "
-                    f"{self._wanted.gpus:g} GPUs and {self._wanted.cpus:g} CPUs, the cluster has {has}; ask for less with "
-                    "@gpus=, @cpus= and, of other models, @actors=",
+                    f"{self._wanted.gpus:g} GPUs and {self._wanted.cpus:g} CPUs, the cluster has {has}; ask for less "
+                    "with @gpus=, @cpus= and, of other models, @actors=",
                     retryable=False,
                 )
             )
@@ -280,7 +239,7 @@ class ActorPool:
             part.end(failure)
         self._waiting = []
 
-    async def _emptiest(self) -> _Actor:
+    async def _emptiest(self) -> Actor:
         while not self._actors:
             if self._failure is not None:
                 raise self._failure
@@ -303,23 +262,27 @@ class ActorPool:
     def _dispatch(self) -> None:
         """Hand out what waits, best first, as far as there is room."""
         while self._waiting:
-            actor = max(self._actors, key=lambda one: one.room - one.busy, default=None)
-            if actor is None or actor.busy >= actor.room:
+            actor = max(self._actors, key=lambda one: one.free, default=None)
+            if actor is None or actor.free < 1:
                 return
             _, _, part = heapq.heappop(self._waiting)
             if part.job.withdrawn:
                 continue
-            free = actor.room - actor.busy
-            if len(part.indices) > free:
-                self._queue(Part(part.job, part.indices[free:], part.losses))
-                part.indices = part.indices[:free]
+            if part.losses == _LOSSES - 1:
+                if actor.busy:
+                    self._queue(part)
+                    return  # the next to be empty is for this part
+                actor.alone = part
+            elif len(part.indices) > actor.free:
+                self._queue(Part(part.job, part.indices[actor.free :], part.losses))
+                part.indices = part.indices[: actor.free]
                 part.left = set(part.indices)
             number = next(self._numbers)
             actor.parts[number] = part
             actor.busy += len(part.indices)
             actor.orders.put_nowait((number, part.request()))
 
-    def _arrived(self, actor: _Actor, number: int, event: Completion | Ended) -> BackendUnavailable | None:
+    def _arrived(self, actor: Actor, number: int, event: Completion | Ended) -> BackendUnavailable | None:
         """Pass on what has finished; an error says that the actor's model is gone, which is as good as a lost actor."""
         part = actor.parts[number]
         if isinstance(event, Completion):
@@ -331,6 +294,7 @@ class ActorPool:
         if isinstance(event.failure, BackendUnavailable):
             return event.failure
         del actor.parts[number]
+        actor.alone = None
         actor.busy -= len(part.left)
         part.job.cancelled += event.cancelled
         short = part.left and not part.job.withdrawn and event.failure is None
@@ -359,7 +323,7 @@ class ActorPool:
             try:
                 answer = await actor.handle.call.remote(method, arguments, options)
             except RayError as error:
-                reason = _first_line(error)
+                reason = _reason(error)
                 self._lose(actor, reason)
                 continue
             finally:
@@ -382,5 +346,7 @@ class ActorPool:
         self._actors = []
 
 
-def _first_line(error: BaseException | None) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+def _reason(error: BaseException | None) -> str:
+    """One line: Ray says what happened first, an error from an actor at the end of its trace."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1 if isinstance(error, RayTaskError) else 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator, Sequence
@@ -12,6 +13,7 @@ import ray
 from pydantic import BaseModel, ConfigDict, Field
 
 from tts import (
+    BackendError,
     Candidate,
     Completion,
     ConfigError,
@@ -21,7 +23,8 @@ from tts import (
     Verdict,
     find_model,
 )
-from tts_backends._ray_pool import ActorPool, Job, Wanted
+from tts_backends._ray_pool import ActorPool, Wanted
+from tts_backends._ray_work import Job
 
 __all__ = ["RayBackend", "RayJudge", "RayScorer"]
 
@@ -100,9 +103,18 @@ class RayBackend(_OnRay):
                 yield arrived
         finally:
             if left:
-                await asyncio.wrap_future(self._pool.withdraw(job))
+                await self._withdraw(job)
             for usage in job.cancelled:
                 request.on_cancelled(usage)
+
+    async def _withdraw(self, job: Job) -> None:
+        """Cancel what runs; what had finished and will not be taken counts as cancelled, too."""
+        with contextlib.suppress(BackendError):  # closed: everything has ended
+            await asyncio.wrap_future(self._pool.withdraw(job))
+        while not job.arrivals.empty():
+            arrived = job.arrivals.get_nowait()
+            if isinstance(arrived, Completion):
+                job.cancelled.append(arrived.usage.model_copy(update={"cancelled": 1}))
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, by the model."""

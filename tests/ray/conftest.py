@@ -30,13 +30,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
-    """A cluster on this machine with room for eight actors; its address."""
+    """A cluster on this machine with room for eight actors, or that of `RAY_ADDRESS`; its address."""
     import ray
 
-    context: Any = ray.init(
-        num_cpus=8, include_dashboard=False, log_to_driver=False, object_store_memory=80 * 2**20,
-        _node_ip_address="127.0.0.1",
-    )  # fmt: skip
+    own: dict[str, Any] = {"num_cpus": 8, "include_dashboard": False, "object_store_memory": 80 * 2**20}
+    context: Any = ray.init(log_to_driver=False, **({} if os.environ.get("RAY_ADDRESS") else own))
     yield context.address_info["address"]
     ray.shutdown()
 
