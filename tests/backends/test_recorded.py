@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,7 @@ def test_decisions_are_those_computed_by_hand(published: str, name: str) -> None
     table = tts.compare(published, strategies=[strategy(name)], k=8, scorer="recorded:rm_scores")
     results = sorted(table.results, key=lambda result: result.problem.id)
     assert [result.error for result in results] == [None] * 4
+    assert re.search(r"really spent in [\d.]+ s: nothing", str(table))
     same = {"\\frac12": "1/2", "0.5": "1/2", "\\frac{1}{2}": "1/2"}
     assert [same.get(str(result.answer), result.answer) for result in results] == EXPECTED[name]
     assert [[value for _, value in result.decision.trace["scores"]] for result in results] == [r[2] for r in ROWS]

@@ -235,6 +235,7 @@ class Comparison(Analysis, Costs, Followed):
             f"{role} {quantity(u.calls)} calls, {quantity(u.generated_tokens)} generated and "
             f"{quantity(u.prompt_tokens)} prompt tokens ({quantity(u.cached_tokens)} of them cached)"
             for role, u in sorted(self.spent.items())
+            if u != Usage()  # recorded scores cost nothing
         )
         return f"really spent in {self.seconds:.1f} s: {spent or 'nothing'}"
 
