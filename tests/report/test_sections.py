@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import pytest
+from doubles import sums
 
 import tts
 from tts.eval import Comparison
@@ -72,8 +73,7 @@ def test_one_problem_has_no_interval() -> None:
 
 def test_cost_and_frontier_are_there_where_tokens_are_known(fake: Any) -> None:
     fake()
-    run = tts.compare([tts.Example(problem=tts.Problem(id=str(i), prompt=f"{i}+1"), answer=str(i + 1)) for i in range(3)],
-                      strategies=["first", "majority"], k=2, model="fake:m")  # fmt: skip
+    run = tts.compare(sums(3), strategies=["first", "majority"], k=2, model="fake:m")
     found = {one.name: one for one in sections(report_data(run))}
     generated = run.usage("majority").generated_tokens
     (figure,) = found["tokens"].figures

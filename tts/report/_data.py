@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, NamedTuple
 
-from tts._records import Result, Usage
+from tts._records import Usage
 from tts._store import Store
 from tts._version import __version__
-from tts.eval import Comparison, Curve, Estimate, Origin, Pair, Rescue
+from tts.eval import Comparison, Curve, Estimate, Lengths, Origin, Pair, Rescue
 from tts.report._browser import Shown, browse
 
 BEST = "best candidate"  # the oracle, as a baseline
 
 
 class StrategyData(NamedTuple):
-    """One strategy's numbers; `rescue` is by baseline, `usage` by role, over all groups, as if it had run alone."""
+    """One strategy's numbers; `rescue` is by baseline, `usage` by role, over all groups, as if it had run alone.
+
+    `cheapest` says that no other strategy is as good for fewer tokens; `None` without gold answers.
+    """
 
     label: str
     parameters: dict[str, Any]
@@ -25,7 +28,10 @@ class StrategyData(NamedTuple):
     rescue: dict[str, Rescue]
     origins: dict[Any, Origin]
     order_sensitivity: Estimate | None
+    positions: dict[int, Estimate]
     usage: dict[str, Usage]
+    lengths: Lengths | None
+    cheapest: bool | None
     rates: dict[str, tuple[int, int]]
     seconds: float
     answered: int
@@ -41,8 +47,9 @@ class ReportData(NamedTuple):
     """All that sections and the candidate browser show.
 
     `groups` are the groups of k candidates that every strategy decided on, `n_correct` how many of them have how many
-    correct candidates. `baseline` is what rescue and harm are measured against: `majority` where it is compared, else
-    the first strategy. `models` are fingerprints by role. `shown` is the candidate browser's.
+    correct candidates, `response_rates` how many candidates are truncated, answerless or failed, `summary_share` how
+    much of a candidate is its visible summary. `baseline` is what rescue and harm are measured against: `majority`
+    where it is compared, else the first strategy. `models` are fingerprints by role. `shown` is the candidate browser's.
     """
 
     title: str
@@ -55,6 +62,8 @@ class ReportData(NamedTuple):
     pass_at_1: Estimate | None
     pass_at_k: Estimate | None
     n_correct: dict[int, int]
+    response_rates: dict[str, Estimate]
+    summary_share: Estimate | None
     curves: dict[str, Curve]
     pairs: tuple[Pair, ...]
     models: dict[str, str]
@@ -76,11 +85,12 @@ def report_data(compared: Comparison, *, title: str = "", store: Store | None = 
     """The data of a comparison or run; a store adds the prompts of what strategies generated."""
     first = compared.results[0].provenance if compared.results else None
     baseline = "majority" if "majority" in compared.strategies else compared.strategies[0]
+    problems = len({row.outcome.problem.digest for row in compared.rows})
     counts = Counter(n for row in compared.rows if (n := compared.n_correct(row)) is not None)
     return ReportData(
-        title=title or f"{', '.join(compared.strategies)} on {len(compared.rows)} groups of {compared.k}",
+        title=title or _title(compared.strategies, problems),
         k=compared.k,
-        problems=len({row.outcome.problem.digest for row in compared.rows}),
+        problems=problems,
         groups=len(compared.rows),
         graded=sum(row.candidates is not None for row in compared.rows),
         strategies=tuple(_strategy(compared, label, baseline) for label in compared.strategies),
@@ -88,6 +98,8 @@ def report_data(compared: Comparison, *, title: str = "", store: Store | None = 
         pass_at_1=compared.pass_at_1,
         pass_at_k=compared.pass_at_k,
         n_correct=dict(sorted(counts.items(), reverse=True)),
+        response_rates=compared.response_rates(),
+        summary_share=compared.summary_share(),
         curves=compared.curves(),
         pairs=tuple(compared.pairs()),
         models=dict(first.models) if first else {},
@@ -96,6 +108,11 @@ def report_data(compared: Comparison, *, title: str = "", store: Store | None = 
         spent=dict(compared.spent),
         shown=browse(compared, store),
     )
+
+
+def _title(strategies: list[str], problems: int) -> str:
+    who = f"{len(strategies)} strategies" if len(strategies) > 1 else strategies[0]
+    return f"{who} on {problems:,} problem{'' if problems == 1 else 's'}"
 
 
 def _strategy(compared: Comparison, label: str, baseline: str) -> StrategyData:
@@ -111,17 +128,12 @@ def _strategy(compared: Comparison, label: str, baseline: str) -> StrategyData:
         rescue={name: one for name, one in rescues.items() if one is not None},
         origins=dict(compared.origins(label)),
         order_sensitivity=compared.order_sensitivity(label),
-        usage=_by_role(results),
+        positions=compared.positions(label),
+        usage=compared.costs(label),
+        lengths=compared.lengths(label),
+        cheapest=next((point.best for point in compared.frontier() if point.strategy == label), None),
         rates=compared.rates(label),
         seconds=compared.mean_seconds(label),
         answered=sum(result.answer is not None for result in results),
         failed=sum(result.error is not None for result in results),
     )
-
-
-def _by_role(results: list[Result]) -> dict[str, Usage]:
-    found: dict[str, Usage] = {}
-    for result in results:
-        for role, usage in result.usage.items():
-            found[role] = found.get(role, Usage()) + usage
-    return found

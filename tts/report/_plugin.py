@@ -12,6 +12,8 @@ _HERE = {
     "by_n_correct": ("_sections", "accuracy by number of correct candidates"),
     "rescue": ("_sections", "right where a baseline is wrong, and the reverse"),
     "origins": ("_sections_cost", "copied, merged or novel answers"),
+    "positions": ("_sections_cost", "which of the shown candidates is followed, by position"),
+    "candidates": ("_sections_cost", "truncated, answerless and failed candidates"),
     "pairs": ("_sections", "a paired verdict on every two strategies"),
     "cost": ("_sections_cost", "calls and tokens by role and kind"),
     "setup": ("_sections_cost", "models, parameters, seed, version"),

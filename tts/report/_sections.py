@@ -34,7 +34,7 @@ def _findings(data: ReportData) -> Iterator[str]:
     )
     for other, _ in others[:1]:
         yield _told(data, best.label, other.label)
-    if best.label != data.baseline and others and others[0][0].label != data.baseline:
+    if data.baseline in [other.label for other, _ in others[1:]]:
         yield _told(data, best.label, data.baseline)
     if data.pass_at_1 is not None and data.pass_at_k is not None:
         yield (
@@ -48,6 +48,7 @@ def _findings(data: ReportData) -> Iterator[str]:
 
 
 def _told(data: ReportData, a: str, b: str) -> str:
+    """The verdict on two strategies, the first one's side; both have been graded, so there is one."""
     pair = next(one for one in data.pairs if {one.a, one.b} == {a, b})
     turned = pair if pair.a == a else _turned(pair)
     points = f"{percent(turned.difference.mean, signed=True)} points"
@@ -121,7 +122,7 @@ def curves(data: ReportData) -> Section | None:
     )
     singles = [Series(one.label, (Point.of(data.k, found),), data.color(one.label)) for one, found in _graded(data)]
     text = (
-        "Curves are unbiased estimates over all subsets of k of each problem's candidates, ties averaged; single "
+        "Curves are unbiased estimates over all subsets of k of each problem's candidates, ties averaged. Single "
         f"points are the strategies as they decided, once for each group of {data.k}. Bands and bars are 95 % intervals."
     )
     figure = Figure(
@@ -239,7 +240,12 @@ def frontier(data: ReportData) -> Section | None:
     figure = Figure(
         "accuracy-tokens", "Accuracy against tokens", "scatter", "generated tokens per group", _ACCURACY, points
     )
-    rows = [[one.label, tokens(at), percent(found.mean)] for one, found, at in sorted(mean, key=lambda row: row[2])]
-    table = Table("Accuracy against tokens", ["strategy", "generated tokens per group", "accuracy, %"], rows)
+    rows = [
+        [one.label, tokens(at), percent(found.mean), "yes" if one.cheapest else "no"]
+        for one, found, at in sorted(mean, key=lambda row: row[2])
+    ]
+    head = ["strategy", "generated tokens per group", "accuracy, %", "on the frontier"]
+    notes = ["On the frontier: no other strategy is as good for no more generated and no more prompt tokens."]
+    table = Table("Accuracy against tokens", head, rows, notes)
     text = "Tokens of the candidates and of all that the strategy had a model write, as if it had run alone."
     return Section("tokens", "Accuracy against tokens", (text,), (table,), (figure,), order=40)

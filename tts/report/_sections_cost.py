@@ -1,15 +1,16 @@
-"""The built-in sections on cost, on where answers come from, and on how the run was made."""
+"""The built-in sections on cost, on candidates and where answers come from, and on how the run was made."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tts._records import Usage
+from tts.eval import Lengths
 from tts.eval._tables import Table
 from tts.report._data import ReportData
 from tts.report._section import Color, Figure, Point, Section, Series
-from tts.report._words import estimate, tokens
+from tts.report._words import estimate, percent, tokens
 
 _SHADES: tuple[Color, ...] = ("shade-1", "shade-2", "shade-3", "shade-4")
 _KINDS: dict[str, Callable[[Usage], int]] = {
@@ -43,7 +44,24 @@ def cost(data: ReportData) -> Section | None:
     )
     figure = Figure("cost", "Tokens per group", "bars", "tokens per group", "", series)
     text = "What each strategy would have cost had it run alone, its candidates included."
-    return Section("cost", "Cost", (text,), (Table("Calls and tokens", head, rows, notes),), (figure,), order=80)
+    tables = (Table("Calls and tokens", head, rows, notes), *_lengths(data))
+    return Section("cost", "Cost", (text,), tables, (figure,), order=80)
+
+
+def _lengths(data: ReportData) -> Iterator[Table]:
+    """How long what strategies write is, beside a candidate (the paper's Table 4)."""
+    rows = [
+        [one.label, *_means(found), "" if found.reduction is None else percent(found.reduction, signed=True)]
+        for one in data.strategies
+        if (found := one.lengths) is not None
+    ]
+    if rows:
+        head = ["strategy", "tokens of a candidate", "of an output written", "shorter by, %"]
+        yield Table("Length of what is written", head, rows)
+
+
+def _means(found: Lengths) -> list[str]:
+    return [tokens(found.direct.mean), tokens(found.written.mean)]
 
 
 def _per(usage: Usage, data: ReportData) -> str:
@@ -71,6 +89,37 @@ def origins(data: ReportData) -> Section | None:
     return Section("origins", "Copied, merged, novel", (text,), (table,), order=65)
 
 
+def positions(data: ReportData) -> Section | None:
+    """Which of the shown candidates a strategy followed, by position in its prompt."""
+    following = [one for one in data.strategies if one.positions]
+    if not following:
+        return None
+    places = sorted({place for one in following for place in one.positions})
+    head = ["strategy", *(f"position {place}" for place in places)]
+    rows = [[one.label, *(estimate(one.positions.get(place)) for place in places)] for one in following]
+    text = (
+        "Where the answer that a strategy gave stood among the candidates it was shown, in random order. A strategy "
+        "without a preference of position has the same share everywhere."
+    )
+    table = Table("Position of the answer followed, %", head, rows)
+    return Section("positions", "Positions followed", (text,), (table,), order=66)
+
+
+def candidates(data: ReportData) -> Section | None:
+    """What the candidates themselves are like."""
+    rows = [[name, estimate(found)] for name, found in data.response_rates.items() if found.mean]
+    if data.summary_share is not None:
+        rows.append(["visible summary, of the whole output", estimate(data.summary_share)])
+    if not rows:
+        return None
+    text = (
+        "truncated: cut at the token limit or thinking to the end; answerless: no answer can be extracted; failed: an "
+        "error came instead."
+    )
+    table = Table("Share of candidates, %", ["what", "share"], rows)
+    return Section("candidates", "Truncated and answerless", (text,), (table,), order=55)
+
+
 def setup(data: ReportData) -> Section:
     """Models, parameters, seed and version: enough to do it again."""
     rows = [[role, name] for role, name in data.models.items()]
@@ -81,4 +130,4 @@ def setup(data: ReportData) -> Section:
         for one in data.strategies
         if one.order_sensitivity is not None
     ]
-    return Section("setup", "How it was made", (), (Table("Setup", ["what", "value"], rows),), order=90)
+    return Section("setup", "How it was made", (), (Table("How it was made", ["what", "value"], rows),), order=90)
