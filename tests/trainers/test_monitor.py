@@ -17,14 +17,16 @@ pytest.importorskip("trl")
 import numpy as np
 import torch
 from datasets import Dataset
+from doubles import candidate_set
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, TrainerState
 from trl.trainer.sft_config import SFTConfig
 
 import tts
 from tts.prompts import Prompts, direct_messages, refine_messages
 from tts.tasks.sums import plan, response, solution, terms_of
+from tts.testing import InstantModel
 from tts_trainers.hybrid import HybridSFTTrainer
-from tts_trainers.monitor import as_served, monitor_callback
+from tts_trainers.monitor import _numbers, as_served, monitor_callback
 from tts_trainers.monitor_settings import Monitoring
 from tts_trainers.rows import Row, row
 
@@ -49,6 +51,14 @@ def rows_of_sums() -> list[Row]:
         prompts = {"direct": direct_messages(example.problem), "refine": asyncio.run(built).messages}
         rows += [row(prompts[o], text, o, problem_id=example.problem.id) for o in ("direct", "refine")]  # type: ignore[index,arg-type]  # both are objectives
     return rows
+
+
+def test_a_model_that_says_nothing_yet_is_no_reason_to_stop() -> None:
+    empty = tts.Sampled(candidate_set("", ""), "1")
+    table = tts.compare([empty], strategies=["majority", "gsr"], k=2, model=InstantModel())
+    numbers = _numbers(table)
+    assert (numbers["eval_majority"], numbers["eval_self_ref"], numbers["eval_gap"]) == (0, 0, 0)
+    assert (numbers["eval_gap_low"], numbers["eval_gap_high"], numbers["eval_failed"]) == (-1, 1, 2)
 
 
 class Modes(TrainerCallback):
