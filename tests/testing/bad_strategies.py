@@ -304,6 +304,16 @@ class Sleeps(Good):
 
 
 class Remembers(Good):
+    """Goes by the problem before. No paper."""
+
+    _seen: ClassVar[list[str]] = [""]
+
+    async def pick(self, ctx: tts.Context, usable: Sequence[tts.Candidate]) -> tts.Decision:
+        self._seen.append(usable[0].text)
+        return tts.Decision(text=self._seen[-2])
+
+
+class RemembersTheFirst(Good):
     """Has a cache whose key is too small. No paper."""
 
     _seen: ClassVar[dict[int, str]] = {}
@@ -343,7 +353,7 @@ class SetOrder(Good):
 FAULTS: tuple[tuple[type[tts.Strategy], dict[str, Any], str, str], ...] = (
     (Nameless, {}, "check_name", "give it `name: ClassVar[str]"),
     (NameWithSpaces, {}, "check_name", "lower-case letters"),
-    (LosesAParameter, {"votes": 5}, "check_json", "give each field a JSON type"),
+    (LosesAParameter, {"votes": 5}, "check_json", "give fields JSON types"),
     (Unfrozen, {}, "check_frozen", "leave model_config"),
     (ListParameter, {}, "check_frozen", "make it a tuple"),
     (HoldsALock, {}, "check_pickle", "cannot be pickled"),
@@ -381,4 +391,5 @@ FAULTS: tuple[tuple[type[tts.Strategy], dict[str, Any], str, str], ...] = (
     (Prints, {}, "check_quiet", "ctx.log"),
     (HoldsOn, {}, "check_cancel", "let asyncio.CancelledError through"),
     (SetOrder, {}, "check_process", "sort before you choose from a set"),
+    (RemembersTheFirst, {}, "check_process", "keep nothing between problems"),
 )

@@ -12,7 +12,7 @@ def _asked(what: str, plugin: Any) -> Any:
     if what == "decisions":
         from tts.testing._conduct import decisions
 
-        return decisions(plugin)
+        return decisions(plugin, backwards=True)
     from tts.testing._task import first_examples
 
     return first_examples(plugin)

@@ -191,7 +191,7 @@ class _HangingModels(Models):
 
 
 def check_process(strategy: Strategy) -> None:
-    """Another process decides the same: Python orders sets of strings otherwise in each."""
+    """Another process decides the same, in another order of problems: Python orders sets of strings otherwise there."""
     if not importable(type(strategy)):
         return
     told = in_another_process("decisions", strategy)
@@ -199,13 +199,14 @@ def check_process(strategy: Strategy) -> None:
     for one, other in zip(here, told, strict=True):
         assert one == other, (
             f"another process decides {str(other)[:120]}, this one {str(one)[:120]}; sort before you choose from a set "
-            "or by hash(), and draw from ctx.rng only"
+            "or by hash(), draw from ctx.rng only, and keep nothing between problems"
         )
 
 
-def decisions(strategy: Strategy) -> list[Any]:
-    """What `check_process` compares."""
-    found = decided(strategy, tied_sets())
+def decisions(strategy: Strategy, *, backwards: bool = False) -> list[Any]:
+    """What `check_process` compares: the decision on each problem, the last one decided first where `backwards`."""
+    step = -1 if backwards else 1
+    found = decided(strategy, tied_sets()[::step])[::step]
     return [json.loads(one.decision.model_dump_json()) if one.decision else one.error for one in found]
 
 

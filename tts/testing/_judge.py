@@ -40,7 +40,7 @@ def check_format_parameters(trial: FormatTrial) -> None:
     """Its options survive JSON and a pickle, and nothing can change them."""
     judge = trial.judge
     again = type(judge).model_validate_json(judge.model_dump_json())
-    assert dict(again) == dict(judge), f"written as JSON and read back, {judge!r} is {again!r}; give each field a JSON type"
+    assert dict(again) == dict(judge), f"as JSON and back, {judge!r} is {again!r}; give fields JSON types"
     assert dict(pickled(judge)) == dict(judge), "pickled and read back it is another; keep all in fields"
     assert judge.model_config.get("frozen"), "its options can be changed; leave model_config as tts.JudgeFormat has it"
 

@@ -40,7 +40,7 @@ def check_task_docstring(task: Task) -> None:
 def check_task_parameters(task: Task) -> None:
     """Its parameters survive JSON and a pickle, and nothing can change them."""
     again = type(task).model_validate_json(task.model_dump_json())
-    assert dict(again) == dict(task), f"written as JSON and read back, {task!r} is {again!r}; give each field a JSON type"
+    assert dict(again) == dict(task), f"as JSON and back, {task!r} is {again!r}; give fields JSON types"
     assert dict(pickled(task)) == dict(task), f"pickled and read back, {task!r} is {pickled(task)!r}"
     assert task.model_config.get("frozen"), "its parameters can be changed; leave model_config as tts.Task has it"
 
