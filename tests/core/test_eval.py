@@ -99,8 +99,8 @@ def test_outputs_are_averaged(fake) -> None:
 
 
 def test_a_failed_strategy_counts_as_wrong() -> None:
-    found = [tts.Sampled(candidate_set("", ""), "1"), tts.Sampled(boxed(1, 1), "1")]
-    comparison = tts.compare(found, strategies=["majority"], k=2)
+    found = candidate_set("", "", "so \\boxed{1}", "so \\boxed{1}")
+    comparison = tts.compare([tts.Sampled(found, "1")], strategies=["majority"], k=2)
     assert comparison.accuracy("majority").mean == 0.5
     assert len(comparison.failed) == 1
     assert "failed 1×: majority: NoCandidatesError" in str(comparison)
@@ -116,8 +116,8 @@ class Broken(tts.Strategy):
 
 
 def test_a_strategy_that_failed_on_every_problem_has_no_accuracy() -> None:
-    found = [tts.Sampled(candidate_set(*[f"so \\boxed{{{one}}}"] * 2, problem=f"{one}+0"), "1") for one in (1, 2)]
-    comparison = tts.compare(found, strategies=["majority", Broken(), "first"], k=2)
+    found = tts.Sampled(boxed(1, 1, 2, 2), "1")
+    comparison = tts.compare([found], strategies=["majority", Broken(), "first"], k=2)
     assert comparison.accuracy("broken") is comparison.gap("broken", "majority") is comparison.rescue("broken") is None
     assert comparison.accuracy("majority").mean == 0.5
     assert comparison.by_n_correct("broken") == {}

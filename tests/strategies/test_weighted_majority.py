@@ -42,16 +42,13 @@ def test_agrees_with_counting_by_hand(votes: list[Vote], reduce: str, softmax: b
 
 
 def test_negative_rewards_that_are_summed_are_told_with_the_way_out() -> None:
-    sets = [
-        recorded(candidate_set(*(f"so \\boxed{{{a}}}" for a in (4, 4, 5)), problem=f"{number}+1"), rm=scores)
-        for number, scores in enumerate(([-1, -1, -1.5], [1, 1, -3], [1, 1, 3]))
-    ]
-    table = tts.compare(sets, strategies=["weighted_majority"], k=3, scorer="recorded:rm")
+    found = recorded(boxed(4, 4, 5, 4, 4, 5, 4, 4, 5), rm=[-1, -1, -1.5, 1, 1, -3, 1, 1, 3])
+    table = tts.compare([found], strategies=["weighted_majority"], k=3, scorer="recorded:rm")
     assert [result.answer for result in table.results] == ["5", "4", "5"], "the class of 4 is punished for its size"
     assert "weighted_majority: negative rewards summed (softmax=true avoids it) 2 of 3 (66.7 %)" in str(table)
     for parameters in ({"softmax": True}, {"reduce": "mean"}):
         strategy = tts.strategy("weighted_majority", **parameters)
-        table = tts.compare(sets, strategies=[strategy], k=3, scorer="recorded:rm")
+        table = tts.compare([found], strategies=[strategy], k=3, scorer="recorded:rm")
         assert (table.results[0].answer, table.rates("weighted_majority")) == ("4", {})
 
 
