@@ -16,7 +16,6 @@ import pytest
 SCRIPT = Path(__file__).with_name("killed_eval.py")
 STRATEGIES = "first,majority,best_of_n,weighted_majority,knockout,gsr"
 REPORT = ("report.md", "report.json", "results.jsonl")
-COMPLETIONS = 6 * 8 + 6 * 2 * 2  # eight candidates of six problems, two refinements of each of two groups
 RESULTS = 6 * 2 * 6  # of six strategies on two groups: what every run writes anew, so every run gets at least so far
 
 
@@ -55,7 +54,7 @@ def test_the_same_report_after_kills(tmp_path: Path, problems: Path, kills: int)
     assert run(problems, resumed) == 0
     for name in REPORT:
         assert (resumed / name).read_bytes() == (whole / name).read_bytes(), name
-    assert stored(resumed) == stored(whole) == COMPLETIONS
+    assert stored(resumed) == stored(whole)
     assert json.loads((resumed / "timings.json").read_text())["spent"] == {}, "the last run asked for nothing"
 
 
