@@ -29,7 +29,7 @@ from tts_backends._ray_work import Job
 __all__ = ["RayBackend", "RayJudge", "RayScorer"]
 
 
-class Options(BaseModel):
+class RayOptions(BaseModel):
     """What an actor needs; every other option is the model's own.
 
     `actors` is one per GPU of the cluster by default, or one per node where there is none; `gpus` is 1 where there are
@@ -46,10 +46,10 @@ class Options(BaseModel):
 class _OnRay:
     """A model in actors; the driver keeps everything else."""
 
-    Options: ClassVar[type[BaseModel]] = Options
+    Options: ClassVar[type[BaseModel]] = RayOptions
     _kind: ClassVar[Literal["backend", "scorer", "judge"]]
 
-    def __init__(self, model: str, options: Options) -> None:
+    def __init__(self, model: str, options: RayOptions) -> None:
         """Connect to the cluster and load the model in its actors; returns when the first one is ready.
 
         Raises `ConfigError`, `MissingDependencyError` or `BackendUnavailable`.
@@ -78,7 +78,7 @@ class RayBackend(_OnRay):
 
     _kind = "backend"
 
-    def __init__(self, model: str, options: Options) -> None:
+    def __init__(self, model: str, options: RayOptions) -> None:
         """As every model on Ray is loaded."""
         super().__init__(model, options)
         one = self._pool.about.capabilities
@@ -118,7 +118,7 @@ class RayBackend(_OnRay):
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, by the model."""
-        return await asyncio.wrap_future(self._pool.call("count_tokens", list(texts)))  # type: ignore[no-any-return]
+        return await asyncio.wrap_future(self._pool.call("count_tokens", list(texts)))
 
 
 class RayScorer(_OnRay):
@@ -126,14 +126,14 @@ class RayScorer(_OnRay):
 
     _kind = "scorer"
 
-    def __init__(self, model: str, options: Options) -> None:
+    def __init__(self, model: str, options: RayOptions) -> None:
         """As every model on Ray is loaded."""
         super().__init__(model, options)
         self.by_content, self.logprobs = self._pool.about.by_content, self._pool.about.logprobs
 
     async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:
         """Scores in the order of the responses."""
-        return await asyncio.wrap_future(self._pool.call("score", problem, list(responses)))  # type: ignore[no-any-return]
+        return await asyncio.wrap_future(self._pool.call("score", problem, list(responses)))
 
 
 class RayJudge(_OnRay):
@@ -141,7 +141,7 @@ class RayJudge(_OnRay):
 
     _kind = "judge"
 
-    def __init__(self, model: str, options: Options) -> None:
+    def __init__(self, model: str, options: RayOptions) -> None:
         """As every model on Ray is loaded."""
         judge, _, backend = model.partition(":")
         if ":" in backend:
@@ -150,7 +150,7 @@ class RayJudge(_OnRay):
 
     async def compare(self, problem: Problem, a: Candidate, b: Candidate, *, seed: int) -> Verdict:
         """Which of the two is better."""
-        return await asyncio.wrap_future(self._pool.call("compare", problem, a, b, seed=seed))  # type: ignore[no-any-return]
+        return await asyncio.wrap_future(self._pool.call("compare", problem, a, b, seed=seed))
 
 
 def _connect() -> None:
@@ -161,7 +161,7 @@ def _connect() -> None:
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
 
 
-def _wanted(options: Options) -> Wanted:
+def _wanted(options: RayOptions) -> Wanted:
     has = ray.cluster_resources().get("GPU", 0.0)
     gpus = options.gpus if options.gpus is not None else float(has > 0)
     nodes = sum(node["Alive"] for node in ray.nodes())
