@@ -222,7 +222,7 @@ class Engine:
         await self._roles.load(tuple(labelled.values()), sampling=n is not None)
         warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, labelled.values(), k)
         settings = self._check_logprobs(tuple(labelled.values()))
-        provenance = {label: self._provenance(one) for label, one in labelled.items()}
+        provenance = {label: self._provenance(one, k) for label, one in labelled.items()}
         trials = OrderTrials(order_trials, settings.seed, self._timeout) if order_trials else None
 
         async def work_out(work: Work, order: int) -> list[Outcome]:
@@ -349,9 +349,10 @@ class Engine:
         self._roles.check_logprobs(who or "Sampling(logprobs=True)")
         return self.sampling.model_copy(update={"logprobs": True})
 
-    def _provenance(self, strategy: Strategy) -> Provenance:
+    def _provenance(self, strategy: Strategy, k: int) -> Provenance:
         return Provenance(
             strategy=strategy.name,
+            k=k,
             parameters=strategy.model_dump(mode="json"),
             seed=self.sampling.seed,
             models=self.fingerprints,

@@ -245,9 +245,10 @@ class Decision(Record):
 
 
 class Provenance(Record):
-    """What produced a result, enough to do it again."""
+    """What produced a result, enough to do it again; `k` is the size of its group of candidates."""
 
     strategy: str
+    k: int
     parameters: dict[str, Any]
     seed: int
     models: dict[str, str]

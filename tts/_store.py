@@ -18,14 +18,14 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from tts._codec import candidate_of, decode_completion, encode_completion, mended
 from tts._errors import StoreError
-from tts._records import CandidateSet, Completion, Message, Problem, Provenance, Result, Sampling, digest
+from tts._records import CandidateSet, Completion, Message, Problem, Result, Sampling, digest
 
 SCHEMA_VERSION = 1
 GATHER_SECONDS = 0.01  # a commit of one row costs as much as its completion; a commit of ten, a fifth of that for each
@@ -61,14 +61,6 @@ class StoredSet(NamedTuple):
     policy: str
     sampling: Sampling | None
     stored: int
-
-
-class StoredResult(NamedTuple):
-    """A result as it is stored, under its `result_key`; `row` lacks problem and candidates."""
-
-    key: str
-    problem: str
-    row: dict[str, Any]
 
 
 class Generation(NamedTuple):
@@ -238,7 +230,7 @@ class Store:
         It replaces an earlier one of the same strategy, parameters, seed and models on the same candidates.
         """
         texts = [candidate.text for candidate in result.candidates]
-        key = result_key(result.problem.digest, result.group, result.provenance, texts)
+        key = digest(result.problem.digest, result.group, result.provenance, texts)
         row = result.model_dump(mode="json", exclude={"candidates", "problem"}, exclude_defaults=True, fallback=repr)
         text = json.dumps(row, ensure_ascii=False)
         self._put("result", key, result.problem.digest, result.provenance.strategy, text)
@@ -365,14 +357,10 @@ class Store:
             prompt = tuple(Message(role=r, content=c) for r, c in json.loads(messages))
             yield Generation(role, model, prompt, tuple(self.completions(key).values()))
 
-    def keyed_results(self) -> Iterator[StoredResult]:
-        """Every stored result, by strategy."""
-        for key, problem, text in self._rows("SELECT key, problem, result FROM results ORDER BY strategy, key"):
-            yield StoredResult(key, problem, json.loads(text))
-
     def results(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """(problem digest, result as a dictionary) of every stored result."""
-        return ((one.problem, one.row) for one in self.keyed_results())
+        for problem, text in self._rows("SELECT problem, result FROM results ORDER BY strategy, key"):
+            yield problem, json.loads(text)
 
     def policies(self) -> list[tuple[str, str]]:
         """The different (policy fingerprint, sampling as JSON) of the stored first candidates."""
@@ -382,11 +370,6 @@ class Store:
         """Rows per kind of thing stored."""
         tables = ("problems", "draws", "completions", "calls", "results")
         return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}  # noqa: S608 - fixed names
-
-
-def result_key(problem: str, group: int, provenance: Provenance, texts: Sequence[str]) -> str:
-    """Content key of a result: problem digest, group, what made it, and the texts of the candidates it decided on."""
-    return digest(problem, group, provenance, texts)
 
 
 def _settle(callback: Callable[[], object]) -> None:

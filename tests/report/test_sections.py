@@ -19,7 +19,17 @@ def section(data: ReportData, name: str) -> Section:
 
 def test_every_section_is_there_in_its_order(data: ReportData) -> None:
     names = [one.name for one in sections(data)]
-    assert names == ["summary", "strategies", "curves", "n-correct", "rescue", "origins", "pairs", "setup"]
+    assert names == [
+        "summary",
+        "strategies",
+        "curves",
+        "n-correct",
+        "candidates",
+        "rescue",
+        "origins",
+        "pairs",
+        "setup",
+    ]
     assert len({figure.name for one in sections(data) for figure in one.figures}) == 5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -99,7 +100,7 @@ def _decision(result: Result, label: int | None, verdicts: tuple[bool, ...] | No
     shown["correct"] = list(verdicts) if verdicts is not None else None
     if decision is not None:
         own = decision.text if decision.chosen is None else None
-        shown |= {"chosen": decision.chosen, "confidence": decision.confidence, "trace": decision.trace or None}
+        shown |= {"chosen": decision.chosen, "confidence": decision.confidence, "trace": _jsonable(decision.trace)}
         shown |= _parts(own) if own is not None else {}
         shown["others"] = [
             _parts(text) | {"answer": answer}
@@ -131,6 +132,11 @@ def _call(one: Generation, rows: Sequence[Graded], labels: Sequence[str]) -> dic
     ]
     messages = [[m.role, _cut(m.content)] for m in one.messages]
     return {"role": one.role, "by": by, "messages": messages, "outputs": outputs}
+
+
+def _jsonable(trace: dict[str, Any]) -> Any:
+    """A trace without what JSON has no words for; `None` for an empty one."""
+    return json.loads(json.dumps(trace), parse_constant=str) if trace else None
 
 
 def _filled(shown: dict[str, Any]) -> dict[str, Any]:

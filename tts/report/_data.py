@@ -49,7 +49,7 @@ class ReportData(NamedTuple):
     `groups` are the groups of k candidates that every strategy decided on, `n_correct` how many of them have how many
     correct candidates, `response_rates` how many candidates are truncated, answerless or failed, `summary_share` how
     much of a candidate is its visible summary. `baseline` is what rescue and harm are measured against: `majority`
-    where it is compared, else the first strategy. `models` are fingerprints by role. `shown` is the candidate browser's.
+    where it is compared, else the first strategy. `models` are fingerprints by role, `shown` is for the browser.
     """
 
     title: str

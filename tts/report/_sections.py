@@ -123,7 +123,8 @@ def curves(data: ReportData) -> Section | None:
     singles = [Series(one.label, (Point.of(data.k, found),), data.color(one.label)) for one, found in _graded(data)]
     text = (
         "Curves are unbiased estimates over all subsets of k of each problem's candidates, ties averaged. Single "
-        f"points are the strategies as they decided, once for each group of {data.k}. Bands and bars are 95 % intervals."
+        f"points are the strategies as they decided, once for each group of {data.k}. Bands and bars are 95 % "
+        "intervals."
     )
     figure = Figure(
         "accuracy-k", "Accuracy against the number of candidates", "curve", "candidates k", _ACCURACY,

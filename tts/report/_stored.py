@@ -6,14 +6,14 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tts import _plugins
 from tts._api import candidate_sets
 from tts._decide import Outcome, label_strategies
 from tts._errors import ConfigError
 from tts._records import Candidate, Provenance, Result, Sampled, Score, digest
-from tts._store import Store, StoredResult, result_key
+from tts._store import Store
 from tts._sync import run_sync
 from tts.eval import Comparison, Graded, grade
 
@@ -28,51 +28,37 @@ class _Place(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """A stored result with the set it decided on, and the k that its key proves, `None` where it does not."""
+    """A stored result with the number of the set that it decided on."""
 
-    found: StoredResult
+    row: dict[str, Any]
     provenance: Provenance
     order: int
-    k: int | None
 
 
 def stored_run(path: str | Path, *, k: int | None = None, grader: str = "math", extractor: str = "auto") -> Comparison:
     """The decisions that a store holds, strategies by name, groups that all of them have decided.
 
-    A result says which candidates it is of by its key alone, so k is proven, not guessed; `k` chooses where there are
-    several. Where a strategy has run with other models or another version, the run with the most results counts. Raises
-    `ConfigError` for a store without results, with several ks, or with candidates of several models.
+    `k` chooses where decisions on groups of several sizes are stored. Where a strategy has run with other models or
+    another version, the run with the most results counts. Raises `ConfigError` for a store without results, with
+    several ks, or with candidates of several models.
     """
     if not Path(path).is_file():
         raise ConfigError(f"there is no store {str(path)!r}; `tts compare --store {path}` makes one")
     sets = list(candidate_sets(Path(path), None, None, "raise", {"extractor": extractor}) or ())
     with Store(path) as store:
-        held = _chosen(list(_held(store, sets)))
-        k = _only_k(held, k, path)
-        outcomes = _outcomes([one for one in held if one.k in (None, k)], sets, k, store)
-    strategies = label_strategies([_plugins.strategy(n, **p) for n, p in _named(held)])
-    return Comparison(_graded(outcomes, grader), strategies, k, {}, 0.0)
+        held = list(_held(store, sets))
+        size = _only_k(held, k, path)
+        chosen = _chosen([one for one in held if one.provenance.k == size])
+        outcomes = _outcomes(chosen, sets, size, store)
+    strategies = label_strategies([_plugins.strategy(name, **parameters) for name, parameters in _named(chosen)])
+    return Comparison(_graded(outcomes, grader), strategies, size, {}, 0.0)
 
 
 def _held(store: Store, sets: Sequence[Sampled]) -> Iterator[_Held]:
     places = {one.candidates.problem.digest: order for order, one in enumerate(sets)}
-    last = 1
-    for found in store.keyed_results():
-        if found.problem in places:
-            provenance = Provenance.model_validate(found.row["provenance"])
-            own = _proven(found, provenance, sets[places[found.problem]], last)
-            last = own or last
-            yield _Held(found, provenance, places[found.problem], own)
-
-
-def _proven(found: StoredResult, provenance: Provenance, sampled: Sampled, guess: int) -> int | None:
-    """The k whose group has the texts that the key was made of; the guess is tried first."""
-    group, size = found.row["group"], max((c.index + 1 for c in sampled.candidates), default=0)
-    for k in dict.fromkeys((guess, *range(1, size // (group + 1) + 1))):
-        texts = [candidate.text for candidate in _group(sampled, group, k)]
-        if result_key(found.problem, group, provenance, texts) == found.key:
-            return k
-    return None
+    for problem, row in store.results():
+        if problem in places:
+            yield _Held(row, Provenance.model_validate(row["provenance"]), places[problem])
 
 
 def _group(sampled: Sampled, group: int, k: int) -> tuple[Candidate, ...]:
@@ -103,12 +89,12 @@ def _strategy_of(one: _Held) -> str:
 def _only_k(held: Sequence[_Held], k: int | None, path: str | Path) -> int:
     if not held:
         raise ConfigError(f"store {str(path)!r} holds no decisions of strategies on stored candidates; run tts compare")
-    ks = sorted({one.k for one in held if one.k is not None})
-    if k is None and len(ks) != 1:
-        found = f"groups of {', '.join(map(str, ks))}" if ks else "groups whose size cannot be told"
-        raise ConfigError(f"store {str(path)!r} holds decisions on {found}; say which with k= (-k)")
-    if k is not None and ks and k not in ks:
-        raise ConfigError(f"store {str(path)!r} holds decisions on groups of {', '.join(map(str, ks))}, none of k={k}")
+    ks = sorted({one.provenance.k for one in held})
+    found = f"store {str(path)!r} holds decisions on groups of {', '.join(map(str, ks))}"
+    if k is None and len(ks) > 1:
+        raise ConfigError(f"{found}; say which with k= (-k)")
+    if k is not None and k not in ks:
+        raise ConfigError(f"{found}, none of k={k}")
     return ks[0] if k is None else k
 
 
@@ -125,8 +111,8 @@ def _outcomes(held: Sequence[_Held], sets: Sequence[Sampled], k: int, store: Sto
     rows: dict[_Place, dict[str, Result]] = defaultdict(dict)
     for one in held:
         problem = sets[one.order].candidates.problem
-        candidates = _group(sets[one.order], one.found.row["group"], k)
-        result = Result.model_validate(one.found.row | {"problem": problem, "candidates": candidates})
+        candidates = _group(sets[one.order], one.row["group"], k)
+        result = Result.model_validate(one.row | {"problem": problem, "candidates": candidates})
         rows[_Place(one.order, result.group)][labels[_strategy_of(one)]] = result
     whole = {place: found for place, found in sorted(rows.items()) if len(found) == len(labels)}
     if len(whole) < len(rows):
