@@ -66,7 +66,7 @@ def test_scripted_scorers_and_judges_follow_their_scripts() -> None:
 
 @pytest.mark.parametrize(
     ("fault", "error"),
-    [(tts.BackendError("out of memory"), "out of memory"), ("drop", "Error"), ("empty", None)],
+    [(tts.BackendError("out of memory"), "out of memory"), ("empty", None)],
 )
 def test_a_faulty_model_fails_where_it_is_told_to(fault: object, error: str | None) -> None:
     model = FaultyModel(ScriptedModel("so \\boxed{4}"), {1: fault})  # type: ignore[dict-item]
@@ -75,6 +75,12 @@ def test_a_faulty_model_fails_where_it_is_told_to(fault: object, error: str | No
     assert first.answer == "4"
     assert second.answer is None
     assert (error or "") in (second.error or "")
+
+
+def test_the_engine_asks_again_for_what_a_faulty_model_drops() -> None:
+    model = FaultyModel(ScriptedModel("so \\boxed{4}"), {0: "drop"})
+    assert decide("gsr", ["\\boxed{3}", "\\boxed{5}"], model=model).answer == "4"
+    assert len(model.requests) == 2
 
 
 def test_a_faulty_model_can_hang_and_the_virtual_clock_does_not_wait() -> None:
