@@ -70,7 +70,7 @@ def _sets(answers: list[str]) -> list[tts.Sampled]:
 def test_without_gold_answers_nothing_is_said_of_accuracy() -> None:
     sets = [tts.Sampled(one.candidates, None) for one in _sets(["12", "11"])]
     found = sections(report_data(tts.compare(sets, strategies=["majority"], k=2)))
-    assert [one.name for one in found] == ["summary", "strategies", "setup"]
+    assert [one.name for one in found] == ["summary", "strategies", "candidates", "setup"]
     assert "No problem has a gold answer" in " ".join(found[0].text)
     assert not found[1].figures or all(one.series for one in found[1].figures)
 
