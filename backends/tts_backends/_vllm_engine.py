@@ -18,6 +18,7 @@ from typing import Any
 from tts import BackendError, BackendUnavailable, Request
 from tts_backends._hf_chat import Prompt
 from tts_backends._loop_thread import LoopThread
+from tts_backends._start_guard import guarded
 from tts_backends._vllm_load import Engine, first_line
 
 _GRACE = 10.0  # seconds for the engine's processes to end by themselves
@@ -72,7 +73,8 @@ class RunningEngine:
         self._thread = LoopThread("tts-vllm")
         self._tasks: set[asyncio.Task[Sample]] = set()
         try:
-            self.llm: Any = self._thread.submit(_start(engine)).result()
+            with guarded():
+                self.llm: Any = self._thread.submit(_start(engine)).result()
             self.supported: tuple[str, ...] = self._thread.submit(self.llm.get_supported_tasks()).result()
         except BaseException as error:
             self._thread.stop()

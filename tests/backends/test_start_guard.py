@@ -1,0 +1,80 @@
+"""What a process starts while it is guarded ends with it, however it ends; afterwards it is on its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+psutil = pytest.importorskip("psutil")
+
+PROGRAM = """
+import subprocess, sys, time
+from tts_backends._start_guard import guarded
+
+def engine():
+    code = "import subprocess, sys, time; subprocess.Popen(['sleep', '60']); print('up', flush=True); time.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+    child.stdout.readline()
+    return child
+
+with guarded():
+    child = engine()
+    time.sleep(1)
+    if sys.argv[1] == "inside":
+        print(child.pid, flush=True)
+        time.sleep(60)
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def start(tmp_path: Path, where: str) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    program = subprocess.Popen([sys.executable, str(script), where], stdout=subprocess.PIPE, text=True)
+    assert program.stdout is not None
+    engine = psutil.Process(int(program.stdout.readline()))
+    return program, [engine, *engine.children(recursive=True)]
+
+
+def left(processes: list[psutil.Process], seconds: float = 90) -> list[psutil.Process]:
+    """Which of them still run after so many seconds; one that nobody has buried does not."""
+    until = time.monotonic() + seconds
+    while True:
+        found = [one for one in processes if runs(one)]
+        if not found or time.monotonic() > until:
+            return found
+        time.sleep(0.1)
+
+
+def runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_a_process_that_ends_inside_takes_all_with_it(tmp_path: Path, by: signal.Signals) -> None:
+    program, started = start(tmp_path, "inside")
+    assert len(started) == 2
+    watchers = [one for one in psutil.Process(program.pid).children() if one not in started]
+    os.kill(program.pid, by)
+    program.communicate()
+    assert left([*started, *watchers]) == []
+
+
+def test_a_process_that_ends_later_takes_nothing_with_it(tmp_path: Path) -> None:
+    program, started = start(tmp_path, "outside")
+    assert psutil.Process(program.pid).children() == started[:1]  # no watcher is left
+    program.kill()
+    program.communicate()
+    assert left(started, seconds=1) == started
+    for one in started:
+        one.kill()
