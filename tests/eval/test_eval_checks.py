@@ -39,5 +39,5 @@ def test_groups_of_one_problem_are_no_duplicates() -> None:
 def test_disagreements_are_listed_with_how_often_they_were_given() -> None:
     found = graded(("a", "1?", "1/2004!", ["1/2006!", "1/2006!"]), ("b", "2?", "2", ["2", "3"]))
     (one,) = grader_disagreements(found.rows)
-    assert (one.problem, one.answer, one.count) == ("a", "1/2006!", 2)
+    assert (one.problem, one.answer, one.times) == ("a", "1/2006!", 2)
     assert (one.opinions.service, one.opinions.math_verify) == (False, True)

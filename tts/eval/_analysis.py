@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -15,6 +16,7 @@ from tts._thinking import split_thinking
 from tts.answers import Answers, Clusters
 from tts.eval._brackets import knockout_at_k, recorded_wins
 from tts.eval._curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
+from tts.eval._followed import shown_order
 from tts.eval._grading import Graded
 from tts.eval._metrics import Estimate, clustered_mean
 from tts.eval._pairs import Pair, compare_pairs
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from tts.eval._curves import Floats
 
 
+_AT_ONCE = 64  # lists that are compared together, so that the worker waits for nobody
 Kind = Literal["copied", "merged", "novel", "none"]
 
 _CURVE_OF = {
@@ -268,15 +271,29 @@ class Analysis:
 
     @cached_property
     def _kinds(self) -> dict[str, list[list[Kind]]]:
-        """For each strategy and row the origin of each output, none for a failed result; all compared in one go."""
-        results = {label: [row.outcome.results[label] for row in self.rows] for label in self.strategies}
-        every = [result for own in results.values() for result in own]
-        # What was chosen is a candidate's; only what was written has an answer to look for.
-        written = [result for result in every if _written(result)]
-        answers = [[one.answer, *one.alternatives, *(c.answer for c in one.candidates)] for one in written]
-        found = iter(cluster_lists(answers))
-        kinds = iter([_origins_of(one, next(found) if _written(one) else None) for one in every])
-        return {label: [next(kinds) for _ in own] for label, own in results.items()}
+        """For each strategy and row the origin of each output, none for a failed result."""
+        return {
+            label: [
+                _origins_of(row.outcome.results[label], self._classes.get((label, place)))
+                for place, row in enumerate(self.rows)
+            ]
+            for label in self.strategies
+        }
+
+    @cached_property
+    def _classes(self) -> dict[tuple[str, int], Clusters]:
+        """Classes of a result's answers and then of its candidates', by strategy and row; all compared in one go.
+
+        Of what was written, or chosen from a list: what a vote or a score chose needs no such comparison.
+        """
+        places = {
+            (label, place): result
+            for label in self.strategies
+            for place, row in enumerate(self.rows)
+            if _written(result := row.outcome.results[label]) or shown_order(result)
+        }
+        answers = [[one.answer, *one.alternatives, *(c.answer for c in one.candidates)] for one in places.values()]
+        return dict(zip(places, cluster_lists(answers), strict=True))
 
 
 def _written(result: Result) -> bool:
@@ -289,7 +306,7 @@ def _origins_of(result: Result, found: Clusters | None) -> list[Kind]:
     decision = result.decision
     if decision is None:
         return []
-    if found is None:
+    if found is None or not _written(result):
         return ["copied"]
     texts = [decision.text, *decision.alternatives]
     held = set(found.labels[len(texts) :])
@@ -344,8 +361,11 @@ def cluster_lists(lists: Sequence[Sequence[str | None]]) -> list[Clusters]:
     """Equivalence classes of the answers of each list."""
 
     async def work() -> list[Clusters]:
+        found: list[Clusters] = []
         async with Answers() as answers:
-            return [await answers.cluster(one) for one in lists]
+            for start in range(0, len(lists), _AT_ONCE):
+                found += await asyncio.gather(*map(answers.cluster, lists[start : start + _AT_ONCE]))
+        return found
 
     return run_sync(work) if lists else []
 

@@ -23,7 +23,7 @@ class Duplicate(NamedTuple):
 
 
 class Disagreement(NamedTuple):
-    """An answer on which graders contradict each other; `count` candidates and outputs gave it.
+    """An answer on which graders contradict each other; `times` candidates and outputs gave it.
 
     `opinions.service` is the grade that counted, whatever the task's grader.
     """
@@ -31,7 +31,7 @@ class Disagreement(NamedTuple):
     problem: str
     gold: str
     answer: str
-    count: int
+    times: int
     opinions: Opinions
 
 
@@ -66,7 +66,7 @@ def grader_disagreements(rows: Sequence[Graded]) -> list[Disagreement]:
         told = opinions[one.gold, one.answer]._replace(service=one.correct)
         if told.disagree:
             found.append(Disagreement(one.problem, one.gold, one.answer, count, told))
-    return sorted(found, key=lambda one: (-one.count, one.problem, one.answer))
+    return sorted(found, key=lambda one: (-one.times, one.problem, one.answer))
 
 
 class _Said(NamedTuple):

@@ -137,7 +137,7 @@ class Comparison(Analysis, Costs, Followed):
     def usage(self, strategy: str) -> Usage:
         """Calls and tokens of a strategy over all groups and roles, as if it had run alone."""
         self._check(strategy)
-        return sum((u for row in self.rows for u in row.outcome.results[strategy].usage.values()), Usage())
+        return sum(self.costs(strategy).values(), Usage())
 
     def mean_seconds(self, strategy: str) -> float:
         """Mean seconds from when the model took a problem up to the strategy's decision."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import tomllib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,11 +118,16 @@ class Costs:
     def costs(self, strategy: str) -> dict[str, Usage]:
         """Calls and tokens of a strategy by role, over all groups, as if it had run alone."""
         self._check(strategy)
-        found: dict[str, Usage] = {}
+        return dict(self._costs[strategy])
+
+    @cached_property
+    def _costs(self) -> dict[str, dict[str, Usage]]:
+        found: dict[str, dict[str, list[Usage]]] = {label: defaultdict(list) for label in self.strategies}
         for row in self.rows:
-            for role, usage in row.outcome.results[strategy].usage.items():
-                found[role] = found.get(role, Usage()) + usage
-        return found
+            for label, by_role in found.items():
+                for role, usage in row.outcome.results[label].usage.items():
+                    by_role[role].append(usage)
+        return {label: {role: _added(several) for role, several in by_role.items()} for label, by_role in found.items()}
 
     def frontier(self) -> list[Point]:
         """Every strategy's accuracy against what it costs, the cheapest first; empty without gold answers."""
@@ -144,20 +151,22 @@ class Costs:
         written = [
             (row.outcome.problem.digest, own, 1 + len(result.alternatives))
             for row in self.rows
-            if (result := row.outcome.results[strategy]).decision is not None and (own := _own(result)).generated_tokens
+            if (result := row.outcome.results[strategy]).decision is not None and any(own := _own(result))
         ]
-        direct = [(problem, candidate.usage) for problem, candidate in self._candidates()]
-        outputs = clustered_mean((problem, own.generated_tokens / many) for problem, own, many in written)
-        responses = clustered_mean((problem, float(usage.generated_tokens)) for problem, usage in direct)
-        if outputs is None or responses is None:
+        outputs = clustered_mean((problem, sum(own) / many) for problem, own, many in written)
+        direct, parts = self._direct
+        if outputs is None or direct is None:
             return None
-        whole = sum((usage for _, usage in direct), Usage())
+        thinking, answer = (sum(own[kind] / many for _, own, many in written) / len(written) for kind in (0, 1))
+        return Lengths(direct, outputs, (parts[0], thinking), (parts[1], answer))
 
-        def parts(kind: str) -> tuple[float, float]:
-            mean = sum(getattr(own, kind) / many for _, own, many in written) / len(written)
-            return getattr(whole, kind) / len(direct), mean
-
-        return Lengths(responses, outputs, parts("thinking_tokens"), parts("answer_tokens"))
+    @cached_property
+    def _direct(self) -> tuple[Estimate | None, tuple[float, float]]:
+        """Generated tokens of a candidate, and how many of them are thinking and answer."""
+        usages = [(problem, c.usage.thinking_tokens, c.usage.answer_tokens) for problem, c in self._candidates()]
+        many = max(len(usages), 1)
+        parts = sum(thinking for _, thinking, _ in usages) / many, sum(answer for *_, answer in usages) / many
+        return clustered_mean((problem, float(thinking + answer)) for problem, thinking, answer in usages), parts
 
     def summary_share(self) -> Estimate | None:
         """Share of the visible summary in a candidate's output (arXiv 2509.00084, Figure 8); `None` without thinking.
@@ -221,12 +230,17 @@ class Costs:
         return ((row.outcome.problem.digest, c) for row in self.rows for c in row.outcome.candidates)
 
 
-def _own(result: Result) -> Usage:
-    """What a strategy generated beyond the candidates that it received."""
-    usage = sum((one for role, one in result.usage.items() if role in ("policy", "synthesizer")), Usage())
-    received = sum((candidate.usage for candidate in result.candidates), Usage())
-    fields = Usage.model_fields
-    return Usage.model_construct(**{name: max(0, getattr(usage, name) - getattr(received, name)) for name in fields})
+def _own(result: Result) -> tuple[int, int]:
+    """Thinking and answer tokens that a strategy generated beyond the candidates that it received."""
+    usages = [one for role, one in result.usage.items() if role in ("policy", "synthesizer")]
+    received = [candidate.usage for candidate in result.candidates]
+    thinking = sum(one.thinking_tokens for one in usages) - sum(one.thinking_tokens for one in received)
+    answer = sum(one.answer_tokens for one in usages) - sum(one.answer_tokens for one in received)
+    return max(thinking, 0), max(answer, 0)
+
+
+def _added(usages: Sequence[Usage]) -> Usage:
+    return Usage(**{name: sum(getattr(one, name) for one in usages) for name in Usage.model_fields})
 
 
 def _answers(result: Result) -> Sequence[str | None]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from tts._records import Result
-from tts.eval._analysis import cluster_lists
+from tts.answers import Clusters
 from tts.eval._grading import Graded
 from tts.eval._metrics import Estimate, clustered_mean
 
@@ -18,6 +18,7 @@ class Followed:
     rows: list[Graded]
     strategies: list[str]
     _check: Callable[[str], None]
+    _classes: dict[tuple[str, int], Clusters]
 
     def positions(self, strategy: str) -> dict[int, Estimate]:
         """How often the answer that a strategy gave stood at each position, from 1, of what it was shown.
@@ -32,26 +33,18 @@ class Followed:
 
     @cached_property
     def _positions(self) -> dict[str, dict[int, Estimate]]:
-        """For every strategy; all answers are compared in one go."""
-        shown = [
-            (label, row, order)
-            for label in self.strategies
-            for row in self.rows
-            if (order := shown_order(row.outcome.results[label]))
-        ]
-        answers = []
-        for label, row, order in shown:
-            result = row.outcome.results[label]
-            held = {c.index: c.answer for c in result.candidates}
-            answers.append([result.answer, *result.alternatives, *(held[index] for index in order)])
         counted: dict[str, dict[int, list[tuple[str, float]]]] = {label: {} for label in self.strategies}
-        for (label, row, order), found in zip(shown, cluster_lists(answers), strict=True):
-            given, held_by = found.labels[: -len(order)], found.labels[-len(order) :]
-            for own in given:
-                places = [i for i, other in enumerate(held_by) if other is not None and other == own]
-                for place in range(len(order)) if 0 < len(places) < len(order) else ():
-                    share = (place in places) / len(places)
-                    counted[label].setdefault(place + 1, []).append((row.outcome.problem.digest, share))
+        for (label, place), found in self._classes.items():
+            row = self.rows[place]
+            result = row.outcome.results[label]
+            order = shown_order(result)
+            outputs = 1 + len(result.alternatives)
+            of = dict(zip((c.index for c in result.candidates), found.labels[outputs:], strict=True))
+            for own in found.labels[:outputs]:
+                followed = [i for i, index in enumerate(order, 1) if own is not None and of[index] == own]
+                for i in range(1, len(order) + 1) if 0 < len(followed) < len(order) else ():
+                    share = (i in followed) / len(followed)
+                    counted[label].setdefault(i, []).append((row.outcome.problem.digest, share))
         return {label: _means(places) for label, places in counted.items()}
 
 

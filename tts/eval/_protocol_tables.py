@@ -177,7 +177,7 @@ def _disagreeing(found: list[Disagreement]) -> Iterator[list[str]]:
             f"{name} {'–' if verdict is None else 'yes' if verdict else 'no'}"
             for name, verdict in one.opinions._asdict().items()
         )
-        yield [f"{one.problem}: {one.answer[:60]!r} ({one.count}×)", repr(one.gold[:60]), told]
+        yield [f"{one.problem}: {one.answer[:60]!r} ({one.times}×)", repr(one.gold[:60]), told]
 
 
 def interval(estimate: Estimate | None) -> list[str]:
