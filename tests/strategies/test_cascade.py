@@ -97,7 +97,7 @@ def test_where_the_cheap_strategy_is_not_sure_of_anything_the_dear_one_decides(f
     fake()
     strategy = tts.strategy("cascade", cheap="weighted_majority", threshold=0)
     decided = decide(recorded(boxed(4, 4), rm=[-1, -2]), strategy, "fake:m", scorer="recorded:rm")
-    assert (decided.answer, decided.decision.rates) == ("3", {"passed on": (1, 1)})
+    assert (decided.answer, decided.decision.rates["passed on"]) == ("3", (1, 1))
     assert decided.decision.trace["cheap"]["confidence"] is None, "a share of negative rewards says nothing"
 
 

@@ -67,5 +67,5 @@ def test_candidates_without_an_answer_do_not_vote() -> None:
     found = recorded(candidate_set("hm", "so \\boxed{4}"), reward=[9, 1])
     result = decide(found, "weighted_majority", scorer="recorded:reward")
     assert (result.answer, result.decision.trace["scores"]) == ("4", [[1, 1.0]])
-    nobody = decide(candidate_set("hm", "well"), "weighted_majority", scorer="recorded:reward")
+    nobody = decide(recorded(candidate_set("hm", "well"), reward=[]), "weighted_majority", scorer="recorded:reward")
     assert (nobody.decision.chosen, nobody.decision.confidence, nobody.error) == (0, 0.0, None)
