@@ -18,12 +18,12 @@ MOST = 20_000  # characters of one text; a page with every character of long thi
 
 
 class Shown(NamedTuple):
-    """One problem. `index` is what the list and its filters need, `detail` what is read when it is picked; JSON-able.
+    """One problem. `entry` is what the list and its filters need, `detail` what is read when it is picked; JSON-able.
 
     `detail` has the question, the groups with their candidates and decisions, and the generations of strategies.
     """
 
-    index: dict[str, Any]
+    entry: dict[str, Any]
     detail: dict[str, Any]
 
 
@@ -37,7 +37,7 @@ def browse(compared: Comparison, store: Store | None = None) -> tuple[Shown, ...
 
 def _problem(rows: Sequence[Graded], classes: Sequence[Clusters], labels: Sequence[str], store: Store | None) -> Shown:
     problem, gold = rows[0].outcome.problem, rows[0].outcome.answer
-    index = {
+    entry = {
         "id": problem.id,
         "start": " ".join(problem.text.split())[:160],
         "gold": gold,
@@ -52,7 +52,7 @@ def _problem(rows: Sequence[Graded], classes: Sequence[Clusters], labels: Sequen
         "groups": [_group(row, own, labels) for row, own in _zip(rows, classes)],
         "calls": [_call(one, rows, labels) for one in store.generations(problem)] if store is not None else [],
     }
-    return Shown(index, detail)
+    return Shown(entry, detail)
 
 
 def _zip(rows: Sequence[Graded], classes: Sequence[Clusters]) -> Iterable[tuple[Graded, Clusters]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDE, NARROW = 10.0, 4.9  # inches of 72 CSS pixels: the page's column, and a phone
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 12,
     "axes.edgecolor": MUTED,
@@ -110,6 +110,8 @@ def _labels(axes: Axes, figure: Figure, *, narrow: bool) -> None:
 
 def _curve(axes: Axes, figure: Figure) -> None:
     """Lines with bands, but for the reference; series of one point are markers with bars, side by side."""
+    from matplotlib.ticker import MaxNLocator
+
     logarithmic = max(float(p.at) for one in figure.series for p in one.points) > 8
     lines = [one for one in figure.series if len(one.points) > 1]
     for one in lines:
@@ -130,7 +132,7 @@ def _curve(axes: Axes, figure: Figure) -> None:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     else:
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(top=min(axes.get_ylim()[1], 101))
 
 
@@ -163,7 +165,7 @@ def _scatter(axes: Axes, figure: Figure) -> None:
 
 def _interval(axes: Axes, figure: Figure) -> None:
     """A row for each point, with its interval."""
-    names = []
+    names: list[str] = []
     for one in figure.series:
         for point in one.points:
             axes.errorbar([point.value], [len(names)], xerr=_bars([point]), fmt=marker(one.color), markersize=9,

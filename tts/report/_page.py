@@ -55,7 +55,7 @@ def embedded(value: Any) -> str:
 
 def _index(data: ReportData) -> dict[str, Any]:
     labels = [one.label for one in data.strategies]
-    return {"strategies": labels, "baseline": labels.index(data.baseline), "problems": [s.index for s in data.shown]}
+    return {"strategies": labels, "baseline": labels.index(data.baseline), "problems": [s.entry for s in data.shown]}
 
 
 def _style() -> str:
