@@ -55,7 +55,7 @@ class Adder:
                 yield self._completion(request, index)
         finally:
             for _ in left:
-                request.on_cancelled(tts.Usage(calls=1, prompt_tokens=10, answer_tokens=3))
+                request.on_cancelled(tts.Usage(calls=1, prompt_tokens=10, answer_tokens=3, cancelled=1))
 
     def _completion(self, request: tts.Request, index: int) -> tts.Completion:
         prompt = request.messages[-1].content
