@@ -64,7 +64,7 @@ def test_what_a_candidate_lacks_is_one_sentence(scorer: str, rows: list, sentenc
 
 
 def test_stored_candidates_without_log_probabilities_are_refused_before_anything_is_spent(fake) -> None:
-    backend = fake()
+    backend = fake(capabilities=tts.Capabilities(seed=True, logprobs=True))
     sentence = r"scorer 'logprob:mean' needs log-probabilities and the stored candidates have none; sample them with"
     with pytest.raises(tts.MissingCapabilityError, match=sentence):
         tts.compare([boxed(1, 2)], strategies=["gsr", "best_of_n"], k=2, model="fake:m", scorer="logprob:mean")
