@@ -7,18 +7,17 @@ import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts._errors import ConfigError
-from tts._records import Candidate, Result
+from tts._records import Candidate
 from tts._sync import run_sync
-from tts._thinking import split_thinking
 from tts.answers import Answers, Clusters
 from tts.eval._brackets import knockout_at_k, recorded_wins
 from tts.eval._curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
-from tts.eval._followed import shown_order
 from tts.eval._grading import Graded
 from tts.eval._metrics import Estimate, clustered_mean
+from tts.eval._origins import Kind, origins_of, shown_order, written
 from tts.eval._pairs import Pair, compare_pairs
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE = 64  # lists that are compared together, so that the worker waits for nobody
-Kind = Literal["copied", "merged", "novel", "none"]
 
 _CURVE_OF = {
     "first": "pass@k",
@@ -260,8 +258,29 @@ class Analysis:
     @cached_property
     def _labels(self) -> list[list[int]]:
         """Answer classes of the candidates of each set; −1 for no vote."""
-        found = cluster_lists([[c.answer if c.ok else None for c in one.candidates] for one in self._sets()])
-        return [[-1 if label is None else label for label in one.labels] for one in found]
+        return [[-1 if label is None else label for label in one.labels] for one in self._compared[0]]
+
+    @cached_property
+    def _classes(self) -> dict[tuple[str, int], Clusters]:
+        """Classes of a result's answers and then of its candidates', by strategy and row.
+
+        Of what was written, or chosen from a list: what a vote or a score chose needs no such comparison.
+        """
+        return self._compared[1]
+
+    @cached_property
+    def _compared(self) -> tuple[list[Clusters], dict[tuple[str, int], Clusters]]:
+        """All answers that are to be compared, in one go: what a worker has said of a pair holds for every strategy."""
+        sets = [[c.answer if c.ok else None for c in one.candidates] for one in self._sets()]
+        places = {
+            (label, place): result
+            for label in self.strategies
+            for place, row in enumerate(self.rows)
+            if written(result := row.outcome.results[label]) or shown_order(result)
+        }
+        answers = [[one.answer, *one.alternatives, *(c.answer for c in one.candidates)] for one in places.values()]
+        found = cluster_lists([*sets, *answers])
+        return found[: len(sets)], dict(zip(places, found[len(sets) :], strict=True))
 
     def _outputs(self, strategy: str) -> Iterator[tuple[str, Kind, bool | None]]:
         """Problem, origin and grade of every output of a strategy."""
@@ -274,51 +293,11 @@ class Analysis:
         """For each strategy and row the origin of each output, none for a failed result."""
         return {
             label: [
-                _origins_of(row.outcome.results[label], self._classes.get((label, place)))
+                origins_of(row.outcome.results[label], self._classes.get((label, place)))
                 for place, row in enumerate(self.rows)
             ]
             for label in self.strategies
         }
-
-    @cached_property
-    def _classes(self) -> dict[tuple[str, int], Clusters]:
-        """Classes of a result's answers and then of its candidates', by strategy and row; all compared in one go.
-
-        Of what was written, or chosen from a list: what a vote or a score chose needs no such comparison.
-        """
-        places = {
-            (label, place): result
-            for label in self.strategies
-            for place, row in enumerate(self.rows)
-            if _written(result := row.outcome.results[label]) or shown_order(result)
-        }
-        answers = [[one.answer, *one.alternatives, *(c.answer for c in one.candidates)] for one in places.values()]
-        return dict(zip(places, cluster_lists(answers), strict=True))
-
-
-def _written(result: Result) -> bool:
-    decision = result.decision
-    return decision is not None and (decision.chosen is None or bool(decision.alternatives))
-
-
-def _origins_of(result: Result, found: Clusters | None) -> list[Kind]:
-    """The origin of each output; `found` are the classes of its answers and then of the candidates'."""
-    decision = result.decision
-    if decision is None:
-        return []
-    if found is None or not _written(result):
-        return ["copied"]
-    texts = [decision.text, *decision.alternatives]
-    held = set(found.labels[len(texts) :])
-    seen = {_words(c.text) for c in result.candidates} | {_words(c.summary or "") for c in result.candidates}
-    kinds: list[Kind] = []
-    for place, text in enumerate(texts):
-        label, words = found.labels[place], _words(text)
-        if (place == 0 and decision.chosen is not None) or (words and words in seen):
-            kinds.append("copied")
-        else:
-            kinds.append("none" if label is None else "merged" if label in held else "novel")
-    return kinds
 
 
 def _curve_of(sets: Sequence[_Set], kind: str, n: int, labels: Sequence[Sequence[int]]) -> Curve:
@@ -377,8 +356,3 @@ def _share_of(row: Graded, strategy: str) -> Fraction:
 
 def _votes(candidate: Candidate) -> bool:
     return candidate.ok and candidate.answer is not None
-
-
-def _words(text: str) -> str:
-    """What a reader sees of a text, with single spaces."""
-    return " ".join((split_thinking(text).summary or "").split())

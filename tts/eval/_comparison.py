@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from tts._contracts import Strategy
 from tts._errors import ConfigError, MissingDependencyError
 from tts._records import Result, Usage
-from tts.eval._analysis import Analysis
 from tts.eval._costs import Costs
 from tts.eval._followed import Followed
 from tts.eval._grading import Graded
@@ -30,7 +29,7 @@ MIN_PROBLEMS = 6  # with fewer, even a sign test on unanimous differences says n
 _COUNTS = ("failed", "calls", "tokens out", "tokens in")
 
 
-class Comparison(Analysis, Costs, Followed):
+class Comparison(Followed, Costs):
     """Several strategies on the same candidates: prints as tables, renders in notebooks.
 
     Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged.

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
-from tts._records import Result
-from tts.answers import Clusters
-from tts.eval._grading import Graded
+from tts.eval._analysis import Analysis
 from tts.eval._metrics import Estimate, clustered_mean
+from tts.eval._origins import shown_order
 
 
-class Followed:
+class Followed(Analysis):
     """The question of position; `Comparison` answers it from its rows."""
-
-    rows: list[Graded]
-    strategies: list[str]
-    _check: Callable[[str], None]
-    _classes: dict[tuple[str, int], Clusters]
 
     def positions(self, strategy: str) -> dict[int, Estimate]:
         """How often the answer that a strategy gave stood at each position, from 1, of what it was shown.
@@ -51,16 +44,3 @@ class Followed:
 def _means(places: Mapping[int, Sequence[tuple[str, float]]]) -> dict[int, Estimate]:
     shares = {place: clustered_mean(places[place], (0.0, 1.0)) for place in sorted(places)}
     return {place: share for place, share in shares.items() if share is not None}
-
-
-def shown_order(result: Result) -> tuple[int, ...]:
-    """The candidates' indices in the order in which the only prompt of a strategy showed them; empty where unknown."""
-    trace: Mapping[str, Any] = result.decision.trace if result.decision is not None else {}
-    prompts = trace.get("prompts")
-    if isinstance(prompts, Sequence) and len(prompts) == 1 and isinstance(prompts[0], Mapping):
-        trace = prompts[0]
-    order = trace.get("order")
-    known = {candidate.index for candidate in result.candidates}
-    if not isinstance(order, Sequence) or not all(isinstance(i, int) and i in known for i in order):
-        return ()
-    return tuple(order)
