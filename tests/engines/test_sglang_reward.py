@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("sglang", reason="SGLang has an environment of its own: make test-sglang")
+if find_spec("sglang") is None:
+    pytest.skip("SGLang has an environment of its own: make test-sglang", allow_module_level=True)
 import torch
 from sglang_server import SMALL, Server, model
 from tiny_models import bpe_tokenizer
