@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from tts.cli import main
 from tts.testing import check_strategy
 
-STRANGER = Path(__file__).parents[1] / "plugin_package" / "tts_stranger.py"
+STRANGER = Path(__file__).parents[1] / "plugin_package" / "tts_stranger" / "strategy.py"
 
 
 def test_order_trials(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ MARKERS = [  # what a prompt may use to say where something begins or how a verd
     r"\[The (?:Start|End) of Chatbot [AB]'s Response\]",
     r"^\s*#+ Assistant",
 ]
-FORMATS = sorted(n for n in tts.plugins().names("judge") if n != "pairrm")  # which has no prompt: it reads token ids
+# Without a prompt of their own: one reads token ids, the other runs any format elsewhere.
+FORMATS = sorted(set(tts.plugins().names("judge")) - {"pairrm", "ray"})
 PROMPTING = [
     name
     for name in (plugin.entry.name for plugin in tts.plugins().all("strategy") if plugin.distribution == "ttscale")
