@@ -35,6 +35,7 @@ MODEL_SCORERS = {"hf-reward": "miniature/reward", "hf-confidence": "miniature"}
 ELSEWHERE = {  # why an installed plugin is not here
     "hf-prm": "needs a checkpoint with a step token: tests/backends/test_hf_prm.py",
     "vllm-reward": "needs the engine: tests/engines/test_vllm_reward.py",
+    "sglang-reward": "needs the engine: tests/engines",
     "ray": "runs others: tests/ray",
     "pairrm": "needs a checkpoint: tests/backends/test_pairrm.py",
 }
@@ -46,11 +47,11 @@ SAID: dict[str, dict[str, str | None]] = {
     "pairjudge": {
         "<resp_a_judge>Correct</resp_a_judge> <resp_b_judge>Incorrect</resp_b_judge>": "a",
         "<resp_a_judge>Incorrect</resp_a_judge> <resp_b_judge>Correct</resp_b_judge>": "b",
-        "<resp_a_judge>Correct</resp_a_judge> <resp_b_judge>Correct</resp_b_judge>": None,
+        "<resp_a_judge>Correct</resp_a_judge> <resp_b_judge>Correct</resp_b_judge>": "tie",
     },
 }
 PAIRS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
-    "math": ([("1/2", "0.5"), ("\\frac{3}{4}", "0.75"), ("x+1", "1+x")], [("1/2", "0.6"), ("x+1", "x-1")]),
+    "math": ([("1/2", "0.5"), ("\\frac{3}{4}", "0.75")], [("1/2", "0.6"), ("12", "21")]),
     "choice": ([("B", "(b)"), ("C", "C.")], [("B", "C")]),
     "numeric": ([("4.2 ± 0.1", "4.25"), ("7", "7.0")], [("4.2 ± 0.1", "4.4"), ("7", "8")]),
     "answers": ([("3, -3", "-3, 3"), ("2", "2")], [("3, -3", "3"), ("2", "5")]),

@@ -43,9 +43,9 @@ def declared(make: Make[Any], kind: str) -> None:
     """It has `Options`, and a fingerprint that two of it share."""
     one, other = make(), make()
     options = getattr(type(one), "Options", None)
-    assert issubclass(options if isinstance(options, type) else object, BaseModel), (
-        f"the class has no Options; give it `Options = tts.NoOptions`, for a {kind} reference may have @option=value"
-    )
+    advice = f"give it `Options = tts.NoOptions`, for a {kind} reference may have @option=value"
+    assert isinstance(options, type), f"the class has no Options; {advice}"
+    assert issubclass(options, BaseModel), f"Options is no pydantic model; {advice}"
     assert options.model_config.get("extra") == "forbid", (
         "Options ignores a misspelt option; derive it from tts.NoOptions"
     )

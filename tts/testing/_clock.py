@@ -40,7 +40,7 @@ class _Loop(asyncio.SelectorEventLoop):
         return self._clock.now
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[valid-type,misc]  # which class it is hangs on the system
+class _Selector(selectors.DefaultSelector):
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__()
         self._clock = clock

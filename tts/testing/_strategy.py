@@ -95,10 +95,7 @@ def _chosen_is_usable(name: str, result: Result, decision: Decision) -> None:
 def check_confidence(strategy: Strategy) -> None:
     """If it declares `tells_confidence`, some decision has one."""
     if strategy.tells_confidence:
-        told = [
-            decision_on(strategy, name)[1].confidence
-            for name in ("tied votes", "different answers", "equal candidates")
-        ]
+        told = [decision_on(strategy, name)[1].confidence for name in SETS]
         assert any(one is not None for one in told), "it declares tells_confidence, and no decision has a confidence"
 
 
