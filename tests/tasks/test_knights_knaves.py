@@ -39,7 +39,7 @@ def test_free_form_asks_for_every_name_and_knows_the_answer() -> None:
     [
         r"So \boxed{Ada is a knave; Ben is a knight; Cleo is a knave; Dan is a knave}.",
         r"\boxed{\text{Ben: knight, Dan: knave, Cleo: knave, Ada: knave}}",
-        "If Ada is a knight, Ben lies. So:\n(1) Ada is a knave\n(2) Ben is a knight\n(3) Cleo is a knave\nDan is a knave",
+        "If Ada is a knight, Ben lies. So:\nAda is a knave\n(2) Ben is a knight\n(3) Cleo is a knave\nDan is a knave",
         "**Ada** = knave, **Ben** = knight, **Cleo** = knave, **Dan** = knave",
         "Ada (knave), Ben (knight), Cleo (knave), Dan (knave)",
     ],
