@@ -53,6 +53,10 @@ def test_the_summary_answers_who_by_how_much_and_whether_one_can_tell(data: Repo
     assert "an oracle that picks the best of 2 would reach" in words
 
 
+def test_a_share_that_rounds_to_zero_has_no_minus() -> None:
+    assert (percent(-0.0001), percent(-0.0001, signed=True), percent(-0.0123, signed=True)) == ("0.0", "+0.0", "−1.2")
+
+
 def test_verdicts_turn_with_the_pair() -> None:
     """The winner stands first in a sentence, whichever side of the pair it was."""
     sets = [tts.Sampled(one.candidates, "1") for one in _sets(["21"] * 8)]

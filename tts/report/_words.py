@@ -6,8 +6,9 @@ from tts.eval import Estimate, Pair
 
 
 def percent(share: float, *, signed: bool = False) -> str:
-    """A share as a percentage with one decimal, without the sign %; a true minus."""
-    return f"{100 * share:{'+' if signed else ''}.1f}".replace("-", "−")
+    """A share as a percentage with one decimal, without the sign %; a true minus, and none before zero."""
+    rounded = round(100 * share, 1) + 0.0
+    return f"{rounded:{'+' if signed else ''}.1f}".replace("-", "−")
 
 
 def interval(found: Estimate, *, signed: bool = False) -> str:
