@@ -104,7 +104,7 @@ def test_a_scorer_conforms(check: Check) -> None:
     check()
 
 
-@pytest.mark.parametrize("name", MODEL_SCORERS)
+@pytest.mark.parametrize("name", ["hf-reward", pytest.param("hf-confidence", marks=pytest.mark.slow)])
 def test_a_reward_model_conforms(name: str) -> None:
     pytest.importorskip("torch")
     tts.testing.check_scorer(maker(f"{name}:{MODEL_SCORERS[name]}"))

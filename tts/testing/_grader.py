@@ -32,6 +32,14 @@ class GraderTrial(NamedTuple):
         """What a fresh one says."""
         return _answering.asked(self.make, self.ask(pairs))
 
+    def one_by_one(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
+        """What a fresh one says of each pair, asked for that pair alone."""
+
+        async def ask(grader: Grader) -> list[bool]:
+            return [(await grader.grade([pair]))[0] for pair in pairs]
+
+        return _answering.asked(self.make, ask)
+
     def ask(self, pairs: Sequence[tuple[str, str | None]]) -> Callable[[Grader], Awaitable[list[bool]]]:
         """The question, for one that is there."""
 
@@ -60,17 +68,16 @@ def check_equal_answers(trial: GraderTrial) -> None:
 
 def check_no_answer(trial: GraderTrial) -> None:
     """No answer, and an empty one, is wrong."""
-    for gold, _ in trial.same:
-        for answer in (None, ""):
-            (grade,) = trial.grades([(gold, answer)])
-            assert grade is False, f"gold {gold!r}, answer {answer!r}: graded {grade}; no answer is wrong"
+    pairs = [(gold, answer) for gold, _ in trial.same for answer in (None, "")]
+    for (gold, answer), grade in zip(pairs, trial.one_by_one(pairs), strict=True):
+        assert grade is False, f"gold {gold!r}, answer {answer!r}: graded {grade}; no answer is wrong"
 
 
 def check_grades_follow(trial: GraderTrial) -> None:
     """A grade belongs to its pair: order and company of the pairs do not count."""
     ahead, back = trial.grades(trial.pairs), trial.grades(trial.pairs[::-1])
     assert ahead == back[::-1], f"grades {ahead}; asked in reverse {back}; return them in the order of the pairs"
-    alone = [trial.grades([pair])[0] for pair in trial.pairs]
+    alone = trial.one_by_one(trial.pairs)
     assert ahead == alone, f"together {ahead}, one by one {alone}; grade each pair for itself"
 
 
@@ -87,13 +94,17 @@ def check_grades_again(trial: GraderTrial) -> None:
 def check_odd_answers(trial: GraderTrial) -> None:
     """Whatever an answer is, it is graded; most come from a model."""
     gold = trial.same[0][0]
-    for answer in _ODD_ANSWERS:
-        try:
-            trial.grades([(gold, answer)])
-        except Exception as error:
-            raise AssertionError(
-                f"answer {answer[:40]!r}: it raised {type(error).__name__}: {error}; what cannot be read is wrong"
-            ) from error
+
+    async def ask(grader: Grader) -> None:
+        for answer in _ODD_ANSWERS:
+            try:
+                await grader.grade([(gold, answer)])
+            except Exception as error:
+                raise AssertionError(
+                    f"answer {answer[:40]!r}: it raised {type(error).__name__}: {error}; what cannot be read is wrong"
+                ) from error
+
+    _answering.asked(trial.make, ask)
 
 
 def check_grades_at_once(trial: GraderTrial) -> None:
