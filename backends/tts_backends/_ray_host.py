@@ -7,6 +7,7 @@ asked. So nothing waits for a timer, and the more comes, the less each completio
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from contextlib import aclosing
 from typing import Any, NamedTuple
@@ -67,7 +68,7 @@ class Host:
         """Begin to work on requests, or cancel them; completions and ends come with `finished`."""
         for number, request in orders:
             if request is not None:
-                self._requests[number] = asyncio.create_task(self._work(number, request))
+                self._begin(number, request)
             elif task := self._requests.get(number):
                 task.cancel()
 
@@ -85,21 +86,23 @@ class Host:
         except Exception as error:
             return _ours(error, self._name)
 
-    async def _work(self, number: int, request: Request) -> None:
+    def _begin(self, number: int, request: Request) -> None:
         cancelled: list[Usage] = []
-        failure = None
         request = request.model_copy(update={"on_cancelled": cancelled.append})
-        try:
-            async with aclosing(self._model.generate(request)) as completions:
-                async for completion in completions:
-                    self._finished.put_nowait((number, completion))
-        except asyncio.CancelledError:
-            pass  # withdrawn: the end is reported all the same
-        except Exception as error:
-            failure = _ours(error, self._name)
+        self._requests[number] = task = asyncio.create_task(self._work(number, request))
+        task.add_done_callback(functools.partial(self._over, number, cancelled))  # also if it is cancelled unbegun
+
+    async def _work(self, number: int, request: Request) -> None:
+        async with aclosing(self._model.generate(request)) as completions:
+            async for completion in completions:
+                self._finished.put_nowait((number, completion))
+
+    def _over(self, number: int, cancelled: list[Usage], task: asyncio.Task[None]) -> None:
         del self._requests[number]
+        error = None if task.cancelled() else task.exception()
+        failure = _ours(error, self._name) if error else None
         self._finished.put_nowait((number, Ended(failure, tuple(cancelled))))
 
 
-def _ours(error: Exception, who: str) -> TTSError:
+def _ours(error: BaseException, who: str) -> TTSError:
     return error if isinstance(error, TTSError) else BackendError(f"{who} raised {type(error).__name__}: {error}")

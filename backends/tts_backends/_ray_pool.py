@@ -297,6 +297,8 @@ class ActorPool:
         actor.alone = None
         actor.busy -= len(part.left)
         part.job.cancelled += event.cancelled
+        if part.job.withdrawn:  # what the model had not begun, it does not report
+            part.job.cancelled += [Usage(cancelled=1)] * (len(part.left) - len(event.cancelled))
         short = part.left and not part.job.withdrawn and event.failure is None
         missing = BackendError(f"{self._name!r} ended {len(part.left)} completions short", retryable=True)
         part.end(missing if short else event.failure)
