@@ -1,17 +1,13 @@
-"""`tts compare --order-trials` and the kit on a stranger's strategy."""
+"""`tts compare --order-trials`."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 from click.testing import CliRunner
 
 from tts.cli import main
-from tts.testing import check_strategy
-
-STRANGER = Path(__file__).parents[1] / "plugin_package" / "tts_stranger" / "strategy.py"
 
 
 def test_order_trials(tmp_path: Path) -> None:
@@ -26,10 +22,3 @@ def test_order_trials(tmp_path: Path) -> None:
     assert shares["majority"] == 0
     assert 0.3 < shares["first"] < 1
     assert CliRunner().invoke(main, [*given[:-1], "-1"], prog_name="tts").exit_code == 2
-
-
-def test_a_stranger_passes_the_kit() -> None:
-    spec = importlib.util.spec_from_file_location("tts_stranger", STRANGER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    check_strategy(module.Shortest())
