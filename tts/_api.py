@@ -19,6 +19,7 @@ from tts._records import CandidateSet, Problem, Result, Sampled, Sampling, Usage
 
 if TYPE_CHECKING:
     from tts._engine import Engine
+    from tts._models import ModelKind
     from tts._sources import OnError, Source
     from tts.eval import Comparison, Run
 
@@ -249,7 +250,7 @@ def _with_engine(work: Callable[[Engine], Coroutine[Any, Any, T]], settings: dic
     from tts._sync import WarmModels, run_sync
 
     settings = _checked(settings)
-    kinds = {"model": "backend", "synthesizer": "backend", "scorer": "scorer", "judge": "judge"}
+    kinds: dict[str, ModelKind] = {"model": "backend", "synthesizer": "backend", "scorer": "scorer", "judge": "judge"}
     given = {role: settings.get(role) for role in kinds}
     if sampling and given["model"] is None:
         given["model"] = DEFAULT_MODEL

@@ -5,8 +5,8 @@
   and asking for 16 after 4 leaves 12 to sample. First candidates and refinements are both draws.
 * A *call* is a score or a verdict under its own content key.
 * Reads happen where they are asked for (WAL readers never wait for a writer); writes go through one thread that commits
-  what comes within a hundredth of a second together, so a `kill -9` loses at most what was in flight and the completions
-  of that moment. A result is only reported once `flushed`.
+  what comes within a hundredth of a second together, so a `kill -9` loses at most what was in flight and what ended in
+  that moment. A result is only reported once `flushed`.
 * Extracted answers are not stored: extraction may improve, samples stay.
 """
 
