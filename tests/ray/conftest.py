@@ -33,7 +33,12 @@ def cluster() -> Iterator[str]:
     """A cluster on this machine with room for eight actors, or that of `RAY_ADDRESS`; its address."""
     import ray
 
-    own: dict[str, Any] = {"num_cpus": 8, "include_dashboard": False, "object_store_memory": 80 * 2**20}
+    own: dict[str, Any] = {
+        "address": "local",
+        "num_cpus": 8,
+        "include_dashboard": False,
+        "object_store_memory": 80 * 2**20,
+    }
     context: Any = ray.init(log_to_driver=False, **({} if os.environ.get("RAY_ADDRESS") else own))
     yield context.address_info["address"]
     ray.shutdown()
