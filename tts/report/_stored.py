@@ -57,7 +57,8 @@ def stored_run(path: str | Path, *, k: int | None = None, grader: str = "math", 
 def _held(store: Store, sets: Sequence[Sampled]) -> Iterator[_Held]:
     places = {one.candidates.problem.digest: order for order, one in enumerate(sets)}
     for problem, row in store.results():
-        if problem in places:
+        # A result of an early version does not say k: which candidates it decided on cannot be told.
+        if problem in places and "k" in row["provenance"]:
             yield _Held(row, Provenance.model_validate(row["provenance"]), places[problem])
 
 
