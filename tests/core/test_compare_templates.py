@@ -19,7 +19,7 @@ FIELDS = [
 ]
 FORMATS = [
     (name, field)
-    for name in tts.plugins().names("judge")
+    for name in sorted(set(tts.plugins().names("judge")) - {"ray"})  # it runs others, and wants an extra
     if name != "pairrm"  # which has no prompt
     for field in ("template", "system")
     if field in getattr(tts.plugins().resolve("judge", name), "model_fields", {})
