@@ -148,7 +148,7 @@ def test_markers_and_other_alphabets_in_a_prompt_stay_text(backend: SGLangBacken
     found = run(backend, *(ask(text, temperature=0, max_tokens=8) for text in texts))
     for text, (ours,) in zip(texts, found, strict=True):
         assert ours.text == reference.chat.decode(reference.greedy(text, 8)[0])
-        assert ours.usage.prompt_tokens == len(reference.prompt(text).ids) > len(text)
+        assert ours.usage.prompt_tokens == len(reference.prompt(text).ids)
     assert asyncio.run(backend.count_tokens(texts)) == reference.chat.count(texts)
 
 

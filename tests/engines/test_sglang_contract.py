@@ -55,7 +55,10 @@ class TestServer(BackendContract):
 
 
 class TestOpenAI(BackendContract):
-    """Control tokens in a text are the server's affair here: it reads them as such."""
+    """Control tokens in a text are the server's affair here: it reads them as such.
+
+    SGLang 0.5.3 has no /tokenize, so counts are estimates, by which no text of a given length can be made.
+    """
 
     @classmethod
     def make(cls) -> OpenAIBackend:
@@ -67,3 +70,9 @@ class TestOpenAI(BackendContract):
     def test_the_server_was_probed(self) -> None:
         can = self.backend.capabilities
         assert (can.seed, can.logprobs, can.context_length) == (False, True, 2048)
+
+    def test_a_long_prompt_fits_up_to_the_context(self) -> None:
+        pytest.skip("SGLang 0.5.3 does not count tokens of a text")
+
+    def test_more_tokens_than_the_context_has_are_what_it_leaves(self) -> None:
+        pytest.skip("SGLang 0.5.3 does not count tokens of a text")
