@@ -117,7 +117,7 @@ def test_the_key_is_sent_and_shown_nowhere(
         said += [str(raised.value), *traceback.format_exception(raised.value)]
     said += [
         repr(backend),
-        repr(backend._access),
+        repr(backend._pool._access),
         repr(backend._options),
         backend.fingerprint,
         backend.name,
@@ -168,7 +168,7 @@ def test_completions_share_a_request_where_asking_costs_more_than_answering(serv
     assert not backend.capabilities.seed
 
     async def main(seconds: float) -> None:
-        link = await backend._link()
+        link = await backend._pool.link()
         link.took(seconds)
         link.servers[0].in_flight = 10
         assert len([one async for one in backend.generate(request(n=4))]) == 4
@@ -224,11 +224,11 @@ def test_one_backend_serves_several_event_loops_and_leaves_nothing_open(server: 
         here = [one async for one in backend.generate(request(n=2))]
         there = await asyncio.to_thread(ask, backend, request(n=2))
         assert sorted(one.text for one in here) == sorted(one.text for one in there)
-        return len(backend._links)
+        return len(backend._pool._opened)
 
     assert asyncio.run(both()) == 2
     asyncio.run(both())
-    assert len([loop for loop in backend._links if not loop.is_closed()]) == 0
+    assert len([loop for loop in backend._pool._opened if not loop.is_closed()]) == 0
     asyncio.run(backend.aclose())
     with pytest.raises(tts.BackendError, match="closed"):
         ask(backend)

@@ -14,7 +14,7 @@ pytest.importorskip("aiohttp")
 from openai_process import ServerProcess, running
 
 import tts
-from tts_backends import _openai_link, openai
+from tts_backends import _openai_link, _openai_pool
 from tts_backends.openai import OpenAIBackend
 
 
@@ -28,7 +28,7 @@ def process() -> Iterator[ServerProcess]:
 def server(process: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> ServerProcess:
     process.start()
     process.behave()
-    monkeypatch.setattr(openai, "_BACKOFF_FIRST", 0.01)
+    monkeypatch.setattr(_openai_pool, "_BACKOFF_FIRST", 0.01)
     monkeypatch.setattr(_openai_link, "_CHECK_FIRST", 0.05)
     return process
 

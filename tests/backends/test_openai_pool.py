@@ -15,13 +15,13 @@ from openai_process import ServerProcess, running
 from test_openai_faults import ask, connect, request
 
 import tts
-from tts_backends import _openai_link, openai
+from tts_backends import _openai_link, _openai_pool
 from tts_backends._openai_link import Address, Server
 
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai, "_BACKOFF_FIRST", 0.01)
+    monkeypatch.setattr(_openai_pool, "_BACKOFF_FIRST", 0.01)
     monkeypatch.setattr(_openai_link, "_CHECK_FIRST", 0.05)
 
 
@@ -53,7 +53,7 @@ def test_one_of_three_dies_and_comes_back(tmp_path: Path) -> None:
                     found.append(sampled)
                     if step := steps.get(len(found)):
                         await asyncio.to_thread(step)
-                link = backend._links[asyncio.get_running_loop()].link
+                link = await backend._pool.link()
                 async with asyncio.timeout(30):
                     while not all(one.up for one in link.servers):
                         await asyncio.sleep(0.05)
