@@ -14,7 +14,6 @@ import os
 import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -48,7 +47,7 @@ def guarded() -> Iterator[None]:
 def _watch() -> None:
     import psutil
 
-    began = time.time()
+    began = psutil.Process().create_time()  # by the clock of theirs, which need not be that of the wall
     known: dict[int, psutil.Process] = {}
     with contextlib.suppress(psutil.Error):
         parent = psutil.Process(os.getppid())

@@ -18,7 +18,7 @@ import subprocess, sys, time
 from tts_backends._start_guard import guarded
 
 def engine():
-    code = "import subprocess, sys, time; subprocess.Popen(['sleep', '60']); print('up', flush=True); time.sleep(60)"
+    code = "import subprocess, sys, time; subprocess.Popen(['sleep', '600']); print('up', flush=True); time.sleep(600)"
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
     child.stdout.readline()
     return child
@@ -28,9 +28,9 @@ with guarded():
     time.sleep(1)
     if sys.argv[1] == "inside":
         print(child.pid, flush=True)
-        time.sleep(60)
+        time.sleep(600)
 print(child.pid, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -43,7 +43,7 @@ def start(tmp_path: Path, where: str) -> tuple[subprocess.Popen[str], list[psuti
     return program, [engine, *engine.children(recursive=True)]
 
 
-def left(processes: list[psutil.Process], seconds: float = 90) -> list[psutil.Process]:
+def left(processes: list[psutil.Process], seconds: float = 30) -> list[psutil.Process]:
     """Which of them still run after so many seconds; one that nobody has buried does not."""
     until = time.monotonic() + seconds
     while True:
