@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.metadata
 import re
 import statistics
 import subprocess
@@ -59,12 +60,12 @@ def test_public_names_have_docstrings() -> None:
 def test_every_declared_plugin_resolves() -> None:
     ours = [plugin for plugin in tts.plugins().all() if plugin.distribution == "ttscale"]
     assert len(ours) > 15
+    installed = {distribution.name for distribution in importlib.metadata.distributions()}
     for plugin in ours:
         assert plugin.entry.summary
-        try:
-            assert tts.plugins().resolve(plugin.kind, plugin.entry.name) is not None
-        except tts.MissingDependencyError as missing:  # not part of the tests' environment: make test-ray
-            assert plugin.entry.extra == "ttscale[ray]", missing
+        if plugin.entry.name == "ray" and "ray" not in installed:
+            continue  # not part of the tests' environment: make test-ray
+        assert tts.plugins().resolve(plugin.kind, plugin.entry.name) is not None
 
 
 def test_every_hook_is_documented() -> None:
