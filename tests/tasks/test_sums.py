@@ -167,6 +167,13 @@ def test_comparison_takes_agreement_and_recomputes_the_rest() -> None:
     ]
 
 
+def test_a_running_total_is_recomputed_where_candidates_agree_on_it() -> None:
+    terms = [Term(37, 8), Term(21, 6)]
+    right = "37*8 = 296\n21*6 = 126\n296+126 = 422"
+    for same in (right, right.replace("422", "412")):
+        assert comparison(terms, [same, same]).splitlines()[-1] == "296+126: agree, 6+6=12, 9+2+1=12, 2+1+1=4, 422"
+
+
 def test_a_single_candidate_is_no_agreement() -> None:
     terms = [Term(37, 8), Term(20, 6)]
     assert comparison(terms, [solution(terms)]).splitlines()[0] == "37*8: doubt, 7*8=56, 3*8+5=29, 296"
@@ -181,7 +188,7 @@ def test_response_has_one_closed_think_block() -> None:
 def test_every_wording_is_used() -> None:
     terms = [Term(37, 8), Term(21, 6)]
     texts = {question(terms, random.Random(i)) for i in range(100)}
-    assert {text.split(" ", 1)[0] for text in texts} == {"Compute", "What", "Find", "There"}
+    assert {text.split(" ", 1)[0] for text in texts} == {"Compute", "What", "Find", "Add"}
 
 
 def test_ranges_can_be_written_as_text() -> None:

@@ -49,10 +49,6 @@ class Term(NamedTuple):
         return self.left * self.right
 
 
-_Goods = tuple[str, str]
-_GOODS: tuple[_Goods, ...] = (("boxes", "pens"), ("crates", "apples"), ("packs", "cards"), ("rows", "seats"))
-
-
 def expression(terms: Sequence[Term]) -> str:
     """The sum as a formula: `37*8+21*6`."""
     return "+".join(f"{t.left}*{t.right}" for t in terms)
@@ -63,31 +59,29 @@ def value(terms: Sequence[Term]) -> int:
     return sum(t.product for t in terms)
 
 
-def _compute(terms: Sequence[Term], _: random.Random) -> str:
+def _compute(terms: Sequence[Term]) -> str:
     return f"Compute {expression(terms)}."
 
 
-def _what_is(terms: Sequence[Term], _: random.Random) -> str:
+def _what_is(terms: Sequence[Term]) -> str:
     return f"What is {expression(terms)}?"
 
 
-def _latex(terms: Sequence[Term], _: random.Random) -> str:
+def _latex(terms: Sequence[Term]) -> str:
     formula = " + ".join(rf"{t.left} \cdot {t.right}" for t in terms)
     return f"Find the value of ${formula}$."
 
 
-def _story(terms: Sequence[Term], rng: random.Random) -> str:
-    holder, thing = rng.choice(_GOODS)
-    listed = [f"{t.left} {holder} of {t.right}" for t in terms]
-    return f"There are {', '.join(listed[:-1])} and {listed[-1]} {thing}. How many {thing} are there in total?"
+def _listed(terms: Sequence[Term]) -> str:
+    return f"Add up these products: {', '.join(f'{t.left}*{t.right}' for t in terms)}."
 
 
-_WORDINGS = (_compute, _what_is, _latex, _story)
+_WORDINGS = (_compute, _what_is, _latex, _listed)
 
 
 def question(terms: Sequence[Term], rng: random.Random) -> str:
     """The problem text in one of the wordings."""
-    return rng.choice(_WORDINGS)(terms, rng)
+    return rng.choice(_WORDINGS)(terms)
 
 
 def split_of(terms: Sequence[Term]) -> Split:
@@ -164,9 +158,10 @@ def _columns(step: Step) -> Iterator[tuple[int, int]]:
 def comparison(terms: Sequence[Term], summaries: Sequence[str]) -> str:
     """The thinking part of a refinement: the candidates step by step.
 
-    Where several candidates took a step and all agree on what is right, that is taken (`agree`). Otherwise the step is
+    A product that several candidates took and all agree on is taken where it is right (`agree`). Every other step is
     recomputed: they say different things (`differ`), or one thing that is wrong or that a single candidate says
-    (`doubt`), or none took it, because all erred before (`none`).
+    (`doubt`), or none took it, because all erred before (`none`). A running total is recomputed where they agree, too:
+    whether a whole sum is right cannot be seen at a glance, and candidates of one student err in the same places.
     """
     answers = [said(summary) for summary in summaries]
     return "\n".join(_compared(step, [a[str(step)] for a in answers if str(step) in a]) for step in steps(terms))
@@ -177,9 +172,11 @@ def _compared(step: Step, values: Sequence[int]) -> str:
         return f"{step}: none, {recompute(step)}"
     if len(set(values)) > 1:
         return f"{step}: differ, {recompute(step)}"
-    if len(values) > 1 and values[0] == step.value:
-        return f"{step}: agree, {step.value}"
-    return f"{step}: doubt, {recompute(step)}"
+    if len(values) == 1:
+        return f"{step}: doubt, {recompute(step)}"
+    if step.sign == "+":
+        return f"{step}: agree, {recompute(step)}"
+    return f"{step}: agree, {step.value}" if values[0] == step.value else f"{step}: doubt, {recompute(step)}"
 
 
 def response(thinking: str, summary: str) -> str:
