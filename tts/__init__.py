@@ -44,7 +44,7 @@ from tts._events import Event
 from tts._hooks import Entry, hookimpl
 from tts._join import join_candidates
 from tts._models import find_model
-from tts._plugins import plugins, strategy, task
+from tts._plugins import grader, plugins, strategy, task
 from tts._records import (
     Candidate,
     CandidateSet,
@@ -121,6 +121,7 @@ __all__ = [
     "__version__",
     "compare",
     "find_model",
+    "grader",
     "hookimpl",
     "join_candidates",
     "plugins",

@@ -75,6 +75,16 @@ def test_a_file_is_graded_anew(tmp_path: Path) -> None:
     assert [c.index for c in one.candidates] == [0, 1]
 
 
+def test_a_function_of_the_users_grades(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def same(gold, answer):\n    return gold[0] == answer[0]\n")
+    row = '{"id": "a", "problem": "q", "answer": "12", "candidates": ["\\\\boxed{19}", "\\\\boxed{29}"]}\n'
+    (tmp_path / "c.jsonl").write_text(row)
+    (one,) = read_graded(tmp_path / "c.jsonl", grader=f"{tmp_path / 'mine.py'}:same")
+    assert one.correct == (True, False)
+    with pytest.raises(ConfigError, match="there is no function 'other' in"):
+        read_graded(tmp_path / "c.jsonl", grader=f"{tmp_path / 'mine.py'}:other")
+
+
 def test_a_store_is_read_and_limited(tmp_path: Path) -> None:
     from tts import Completion, Sampling
 

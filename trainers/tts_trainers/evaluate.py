@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from tts import BackendError, Candidate, Engine, Example, Grader, Message, Problem, Sampling, plugins, run_sync
+import tts
+from tts import BackendError, Candidate, Engine, Example, Message, Problem, Sampling, run_sync
 from tts_trainers.hardware import rank
 
 TestT = TypeVar("TestT")
@@ -19,10 +20,10 @@ def measured(tests: Sequence[TestT], measure: Callable[[Sequence[TestT]], Figure
 
 
 def grade(pairs: Sequence[tuple[str, str | None]], grader: str = "math") -> list[bool]:
-    """One verdict per (gold answer, answer), by a grader of the library."""
+    """One verdict per (gold answer, answer), by a grader as `tts.grader` names it."""
 
     async def work() -> list[bool]:
-        judge: Grader = plugins().resolve("grader", grader)()
+        judge = tts.grader(grader)
         try:
             return [bool(verdict) for verdict in await judge.grade(pairs)]
         finally:

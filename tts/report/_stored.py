@@ -140,7 +140,7 @@ def _scores(
 
 def _graded(outcomes: Sequence[Outcome], grader: str) -> list[Graded]:
     async def work() -> list[Graded]:
-        judge = _plugins.plugins().resolve("grader", grader)()
+        judge = _plugins.grader(grader)
         try:
             return await grade(outcomes, judge)
         finally:

@@ -5,7 +5,8 @@ Decisions:
   checksum of the gold answers, in any order: a copy in another form passes, one with other problems does not.
 * A benchmark is small and is read whole and checked before the first problem is handed out, because a run on the
   wrong problems is worth nothing.
-* Revisions that have not been seen working from here are marked so; see docs/tasks.md.
+* No file of the hub was seen when the pins were written: ids, splits and revisions are unverified, and checksums are
+  those of published copies; docs/tasks.md says which, and so does the error where one differs.
 """
 
 from __future__ import annotations
@@ -95,6 +96,11 @@ class Benchmark(Task):
             )
         return found
 
+    def _unseen(self) -> str:
+        """Why a checksum may differ although the problems are the same."""
+        seen = self.data_dir is not None
+        return "" if seen else f" (the checksum is of published copies; the files of {self.pin.hub} were not seen)"
+
     def _compare(self, found: list[Example]) -> None:
         known = self.pin.checksums
         where = self.data_dir or f"hub:{self.pin.hub}"
@@ -107,7 +113,7 @@ class Benchmark(Task):
         if expected is not None and actual != expected:
             raise TaskError(
                 f"{self.name}: the gold answers of {where} have the checksum {actual}, those known have {expected}, so "
-                f"some problem or answer is another; {anyway}"
+                f"some problem or answer is another, or written another way{self._unseen()}; {anyway}"
             )
 
 

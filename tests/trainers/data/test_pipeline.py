@@ -145,6 +145,16 @@ def test_a_majority_is_a_label_and_is_marked_as_one(tmp_path: Path) -> None:
     assert "Labels are not verified" in (tmp_path / "out" / "README.md").read_text("utf-8")
 
 
+def test_a_function_of_the_users_grades_candidates_teacher_and_solutions(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def same(gold, answer):\n    return int(gold) + 100 == int(answer)\n")
+    rows = [own(i, 3) | {"answer": str(i + 1 - 100)} for i in range(12)]
+    label = {"grader": f"{tmp_path / 'mine.py'}:same"}
+    made = _tables(curate(recorded(write(tmp_path / "raw.jsonl", rows), label=label), tmp_path / "out"))
+    assert made["Candidates"]["correct candidates"] == 36
+    train, evaluation = both_sides(tmp_path / "out")
+    assert {row["objective"] for row in train + evaluation} == {"direct", "refine"}
+
+
 @pytest.mark.usefixtures("helpers")
 def test_a_reward_model_labels_with_what_it_likes_best(tmp_path: Path) -> None:
     rows = [own(i, 1) | {"candidates": ["\\boxed{0}", f"longest by far \\boxed{{{i + 1}}}"]} for i in range(4)]
@@ -251,6 +261,7 @@ def _rows(**changed: Any) -> list[dict[str, Any]]:
         ({}, {"prompt": {"refine_template": "TEMPLATE"}}, r"never uses \{\{ candidates \}\}; it must"),
         ({}, {"student": {"model": "nothing:x"}}, r"no backend is called 'nothing'"),
         ({}, {"teacher": {"model": "Qwen"}}, r"teacher.model = 'Qwen' is neither a model such as"),
+        ({}, {"label": {"grader": "nowhere.py:same"}}, r"'nowhere.py:same' cannot be imported"),
         ({}, {"label": {"extractor": "box"}}, r"no extractor is called 'box'; did you mean 'boxed'"),
     ],
 )

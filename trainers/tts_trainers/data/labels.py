@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import ClassVar, NamedTuple, Self
 
 import tts
-from tts import CandidateSet, Context, Decision, Engine, Grader, Needs, Sampled, Strategy
+from tts import CandidateSet, Context, Decision, Engine, Needs, Sampled, Strategy
 from tts.answers import Answers
 from tts_trainers.data.recipe import LabelSection
 
@@ -29,7 +29,7 @@ class Labeller:
 
     def __init__(self, section: LabelSection, engine: Engine) -> None:
         self._section, self._engine = section, engine
-        self._grader: Grader = tts.plugins().resolve("grader", section.grader)()
+        self._grader = tts.grader(section.grader)
         self._answers = Answers()
 
     async def __aenter__(self) -> Self:

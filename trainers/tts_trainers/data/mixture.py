@@ -78,7 +78,7 @@ def _add(run: Run, objective: Objective, problem: int, key: bytes, reference: in
 async def _add_direct(run: Run, wanted: int) -> Table:
     """Draw solutions at random until there are enough correct ones, or no more."""
     direct, taken, looked_at = run.recipe.direct, 0, 0
-    grader: Grader = tts.plugins().resolve("grader", run.recipe.label.grader)()
+    grader = tts.grader(run.recipe.label.grader)
     try:
         label = "p.answer" if run.recipe.label.kind == "gold" else "l.label"
         for page in run.work.pages(_SOLUTIONS.replace("POOL", _pool(run)).replace("LABEL", label)) if wanted else ():

@@ -60,7 +60,7 @@ def check(recipe: DataRecipe) -> None:
     Template.load(prompt.direct_template, DIRECT_FIELDS)
     Template.load(prompt.refine_template, REFINE_FIELDS)
     tts.plugins().resolve("extractor", label.extractor)
-    tts.plugins().resolve("grader", label.grader)
+    tts.run_sync(tts.grader(label.grader).aclose)
     for key, reference in {"student.model": recipe.student.model, "teacher.model": recipe.teacher.model}.items():
         name, colon, model = reference.partition(":")
         if reference != RECORDED and not (colon and model):
