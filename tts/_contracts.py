@@ -20,6 +20,7 @@ from tts._records import (
     Candidate,
     CandidateSet,
     Completion,
+    CurveName,
     Decision,
     Example,
     Message,
@@ -350,6 +351,10 @@ class Strategy(Parameters, abc.ABC):
     def required(self) -> Needs:
         """What this instance needs: `needs` and what the strategies among its fields need."""
         return functools.reduce(operator.or_, (one.required() for one in self._inner()), self.needs)
+
+    def curve(self) -> CurveName | None:
+        """What estimates this instance over all subsets of k; the Refinement Gap is against "maj@k"."""
+        return None
 
     def mismatches(self, trained: Prompts, k: int) -> list[str]:
         """What this instance does otherwise than the policy was trained to, each with what to do; k candidates come.

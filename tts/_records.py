@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FinishReason = Literal["stop", "length", "error"]
 Role = Literal["policy", "scorer", "judge", "synthesizer"]
+CurveName = Literal["pass@1", "maj@k", "weighted maj@k", "BoN@k", "knockout@k"]
 
 
 def digest(*parts: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from tts import Card, Context, Decision, Needs, Strategy
 
@@ -25,6 +25,10 @@ class BestOfN(Strategy):
         weakness="one response that fools the reward model wins, the more surely the larger k is",
         metric="BoN@k",
     )
+
+    def curve(self) -> Literal["BoN@k"]:
+        """Best-of-N's own."""
+        return "BoN@k"
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The first of the best."""

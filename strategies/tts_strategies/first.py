@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from tts import Card, Context, Decision, NoCandidatesError, Strategy
 
@@ -21,6 +21,10 @@ class First(Strategy):
         weakness="nothing is gained from the other candidates",
         metric="one candidate",
     )
+
+    def curve(self) -> Literal["pass@1"]:
+        """That of a single candidate."""
+        return "pass@1"
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The usable candidate of lowest index."""

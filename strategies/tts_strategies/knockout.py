@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from tts import Card, Context, Decision
 from tts_strategies._matches import Judging, Match, generators, verdict_rates
@@ -30,6 +30,10 @@ class Knockout(Judging):
         use="a judge that reasons better than a reward model scores",
         weakness="one wrong verdict sends the best home; judges prefer a position",
     )
+
+    def curve(self) -> Literal["knockout@k"] | None:
+        """That of resampled brackets, where a match is one verdict."""
+        return "knockout@k" if self.votes == 1 and not (self.both_orders or self.judge_equal) else None
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The last one standing."""

@@ -35,6 +35,10 @@ class Majority(Strategy):
         """Log-probabilities for weights that are made of them."""
         return Needs(logprobs=self.weights == "logprob")
 
+    def curve(self) -> Literal["maj@k"] | None:
+        """That of a vote, where each candidate has one."""
+        return "maj@k" if self.weights == "equal" else None
+
     async def aggregate(self, ctx: Context) -> Decision:
         """The first member of the heaviest class."""
         usable = (await ctx.candidates()).usable

@@ -35,6 +35,10 @@ class WeightedMajority(Strategy):
     reduce: Literal["sum", "mean", "max"] = "sum"
     softmax: bool = False
 
+    def curve(self) -> Literal["weighted maj@k"] | None:
+        """That of summed rewards."""
+        return "weighted maj@k" if self.reduce == "sum" and not self.softmax else None
+
     async def aggregate(self, ctx: Context) -> Decision:
         """The best-rewarded member of the heaviest class."""
         usable = (await ctx.candidates()).usable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import pytest
 from click.testing import CliRunner
@@ -98,3 +98,26 @@ def test_the_command(fake: Any, tmp_path: Path) -> None:
     assert "seconds" not in (folder / "results.jsonl").read_text()
     bad = CliRunner().invoke(main, ["eval", str(problems), "-o", str(folder), "-p", "outputs=2"], prog_name="tts")
     assert "error: -p needs -s" in bad.stderr
+
+
+class Plurality(tts.Strategy):
+    """A stranger's vote, which says what it is."""
+
+    name: ClassVar[str] = "plurality"
+
+    def curve(self) -> Literal["maj@k"]:
+        return "maj@k"
+
+    async def aggregate(self, ctx: tts.Context) -> tts.Decision:
+        found = await ctx.candidates()
+        return tts.Decision(text=found[0].text, chosen=0)
+
+
+def test_what_a_strategy_declares_counts_not_its_name(fake: Any) -> None:
+    fake()
+    found = tts.compare(sums(4), strategies=["first", Plurality()], k=3, model="fake:m")
+    assert found.unbiased("plurality") == found.curves()["maj@k"].points[3]
+    assert (found.baseline, found.refinement_gap("first")) == ("plurality", found.gap("first", "plurality"))
+    assert found.refinement_gap("plurality") is None
+    alone = tts.compare(sums(4), strategies=["first"], k=3, model="fake:m")
+    assert (alone.baseline, alone.refinement_gap("first")) == (None, None)

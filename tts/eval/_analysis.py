@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts._errors import ConfigError
-from tts._records import Candidate
+from tts._records import Candidate, CurveName
 from tts._sync import run_sync
 from tts.answers import Answers, Clusters
 from tts.eval._brackets import knockout_at_k, recorded_wins
@@ -25,23 +25,6 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE = 64  # lists that are compared together, so that the worker waits for nobody
-
-_CURVE_OF = {
-    "first": "pass@k",
-    "majority": "maj@k",
-    "best_of_n": "BoN@k",
-    "weighted_majority": "weighted maj@k",
-    "knockout": "knockout@k",
-}
-# The parameters with which these strategies are what their curves are.
-_PLAIN = {
-    "weights": "equal",
-    "reduce": "sum",
-    "softmax": False,
-    "votes": 1,
-    "both_orders": False,
-    "judge_equal": False,
-}
 
 
 class Curve(NamedTuple):
@@ -90,6 +73,12 @@ class Analysis:
     rows: list[Graded]
     strategies: list[str]
     k: int
+    curve_names: Mapping[str, CurveName | None]  # what strategies declare, by label
+
+    @property
+    def baseline(self) -> str | None:
+        """The majority vote that the Refinement Gap is measured against; `None` where none is compared."""
+        return next((label for label, name in self.curve_names.items() if name == "maj@k"), None)
 
     def curves(self) -> dict[str, Curve]:
         """pass@k, maj@k and, where a scorer was asked, BoN@k and weighted maj@k for every k from 1 to n; knockout@k.
@@ -140,17 +129,13 @@ class Analysis:
     def unbiased(self, strategy: str) -> Estimate | None:
         """The curve that estimates what a strategy does, at k: over all subsets, where the table has the groups of k.
 
-        For `first` (pass@1), `majority`, `best_of_n`, `weighted_majority` and `knockout`, unless parameters of theirs
-        make another method; `None` for any other strategy, and where the curve is not to be had.
+        For strategies that declare a curve (`Strategy.curve`); `None` for any other, and where it is not to be had.
         """
         self._check(strategy)
-        provenance = self.rows[0].outcome.results[strategy].provenance if self.rows else None
-        if provenance is None or provenance.strategy not in _CURVE_OF:
-            return None
-        if any(provenance.parameters.get(name, plain) != plain for name, plain in _PLAIN.items()):
-            return None
-        found = self._curves.get(_CURVE_OF[provenance.strategy])
-        return found.points.get(1 if provenance.strategy == "first" else self.k) if found else None
+        name = self.curve_names[strategy]
+        single = name == "pass@1"
+        found = self._curves.get("pass@k" if single else name or "")
+        return found.points.get(1 if single else self.k) if found else None
 
     @cached_property
     def undecided(self) -> frozenset[str]:
@@ -216,7 +201,7 @@ class Analysis:
         """The part of `to_dict` that this module answers for."""
         rescues: dict[str, Any] = {}
         for label in self.strategies:
-            baselines = {"majority": "majority"} if "majority" in self.strategies and label != "majority" else {}
+            baselines = {} if self.baseline in (None, label) else {"majority": self.baseline}
             found = {name: self.rescue(label, given) for name, given in {**baselines, "best candidate": None}.items()}
             rescues[label] = {
                 name: {cell: one.to_dict() for cell, one in matrix._asdict().items()}

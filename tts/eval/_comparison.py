@@ -21,10 +21,7 @@ from tts.eval._tables import Table, percent, quantity
 if TYPE_CHECKING:
     import pandas as pd
 
-
 MIN_PROBLEMS = 6  # with fewer, even a sign test on unanimous differences says nothing at 5 %
-
-
 # Columns that are left out where they would be all zeros.
 _COUNTS = ("failed", "calls", "tokens out", "tokens in")
 
@@ -48,6 +45,7 @@ class Comparison(Followed, Costs):
     ) -> None:
         self.rows, self.strategies, self.k = list(rows), list(strategies), k
         self.spent, self.seconds = spent, seconds
+        self.curve_names = {label: one.curve() for label, one in strategies.items()}
         cards = ((label, one.card) for label, one in strategies.items() if label == one.name)
         self._metrics = {label: card.metric.replace("@k", f"@{k}") for label, card in cards if card and card.metric}
 
@@ -107,6 +105,11 @@ class Comparison(Followed, Costs):
             return None if ours is None or theirs is None else ours - theirs
 
         return self._mean(difference, bounds=(-1.0, 1.0))
+
+    def refinement_gap(self, strategy: str) -> Estimate | None:
+        """Accuracy minus that of the majority vote on the same groups; `None` for the vote itself, and without one."""
+        baseline = self.baseline
+        return None if baseline is None or baseline == strategy else self.gap(strategy, baseline)
 
     def by_n_correct(self, strategy: str) -> dict[int, Estimate]:
         """Accuracy by N_c, the number of correct candidates in the group, most first; empty where it has none."""
@@ -241,13 +244,12 @@ class Comparison(Followed, Costs):
     def _gap_table(self) -> Table:
         rows = []
         for label in self.strategies:
-            if label != "majority" and "majority" in self.strategies:
-                gap = self.gap(label, "majority")
-                if gap is not None:
-                    enough = gap.problems >= MIN_PROBLEMS
-                    verdict = "better" if gap.low > 0 else "worse" if gap.high < 0 else ""
-                    verdict = verdict if enough and verdict else "cannot tell at this n"
-                    rows.append([self._display(label), *_accuracy(gap, signed=True), verdict])
+            gap = self.refinement_gap(label)
+            if gap is not None:
+                enough = gap.problems >= MIN_PROBLEMS
+                verdict = "better" if gap.low > 0 else "worse" if gap.high < 0 else ""
+                verdict = verdict if enough and verdict else "cannot tell at this n"
+                rows.append([self._display(label), *_accuracy(gap, signed=True), verdict])
         return Table(
             "Refinement Gap: accuracy minus majority, same groups", ["strategy", "gap", "95 % interval", ""], rows
         )
@@ -286,11 +288,10 @@ class Comparison(Followed, Costs):
         """The summary as JSON-able numbers: accuracies are shares, intervals (low, high)."""
         strategies = {}
         for label in self.strategies:
-            gap = self.gap(label, "majority") if "majority" in self.strategies and label != "majority" else None
             strategies[label] = {
                 "accuracy": _plain(self.accuracy(label)),
                 "unbiased": _plain(self.unbiased(label)),
-                "gap_to_majority": _plain(gap),
+                "gap_to_majority": _plain(self.refinement_gap(label)),
                 "order_sensitivity": _plain(self.order_sensitivity(label)),
                 "by_n_correct": _plain_all(self.by_n_correct(label)),
                 "usage": self.usage(label).model_dump(),

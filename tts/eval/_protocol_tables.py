@@ -77,7 +77,7 @@ def _curves(compared: Comparison) -> Table:
 
 
 def _rescue(compared: Comparison) -> Table:
-    baselines: dict[str, str | None] = {"majority": "majority"} if "majority" in compared.strategies else {}
+    baselines: dict[str, str | None] = {} if compared.baseline is None else {compared.baseline: compared.baseline}
     rows = []
     for name, baseline in {**baselines, "best candidate": None}.items():
         for label in compared.strategies:

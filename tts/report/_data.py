@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, NamedTuple
 
-from tts._records import Usage
+from tts._records import CurveName, Usage
 from tts._store import Store
 from tts._version import __version__
 from tts.eval import Comparison, Curve, Estimate, Lengths, Origin, Pair, Rescue
@@ -17,12 +17,15 @@ BEST = "best candidate"  # the oracle, as a baseline
 class StrategyData(NamedTuple):
     """One strategy's numbers; `rescue` is by baseline, `usage` by role, over all groups, as if it had run alone.
 
-    `cheapest` says that no other strategy is as good for fewer tokens; `None` without gold answers.
+    `curve` names what estimates it over all subsets of k, and `unbiased` is that estimate. `cheapest` says that no
+    other strategy is as good for fewer tokens; `None` without gold answers.
     """
 
     label: str
     parameters: dict[str, Any]
+    curve: CurveName | None
     accuracy: Estimate | None
+    unbiased: Estimate | None
     gap: Estimate | None
     by_n_correct: dict[int, Estimate]
     rescue: dict[str, Rescue]
@@ -84,7 +87,7 @@ class ReportData(NamedTuple):
 def report_data(compared: Comparison, *, title: str = "", store: Store | None = None) -> ReportData:
     """The data of a comparison or run; a store adds the prompts of what strategies generated."""
     first = compared.results[0].provenance if compared.results else None
-    baseline = "majority" if "majority" in compared.strategies else compared.strategies[0]
+    baseline = compared.baseline or compared.strategies[0]
     problems = len({row.outcome.problem.digest for row in compared.rows})
     counts = Counter(n for row in compared.rows if (n := compared.n_correct(row)) is not None)
     return ReportData(
@@ -122,7 +125,9 @@ def _strategy(compared: Comparison, label: str, baseline: str) -> StrategyData:
     return StrategyData(
         label=label,
         parameters=dict(results[0].provenance.parameters) if results else {},
+        curve=compared.curve_names[label],
         accuracy=compared.accuracy(label),
+        unbiased=compared.unbiased(label),
         gap=compared.gap(label, baseline) if label != baseline else None,
         by_n_correct=compared.by_n_correct(label),
         rescue={name: one for name, one in rescues.items() if one is not None},

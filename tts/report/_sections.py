@@ -11,7 +11,6 @@ from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import count, estimate, interval, p_value, percent, tokens, verdict
 
 _ACCURACY = "accuracy, %"
-_OWNERS = {"maj@k": "majority", "weighted maj@k": "weighted_majority", "BoN@k": "best_of_n", "knockout@k": "knockout"}
 
 
 def summary(data: ReportData) -> Section:
@@ -137,7 +136,7 @@ def _curve_color(name: str, data: ReportData) -> int | None:
     """That of the strategy whose curve it is, else one that no strategy has; grey for the oracle."""
     if name == "pass@k":
         return None
-    owner = data.color(_OWNERS.get(name, ""))
+    owner = next((place for place, one in enumerate(data.strategies) if one.curve == name), None)
     return owner if owner is not None else len(data.strategies) + list(data.curves).index(name)
 
 
