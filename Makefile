@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow test-ray test-browser test-wheel engines test-vllm test-sglang lint format docs bench replica replica-scaling clean
+.PHONY: help demo test test-slow test-ray test-browser test-wheel engines test-vllm test-sglang lint format docs site bench replica replica-scaling clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -66,6 +66,9 @@ format: $(READY) ## let ruff format and fix
 
 docs: $(READY) ## write docs/strategies.md anew from what the strategies declare
 	TTS_PLUGINS=strategies $(BIN)/tts plugins --cards > docs/strategies.md
+
+site: $(READY) ## build the documentation into build/site, warnings as errors; open build/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(READY) ## print the numbers of benchmarks/ (minutes; wants a quiet machine)
 	$(BIN)/python benchmarks/import_time.py
