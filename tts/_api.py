@@ -41,7 +41,10 @@ class Samples(Sequence[CandidateSet]):
         sampling: Sampling | None,
         spent: dict[str, Usage],
     ) -> None:
-        self.sampled, self.model, self.sampling, self.spent = list(sampled), model, sampling, spent
+        self.sampled: list[Sampled] = list(sampled)
+        self.model: str | Backend | None = model
+        self.sampling: Sampling | None = sampling
+        self.spent: dict[str, Usage] = spent
 
     @property
     def answers(self) -> dict[str, str | None]:

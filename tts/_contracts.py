@@ -73,7 +73,7 @@ class Request(Record):
 class NoOptions(BaseModel):
     """For plugins that take no `@option=value`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 class Backend(Protocol):
@@ -163,7 +163,7 @@ class JudgeFormat(BaseModel, abc.ABC):
     others: seeded, stored, limited and charged to the judge. `max_tokens=None` means as in `Sampling`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     temperature: float = Field(0.6, ge=0, allow_inf_nan=False)
     top_p: float = Field(0.95, gt=0, le=1)
@@ -309,7 +309,7 @@ class Context(Protocol):
 class Parameters(BaseModel):
     """Base of plugins whose fields are their parameters: one declaration gives validation, JSON, CLI flags and docs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     name: ClassVar[str]
 

@@ -86,7 +86,7 @@ class Engine:
             if value is not None and value <= 0:
                 raise ConfigError(f"{name}={value}: it must be positive, or None for no limit")
         sampling = sampling or Sampling()
-        self.sampling = sampling if seed is None else sampling.model_copy(update={"seed": seed})
+        self.sampling: Sampling = sampling if seed is None else sampling.model_copy(update={"seed": seed})
         self._timeout, self._direct_template = timeout, direct_template
         self._listeners = [*listeners, *_plugins.plugins().event_listeners]
         self._models, self._owns_models = ModelPool() if models is None else models, models is None
@@ -94,7 +94,7 @@ class Engine:
         self._roles = Roles(references, self._models, concurrency, self._emit, executor)
         extract = _plugins.extractor(extractor)
         self._owns_store = not isinstance(store, Store)
-        self.store = store if isinstance(store, Store) or store is None else Store(store)
+        self.store: Store | None = store if isinstance(store, Store) or store is None else Store(store)
         self._drawer = Drawer(self.store, extract, budget, request_timeout)
         self._live: dict[str, Pool] = {}  # draws of first candidates that problems are waiting for, by key
         self._answers = Answers()

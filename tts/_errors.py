@@ -41,7 +41,9 @@ class UnknownPluginError(ConfigError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
         super().__init__(f"no {kind} is called {name!r}{did_you_mean(name, known)}")
-        self.kind, self.name, self._known = kind, name, known
+        self.kind: str = kind
+        self.name: str = name
+        self._known = known
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.kind, self.name, self._known)  # errors come from other processes, too
@@ -69,7 +71,7 @@ class BackendError(TTSError):
     `retryable` says whether the same request may succeed later.
     """
 
-    retryable = False
+    retryable: bool = False
 
     def __init__(self, message: str, *, retryable: bool | None = None) -> None:
         super().__init__(message)
@@ -80,13 +82,13 @@ class BackendError(TTSError):
 class BackendTimeout(BackendError):  # noqa: N818 - the house tree names it so
     """The model did not answer in time."""
 
-    retryable = True
+    retryable: bool = True
 
 
 class BackendUnavailable(BackendError):  # noqa: N818 - the house tree names it so
     """The model cannot be reached or loaded."""
 
-    retryable = True
+    retryable: bool = True
 
 
 class ContextLengthError(BackendError):
@@ -97,7 +99,9 @@ class ContextLengthError(BackendError):
             f"the prompt has {prompt_tokens:,} tokens and {model!r} takes {context_length:,} (prompt and response "
             "together); shorten the problem, show fewer or shorter candidates, or use a model with a longer context"
         )
-        self.prompt_tokens, self.context_length, self._model = prompt_tokens, context_length, model
+        self.prompt_tokens: int = prompt_tokens
+        self.context_length: int = context_length
+        self._model = model
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.prompt_tokens, self.context_length, self._model)

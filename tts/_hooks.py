@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tts._events import Event
 
 hookspec = pluggy.HookspecMarker("tts")
-hookimpl = pluggy.HookimplMarker("tts")
+hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker("tts")
 
 
 class Entry(Record):

@@ -57,7 +57,7 @@ class Answers:
     def __init__(self, workers: int = 1, time_limit: float = 2.0, memory_mb: int = 512) -> None:
         if workers < 1 or time_limit <= 0 or memory_mb < 1:
             raise ValueError(f"workers, time_limit, memory_mb must be positive: {workers}, {time_limit}, {memory_mb}")
-        self.stats = Stats()
+        self.stats: Stats = Stats()
         self._workers = workers
         self._time_limit = time_limit
         self._memory_mb = memory_mb

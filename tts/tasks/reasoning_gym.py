@@ -31,7 +31,7 @@ class ReasoningGym(Task):
     The problem `index` of a seed does not depend on `size`.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow")
 
     name: ClassVar[str] = "reasoning_gym"
     argument: ClassVar[str | None] = "generator"

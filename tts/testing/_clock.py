@@ -23,7 +23,7 @@ class VirtualClock:
     """
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.now: float = 0.0
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """As `asyncio.run`, on this clock; several runs go on from one another."""

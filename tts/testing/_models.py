@@ -23,12 +23,12 @@ class InstantModel:
     """
 
     Options: ClassVar[type[BaseModel]] = NoOptions
-    capabilities = Capabilities(seed=True, logprobs=True)
+    capabilities: Capabilities = Capabilities(seed=True, logprobs=True)
     fingerprint = "instant"
 
     def __init__(self, model: str = "", options: Any = None) -> None:  # noqa: ARG002 - a backend is made so
         self._backwards = model == "backwards"
-        self.spent = Usage()
+        self.spent: Usage = Usage()
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """All at once."""
@@ -62,7 +62,7 @@ class InstantScorer:
     fingerprint = "instant"
 
     def __init__(self, model: str = "", options: Any = None) -> None:  # noqa: ARG002 - a scorer is made so
-        self.spent = Usage()
+        self.spent: Usage = Usage()
 
     async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:
         """At once."""
@@ -81,7 +81,7 @@ class InstantJudge:
     fingerprint = "instant"
 
     def __init__(self, model: str = "", options: Any = None) -> None:  # noqa: ARG002 - a judge is made so
-        self.spent = Usage()
+        self.spent: Usage = Usage()
 
     async def compare(self, problem: Problem, a: Candidate, b: Candidate, *, seed: int) -> Verdict:
         """At once."""

@@ -29,8 +29,8 @@ class ScriptedModel:
 
     def __init__(self, says: Says, capabilities: Capabilities | None = None) -> None:
         self._says = says
-        self.capabilities = capabilities or Capabilities(seed=True)
-        self.fingerprint = "scripted"
+        self.capabilities: Capabilities = capabilities or Capabilities(seed=True)
+        self.fingerprint: str = "scripted"
         self.requests: list[Request] = []
 
     @property
@@ -85,7 +85,7 @@ class ScriptedScorer:
 
     def __init__(self, scores: Callable[[Candidate], float] | Mapping[str, float]) -> None:
         self._scores = scores
-        self.fingerprint = "scripted"
+        self.fingerprint: str = "scripted"
         self.calls: list[str] = []
 
     async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:  # noqa: ARG002 - the contract's
@@ -112,7 +112,7 @@ class ScriptedJudge:
 
     def __init__(self, prefers: Callable[[Candidate, Candidate], Winner] | str) -> None:
         self._prefers = prefers
-        self.fingerprint = "scripted"
+        self.fingerprint: str = "scripted"
         self.calls: list[tuple[str, str]] = []
 
     async def compare(self, problem: Problem, a: Candidate, b: Candidate, *, seed: int) -> Verdict:  # noqa: ARG002 - the contract's
@@ -142,8 +142,8 @@ class FaultyModel:
 
     def __init__(self, inner: Backend, faults: Mapping[int, Fault] | Callable[[Request], Fault | None]) -> None:
         self._inner, self._faults = inner, faults
-        self.capabilities = inner.capabilities
-        self.fingerprint = inner.fingerprint
+        self.capabilities: Capabilities = inner.capabilities
+        self.fingerprint: str = inner.fingerprint
         self.requests: list[Request] = []
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
