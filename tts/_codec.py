@@ -32,7 +32,7 @@ def encode_completion(completion: Completion) -> str:
         row["logprob"] = completion.logprob
     row["usage"] = [
         usage.calls, usage.prompt_tokens, usage.cached_tokens,
-        usage.thinking_tokens, usage.answer_tokens, usage.cancelled,
+        usage.thinking_tokens, usage.answer_tokens, usage.cancelled, usage.seconds,
     ]  # fmt: skip
     return _compact(row)
 
@@ -49,7 +49,7 @@ def decode_completion(text: str, index: int) -> Completion:
     for name, default in (("thinking", None), ("summary", row["text"])):
         value = row.get(name, default)
         parts[name] = row["text"][value[0] : value[1]] if isinstance(value, list) else value
-    calls, prompt, cached, thinking, answer, cancelled = row["usage"]
+    calls, prompt, cached, thinking, answer, cancelled, *seconds = row["usage"]  # early stores have no seconds
     usage = Usage.model_construct(
         calls=calls,
         prompt_tokens=prompt,
@@ -57,6 +57,7 @@ def decode_completion(text: str, index: int) -> Completion:
         thinking_tokens=thinking,
         answer_tokens=answer,
         cancelled=cancelled,
+        seconds=seconds[0] if seconds else 0.0,
     )
     return Completion.model_construct(
         index=index,

@@ -9,11 +9,12 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
+from tts._asking import asked
 from tts._contracts import Strategy
 from tts._draws import Arrivals, Draw, Drawer, Pool
-from tts._errors import BackendError, ConfigError, MissingRoleError, NoCandidatesError
+from tts._errors import ConfigError, MissingRoleError, NoCandidatesError
 from tts._events import Event
 from tts._judging import judge_prompt, judge_sampling, read_verdict
 from tts._models import Loaded
@@ -37,7 +38,6 @@ from tts.answers import Answers, Clusters
 from tts.prompts import Prompts
 
 Answered = Score | Verdict
-Answer = TypeVar("Answer", Score, Verdict)
 Ask = Callable[[list[int]], Awaitable[Sequence[Answered]]]
 AGGREGATION = 0  # priority of a strategy's calls: before any sampling
 SAMPLING = 1
@@ -295,12 +295,8 @@ class StrategyContext:
         keys = [digest("score", scorer.fingerprint, self.problem.digest, *part) for part in parts]
 
         async def ask(positions: list[int]) -> Sequence[Score]:
-            held = await scorer.limiter.acquire(len(positions), (AGGREGATION, self._unit.order))
-            try:
-                scores = await scorer.model.score(self._unit.problem, [responses[i] for i in positions])
-                return _of_type(scores, Score, len(positions), scorer)
-            finally:
-                scorer.limiter.release(held)
+            told, priority = [responses[i] for i in positions], (AGGREGATION, self._unit.order)
+            return await asked(scorer, Score, len(told), priority, lambda: scorer.model.score(self._unit.problem, told))
 
         scores = await self._call(keys, "scorer", Score.model_validate_json, ask)
         told = zip(responses, scores, strict=True)
@@ -319,13 +315,11 @@ class StrategyContext:
     async def _compare(self, judge: Loaded, a: Candidate, b: Candidate, vote: int) -> Verdict:
         key = digest("verdict", judge.fingerprint, self.problem.digest, a.text, b.text, self.seed, vote)
 
+        async def compare() -> list[Verdict]:
+            return [await judge.model.compare(self.problem, a, b, seed=int(key[:15], 16))]
+
         async def ask(_: list[int]) -> Sequence[Verdict]:
-            held = await judge.limiter.acquire(1, (AGGREGATION, self._unit.order))
-            try:
-                verdict = await judge.model.compare(self.problem, a, b, seed=int(key[:15], 16))
-                return _of_type([verdict], Verdict, 1, judge)
-            finally:
-                judge.limiter.release(held)
+            return await asked(judge, Verdict, 1, (AGGREGATION, self._unit.order), compare)
 
         return (await self._call([key], "judge", Verdict.model_validate_json, ask))[0]  # type: ignore[no-any-return]
 
@@ -384,12 +378,6 @@ class _Received:
         with self._context._activity():  # noqa: SLF001 - a part of the context
             candidate = await anext(self._arrivals)
         return self._context._receive(candidate)  # noqa: SLF001 - as above
-
-
-def _of_type(answers: Any, kind: type[Answer], count: int, model: Loaded) -> Sequence[Answer]:
-    if not isinstance(answers, list | tuple) or len(answers) != count or not all(isinstance(a, kind) for a in answers):
-        raise BackendError(f"{model.reference!r} returned {answers!r:.200}; it must return {count} tts.{kind.__name__}")
-    return answers
 
 
 async def count_tokens(policy: Loaded | None, texts: Sequence[str]) -> list[int]:

@@ -156,12 +156,14 @@ class Drawer:
         limiter, role = draw.model.limiter, draw.role if draw.role != "sample" else "policy"
 
         def cancelled(usage: Usage) -> None:
-            usage = usage.model_copy(update={"cancelled": max(usage.cancelled, 1)})
+            told = usage.took(time.monotonic() - started)
+            usage = told.model_copy(update={"cancelled": max(usage.cancelled, 1)})
             self.charge(role, usage)
             on_cancelled(usage)
 
         held = await limiter.acquire(len(indices), priority)
         began()
+        started = time.monotonic()
         try:
             self.check_budget()
             request = Request(
@@ -177,10 +179,12 @@ class Drawer:
             async with aclosing(draw.model.model.generate(request)) as completions:
                 while (completion := await self._next(completions, draw)) is not None:
                     _check(completion, request, seen, draw.model.reference)
+                    usage = completion.usage.took(time.monotonic() - started)
+                    completion = completion.model_copy(update={"usage": usage})
                     if held > len(indices) - len(seen):
                         limiter.release(1)
                         held -= 1
-                    self.charge(role, completion.usage)
+                    self.charge(role, usage)
                     index = indices[completion.index]
                     if self.store is not None:
                         self.store.put_completion(key, index, completion)

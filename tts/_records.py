@@ -96,7 +96,9 @@ class Usage(Record):
     `prompt_tokens` counts every completion's prompt in full, `cached_tokens` the part of it that was served from a
     shared prefill or a cache, so fresh prompt work is the difference. `thinking_tokens` and `answer_tokens` add up to
     what was generated. `cancelled` counts completions that were cut short; their tokens, where the backend reports
-    them, are in the other fields.
+    them, are in the other fields. `seconds` is how long calls were with the model, each from when it was taken until it
+    was answered, added up: calls side by side count each. The engine measures it where a backend does not say. It is
+    another in every run, so it does not count where usages are compared.
     """
 
     calls: int = 0
@@ -105,6 +107,13 @@ class Usage(Record):
     thinking_tokens: int = 0
     answer_tokens: int = 0
     cancelled: int = 0
+    seconds: float = 0.0
+
+    def took(self, seconds: float) -> Usage:
+        """The same with its seconds, where none are told and a model was called."""
+        if self.seconds or not self.calls:
+            return self
+        return self.model_copy(update={"seconds": round(seconds, 4)})
 
     @property
     def generated_tokens(self) -> int:
@@ -124,7 +133,18 @@ class Usage(Record):
             thinking_tokens=self.thinking_tokens + other.thinking_tokens,
             answer_tokens=self.answer_tokens + other.answer_tokens,
             cancelled=self.cancelled + other.cancelled,
+            seconds=self.seconds + other.seconds,
         )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Usage) and self._counts() == other._counts()
+
+    def __hash__(self) -> int:
+        return hash(self._counts())
+
+    def _counts(self) -> tuple[int, ...]:
+        tokens = (self.prompt_tokens, self.cached_tokens, self.thinking_tokens, self.answer_tokens)
+        return (self.calls, *tokens, self.cancelled)
 
 
 class Sampling(Record):

@@ -120,10 +120,11 @@ def test_the_table_says_both(fake: Any) -> None:
     assert "really spent" in text
     assert "policy 4 calls" in text
     columns = text.splitlines()[2].split("  ")
-    assert [cell.strip() for cell in columns if cell][-4:] == [
+    assert [cell.strip() for cell in columns if cell][-5:] == [
         "calls",
         "tokens out",
         "tokens in",
+        "model s",
         "s/problem",
     ]
 
@@ -131,7 +132,7 @@ def test_the_table_says_both(fake: Any) -> None:
 def test_the_table_leaves_out_what_is_zero_for_all() -> None:
     text = str(tts.compare([different(4)], strategies=["majority"]))
     assert "answered" in text
-    assert not any(column in text for column in ("failed", "calls", "tokens out", "tokens in"))
+    assert not any(column in text for column in ("failed", "calls", "tokens out", "tokens in", "model s"))
 
 
 def test_a_strategy_within_a_strategy_is_labelled_as_it_would_be_called(fake: Any) -> None:

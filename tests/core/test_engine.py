@@ -139,6 +139,24 @@ def test_a_settled_vote_cancels_the_rest_and_pays_for_it(fake: Fake) -> None:
     assert spent["policy"] == usage
 
 
+def test_calls_side_by_side_count_each_in_model_seconds(fake: Fake) -> None:
+    fake(script=lambda *_: "\\boxed{1}", delay=lambda _request, index: 0.05 * (1 + index))
+    (outcome,), spent = run(sums(1), "majority", k=4)
+    each = [one.usage.seconds for one in outcome.candidates]
+    assert each == sorted(each) and each[0] >= 0.04
+    assert sum(each) == pytest.approx(outcome.results["majority"].usage["policy"].seconds)
+    assert sum(each) > outcome.results["majority"].seconds, "four at once take less time on the wall"
+    assert spent["policy"].seconds == pytest.approx(sum(each))
+
+
+def test_what_a_backend_says_of_its_seconds_counts() -> None:
+    told = tts.Usage(calls=1, answer_tokens=3, seconds=7.5)
+    assert told.took(0.1).seconds == 7.5
+    assert tts.Usage().took(0.1).seconds == 0.0, "recorded scores call nothing"
+    assert (told + told).seconds == 15.0
+    assert told == tts.Usage(calls=1, answer_tokens=3) and hash(told) == hash(tts.Usage(calls=1, answer_tokens=3))
+
+
 def test_leftovers_are_kept_while_another_strategy_waits(fake: Fake) -> None:
     fake(script=lambda *_: "\\boxed{1}", delay=lambda *_: 0.001)
     (outcome,), _ = run(sums(1), Settled(), "majority", k=6)
@@ -305,11 +323,14 @@ def test_roles_share_one_model_are_charged_apart_and_cached(fake: Fake, tmp_path
     calls = {role: u.calls for role, u in usage.items()}
     assert calls == {"policy": 4, "scorer": different, "judge": 1, "synthesizer": 1}
     assert spent == usage
+    assert all(one.seconds > 0 for one in usage.values()), "every role's calls are timed"
     assert len(backend.instances) == 1, "policy and synthesizer are one reference"
     assert LengthScorer.batches == [different], "one batch, equal responses once"
     (again,), spent_again = run(sums(1), Helped(), **settings)
     assert spent_again == {}
     assert again.results["helped"].usage == usage
+    told = {role: one.seconds for role, one in again.results["helped"].usage.items()}
+    assert told == {role: one.seconds for role, one in usage.items()}, "what is stored keeps its time"
     assert len(FirstJudge.calls) == 1
 
 

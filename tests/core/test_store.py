@@ -34,10 +34,21 @@ def test_completions_survive_the_codec(text, thinking, summary, reason, logprob,
     if part:
         text = f"<think>{thinking}</think>{summary}"
     usage = tts.Usage(calls=1, prompt_tokens=3, cached_tokens=2, thinking_tokens=5, answer_tokens=7, cancelled=1)
+    usage = usage.took(0.25)
     completion = tts.Completion(
         index=4, text=text, thinking=thinking, summary=summary, finish_reason=reason, logprob=logprob, usage=usage
     )
-    assert decode_completion(encode_completion(completion), 4) == completion
+    again = decode_completion(encode_completion(completion), 4)
+    assert again == completion
+    assert again.usage.seconds == 0.25
+
+
+def test_a_completion_of_an_early_store_has_no_seconds() -> None:
+    row = '{"text":"so","usage":[1,3,2,5,7,0]}'
+    assert decode_completion(row, 0).usage == tts.Usage(
+        calls=1, prompt_tokens=3, cached_tokens=2, thinking_tokens=5, answer_tokens=7
+    )
+    assert decode_completion(row, 0).usage.seconds == 0.0
 
 
 def test_parts_of_the_text_are_stored_once() -> None:

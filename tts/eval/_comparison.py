@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MIN_PROBLEMS = 6  # with fewer, even a sign test on unanimous differences says nothing at 5 %
 # Columns that are left out where they would be all zeros.
-_COUNTS = ("failed", "calls", "tokens out", "tokens in")
+_COUNTS = ("failed", "calls", "tokens out", "tokens in", "model s")
 
 
 class Comparison(Followed, Costs):
@@ -173,22 +173,12 @@ class Comparison(Followed, Costs):
     def _main_table(self) -> Table:
         problems = len({row.outcome.problem.digest for row in self.rows})
         title = f"{problems} problems, {len(self.rows)} groups of k={self.k}"
-        head = [
-            "strategy",
-            "accuracy",
-            "95 % interval",
-            "answered",
-            "failed",
-            "calls",
-            "tokens out",
-            "tokens in",
-            "s/problem",
-        ]
+        head = ["strategy", "accuracy", "95 % interval", "answered", *_COUNTS, "s/problem"]
         rows = []
         if self.pass_at_1 is not None:
-            rows.append(["pass@1 (mean candidate)", *_accuracy(self.pass_at_1), *[""] * 6])
+            rows.append(["pass@1 (mean candidate)", *_accuracy(self.pass_at_1), *[""] * 7])
         if self.pass_at_k is not None:
-            rows.append([f"pass@{self.k} (oracle)", *_accuracy(self.pass_at_k), *[""] * 6])
+            rows.append([f"pass@{self.k} (oracle)", *_accuracy(self.pass_at_k), *[""] * 7])
         rows += [self._strategy_row(label) for label in self.strategies]
         kept = [i for i, name in enumerate(head) if name not in _COUNTS or any(row[i] not in ("", "0") for row in rows)]
         shown = [[row[i] for i in kept] for row in (head, *rows)]
@@ -205,6 +195,7 @@ class Comparison(Followed, Costs):
             quantity(usage.calls),
             quantity(usage.generated_tokens),
             quantity(usage.prompt_tokens),
+            f"{usage.seconds:,.1f}" if usage.seconds else "0",
             f"{self.mean_seconds(label):.2f}",
         ]
 
@@ -235,7 +226,8 @@ class Comparison(Followed, Costs):
     def _spent_line(self) -> str:
         spent = "; ".join(
             f"{role} {quantity(u.calls)} calls, {quantity(u.generated_tokens)} generated and "
-            f"{quantity(u.prompt_tokens)} prompt tokens ({quantity(u.cached_tokens)} of them cached)"
+            f"{quantity(u.prompt_tokens)} prompt tokens ({quantity(u.cached_tokens)} of them cached), "
+            f"{u.seconds:,.1f} model-seconds"
             for role, u in sorted(self.spent.items())
             if u != Usage()  # recorded scores cost nothing
         )

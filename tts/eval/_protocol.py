@@ -161,10 +161,15 @@ def _without_timings(summary: dict[str, Any]) -> tuple[dict[str, Any], dict[str,
     timings = {name: summary.pop(name) for name in ("spent", "seconds")}
     cached: dict[str, Any] = {}
     for label, one in summary["strategies"].items():
-        cached[label] = {"mean_seconds": one.pop("mean_seconds"), "cached_tokens": one["usage"].pop("cached_tokens")}
+        cached[label] = {"mean_seconds": one.pop("mean_seconds"), **_taken(one["usage"], "")}
         for role, usage in summary["costs"][label].items():
-            cached[label][f"{role}_cached_tokens"] = usage.pop("cached_tokens")
+            cached[label] |= _taken(usage, f"{role}_")
     return summary, timings | {"strategies": cached}
+
+
+def _taken(usage: dict[str, Any], role: str) -> dict[str, Any]:
+    names = {"cached_tokens": f"{role}cached_tokens", "seconds": f"{role}model_seconds"}
+    return {told: usage.pop(name) for name, told in names.items()}
 
 
 def _text(value: Any) -> str:

@@ -49,7 +49,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
 
 def _schema(pa: Any) -> Any:
     text, integer = pa.string(), pa.int64()
-    usage = pa.struct([(name, integer) for name in Usage.model_fields])
+    usage = pa.struct([(name, pa.float64() if name == "seconds" else integer) for name in Usage.model_fields])
     candidate = pa.struct(
         {"index": integer}
         | dict.fromkeys(("text", "thinking", "summary", "answer", "finish_reason"), text)
