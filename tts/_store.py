@@ -18,7 +18,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -41,15 +41,19 @@ CREATE TABLE calls(key TEXT PRIMARY KEY, kind TEXT NOT NULL, problem TEXT NOT NU
 CREATE TABLE results(key TEXT PRIMARY KEY, problem TEXT NOT NULL, strategy TEXT NOT NULL,
                      result TEXT NOT NULL) WITHOUT ROWID;
 """
+# Kind of row: its columns, how they are inserted, and what becomes of a row that is there already.
 _INSERT = {
     "problem": (
-        "INSERT INTO problems VALUES(?,?,?) ON CONFLICT(digest) DO UPDATE SET answer=coalesce(excluded.answer, answer)"
+        3,
+        "INSERT INTO problems",
+        "ON CONFLICT(digest) DO UPDATE SET answer=coalesce(excluded.answer, answer)",
     ),
-    "draw": "INSERT OR IGNORE INTO draws VALUES(?,?,?,?,?,?)",
-    "completion": "INSERT OR IGNORE INTO completions VALUES(?,?,?)",
-    "call": "INSERT OR IGNORE INTO calls VALUES(?,?,?,?)",
-    "result": "INSERT OR REPLACE INTO results VALUES(?,?,?,?)",
+    "draw": (6, "INSERT OR IGNORE INTO draws", ""),
+    "completion": (3, "INSERT OR IGNORE INTO completions", ""),
+    "call": (4, "INSERT OR IGNORE INTO calls", ""),
+    "result": (4, "INSERT OR REPLACE INTO results", ""),
 }
+_ROWS_AT_ONCE = 256  # of six columns or fewer: far below SQLite's limit of 32,766 values
 
 
 class StoredSet(NamedTuple):
@@ -278,8 +282,9 @@ class Store:
             by_kind.setdefault(kind, []).append(values)
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for kind, values_list in by_kind.items():
-                connection.executemany(_INSERT[kind], values_list)
+            for kind, found in by_kind.items():
+                for start in range(0, len(found), _ROWS_AT_ONCE):
+                    _insert(connection, kind, found[start : start + _ROWS_AT_ONCE])
             connection.execute("COMMIT")
         except Exception as error:  # whatever it is, who waits must hear of it
             self._failure = self._sentence(error)
@@ -370,6 +375,13 @@ class Store:
         """Rows per kind of thing stored."""
         tables = ("problems", "draws", "completions", "calls", "results")
         return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}  # noqa: S608 - fixed names
+
+
+def _insert(connection: sqlite3.Connection, kind: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """All rows in one statement, not by `executemany`: that gives up the GIL at each row and waits to have it back."""
+    columns, insert, conflict = _INSERT[kind]
+    places = ",".join([f"({','.join('?' * columns)})"] * len(rows))
+    connection.execute(f"{insert} VALUES{places} {conflict}", [value for row in rows for value in row])
 
 
 def _settle(callback: Callable[[], object]) -> None:
