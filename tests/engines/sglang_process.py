@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
+import psutil
+
 import tts
+
+
+async def engines_of_two_roles(model: str) -> int:
+    """How many of the engine's processes run while one model both samples and synthesises."""
+    async with tts.Engine(model=model, synthesizer=model, sampling=tts.Sampling(max_tokens=8)) as engine:
+        await engine.solve("3+4", "synthesizer", 2)
+        children = psutil.Process().children(recursive=True)
+        return sum("scheduler" in " ".join([one.name(), *one.cmdline()]) for one in children)
+
 
 if __name__ == "__main__":
     manner, folder = sys.argv[1:]
@@ -13,6 +25,8 @@ if __name__ == "__main__":
         print("ready", flush=True)
     tts.solve("3+4", model=model, strategy="first", k=1, sampling=tts.Sampling(max_tokens=8))
     print("ready", flush=True)
+    if manner == "roles":
+        print(asyncio.run(engines_of_two_roles(model)))
     if manner == "exception":
         raise RuntimeError("the user's own")
     if manner == "signal":

@@ -73,6 +73,12 @@ def test_no_process_stays_behind(manner: str) -> None:
         assert "the user's own" in errors
 
 
+def test_a_model_in_two_roles_is_loaded_once() -> None:
+    command = [sys.executable, str(PROGRAM), "roles", model()]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert found.stdout == "ready\n1\n", found.stderr[-2000:]
+
+
 @pytest.mark.parametrize("seconds", [0.5, 6, 15])
 def test_a_program_that_is_ended_while_its_engine_starts_leaves_nothing(seconds: float) -> None:
     program = start("start")

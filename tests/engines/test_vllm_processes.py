@@ -45,3 +45,8 @@ def test_no_process_stays_behind(manner: str) -> None:
     assert left(children, 20) == []
     if manner == "exception":
         assert "the user's own" in errors
+
+
+def test_a_model_in_two_roles_is_loaded_once() -> None:
+    found = subprocess.run([sys.executable, str(PROGRAM), "roles"], capture_output=True, text=True, timeout=300)
+    assert found.stdout == "ready\n1\n", found.stderr[-2000:]
