@@ -11,7 +11,7 @@ from tts.cli._output import write_json
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--strategy", "-s", default="gsr", show_default=True, metavar="NAME")
+@click.option("--strategy", "-s", default="gsr", show_default=True, metavar="NAME", help="Whose gap to the majority.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per run.")
 def gaps(runs: tuple[Path, ...], strategy: str, as_json: bool) -> None:
     """Put the Refinement Gap of several RUNS into one table, e.g. of several sizes of a model.

@@ -148,7 +148,13 @@ def export(path: Path, output: Path | None, extract: str) -> None:
 @store.command("import")
 @_file
 @click.argument("sets", metavar="FILE")
-@click.option("--on-error", type=click.Choice(["raise", "skip"]), default="raise", show_default=True)
+@click.option(
+    "--on-error",
+    type=click.Choice(["raise", "skip"]),
+    default="raise",
+    show_default=True,
+    help="What to do with a row that cannot be read.",
+)
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="The tool that wrote it; else found out.")
 def import_sets(path: Path, sets: str, on_error: Literal["raise", "skip"], format_: str | None) -> None:
     """Put the candidate sets of a FILE into a store, a new one if need be; what it has already is kept.
