@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow test-ray test-browser test-wheel engines test-vllm test-sglang lint format docs site bench replica replica-scaling clean
+.PHONY: help demo test test-slow test-ray test-browser test-wheel engines test-vllm test-sglang lint format docs api site bench replica replica-scaling clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -54,10 +54,12 @@ test-vllm: .engines/vllm/.ready ## the vllm backend on the real engine
 test-sglang: .engines/sglang/.ready ## the sglang backend on the real engine, and the openai backend before its server
 	.engines/sglang/bin/python -m pytest -m sglang tests/engines
 
-lint: $(READY) ## ruff, mypy strict, import contracts
+lint: $(READY) ## ruff, mypy and pyright strict, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing
+	$(BIN)/pyright
 	$(BIN)/lint-imports
 
 format: $(READY) ## let ruff format and fix
@@ -69,6 +71,9 @@ docs: $(READY) ## write docs/strategies.md anew from what the strategies declare
 
 site: $(READY) ## build the documentation into build/site, warnings as errors; open build/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+api: $(READY) ## write tests/api/surface.txt anew: the public names with their signatures
+	$(BIN)/python tests/api/surface.py > tests/api/surface.txt
 
 bench: $(READY) ## print the numbers of benchmarks/ (minutes; wants a quiet machine)
 	$(BIN)/python benchmarks/import_time.py
