@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts.eval import compare_pairs
-from tts.eval._pairs import bootstrap, flip_p, holm, problems_needed
+from tts.eval._pairs import bootstrap, flip_p, groups_needed, holm, problems_needed
 
 TOTALS = st.lists(st.fractions(-2, 2, max_denominator=4), min_size=1, max_size=7)
 
@@ -122,3 +122,35 @@ def test_the_lines() -> None:
     assert lines["bad", "poor"].endswith("problems would tell")
     assert lines["bad", "twin"].endswith("no difference to tell")
     assert compare_pairs(problems, {"alone": shares["good"]}) == compare_pairs([], {"a": [], "b": []}) == []
+
+
+def test_as_many_groups_of_the_same_problems_as_are_needed_have_the_power_asked_for() -> None:
+    """Every problem alike: better in 3 of 10 groups, worse in 2."""
+    names = [str(i) for i in range(40) for _ in range(10)]
+    seen = [Fraction(value) for _ in range(40) for value in (1, 1, 1, -1, -1, 0, 0, 0, 0, 0)]
+    needed = groups_needed(names, seen)
+    assert needed == 11, "(1.96 + 0.84)² · 10/9 · (0.5 − 0.1²) / (40 · 0.1²)"
+    rng = np.random.default_rng(2)
+    told = 0
+    for _ in range(300):
+        counts = rng.multinomial(needed, [0.3, 0.2, 0.5], size=40)
+        told += flip_p([Fraction(int(more - fewer)) for more, fewer, _ in counts]) <= 0.05
+    assert 0.72 < told / 300 < 0.9
+    assert groups_needed(names, seen, pairs=6) > needed, "Holm asks for more"
+
+
+def test_no_number_of_samples_tells_where_problems_differ() -> None:
+    names = [str(i) for i in range(19) for _ in range(2)]
+    assert groups_needed(names, [Fraction(1 if int(name) < 10 else -1) for name in names]) is None
+    assert groups_needed(names, [Fraction(0)] * len(names)) is None, "no difference"
+    assert groups_needed(names[::2], [Fraction(1), Fraction(0)] * 9 + [Fraction(1)]) is None, "one group of each"
+    assert groups_needed(names[:6], [Fraction(1), Fraction(0)] * 3) is None, "three problems never tell"
+
+
+def test_a_pair_says_how_many_samples_of_these_would_tell() -> None:
+    names = [str(i) for i in range(6) for _ in range(10)]
+    better, worse = [Fraction(i < 3) for i in range(10)], [Fraction(3 <= i < 5) for i in range(10)]
+    shares = {"a": 4 * better + 2 * worse, "b": 4 * worse + 2 * better}
+    (pair,) = compare_pairs(names, shares, k=4)
+    assert pair.samples == 4 * groups_needed(names, [x - y for x, y in zip(*shares.values(), strict=True)])
+    assert str(pair).endswith(f"problems would tell, or {pair.samples:,} samples of each of these")

@@ -151,7 +151,7 @@ class Analysis:
         rows = [row for row in self.rows if row.decisions is not None]
         tested = [label for label in self.strategies if label not in self.undecided]
         shares = {label: [_share_of(row, label) for row in rows] for label in tested}
-        return compare_pairs([row.outcome.problem.digest for row in rows], shares)
+        return compare_pairs([row.outcome.problem.digest for row in rows], shares, k=self.k)
 
     def rescue(self, strategy: str, baseline: str | None = "majority") -> Rescue | None:
         """How often a strategy is right where a baseline is wrong (rescued), and the reverse (harmed).

@@ -29,7 +29,9 @@ class Pair(NamedTuple):
     `difference` is accuracy of `a` minus accuracy of `b` with the interval of `bootstrap`; `more` problems went better
     with `a`, `fewer` with `b`. `p` is that of `flip_p`, `adjusted` after Holm over all pairs asked about together, and
     the verdict goes by it at 5 %. `needed` is how many problems would tell, by `problems_needed`; `None` where the
-    verdict tells already, or where there is no difference to tell.
+    verdict tells already, or where there is no difference to tell. `samples` is how many candidates of each of these
+    problems would tell as well, by `groups_needed`; `None` also where no number of them would, and where it cannot be
+    estimated, for there is one group of each problem.
     """
 
     a: str
@@ -41,6 +43,7 @@ class Pair(NamedTuple):
     adjusted: float
     verdict: Literal["better", "worse", "cannot tell"]
     needed: int | None
+    samples: int | None = None
 
     def __str__(self) -> str:
         found = self.difference
@@ -48,15 +51,24 @@ class Pair(NamedTuple):
         seen = f"{points}, better on {self.more} problems and worse on {self.fewer}, p = {self.adjusted:.2g}"
         if self.verdict != "cannot tell":
             return f"{self.a} is {self.verdict} than {self.b}: {seen}"
-        told = "no difference to tell" if self.needed is None else f"about {self.needed:,} problems would tell"
-        return f"{self.a} and {self.b}: cannot tell with {found.problems} problems: {seen}; {told}"
+        return f"{self.a} and {self.b}: cannot tell with {found.problems} problems: {seen}; {self.would_tell}"
+
+    @property
+    def would_tell(self) -> str:
+        """How many problems, or samples of these, would tell, in words."""
+        if self.needed is None:
+            return "no difference to tell"
+        instead = f", or {self.samples:,} samples of each of these" if self.samples is not None else ""
+        return f"about {self.needed:,} problems would tell{instead}"
 
 
-def compare_pairs(problems: Sequence[str], shares: Mapping[str, Sequence[Fraction]], *, seed: int = 0) -> list[Pair]:
+def compare_pairs(
+    problems: Sequence[str], shares: Mapping[str, Sequence[Fraction]], *, k: int = 1, seed: int = 0
+) -> list[Pair]:
     """Every pair of strategies, in the order given.
 
     `shares` has for each strategy and group the share of its outputs that are correct; `problems` names the problem of
-    each group. Groups of one problem stay together in every test.
+    each group of `k` candidates. Groups of one problem stay together in every test.
     """
     names = list(dict.fromkeys(problems))
     place = {problem: i for i, problem in enumerate(names)}
@@ -78,9 +90,15 @@ def compare_pairs(problems: Sequence[str], shares: Mapping[str, Sequence[Fractio
         if adjusted <= ALPHA:
             verdict = "better" if found.mean > 0 else "worse"
         needed = problems_needed(total, groups, len(asked)) if verdict == "cannot tell" else None
+        more_groups = groups_needed(problems, _differences(shares, a, b), len(asked)) if needed is not None else None
+        samples = None if more_groups is None else k * more_groups
         more, fewer = sum(one > 0 for one in total), sum(one < 0 for one in total)
-        pairs.append(Pair(a, b, found, more, fewer, p, adjusted, verdict, needed))
+        pairs.append(Pair(a, b, found, more, fewer, p, adjusted, verdict, needed, samples))
     return pairs
+
+
+def _differences(shares: Mapping[str, Sequence[Fraction]], a: str, b: str) -> list[Fraction]:
+    return [x - y for x, y in zip(shares[a], shares[b], strict=True)]
 
 
 def flip_p(totals: Sequence[Fraction]) -> float:
@@ -159,3 +177,31 @@ def problems_needed(totals: Sequence[Fraction], groups: Sequence[int], pairs: in
     variance = math.fsum(one**2 for one in residuals) / max(m - 1, 1)
     z = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(POWER)
     return max(math.ceil(z**2 * variance / delta**2), math.ceil(1 - math.log2(alpha)), m + 1)
+
+
+def groups_needed(problems: Sequence[str], differences: Sequence[Fraction], pairs: int = 1) -> int | None:
+    """How many groups of each of these problems would tell with 80 % power; `None` where none would, or none can say.
+
+    More groups make a problem's own mean sharper and leave the differences between problems as they are: with m
+    problems and g groups of each the mean difference has the variance (σ_b² + σ_w² / g) / m, the two-stage sample of
+    Cochran (1977, section 10.6). σ_w² is pooled over problems, σ_b² what the variance over problems has beyond it.
+    `None` without a difference, with one group of each problem, or where σ_b² alone is too much for so many problems.
+    """
+    by_problem: dict[str, list[float]] = {}
+    for problem, difference in zip(problems, differences, strict=True):
+        by_problem.setdefault(problem, []).append(float(difference))
+    m, n = len(by_problem), len(differences)
+    delta, spare = math.fsum(map(float, differences)) / n, n - m
+    alpha = ALPHA / pairs
+    if not delta or not spare or m < 2 or m < math.ceil(1 - math.log2(alpha)):
+        return None
+    means = {problem: math.fsum(own) / len(own) for problem, own in by_problem.items()}
+    within = math.fsum((one - means[problem]) ** 2 for problem, own in by_problem.items() for one in own) / spare
+    over = math.fsum((len(own) * m / n * (means[problem] - delta)) ** 2 for problem, own in by_problem.items()) / (
+        m - 1
+    )
+    z = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(POWER)
+    room = m * delta**2 / z**2 - max(0.0, over - within * m / n)
+    if room <= 0:
+        return None
+    return max(math.ceil(within / room), math.floor(n / m) + 1)

@@ -48,4 +48,4 @@ def verdict(pair: Pair) -> str:
     problems = count(pair.difference.problems, "problem")
     if pair.needed is None:
         return f"no difference between {pair.a} and {pair.b} on {problems}"
-    return f"cannot tell {pair.a} and {pair.b} apart with {problems}; about {pair.needed:,} would tell"
+    return f"cannot tell {pair.a} and {pair.b} apart with {problems}; {pair.would_tell}"
