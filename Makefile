@@ -29,10 +29,10 @@ test-ray: $(READY) ## models on a real Ray cluster of this machine, with actors 
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt ray
 	$(BIN)/python -m pytest -m ray tests/ray
 
-test-browser: $(READY) ## the report in a real headless Chromium; installs Debian's where there is none (as root)
+test-browser: $(READY) ## report and documentation in a real headless Chromium; installs Debian's where there is none (as root)
 	command -v chromium || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt playwright
-	$(BIN)/python -m pytest -m browser tests/report
+	$(BIN)/python -m pytest -m browser tests/report tests/docs
 
 test-wheel: $(READY) ## build the wheel, check its contents, run the core tests against it in a fresh environment
 	sh tests/wheel.sh $(PYTHON) $(BIN)
