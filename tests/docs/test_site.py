@@ -16,14 +16,6 @@ pytest.importorskip("mkdocs", reason="no mkdocs: pip install 'ttscale[docs]'")
 pytest.importorskip("material", reason="no mkdocs-material: pip install 'ttscale[docs]'")
 ROOT = Path(__file__).parents[2]
 FETCHES = {"object": "data", "use": "href"} | dict.fromkeys(("script", "img", "iframe", "source", "video"), "src")
-    "script": "src",
-    "img": "src",
-    "iframe": "src",
-    "source": "src",
-    "video": "src",
-    "object": "data",
-    "use": "href",
-}
 ELSEWHERE = re.compile(r"^(?:[a-z]+:)?//", re.IGNORECASE)
 
 
