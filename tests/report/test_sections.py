@@ -7,7 +7,8 @@ import pytest
 from doubles import sums
 
 import tts
-from tts.eval import Comparison
+from tts.answers import Opinions
+from tts.eval import Comparison, Disagreement, Price, Prices
 from tts.report import Figure, Point, ReportData, Section, Series, report_data
 from tts.report._gather import sections
 from tts.report._words import interval, percent
@@ -28,6 +29,7 @@ def test_every_section_is_there_in_its_order(data: ReportData) -> None:
         "rescue",
         "origins",
         "pairs",
+        "checks",
         "setup",
     ]
     assert len({figure.name for one in sections(data) for figure in one.figures}) == 5
@@ -49,7 +51,7 @@ def test_the_summary_answers_who_by_how_much_and_whether_one_can_tell(data: Repo
     words = " ".join(section(data, "summary").text)
     assert "8 problems, 16 groups of 2 candidates" in words
     assert "Most accurate is writes with 100.0 %" in words
-    assert "would tell (" in words or "is better than" in words
+    assert "would tell" in words or "is better than" in words
     assert "an oracle that picks the best of 2 would reach" in words
 
 
@@ -74,7 +76,7 @@ def _sets(answers: list[str]) -> list[tts.Sampled]:
 def test_without_gold_answers_nothing_is_said_of_accuracy() -> None:
     sets = [tts.Sampled(one.candidates, None) for one in _sets(["12", "11"])]
     found = sections(report_data(tts.compare(sets, strategies=["majority"], k=2)))
-    assert [one.name for one in found] == ["summary", "strategies", "candidates", "setup"]
+    assert [one.name for one in found] == ["summary", "strategies", "candidates", "checks", "setup"]
     assert "No problem has a gold answer" in " ".join(found[0].text)
     assert not found[1].figures or all(one.series for one in found[1].figures)
 
@@ -96,6 +98,66 @@ def test_cost_and_frontier_are_there_where_tokens_are_known(fake: Any) -> None:
     per_group = sum(p.value for one in cost.series for p in one.points if p.at == "majority")
     assert math.isclose(per_group, run.usage("majority").total_tokens / 3)
     assert found["setup"].tables[0].rows[0] == ["policy", "fake"]
+
+
+def test_time_stands_apart_from_what_was_asked(fake: Any) -> None:
+    fake(delay=lambda *_: 0.02)
+    run = tts.compare(sums(3), strategies=["majority"], k=2, model="fake:m")
+    found = {one.name: one for one in sections(report_data(run))}
+    (row,) = found["time"].tables[0].rows
+    seconds = run.costs("majority")["policy"].seconds
+    assert row[2:4] == ["policy", f"{seconds:,.1f}"] and seconds > 0.1
+    assert "model-seconds" in found["time"].tables[0].notes[0]
+    assert not any("second" in text.lower() for text in (*found["cost"].text, *found["cost"].tables[0].head))
+
+
+def test_prices_are_per_group_and_per_thousand_right_answers(fake: Any) -> None:
+    fake()
+    run = tts.compare(sums(6), strategies=["first", "majority"], k=2, model="fake:m")
+    prices = Prices(currency="EUR", policy=Price(prompt=1.0, generated=4.0))
+    (cost,) = [one for one in sections(report_data(run, prices=prices)) if one.name == "cost"]
+    table = cost.tables[1]
+    each = prices.of(run.costs("majority")) / 6
+    assert table.head[1] == "EUR per group"
+    accuracy = run.accuracy("majority").mean
+    assert table.rows[1] == ["majority", f"{each:.4g}", f"{1000 * each / accuracy:.4g}" if accuracy else ""]
+    (plain,) = [one for one in sections(report_data(run)) if one.name == "cost"]
+    assert len(plain.tables) == 1
+
+
+def test_what_is_written_is_measured_beside_a_candidate(fake: Any) -> None:
+    fake(script=lambda request, _: "a b c d \\boxed{1}" if len(request.messages[-1].content) > 400 else "\\boxed{1}")
+    run = tts.compare(sums(3), strategies=["majority", "gsr"], k=2, model="fake:m")
+    found = {one.name: one for one in sections(report_data(run))}
+    lengths = run.lengths("gsr")
+    candidate, output = found["outputs"].tables[0].rows
+    assert (candidate[0], output[0]) == ("a candidate", "gsr, an output")
+    assert output[-1] == percent(lengths.reduction, signed=True)
+    (figure,) = found["outputs"].figures
+    assert sum(p.value for one in figure.series for p in one.points if p.at == "gsr") == lengths.written.mean
+
+
+def test_the_estimate_over_all_subsets_stands_beside_that_of_groups(data: ReportData, compared: Comparison) -> None:
+    table = section(data, "strategies").tables[0]
+    place = table.head.index("over all subsets")
+    rows = {row[0]: row[place] for row in table.rows}
+    assert rows["majority"].startswith(percent(compared.curves()["maj@k"].points[2].mean))
+    assert rows["writes"] == ""
+
+
+def test_twins_and_doubtful_grades_are_listed() -> None:
+    sets = _sets(["12", "11"])
+    twin = sets[1].candidates.problem.model_copy(update={"id": "twin"})
+    sets.append(tts.Sampled(sets[1].candidates.model_copy(update={"problem": twin}), "2"))
+    run = tts.compare(sets, strategies=["majority"], k=2)
+    doubtful = Disagreement("p0", "1/2", "0.5001", 3, Opinions(True, False, None, False))
+    (checks,) = [one for one in sections(report_data(run, disagreements=[doubtful])) if one.name == "checks"]
+    twins, grades = checks.tables
+    assert twins.rows == [["p1, twin", "1 against 2"]]
+    assert grades.rows == [["p0: 0.5001", "1/2", "3", "yes", "no", "", "no"]]
+    assert "1 text under several ids" in checks.text[0] and "1; no grade was changed" in checks.text[0]
+    (clean,) = [one for one in sections(report_data(run)) if one.name == "checks"]
+    assert "not looked for" in clean.text[0]
 
 
 def words(_data: ReportData) -> Section:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tts._contracts import Strategy
 from tts._errors import ConfigError, MissingDependencyError
 from tts._records import Result, Usage
-from tts.eval._costs import Costs
+from tts.eval._costs import Costs, Prices
 from tts.eval._followed import Followed
 from tts.eval._grading import Graded
 from tts.eval._metrics import Estimate, clustered_mean
@@ -20,6 +20,8 @@ from tts.eval._tables import Table, percent, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from tts.eval._checks import Disagreement
 
 MIN_PROBLEMS = 6  # with fewer, even a sign test on unanimous differences says nothing at 5 %
 # Columns that are left out where they would be all zeros.
@@ -337,11 +339,19 @@ class Comparison(Followed, Costs):
             raise MissingDependencyError("to_dataframe() needs pandas; pip install 'ttscale[data]'") from error
         return pd.DataFrame.from_records(list(self.records()))
 
-    def report(self, path: str | Path, *, title: str = "", store: str | Path | None = None) -> Path:
+    def report(
+        self,
+        path: str | Path,
+        *,
+        title: str = "",
+        store: str | Path | None = None,
+        prices: Prices | None = None,
+        disagreements: Sequence[Disagreement] | None = None,
+    ) -> Path:
         """Write a report: an .html page, .md, .tex tables, or a folder of all; see `tts.report.write_report`."""
         from tts.report import write_report
 
-        return write_report(self, path, title=title, store=store)
+        return write_report(self, path, title=title, store=store, prices=prices, disagreements=disagreements)
 
     def save(self, path: str | Path) -> Path:
         """Write by ending: .json the summary, .jsonl one record per line, .csv and .parquet the frame."""

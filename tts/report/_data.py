@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tts._records import CurveName, Usage
 from tts._store import Store
 from tts._version import __version__
-from tts.eval import Comparison, Curve, Estimate, Lengths, Origin, Pair, Rescue
+from tts.eval import (
+    Comparison,
+    Curve,
+    Disagreement,
+    Duplicate,
+    Estimate,
+    Lengths,
+    Origin,
+    Pair,
+    Prices,
+    Rescue,
+    duplicate_problems,
+)
 from tts.report._browser import Shown, browse
 
 BEST = "best candidate"  # the oracle, as a baseline
@@ -18,7 +31,7 @@ class StrategyData(NamedTuple):
     """One strategy's numbers; `rescue` is by baseline, `usage` by role, over all groups, as if it had run alone.
 
     `curve` names what estimates it over all subsets of k, and `unbiased` is that estimate. `cheapest` says that no
-    other strategy is as good for fewer tokens; `None` without gold answers.
+    other strategy is as good for fewer tokens; `None` without gold answers. `answerless` is a share of its outputs.
     """
 
     label: str
@@ -39,6 +52,7 @@ class StrategyData(NamedTuple):
     seconds: float
     answered: int
     failed: int
+    answerless: Estimate | None
 
     @property
     def total(self) -> Usage:
@@ -53,6 +67,7 @@ class ReportData(NamedTuple):
     correct candidates, `response_rates` how many candidates are truncated, answerless or failed, `summary_share` how
     much of a candidate is its visible summary. `baseline` is what rescue and harm are measured against: `majority`
     where it is compared, else the first strategy. `models` are fingerprints by role, `shown` is for the browser.
+    `disagreements` are `None` where graders were not compared.
     """
 
     title: str
@@ -73,6 +88,9 @@ class ReportData(NamedTuple):
     seed: int
     version: str
     spent: dict[str, Usage]
+    prices: Prices | None
+    duplicates: tuple[Duplicate, ...]
+    disagreements: tuple[Disagreement, ...] | None
     shown: tuple[Shown, ...]
 
     def color(self, label: str) -> int | None:
@@ -84,7 +102,14 @@ class ReportData(NamedTuple):
         return next(one for one in self.strategies if one.label == label)
 
 
-def report_data(compared: Comparison, *, title: str = "", store: Store | None = None) -> ReportData:
+def report_data(
+    compared: Comparison,
+    *,
+    title: str = "",
+    store: Store | None = None,
+    prices: Prices | None = None,
+    disagreements: Sequence[Disagreement] | None = None,
+) -> ReportData:
     """The data of a comparison or run; a store adds the prompts of what strategies generated."""
     first = compared.results[0].provenance if compared.results else None
     baseline = compared.baseline or compared.strategies[0]
@@ -109,6 +134,9 @@ def report_data(compared: Comparison, *, title: str = "", store: Store | None = 
         seed=first.seed if first else 0,
         version=first.version if first else __version__,
         spent=dict(compared.spent),
+        prices=prices,
+        duplicates=tuple(duplicate_problems(compared.rows)),
+        disagreements=None if disagreements is None else tuple(disagreements),
         shown=browse(compared, store),
     )
 
@@ -141,4 +169,5 @@ def _strategy(compared: Comparison, label: str, baseline: str) -> StrategyData:
         seconds=compared.mean_seconds(label),
         answered=sum(result.answer is not None for result in results),
         failed=sum(result.error is not None for result in results),
+        answerless=compared.answerless(label),
     )

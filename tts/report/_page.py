@@ -6,19 +6,35 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tts.report._data import ReportData
 from tts.report._palette import variables
 from tts.report._section import Section
+from tts.report._words import count
 
 _HERE = Path(__file__).parent
 _UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")  # what ends or opens a script element, and what is no UTF-8
 
 
-def page(data: ReportData, parts: Sequence[Section]) -> str:
+class Document(NamedTuple):
+    """A report before it is a file; `data` is that of the candidate browser, where there is to be one."""
+
+    title: str
+    facts: tuple[str, ...]
+    sections: list[Section]
+    data: ReportData | None = None
+
+
+def document(data: ReportData, sections: list[Section]) -> Document:
+    """The report of one comparison or run."""
+    groups = f"{count(data.groups, 'group')} of {data.k}"
+    facts = (count(data.problems, "problem"), groups, f"ttscale {data.version}")
+    return Document(data.title, facts, sections, data)
+
+
+def page(made: Document) -> str:
     """The HTML text."""
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
@@ -32,18 +48,18 @@ def page(data: ReportData, parts: Sequence[Section]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    script = (_HERE / "report.js").read_text("utf-8")
-    figures = (one for part in parts for one in part.figures)
+    scripts = ("theme.js", "report.js") if made.data else ("theme.js",)
+    script = "\n".join((_HERE / name).read_text("utf-8") for name in scripts)
+    figures = (one for part in made.sections for one in part.figures)
     drawn = {one.name: [Markup(svg(one, width)) for width in (WIDE, NARROW)] for one in figures}  # noqa: S704 - matplotlib escapes texts
     return environment.get_template("report.html.jinja").render(
-        data=data,
-        sections=parts,
+        made=made,
         drawn=drawn,
         style=Markup(_style()),  # noqa: S704 - a file of this package
         script=Markup(script),  # noqa: S704 - a file of this package
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        index=Markup(embedded(_index(data))),  # noqa: S704 - escaped for where it stands
-        details=[Markup(embedded(one.detail)) for one in data.shown],  # noqa: S704 - as above
+        index=Markup(embedded(_index(made.data))) if made.data else "",  # noqa: S704 - escaped for where it stands
+        details=[Markup(embedded(one.detail)) for one in (made.data.shown if made.data else ())],  # noqa: S704 - as above
     )
 
 

@@ -13,9 +13,12 @@ _HERE = {
     "rescue": ("_sections", "right where a baseline is wrong, and the reverse"),
     "origins": ("_sections_cost", "copied, merged or novel answers"),
     "positions": ("_sections_cost", "which of the shown candidates is followed, by position"),
-    "candidates": ("_sections_cost", "truncated, answerless and failed candidates"),
+    "candidates": ("_sections_cost", "truncated, answerless and failed candidates; share of the summary"),
     "pairs": ("_sections", "a paired verdict on every two strategies"),
-    "cost": ("_sections_cost", "calls and tokens by role and kind"),
+    "outputs": ("_sections_cost", "length of what is written, and the share of the answer in it"),
+    "cost": ("_sections_cost", "calls, tokens and prices by role and kind"),
+    "checks": ("_sections_checks", "problems that are there twice, answers on which graders disagree"),
+    "time": ("_sections_checks", "seconds, model-seconds, cached tokens, what was really spent"),
     "setup": ("_sections_cost", "models, parameters, seed, version"),
 }
 

@@ -11,6 +11,7 @@ from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import count, estimate, interval, p_value, percent, tokens, verdict
 
 _ACCURACY = "accuracy, %"
+_OPTIONAL = ("over all subsets", "answered", "failed")  # columns that are left out where they are empty
 
 
 def summary(data: ReportData) -> Section:
@@ -77,15 +78,16 @@ def _warnings(data: ReportData) -> Iterator[str]:
 
 def strategies(data: ReportData) -> Section:
     """Every strategy with its interval, and what comes with it."""
-    head = ["strategy", "accuracy, %", "95 % interval", f"against {data.baseline}", "answered", "failed"]
+    head = ["strategy", "accuracy, %", "95 % interval", f"against {data.baseline}", *_OPTIONAL]
     rows = [_strategy_row(one, data) for one in data.strategies]
     references = ((data.pass_at_1, "pass@1 (mean candidate)"), (data.pass_at_k, f"pass@{data.k} (oracle)"))
-    rows += [[name, percent(one.mean), interval(one), "", "", ""] for one, name in references if one is not None]
-    if not any(row[5] not in ("", "0") for row in rows):
-        head, rows = head[:5], [row[:5] for row in rows]
+    rows += [[name, percent(one.mean), interval(one), *[""] * 4] for one, name in references if one is not None]
+    kept = [i for i, name in enumerate(head) if name not in _OPTIONAL or any(row[i] not in ("", "0") for row in rows)]
+    head, rows = [head[i] for i in kept], [[row[i] for i in kept] for row in rows]
     text = (
-        "Accuracy over groups, 95 % intervals clustered by problem. Where a strategy gives several outputs for a group "
-        "they are averaged."
+        f"Accuracy is one decision for each non-overlapping group of {data.k} candidates, several outputs averaged; "
+        "over all subsets is the mean over every choice of as many of a problem's candidates, ties averaged, for the "
+        "strategies that have such an estimate. 95 % intervals, clustered by problem."
     )
     points = [Series(one.label, (Point.of(one.label, found),), data.color(one.label)) for one, found in _graded(data)]
     points += [Series(name, (Point.of(name, one),)) for one, name in references if one is not None]
@@ -103,7 +105,7 @@ def _strategy_row(one: StrategyData, data: ReportData) -> list[str]:
     found = one.accuracy
     known = ["", ""] if found is None else [percent(found.mean), interval(found)]
     answered = f"{100 * one.answered / max(data.groups, 1):.1f} %"
-    return [one.label, *known, estimate(one.gap, signed=True), answered, str(one.failed)]
+    return [one.label, *known, estimate(one.gap, signed=True), estimate(one.unbiased), answered, str(one.failed)]
 
 
 def _rates(one: StrategyData) -> str:

@@ -12,17 +12,16 @@ from tts.report._data import ReportData
 from tts.report._section import Color, Figure, Point, Section, Series
 from tts.report._words import estimate, percent, tokens
 
-_SHADES: tuple[Color, ...] = ("shade-1", "shade-2", "shade-3", "shade-4")
+_SHADES: tuple[Color, ...] = ("shade-1", "shade-2", "shade-3")
 _KINDS: dict[str, Callable[[Usage], int]] = {
     "thinking": lambda u: u.thinking_tokens,
     "answer": lambda u: u.answer_tokens,
-    "prompt": lambda u: u.prompt_tokens - u.cached_tokens,
-    "cached prompt": lambda u: u.cached_tokens,
+    "prompt": lambda u: u.prompt_tokens,
 }
 
 
 def cost(data: ReportData) -> Section | None:
-    """Calls and tokens by role and kind."""
+    """Calls, tokens and prices by role and kind."""
     if not any(usage != Usage() for one in data.strategies for usage in one.usage.values()):
         return None
     rows = [
@@ -32,11 +31,6 @@ def cost(data: ReportData) -> Section | None:
         if usage != Usage()
     ]
     head = ["strategy", "role", "calls", *(f"{kind} tokens" for kind in _KINDS), "generated per group"]
-    spent = "; ".join(
-        f"{role} {usage.calls:,} calls, {usage.generated_tokens:,} generated tokens"
-        for role, usage in data.spent.items()
-    )
-    notes = [f"Really spent, what is shared or stored paid once or not at all: {spent or 'nothing'}."]
     series = tuple(
         Series(kind, tuple(Point(one.label, read(one.total) / data.groups) for one in data.strategies), shade)
         for shade, (kind, read) in zip(_SHADES, _KINDS.items(), strict=True)
@@ -44,28 +38,61 @@ def cost(data: ReportData) -> Section | None:
     )
     figure = Figure("cost", "Tokens per group", "bars", "tokens per group", "", series)
     text = "What each strategy would have cost had it run alone, its candidates included."
-    tables = (Table("Calls and tokens", head, rows, notes), *_lengths(data))
+    tables = (Table("Calls and tokens", head, rows), *_prices(data))
     return Section("cost", "Cost", (text,), tables, (figure,), order=80)
 
 
-def _lengths(data: ReportData) -> Iterator[Table]:
-    """How long what strategies write is, beside a candidate (the paper's Table 4)."""
-    rows = [
-        [one.label, *_means(found), "" if found.reduction is None else percent(found.reduction, signed=True)]
-        for one in data.strategies
-        if (found := one.lengths) is not None
-    ]
-    if rows:
-        head = ["strategy", "tokens of a candidate", "of an output written", "shorter by, %"]
-        yield Table("Length of what is written", head, rows)
-
-
-def _means(found: Lengths) -> list[str]:
-    return [tokens(found.direct.mean), tokens(found.written.mean)]
+def _prices(data: ReportData) -> Iterator[Table]:
+    """What a group costs in money, and what a thousand right answers do."""
+    prices = data.prices
+    if prices is None:
+        return
+    rows = []
+    for one in data.strategies:
+        each = prices.of(one.usage) / max(data.groups, 1)
+        right = f"{1000 * each / one.accuracy.mean:.4g}" if one.accuracy is not None and one.accuracy.mean else ""
+        rows.append([one.label, f"{each:.4g}", right])
+    yield Table("Prices", ["strategy", f"{prices.currency} per group", "per thousand right answers"], rows)
 
 
 def _per(usage: Usage, data: ReportData) -> str:
     return tokens(usage.generated_tokens / max(data.groups, 1))
+
+
+def outputs(data: ReportData) -> Section | None:
+    """How long direct responses and what strategies write are, and how much of each is the answer a reader sees."""
+    found = [(one.label, one.lengths) for one in data.strategies if one.lengths is not None]
+    if not found:
+        return None
+    first = found[0][1]
+    rows = [["a candidate", *_parts(first.direct.mean, first.thinking[0], first.answer[0]), ""]]
+    rows += [
+        [f"{label}, an output", *_parts(one.written.mean, one.thinking[1], one.answer[1]), _shorter(one)]
+        for label, one in found
+    ]
+    head = ["", "generated tokens", "thinking", "answer", "share of the answer, %", "shorter by, %"]
+    bars = [("a candidate", first.thinking[0], first.answer[0])]
+    bars += [(label, one.thinking[1], one.answer[1]) for label, one in found]
+    series = tuple(
+        Series(kind, tuple(Point(bar[0], float(bar[place])) for bar in bars), shade)
+        for place, kind, shade in ((1, "thinking", _SHADES[0]), (2, "answer", _SHADES[1]))
+        if any(bar[place] for bar in bars)
+    )
+    figure = Figure("lengths", "Generated tokens of one output", "bars", "tokens", "", series)
+    text = (
+        "What a strategy writes beyond its candidates, for one output, beside one candidate: the answer is what stands "
+        "outside the think block. Shorter by: 1 − written / direct, negative where it is longer."
+    )
+    return Section("outputs", "Length of what is written", (text,), (Table(figure.title, head, rows),), (figure,), 56)
+
+
+def _parts(whole: float, thinking: float, answer: float) -> list[str]:
+    share = percent(answer / (thinking + answer)) if thinking + answer else ""
+    return [tokens(whole), tokens(thinking), tokens(answer), share]
+
+
+def _shorter(found: Lengths) -> str:
+    return "" if found.reduction is None else percent(found.reduction, signed=True)
 
 
 def origins(data: ReportData) -> Section | None:
@@ -106,17 +133,18 @@ def positions(data: ReportData) -> Section | None:
 
 
 def candidates(data: ReportData) -> Section | None:
-    """What the candidates themselves are like."""
-    rows = [[name, estimate(found)] for name, found in data.response_rates.items() if found.mean]
+    """What candidates and outputs lack: cut ones, those without an answer, and how much of a candidate is visible."""
+    rows = [[f"candidates {name}", estimate(found)] for name, found in data.response_rates.items()]
     if data.summary_share is not None:
-        rows.append(["visible summary, of the whole output", estimate(data.summary_share)])
-    if not rows:
+        rows.append(["visible summary in a candidate's output", estimate(data.summary_share)])
+    rows += [[f"{one.label} answerless", estimate(one.answerless)] for one in data.strategies if one.answerless]
+    if not any(found.mean for found in data.response_rates.values()) and data.summary_share is None:
         return None
     text = (
         "truncated: cut at the token limit or thinking to the end; answerless: no answer can be extracted; failed: an "
-        "error came instead."
+        "error came instead. A candidate's visible summary is what stands outside its think block."
     )
-    table = Table("Share of candidates, %", ["what", "share"], rows)
+    table = Table("Share of candidates and of outputs, %", ["what", "share"], rows)
     return Section("candidates", "Truncated and answerless", (text,), (table,), order=55)
 
 

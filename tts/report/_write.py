@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 from tts._errors import ConfigError
 from tts._store import Store
-from tts.eval import Comparison
+from tts.eval import Comparison, Disagreement, Prices
 from tts.report._data import ReportData, report_data
 from tts.report._files import save_csv, save_parquet
 from tts.report._gather import sections
-from tts.report._section import Section
+from tts.report._page import Document, document, page
 from tts.report._text import latex, markdown
 
 ENDINGS = (".html", ".md", ".tex")
 
 
 def write_report(
-    compared: Comparison, path: str | Path, *, title: str = "", store: str | Path | Store | None = None
+    compared: Comparison,
+    path: str | Path,
+    *,
+    title: str = "",
+    store: str | Path | Store | None = None,
+    prices: Prices | None = None,
+    disagreements: Sequence[Disagreement] | None = None,
 ) -> Path:
     """Write the report of a comparison or run: .html the page, .md Markdown, .tex LaTeX tables, no ending a folder.
 
     The folder has all three, `data/` with each figure's points as CSV and Parquet, and `figures/` with each figure as
     PDF, SVG and PNG. `store` is the one that the run used: with it the page shows the prompts of what strategies wrote.
+    `prices` adds what a group costs, `disagreements` (of `tts.eval.grader_disagreements`) the answers to look at.
     Raises `ConfigError` for another ending or a store that is not there, `MissingDependencyError` without matplotlib
     where something is drawn, without pyarrow for a folder.
     """
@@ -33,7 +42,7 @@ def write_report(
         raise ConfigError(f"there is no store {str(store)!r}; give the file that the run was stored in")
     opened = nullcontext(store) if store is None or isinstance(store, Store) else Store(store)
     with opened as held:
-        data = report_data(compared, title=title, store=held)
+        data = report_data(compared, title=title, store=held, prices=prices, disagreements=disagreements)
     return write_data(data, target)
 
 
@@ -47,33 +56,37 @@ def check_target(target: Path) -> None:
 
 def write_data(data: ReportData, target: Path) -> Path:
     """The same from the data of a report."""
-    parts = sections(data)
+    return write_document(document(data, sections(data)), target)
+
+
+def write_document(made: Document, target: Path) -> Path:
+    """The same from what is on the page. A file is replaced in one step, so a killed process leaves a whole one."""
     if not target.suffix:
-        _folder(data, parts, target)
+        _folder(made, target)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(_text(data, parts, target.suffix), "utf-8")
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    fresh.write_text(_text(made, target.suffix), "utf-8")
+    fresh.replace(target)
     return target
 
 
-def _text(data: ReportData, parts: list[Section], ending: str, figures: str | None = None) -> str:
+def _text(made: Document, ending: str, figures: str | None = None) -> str:
     if ending == ".md":
-        return markdown(data.title, parts, figures)
+        return markdown(made.title, made.sections, figures)
     if ending == ".tex":
-        return latex(parts)
-    from tts.report._page import page
-
-    return page(data, parts)
+        return latex(made.sections)
+    return page(made)
 
 
-def _folder(data: ReportData, parts: list[Section], target: Path) -> None:
+def _folder(made: Document, target: Path) -> None:
     from tts.report._draw import save_figure
 
     for folder in (target / "data", target / "figures"):
         folder.mkdir(parents=True, exist_ok=True)
     for ending in ENDINGS:
-        (target / f"report{ending}").write_text(_text(data, parts, ending, "figures"), "utf-8")
-    for one in (figure for part in parts for figure in part.figures):
+        (target / f"report{ending}").write_text(_text(made, ending, "figures"), "utf-8")
+    for one in (figure for part in made.sections for figure in part.figures):
         save_csv(one, target / "data" / f"{one.name}.csv")
         save_parquet(one, target / "data" / f"{one.name}.parquet")
         for ending in (".pdf", ".svg", ".png"):

@@ -260,11 +260,6 @@ function options() {
   byId("baseline").append(new Option("best candidate", -1));
 }
 
-function theme() {
-  const dark = getComputedStyle(document.documentElement).colorScheme === "dark";
-  document.documentElement.dataset.theme = dark ? "light" : "dark";
-}
-
 options();
 filter();
 let waiting;
@@ -276,5 +271,4 @@ for (const id of ["show", "strategy", "baseline"]) byId(id).addEventListener("ch
 document.querySelector(".filters").addEventListener("submit", (event) => event.preventDefault());
 byId("list").addEventListener("scroll", list);
 byId("list").addEventListener("keydown", step);
-byId("theme").addEventListener("click", theme);
 window.addEventListener("resize", list);

@@ -1,0 +1,85 @@
+"""The built-in sections on what a reviewer asks for, twins and doubtful grades, and on what took how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tts._records import Usage
+from tts.answers import Opinions
+from tts.eval import Disagreement
+from tts.eval._tables import Table
+from tts.report._data import ReportData
+from tts.report._section import Section
+from tts.report._words import count
+
+_MOST = 50  # rows of a list that a person is to look at
+
+
+def checks(data: ReportData) -> Section:
+    """Problems that are there twice, and answers on which graders disagree."""
+    twice = f"{count(len(data.duplicates), 'text')} under several ids" if data.duplicates else "none"
+    words = f"Problems that are there twice: {twice}. Answers on which graders disagree: {_doubtful(data)}."
+    tables = (*_duplicates(data), *_disagreements(data.disagreements or ()))
+    return Section("checks", "Checks", (words,), tables, order=75)
+
+
+def _doubtful(data: ReportData) -> str:
+    if data.disagreements is None:
+        return "not looked for (--check-grades)"
+    return f"{len(data.disagreements):,}; no grade was changed" if data.disagreements else "none"
+
+
+def _duplicates(data: ReportData) -> Iterator[Table]:
+    rows = [
+        [", ".join(one.problems), " against ".join(dict.fromkeys(map(str, one.answers)))]
+        for one in data.duplicates[:_MOST]
+    ]
+    if rows:
+        notes = ["Compared without case, spaces and accents. They share candidates where they are equal to the letter."]
+        yield Table("Problems that are there twice", ["problems", "gold answer"], rows, _rest(data.duplicates, notes))
+
+
+def _disagreements(found: tuple[Disagreement, ...]) -> Iterator[Table]:
+    rows = [
+        [f"{one.problem}: {_short(one.answer)}", _short(one.gold), f"{one.times}", *_said(one.opinions)]
+        for one in found[:_MOST]
+    ]
+    if rows:
+        head = ["answer", "gold", "given", "this grade", *Opinions._fields[1:]]
+        notes = ["yes: equal to the gold answer; no: not; nothing: it has no opinion."]
+        yield Table("Answers on which graders disagree", head, rows, _rest(found, notes))
+
+
+def _said(opinions: Opinions) -> list[str]:
+    return ["" if verdict is None else "yes" if verdict else "no" for verdict in opinions]
+
+
+def _rest(found: tuple[object, ...], notes: list[str]) -> list[str]:
+    return [*notes, f"{len(found) - _MOST:,} more are left out."] if len(found) > _MOST else notes
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]} …"
+
+
+def time(data: ReportData) -> Section | None:
+    """What depends on the run and not on what was asked: seconds, what a cache served, what was really paid."""
+    rows = [
+        [one.label, f"{one.seconds:,.2f}", role, f"{usage.seconds:,.1f}", f"{usage.cached_tokens:,}"]
+        for one in data.strategies
+        for role, usage in one.usage.items()
+        if usage != Usage()
+    ]
+    if not rows:
+        return None
+    spent = "; ".join(
+        f"{role} {usage.calls:,} calls, {usage.generated_tokens:,} generated tokens, {usage.seconds:,.1f} model-seconds"
+        for role, usage in data.spent.items()
+    )
+    text = (
+        "Seconds per problem are those of this run, until the decision. Model-seconds are how long calls were with the "
+        "model, added up, as if each strategy had run alone: calls side by side count each."
+    )
+    notes = [f"Really spent, what is shared or stored paid once or not at all: {spent or 'nothing'}."]
+    head = ["strategy", "seconds per problem", "role", "model-seconds", "cached prompt tokens"]
+    return Section("time", "Time", (text,), (Table("Time", head, rows, notes),), order=85)
