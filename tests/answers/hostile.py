@@ -1,9 +1,17 @@
-"""Generated answers that no grader should be asked: they take time, memory or the process, where nothing stops them."""
+"""Generated answers that no grader should be asked: they take time, memory or the process, where nothing stops them.
+
+And what they cost: wall time says little on a busy machine, CPU time of the program and its workers says it anywhere.
+"""
 
 from __future__ import annotations
 
+import os
 import random
+import time
 from collections.abc import Callable
+from pathlib import Path
+
+from tts.answers import Answers
 
 Make = Callable[[random.Random], str]
 
@@ -134,3 +142,32 @@ def hostile(count: int, seed: int = 0) -> list[tuple[str, str]]:
         name, make = kinds[len(found) % len(kinds)]
         found.setdefault(make(draw), name)
     return [(name, text) for text, name in found.items()]
+
+
+class Cost:
+    """Wall and CPU seconds since it was made; CPU of this process and of the service's workers, dead forks included."""
+
+    def __init__(self, service: Answers) -> None:
+        self._service = service
+        self._wall, self._cpu = time.monotonic(), self._used()
+
+    def _used(self) -> float:
+        pids = self._service._pool.pids() if self._service._pool else []
+        return time.process_time() + sum(map(_worker_seconds, pids))
+
+    @property
+    def wall(self) -> float:
+        return time.monotonic() - self._wall
+
+    @property
+    def cpu(self) -> float:
+        return self._used() - self._cpu
+
+
+def _worker_seconds(pid: int) -> float:
+    """CPU time of a process and of those that it has waited for."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")

@@ -1,13 +1,17 @@
 """Worker processes and the clock over them.
 
 Processes are started clean (no fork of a process that holds threads, no `__main__` guard asked of scripts), lazily,
-and serve any thread and any event loop. One that exceeds the limit on a pair is killed and replaced at once.
+and serve any thread and any event loop. A fork that exceeds the limit on a pair is killed; its worker has the next one
+within milliseconds. A pair's limit is wall time from when it has a fork, a second attempt after a crash included; only
+where the machine has given that fork less than a quarter of a processor it may go on until it has had as much, because
+a verdict must not hang on what else is running.
 """
 
 import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +25,8 @@ Pair = tuple[str, str]
 Outcome = Literal["decided", "timeout", "memory", "crash", "start", "hopeless"]
 
 _START_LIMIT = 60.0  # seconds for a fresh interpreter to import SymPy, on a machine that is busy
+_STARVED = 30.0  # seconds that a pair may go on for lack of a processor
+_SHARE = 0.25  # of a processor
 _CHUNK = 256
 _MEMORY_OF_FAILURES = 64
 
@@ -43,8 +49,15 @@ class WorkerStartError(RuntimeError):
         )
 
 
-class _Process:
-    """One worker process with a thread that collects its lines."""
+class _Failure(NamedTuple):
+    """What went wrong with a pair that has no verdict; after a crash, when its time is over."""
+
+    outcome: Outcome
+    deadline: float | None
+
+
+class _Worker:
+    """One worker, the process that stands by and the fork that works, with a thread that collects the lines."""
 
     def __init__(self, time_limit: float, memory_mb: int, judge: str) -> None:
         root = str(Path(__file__).resolve().parents[2])
@@ -58,54 +71,102 @@ class _Process:
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._collector = threading.Thread(target=self._collect, daemon=True)
         self._collector.start()
-        self._ready = False
+        self._time_limit = time_limit
+        self._fork: int | None = None
+        self._used = 0.0  # CPU seconds of the fork when the pair began
+        self.deadline = 0.0
+        self.gone = False
 
     @property
-    def pid(self) -> int:
-        return self._popen.pid
+    def pids(self) -> list[int]:
+        """Process ids: the fork's, where there is one, and that of the process that stands by."""
+        return [pid for pid in (self._fork, self._popen.pid) if pid is not None]
 
     def _collect(self) -> None:
         assert self._popen.stdout is not None
         with contextlib.suppress(ValueError, OSError):
             for line in self._popen.stdout:
-                self._lines.put(line.decode().rstrip("\n"))
+                if line != b"\n":
+                    self._lines.put(line.decode().rstrip("\n"))
         self._lines.put("")  # the end
 
     def send(self, pairs: Sequence[Pair], hopeless: Sequence[str]) -> None:
-        """Send one request: pairs, and the expressions not to try.
+        """Send one request: pairs, and the expressions not to try; a worker that is gone then answers an empty line.
 
         Raises:
-            OSError: the process is gone.
-            WorkerStartError: it ended before it was ready.
-            TimeoutError: it was not ready in time.
+            WorkerStartError: it has no fork in time.
         """
-        if not self._ready:
-            if self.line(_START_LIMIT) != "ready null":
-                raise WorkerStartError
-            self._ready = True
+        started = time.monotonic()
+        with contextlib.suppress(queue.Empty):
+            while self._fork is None and not self.gone:  # lines of the fork before may still come
+                self._next(started + _START_LIMIT)
+        if self._fork is None:
+            raise WorkerStartError
         assert self._popen.stdin is not None
-        self._popen.stdin.write(json.dumps([pairs, hopeless]).encode() + b"\n")
-        self._popen.stdin.flush()
+        with contextlib.suppress(OSError):
+            self._popen.stdin.write(f"\n{self._fork} {json.dumps([pairs, hopeless])}\n".encode())
+            self._popen.stdin.flush()
 
-    def line(self, seconds: float) -> str:
-        """Next line; empty when the process is gone.
+    def begin(self, deadline: float | None = None) -> None:
+        """The time of a pair begins, or goes on until the deadline that it had before."""
+        self.deadline = deadline or time.monotonic() + self._time_limit
+        self._used = _cpu_seconds(self._fork)
+
+    def line(self) -> str:
+        """Next line; empty when the worker is gone.
 
         Raises:
-            TimeoutError: none came in that many seconds.
+            TimeoutError: none came in the time of the pair.
         """
-        try:
-            return self._lines.get(timeout=max(seconds, 0.001))
-        except queue.Empty:
-            raise TimeoutError from None
+        until = self.deadline
+        while True:
+            try:
+                return self._next(until)
+            except queue.Empty:
+                if not self._starved():
+                    raise TimeoutError from None
+                until = time.monotonic() + self._time_limit / 10
+
+    def _next(self, until: float) -> str:
+        line = self._lines.get(timeout=max(until - time.monotonic(), 0.001))
+        kind, _, rest = line.partition(" ")
+        self._fork = int(rest) if kind == "ready" else None if kind == "memory" else self._fork
+        self.gone = self.gone or not line
+        return line
+
+    def _starved(self) -> bool:
+        had = _cpu_seconds(self._fork) - self._used
+        return had < _SHARE * self._time_limit and time.monotonic() < self.deadline + _STARVED
+
+    def cut(self) -> None:
+        """Kill the fork; the next one says when it is ready. Where the system has no forks, the worker is gone."""
+        fork, self._fork = self._fork, None
+        if not hasattr(os, "fork"):
+            self.gone = True
+            self._popen.kill()
+        elif fork is not None:
+            with contextlib.suppress(OSError):
+                os.kill(fork, signal.SIGKILL)
 
     def stop(self) -> None:
-        self._popen.kill()
+        self._popen.kill()  # first, or it would fork again
         self._popen.wait()
+        self.cut()
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        with contextlib.suppress(OSError):
+            self._popen.stdin.close()  # ends a fork that has not said yet that it is there
         self._collector.join()
-        for pipe in (self._popen.stdin, self._popen.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        self._popen.stdout.close()
+
+
+def _cpu_seconds(pid: int | None) -> float:
+    """CPU time that a process has had; infinite where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return float("inf")
 
 
 class Pool:
@@ -115,13 +176,12 @@ class Pool:
     """
 
     def __init__(self, workers: int, time_limit: float, memory_mb: int, judge: str = "ours") -> None:
-        self.restarts = 0
         self._workers = workers
         self._time_limit = time_limit
         self._memory_mb = memory_mb
         self._judge_name = judge
-        self._idle: list[_Process] = []
-        self._running: set[_Process] = set()
+        self._idle: list[_Worker] = []
+        self._running: set[_Worker] = set()
         self._strikes: dict[str, int] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -130,7 +190,7 @@ class Pool:
     def pids(self) -> list[int]:
         """Process ids of the running workers."""
         with self._lock:
-            return [process.pid for process in self._running]
+            return [pid for worker in self._running for pid in worker.pids]
 
     def submit(self, pairs: Sequence[Pair]) -> "list[Future[list[Judgement]]]":
         """Judgements of the pairs, in order, in parts spread over the workers."""
@@ -143,90 +203,85 @@ class Pool:
             self._closed = True
             running, self._running = self._running, set()
             self._idle = []
-        for process in running:
-            process.stop()
+        for worker in running:
+            worker.stop()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _start(self) -> _Process:
+    def _take(self) -> _Worker:
         with self._lock:
             if self._closed:
                 raise RuntimeError("this Answers service is closed: make a new one")
             if self._idle:
                 return self._idle.pop()
-            process = _Process(self._time_limit, self._memory_mb, self._judge_name)
-            self._running.add(process)
-            return process
+            worker = _Worker(self._time_limit, self._memory_mb, self._judge_name)
+            self._running.add(worker)
+            return worker
 
-    def _replace(self, process: _Process) -> None:
-        """Start the next process at once, so that its imports run while nobody waits."""
-        process.stop()
+    def _put_back(self, worker: _Worker) -> None:
+        if worker.gone:
+            worker.stop()
         with self._lock:
-            self._running.discard(process)
-            self.restarts += 1
-            if not self._closed:
-                fresh = _Process(self._time_limit, self._memory_mb, self._judge_name)
-                self._running.add(fresh)
-                self._idle.append(fresh)
+            if worker.gone:
+                self._running.discard(worker)
+            else:
+                self._idle.append(worker)
 
     def _judge(self, pairs: Sequence[Pair]) -> list[Judgement]:
         judgements: list[Judgement] = []
-        crashed_at = -1
+        crashed_at, deadline = -1, None
         while len(judgements) < len(pairs):
-            process = self._start()
-            start = len(judgements)
-            failure = self._serve(process, pairs[start:], judgements)
+            failure = self._serve(pairs[len(judgements) :], judgements, deadline)
+            deadline = None
             if failure is None:
-                with self._lock:
-                    self._idle.append(process)
                 continue
-            self._replace(process)
             # One crash may have come from outside (a kill); a second one on the same pair is the pair's doing.
-            if failure in {"crash", "start"} and crashed_at != len(judgements):
-                crashed_at = len(judgements)
-            elif failure == "start":
+            if failure.outcome in {"crash", "start"} and crashed_at != len(judgements):
+                crashed_at, deadline = len(judgements), failure.deadline
+            elif failure.outcome == "start":
                 raise WorkerStartError
             else:
-                judgements.append(Judgement(equal=False, asymmetric=False, outcome=failure))
+                judgements.append(Judgement(equal=False, asymmetric=False, outcome=failure.outcome))
         return judgements
 
-    def _serve(self, process: _Process, pairs: Sequence[Pair], judgements: list[Judgement]) -> Outcome | None:
-        """Append judgements as they come; what went wrong with the first pair that has none, or None."""
-        texts: list[str] = []
-        wanted = len(judgements) + len(pairs)
+    def _serve(self, pairs: Sequence[Pair], judgements: list[Judgement], deadline: float | None) -> _Failure | None:
+        """Append judgements as they come; what went wrong with the first pair that has none, or None.
+
+        `deadline` is that pair's, where it has been tried before.
+        """
+        worker, texts, wanted = self._take(), list[str](), len(judgements) + len(pairs)
+        outcome: Outcome | None = None
         try:
-            asked = time.monotonic()
-            process.send(pairs, self._hopeless())
-            # Waiting for a fresh process counts, so that the limit is wall time; half of it is left in any case.
-            deadline = max(asked + self._time_limit, time.monotonic() + self._time_limit / 2)
-            while len(judgements) < wanted:
-                kind, _, rest = process.line(deadline - time.monotonic()).partition(" ")
+            worker.send(pairs, self._hopeless())
+            worker.begin(deadline)
+            while outcome is None and len(judgements) < wanted:
+                kind, _, rest = worker.line().partition(" ")
                 if kind == "parse":
                     texts = [json.loads(rest)]
                 elif kind == "compare":
                     texts = [max(json.loads(rest), key=len)]
                 elif kind == "verdict":
-                    equal, asymmetric, outcome = json.loads(rest)
-                    judgements.append(Judgement(equal, asymmetric, outcome))
-                    deadline = time.monotonic() + self._time_limit
+                    judgements.append(Judgement(*json.loads(rest)))
+                    worker.begin()
                 else:
-                    return self._strike(texts, "memory" if kind == "memory" else "crash")
+                    outcome = "memory" if kind == "memory" else "crash"
         except TimeoutError:
-            return self._strike(texts, "timeout")
+            worker.cut()
+            outcome = "timeout"
         except WorkerStartError:
-            return "start"
-        except OSError:
-            return "crash"
-        return None
+            outcome = "start"
+        self._put_back(worker)
+        if outcome in {"timeout", "memory"}:
+            self._strike(texts)
+        return _Failure(outcome, worker.deadline if outcome == "crash" else None) if outcome else None
 
     def _hopeless(self) -> list[str]:
         """Expressions that failed twice; they are not tried again."""
         with self._lock:
             return [text for text, strikes in self._strikes.items() if strikes > 1]
 
-    def _strike(self, texts: list[str], outcome: Outcome) -> Outcome:
+    def _strike(self, texts: list[str]) -> None:
         with self._lock:
-            for text in texts if outcome != "crash" else []:
+            for text in texts:
                 self._strikes[text] = self._strikes.pop(text, 0) + 1
             while len(self._strikes) > _MEMORY_OF_FAILURES:
                 self._strikes.pop(next(iter(self._strikes)))
-        return outcome

@@ -1,13 +1,19 @@
-"""A worker process: reads pairs of answers from its standard input, writes verdicts to its standard output.
+"""A worker: reads pairs of answers from its standard input, writes verdicts to its standard output.
 
-One request is a JSON line: a list of pairs, and a list of expressions not to try. For each pair come, in order, a
-line "parse <text>" before every expression that is read, "compare [a, b]" when reading is done, and one
-"verdict [equal, asymmetric, outcome]", or "memory", after which the process ends. A second opinion is told without
-the lines before it. The parent owns the clock and
-kills; the process ends by itself when its standard input closes and when a pair outlives the parent's patience.
+It is two processes. The first one imports SymPy and reads something, which takes seconds on a busy machine, and from
+then on only stands by; a fork of it does the work, and when that is killed or dies, another fork of it, which takes
+milliseconds. So a pair that has to be cut costs its time limit and no start. Where the system cannot fork there is one
+process, started anew.
+
+A fork says "ready <pid>". A request is a line "<pid> <JSON>", for that fork alone: a list of pairs, and a list of
+expressions not to try. For each pair come, in order, a line "parse <text>" before every expression that is read,
+"compare [a, b]" when reading is done, and one "verdict [equal, asymmetric, outcome]", or "memory", after which the
+fork ends. A second opinion is told without the lines before it. The parent owns the clock and kills; a fork ends by
+itself when its standard input closes and when a pair takes more CPU time than the parent has patience for.
 """
 
 import contextlib
+import gc
 import json
 import os
 import queue
@@ -16,7 +22,9 @@ import sys
 import threading
 from typing import BinaryIO
 
-_PATIENCE = 3.0  # seconds past the parent's limit after which a pair ends the process, should the parent be dead
+_PATIENCE = 3.0  # CPU seconds past the parent's limit after which a pair ends its fork, should the parent be dead
+_LAST = 0  # exit status of a fork that wants no successor: the parent is gone, or forks cannot start
+_MEMORY = 3
 
 
 def _claim_output() -> BinaryIO:
@@ -36,20 +44,37 @@ def _limit_memory(megabytes: int) -> None:
 def _arm(seconds: float) -> None:
     """Let the operating system end the process: no signal handler of Python runs inside one long C call."""
     if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _requests() -> "queue.SimpleQueue[bytes]":
-    """Lines of standard input, read on a thread that ends the process when the parent is gone."""
-    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    """Requests to this process, read on a thread that ends it when the parent is gone.
+
+    What is left of a request to the fork before is skipped: it is to another process, or begins in the middle.
+    """
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    ours = str(os.getpid()).encode()
 
     def listen() -> None:
         for line in sys.stdin.buffer:
-            lines.put(line)
-        os._exit(0)
+            addressee, _, request = line.partition(b" ")
+            if addressee == ours:
+                requests.put(request)
+        os._exit(_LAST)
 
     threading.Thread(target=listen, daemon=True).start()
-    return lines
+    return requests
+
+
+def _stand_by() -> None:
+    """Return in a fork of this process, and in another one whenever the one before has been killed or died."""
+    if not hasattr(os, "fork"):
+        return
+    gc.freeze()  # collections of garbage would copy every page that is shared
+    while child := os.fork():
+        _, status = os.waitpid(child, 0)
+        if os.waitstatus_to_exitcode(status) == _LAST:
+            os._exit(_LAST)
 
 
 class _Hopeless(Exception):  # noqa: N818 - not an error: a way out of the recursion over readings
@@ -67,7 +92,7 @@ class _Worker:
         self._hopeless: frozenset[str] = frozenset()
         self._asymmetric = False
 
-    def tell(self, kind: str, content: object = None) -> None:
+    def tell(self, kind: str, content: object) -> None:
         self._output.write(f"{kind} {json.dumps(content)}\n".encode())
 
     def algebra(self, a: str, b: str) -> bool:
@@ -81,6 +106,10 @@ class _Worker:
         self._asymmetric |= verdict.asymmetric
         return verdict.equal
 
+    def warm_up(self) -> None:
+        """Have the tables of the LaTeX grammar built."""
+        self._algebra.decide(r"\sqrt{8}x", r"2\sqrt{2}x")
+
     def judge(self, a: str, b: str) -> None:
         from tts.answers._equality import compare
         from tts.answers._reading import read
@@ -91,8 +120,8 @@ class _Worker:
         try:
             equal = self._second(a, b) if self._second else bool(compare(read(a), read(b), self.algebra))
         except MemoryError:
-            self.tell("memory")
-            os._exit(1)
+            self.tell("memory", None)
+            os._exit(_MEMORY)
         except _Hopeless:
             outcome = "hopeless"
         except Exception:  # whatever a computer algebra system raises on text from outside
@@ -113,10 +142,16 @@ def main() -> None:
     output = _claim_output()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     time_limit, memory, judge = float(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    requests = _requests()
     _limit_memory(memory)
     worker = _Worker(output, patience=time_limit + _PATIENCE, judge=judge)
-    worker.tell("ready")
+    worker.warm_up()
+    _stand_by()
+    try:
+        requests = _requests()
+    except RuntimeError:  # no thread is to be had, nor would the next fork get one
+        os._exit(_LAST)
+    output.write(b"\n")  # the fork before may have died within a line
+    worker.tell("ready", os.getpid())
     while True:
         worker.serve(requests.get())
 
