@@ -51,14 +51,16 @@ def open_site(chromium: Any, site: Path) -> Iterator[Open]:
     assert wrong == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_no_page_is_wider_than_the_screen(open_site: Open, site: Path, width: int, theme: str) -> None:
-    page = open_site(width, theme)
+def test_no_page_is_wider_than_the_screen(open_site: Open, site: Path) -> None:
+    page = open_site()
     for path in sorted(site.rglob("*.html")):
+        if path.name == "404.html":  # a server's page; its addresses begin at the server's root
+            continue
         page.goto(path.as_uri())
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name
-        assert page.locator("h1").first.is_visible(), path.name
+        for width in (390, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name
+            assert page.locator("h1").first.is_visible(), path.name
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
