@@ -152,6 +152,12 @@ def test_everything_with_a_name_is_on_the_page_of_its_kind(page: str, kinds: tup
     assert [one.entry.name for one in ours if not re.search(rf"`(tts )?{one.entry.name}[`:]", found)] == []
 
 
+def test_pages_count_the_strategies_right() -> None:
+    ours = [one for one in tts.plugins().all("strategy") if one.distribution == "ttscale"]
+    assert f"* {len(ours)} [strategies](strategies.md)" in text("index.md")
+    assert f"| {len(ours)}, plugins |" in text("peers.md")
+
+
 def test_every_recipe_is_named_on_a_page() -> None:
     recipes = [path.stem for path in (ROOT / "trainers" / "tts_trainers" / "recipes").glob("*.toml")]
     pages = text("training.md") + text("training-data.md")
