@@ -32,6 +32,26 @@ def test_gaps_are_read_from_folders_and_summaries(fake: Any, tmp_path: Path) -> 
     assert json.loads(line)["gap"]["mean"] == small.gap.mean
 
 
+def test_the_page_goes_where_it_is_asked_for(fake: Any, tmp_path: Path) -> None:
+    fake()
+    evaluate(sums(2), tmp_path / "a", model="fake:m", n=2, k=2, strategies=["majority"], report=tmp_path / "p.md")
+    assert (tmp_path / "p.md").read_text().startswith("# majority on")
+    assert not (tmp_path / "a" / "report.html").exists()
+    with pytest.raises(tts.ConfigError, match=r"cannot write a report to .*page.docx"):
+        evaluate(sums(2), tmp_path / "b", model="fake:m", n=2, k=2, strategies=["majority"], report="page.docx")
+    assert not (tmp_path / "b").exists(), "said before anything is sampled"
+
+
+def test_without_matplotlib_the_rest_is_written(
+    fake: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake()
+    monkeypatch.setattr("tts.eval._protocol.find_spec", lambda _name: None)
+    evaluate(sums(2), tmp_path, model="fake:m", n=2, k=2, strategies=["majority"])
+    assert "charts need matplotlib; pip install 'ttscale[report]'" in caplog.text
+    assert (tmp_path / "report.md").exists() and not (tmp_path / "report.html").exists()
+
+
 def test_what_is_no_run_is_one_sentence(fake: Any, tmp_path: Path) -> None:
     with pytest.raises(tts.ConfigError, match="give a folder of `tts eval`"):
         read_gaps([tmp_path / "none"])

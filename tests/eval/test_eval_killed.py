@@ -34,6 +34,13 @@ def stored(folder: Path) -> int:
         return connection.execute("SELECT count(*) FROM completions").fetchone()[0]
 
 
+def untimed(page: Path) -> str:
+    """The page without its section on time."""
+    before, _, rest = page.read_text("utf-8").partition('<section id="time">')
+    assert "Candidate browser" in rest
+    return before + rest.partition("</section>")[2]
+
+
 @pytest.fixture
 def problems(tmp_path: Path) -> Path:
     path = tmp_path / "problems.jsonl"
@@ -54,6 +61,7 @@ def test_the_same_report_after_kills(tmp_path: Path, problems: Path, kills: int)
     assert run(problems, resumed) == 0
     for name in REPORT:
         assert (resumed / name).read_bytes() == (whole / name).read_bytes(), name
+    assert untimed(resumed / "report.html") == untimed(whole / "report.html")
     assert stored(resumed) == stored(whole)
     assert json.loads((resumed / "timings.json").read_text())["spent"] == {}, "the last run asked for nothing"
 

@@ -56,6 +56,12 @@ from tts.cli._progress import watch
 )
 @click.option("--prices", type=click.Path(path_type=Path), help="A .toml or .json file of prices per million tokens.")
 @click.option("--check-grades", is_flag=True, help="Ask other graders, too, and list where they disagree.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where the page goes, by ending as in `tts report`.  [default: FOLDER/report.html]",
+)
 @grader_option
 @engine_options
 def evaluate(
@@ -72,16 +78,19 @@ def evaluate(
     estimator: Literal["groups", "subsets"],
     prices: Path | None,
     check_grades: bool,
+    report: Path | None,
     grader: str | None,
     engine: dict[str, Any],
 ) -> None:
     """Run a protocol: sample candidates of the PROBLEMS, aggregate groups of K with every strategy, grade, report.
 
     PROBLEMS as in `tts compare`. Everything is kept in FOLDER; stopped at any point, the same command goes on from
-    there and writes the same report.md, report.json and results.jsonl. What depends on the run is in timings.json.
+    there and writes the same report.md, report.json, results.jsonl and page. What depends on the run is in
+    timings.json, and in the page's section on time.
     """
     from tts.eval import Prices
     from tts.eval import evaluate as run_protocol
+    from tts.eval._protocol import PAGE
 
     chosen = strategies_of(list(dict.fromkeys(",".join(names).split(","))), parameters) if names else None
     if chosen is None and parameters:
@@ -97,6 +106,7 @@ def evaluate(
             estimator=estimator,
             prices=None if prices is None else Prices.read(prices),
             check_grades=check_grades,
+            report=PAGE if report is None else report.absolute(),
             columns=columns,
             limit=limit,
             on_error=on_error,
@@ -106,4 +116,7 @@ def evaluate(
         )
     click.echo(str(found))
     say(f"saved report.md, report.json, results.jsonl and timings.json in {folder}")
+    page = folder / PAGE if report is None else report
+    if page.exists():
+        say(f"the page is {page}")
     finish(found.comparison, None)

@@ -1,4 +1,4 @@
-"""`tts report`: the decisions in a store as a report, without any model."""
+"""`tts report`: the decisions in a store as a report, without any model; several runs side by side."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+import tts
 from tts.cli import say
 
 
 @click.command()
-@click.argument("store", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--output",
     "-o",
@@ -21,17 +22,41 @@ from tts.cli import say
     help="By ending: .html, .md, .tex; a name without ending is a folder with everything.",
 )
 @click.option("--title", default="", help="Stands at the top.")
-@click.option("-k", type=click.IntRange(min=1), help="Size of the groups, where the store has several.")
+@click.option("-k", type=click.IntRange(min=1), help="Size of the groups, where a store has several.")
 @click.option("--grader", default="math", show_default=True, metavar="NAME", help="Compares answers with the gold.")
 @click.option("--extractor", default="auto", show_default=True, metavar="NAME", help="Finds the candidates' answers.")
-def report(store: Path, output: Path, title: str, k: int | None, grader: str, extractor: str) -> None:
-    """Report on the decisions that STORE holds: of `tts run`, `tts compare` or `tts eval` with --store.
+@click.option("--prices", type=click.Path(path_type=Path), help="A .toml or .json file of prices per million tokens.")
+@click.option("--check-grades", is_flag=True, help="Ask other graders, too, and list where they disagree.")
+def report(
+    runs: tuple[Path, ...],
+    output: Path,
+    title: str,
+    k: int | None,
+    grader: str,
+    extractor: str,
+    prices: Path | None,
+    check_grades: bool,
+) -> None:
+    """Report on the decisions that a store holds: of `tts run`, `tts compare` or `tts eval` with --store.
 
     The page needs no network: accuracy with intervals, curves, rescue and harm, verdicts, cost, and every candidate.
+    Several RUNS, such as sizes of a model, are shown side by side with their Refinement Gaps; a run is a store, a
+    folder of `tts eval`, or a .json file of `tts compare -o`.
     """
+    from tts.eval import Prices, grader_disagreements
+    from tts.report._runs import read_runs, runs_document
     from tts.report._stored import stored_run
-    from tts.report._write import check_target, write_report
+    from tts.report._write import check_target, write_document, write_report
 
     check_target(output)
-    compared = stored_run(store, k=k, grader=grader, extractor=extractor)
-    say(f"wrote {write_report(compared, output, title=title, store=store)}")
+    stored = {"k": k, "grader": grader, "extractor": extractor}
+    if len(runs) > 1:
+        if prices is not None or check_grades:
+            raise tts.ConfigError("--prices and --check-grades are for the report of one run; give one")
+        say(f"wrote {write_document(runs_document(read_runs(runs, **stored), title), output)}")
+        return
+    store = runs[0] / "store.db" if runs[0].is_dir() else runs[0]
+    told = None if prices is None else Prices.read(prices)
+    compared = stored_run(store, **stored)
+    found = grader_disagreements(compared.rows) if check_grades else None
+    say(f"wrote {write_report(compared, output, title=title, store=store, prices=told, disagreements=found)}")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tts._errors import ConfigError
 from tts._records import Candidate, CurveName
 from tts._sync import run_sync
-from tts.answers import Answers, Clusters
+from tts.answers import Clusters
+from tts.answers._shared import hold
 from tts.eval._brackets import knockout_at_k, recorded_wins
 from tts.eval._curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
 from tts.eval._grading import Graded
@@ -148,6 +149,10 @@ class Analysis:
 
         Strategies that failed on every group are left out.
         """
+        return list(self._pairs)
+
+    @cached_property
+    def _pairs(self) -> list[Pair]:
         rows = [row for row in self.rows if row.decisions is not None]
         tested = [label for label in self.strategies if label not in self.undecided]
         shares = {label: [_share_of(row, label) for row in rows] for label in tested}
@@ -170,8 +175,8 @@ class Analysis:
         for row in self.rows:
             if row.decisions is None:
                 continue
-            ours = float(_share_of(row, strategy))
-            theirs = float(any(row.candidates or ()) if baseline is None else _share_of(row, baseline))
+            ours = _right(row.decisions[strategy])
+            theirs = float(any(row.candidates or ())) if baseline is None else _right(row.decisions[baseline])
             shares = (ours * theirs, ours * (1 - theirs), (1 - ours) * theirs, (1 - ours) * (1 - theirs))
             for cell, share in zip((both, rescued, harmed, neither), shares, strict=True):
                 cell.append((row.outcome.problem.digest, share))
@@ -209,6 +214,7 @@ class Analysis:
                 if matrix is not None
             }
         return {
+            "baseline": self.baseline,
             "curves": {name: one.to_dict() for name, one in self.curves().items()},
             "pairs": [one._asdict() | {"difference": one.difference.to_dict()} for one in self.pairs()],
             "rescue": rescues,
@@ -326,12 +332,19 @@ def cluster_lists(lists: Sequence[Sequence[str | None]]) -> list[Clusters]:
 
     async def work() -> list[Clusters]:
         found: list[Clusters] = []
-        async with Answers() as answers:
+        answers, release = hold(work)
+        try:
             for start in range(0, len(lists), _AT_ONCE):
                 found += await asyncio.gather(*map(answers.cluster, lists[start : start + _AT_ONCE]))
+        finally:
+            await asyncio.to_thread(release)
         return found
 
     return run_sync(work) if lists else []
+
+
+def _right(verdicts: Sequence[bool]) -> float:
+    return sum(verdicts) / len(verdicts)
 
 
 def _share_of(row: Graded, strategy: str) -> Fraction:

@@ -127,7 +127,9 @@ class Costs:
             for label, by_role in found.items():
                 for role, usage in row.outcome.results[label].usage.items():
                     by_role[role].append(usage)
-        return {label: {role: _added(several) for role, several in by_role.items()} for label, by_role in found.items()}
+        return {
+            label: {role: Usage.total(several) for role, several in by_role.items()} for label, by_role in found.items()
+        }
 
     def frontier(self) -> list[Point]:
         """Every strategy's accuracy against what it costs, the cheapest first; empty without gold answers."""
@@ -237,10 +239,6 @@ def _own(result: Result) -> tuple[int, int]:
     thinking = sum(one.thinking_tokens for one in usages) - sum(one.thinking_tokens for one in received)
     answer = sum(one.answer_tokens for one in usages) - sum(one.answer_tokens for one in received)
     return max(thinking, 0), max(answer, 0)
-
-
-def _added(usages: Sequence[Usage]) -> Usage:
-    return Usage(**{name: sum(getattr(one, name) for one in usages) for name in Usage.model_fields})
 
 
 def _answers(result: Result) -> Sequence[str | None]:

@@ -44,28 +44,42 @@ def gap_table(gaps: Sequence[Gap], strategy: str = "gsr") -> Table:
     return Table(title, ["run", "model", "pass@1", f"maj{of}", strategy, "gap", "95 % interval"], rows)
 
 
-def _gap(run: Path, strategy: str) -> Gap:
+def read_summary(run: Path) -> dict[str, Any]:
+    """The summary of a run: that of its folder, or the .json file itself; raises `ConfigError`."""
     path = run / "report.json" if run.is_dir() else run
     try:
         found = json.loads(path.read_text("utf-8"))
-        told = {label: one for label, one in found["strategies"].items() if label.split("(")[0] == strategy}
-        majority, (refined, *_) = found["strategies"]["majority"], told.values()
-        parts = (found["pass@1"], majority["accuracy"], refined["accuracy"], refined["gap_to_majority"])
-        estimates = [_estimate(part) for part in parts]
     except OSError as error:
         raise ConfigError(f"{str(run)!r}: give a folder of `tts eval` or a .json summary that is there") from error
+    except ValueError as error:
+        raise ConfigError(f"{str(run)!r} is no summary of a comparison; make one with `tts eval`") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{str(run)!r} is no summary of a comparison; make one with `tts eval`")
+    return found
+
+
+def estimate_of(part: dict[str, Any] | None) -> Estimate | None:
+    """An estimate as a summary has it."""
+    if part is None:
+        return None
+    low, high = part["interval"] or (float("-inf"), float("inf"))
+    return Estimate(part["mean"], low, high, part["problems"], part["n"])
+
+
+def _gap(run: Path, strategy: str) -> Gap:
+    found = read_summary(run)
+    try:
+        told = {label: one for label, one in found["strategies"].items() if label.split("(")[0] == strategy}
+        majority, (refined, *_) = found["strategies"][found.get("baseline") or "majority"], told.values()
+        parts = (found["pass@1"], majority["accuracy"], refined["accuracy"], refined["gap_to_majority"])
+        estimates = [one for part in parts if (one := estimate_of(part)) is not None]
+        models = found.get("protocol", {}).get("models", {})
+        return Gap(run.name, models.get("policy", ""), found["k"], *estimates)
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{str(run)!r} is no summary with gold answers, 'majority' and {strategy!r}; make one with "
             f"`tts eval ... -s majority,{strategy}`"
         ) from error
-    models = found.get("protocol", {}).get("models", {})
-    return Gap(run.name, models.get("policy", ""), found["k"], *estimates)
-
-
-def _estimate(part: dict[str, Any]) -> Estimate:
-    low, high = part["interval"] or (float("-inf"), float("inf"))
-    return Estimate(part["mean"], low, high, part["problems"], part["n"])
 
 
 def _share(one: Estimate) -> str:

@@ -9,8 +9,10 @@ depends on the run itself (seconds, what was really spent, what a cache served) 
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -29,6 +31,8 @@ from tts.eval._tables import Table
 Estimator = Literal["groups", "subsets"]
 STRATEGIES = ("first", "majority", "best_of_n", "weighted_majority", "knockout", "synthesizer", "gsr")
 FILES = ("report.md", "report.json", "results.jsonl", "timings.json")
+PAGE = "report.html"
+_log = logging.getLogger("tts.eval")
 
 
 class Evaluation(NamedTuple):
@@ -85,6 +89,7 @@ def evaluate(
     estimator: Estimator = "groups",
     prices: Prices | None = None,
     check_grades: bool = False,
+    report: str | Path | None = PAGE,
     columns: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> Evaluation:
@@ -95,11 +100,13 @@ def evaluate(
     that have such a parameter and not their own value of it. `estimator` decides what the table of accuracies shows:
     "groups", the paper's, one decision for each non-overlapping group of k, or "subsets", the mean over all subsets of
     k of the n, for the strategies that have such an estimate. `check_grades` asks other graders, which takes as long as
-    Math-Verify does. Raises `ConfigError` for an estimator that is neither.
+    Math-Verify does. `report` is where the page goes, as `tts.report.write_report` takes it, in `folder` unless it is
+    absolute; `None` writes none. Raises `ConfigError` for an estimator that is neither, or a page that cannot be.
     """
     if estimator not in ("groups", "subsets"):
         raise ConfigError(f"estimator={estimator!r}: give 'groups' or 'subsets'")
     target = Path(folder)
+    page = _page(target, report)
     given = _allowed(problems, columns, settings) if strategies is None else strategies
     chosen = [_with_outputs(_plugins.strategy(one), outputs) for one in given]
     settings.setdefault("store", target / "store.db")
@@ -113,7 +120,29 @@ def evaluate(
         grader_disagreements(comparison.rows) if check_grades else None,
     )
     evaluation.save(target)
+    if page is not None:
+        found, store = evaluation.disagreements, settings["store"]
+        comparison.report(page, title=_title(evaluation), store=store, prices=prices, disagreements=found)
     return evaluation
+
+
+def _page(folder: Path, report: str | Path | None) -> Path | None:
+    """Where the page goes, checked before anything is sampled."""
+    from tts.report._write import check_target
+
+    if report is None:
+        return None
+    if find_spec("matplotlib") is None:
+        _log.warning("no page is written, for its charts need matplotlib; pip install 'ttscale[report]'")
+        return None
+    check_target(folder / report)
+    return folder / report
+
+
+def _title(evaluation: Evaluation) -> str:
+    comparison = evaluation.comparison
+    who = f"{len(comparison.strategies)} strategies" if len(comparison.strategies) > 1 else comparison.strategies[0]
+    return f"{who} on {evaluation.protocol['problems']}"
 
 
 def _with_outputs(strategy: Strategy, outputs: int) -> Strategy:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from tts._records import Candidate, Result
 from tts._store import Generation, Store
-from tts._sync import run_sync
 from tts._thinking import split_thinking
-from tts.answers import Answers, Clusters
+from tts.answers import Clusters
 from tts.eval import Comparison, Graded
+from tts.eval._analysis import cluster_lists
 
 MOST = 20_000  # characters of one text; a page with every character of long thinking would not open
 
@@ -31,7 +31,7 @@ def browse(compared: Comparison, store: Store | None = None) -> tuple[Shown, ...
     """The problems in their order; the groups of one problem and id are together."""
     ordered = sorted(compared.rows, key=lambda row: (row.outcome.order, row.outcome.group))
     problems = [list(rows) for _, rows in groupby(ordered, key=lambda row: row.outcome.problem.id)]
-    classes = iter(_classes([_answers(row, compared.strategies) for rows in problems for row in rows]))
+    classes = iter(cluster_lists([_answers(row, compared.strategies) for rows in problems for row in rows]))
     return tuple(_problem(rows, [next(classes) for _ in rows], compared.strategies, store) for rows in problems)
 
 
@@ -159,13 +159,3 @@ def _share(row: Graded, label: str) -> float | None:
 def _answers(row: Graded, labels: Sequence[str]) -> list[str | None]:
     candidates = (c.answer if c.ok else None for c in row.outcome.candidates)
     return [*candidates, *(row.outcome.results[label].answer for label in labels)]
-
-
-def _classes(lists: Sequence[Sequence[str | None]]) -> Iterator[Clusters]:
-    """Answer classes of the candidates and then the decisions of each group, by one service."""
-
-    async def work() -> list[Clusters]:
-        async with Answers() as answers:
-            return [await answers.cluster(one) for one in lists]
-
-    return iter(run_sync(work))
