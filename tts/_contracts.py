@@ -84,7 +84,9 @@ class Backend(Protocol):
     outputs (weights, template, dtype); stored samples are found again by it.
     """
 
-    Options: ClassVar[type[BaseModel]]
+    @property
+    def Options(self) -> type[BaseModel]: ...  # noqa: N802 - an attribute of the class
+
     capabilities: Capabilities
 
     def __init__(self, model: str, options: Any) -> None: ...
@@ -99,15 +101,12 @@ class Backend(Protocol):
         model. Raises `ContextLengthError` before generating where the prompt does not fit, another `BackendError` where
         the model fails.
         """
-        ...
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, special tokens read as plain text; an estimate unless `exact_token_counts`."""
-        ...
 
     async def aclose(self) -> None:
         """Free the model; the backend is not used again."""
-        ...
 
 
 class Scorer(Protocol):
@@ -121,18 +120,18 @@ class Scorer(Protocol):
     is not sent to other machines.
     """
 
-    Options: ClassVar[type[BaseModel]]
+    @property
+    def Options(self) -> type[BaseModel]: ...  # noqa: N802 - see Backend
+
     fingerprint: str
 
     def __init__(self, model: str, options: Any) -> None: ...
 
     async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:
         """Scores in the order of the responses."""
-        ...
 
     async def aclose(self) -> None:
         """Free the model; the scorer is not used again."""
-        ...
 
 
 class Judge(Protocol):
@@ -141,18 +140,18 @@ class Judge(Protocol):
     A judge that is a prompt and a parser over a language model is a `JudgeFormat` instead.
     """
 
-    Options: ClassVar[type[BaseModel]]
+    @property
+    def Options(self) -> type[BaseModel]: ...  # noqa: N802 - see Backend
+
     fingerprint: str
 
     def __init__(self, model: str, options: Any) -> None: ...
 
     async def compare(self, problem: Problem, a: Candidate, b: Candidate, *, seed: int) -> Verdict:
         """Which of the two is better; an output without a valid verdict gives `winner=None`."""
-        ...
 
     async def aclose(self) -> None:
         """Free the model; the judge is not used again."""
-        ...
 
 
 class JudgeFormat(BaseModel, abc.ABC):
@@ -183,11 +182,9 @@ class Grader(Protocol):
 
     async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
         """One verdict per (gold, answer); `None` as answer is wrong."""
-        ...
 
     async def aclose(self) -> None:
         """Free what the grader holds."""
-        ...
 
 
 class Needs(Record):
@@ -228,33 +225,27 @@ class Context(Protocol):
     @property
     def problem(self) -> Problem:
         """The problem to decide, without its metadata, which may hold recorded verdicts."""
-        ...
 
     @property
     def k(self) -> int:
         """How many candidates there are to be."""
-        ...
 
     @property
     def prompts(self) -> Prompts | None:
         """What the policy was trained on, where it says so."""
-        ...
 
     @property
     def rng(self) -> random.Random:
         """Seeded by run seed, problem and strategy, so a decision never depends on arrival order."""
-        ...
 
     async def candidates(self) -> CandidateSet:
         """All k candidates, in index order, once they are there; raises `NoCandidatesError` where none is usable."""
-        ...
 
     def sample(self, n: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Candidate]]:
         """Candidates as they arrive, up to `n` (all k by default).
 
         Leaving the block early cancels the rest, unless another strategy is still undecided.
         """
-        ...
 
     async def generate(
         self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
@@ -263,47 +254,38 @@ class Context(Protocol):
 
         One prompt is one draw: the same messages again give the same completions, and a larger `n` more of them.
         """
-        ...
 
     async def synthesize(
         self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
     ) -> list[Candidate]:
         """`n` completions of the synthesizer model, in index order; failed ones carry `error`."""
-        ...
 
     async def score(self, responses: Sequence[Candidate]) -> list[Score]:
         """Reward-model scores in the order of the responses."""
-        ...
 
     async def judge(self, a: Candidate, b: Candidate, n: int = 1) -> list[Verdict]:
         """`n` independent verdicts on a pair shown in this order; a larger `n` gives the same ones and more.
 
         Raises `BackendError` where the judge fails; a verdict that cannot be read has no winner.
         """
-        ...
 
     async def cluster(self, answers: Sequence[str | None]) -> Clusters:
         """Equivalence classes of answers; `None` belongs to none."""
-        ...
 
     async def decide(self, strategy: Strategy) -> Decision:
         """What another strategy decides here, exactly as it would alone: same draws, same calls.
 
         What it costs is charged to the one that asks; the other's `rates` and `trace` are its to pass on.
         """
-        ...
 
     def extract(self, text: str) -> str | None:
         """The final answer in a response's visible text."""
-        ...
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text for the policy (an estimate of four characters a token where there is no policy)."""
-        ...
 
     def log(self, message: str, **details: Any) -> None:
         """Tell the user something about this problem: it becomes an event."""
-        ...
 
 
 class Parameters(BaseModel):
