@@ -1,6 +1,6 @@
 """Several runs in one report: accuracies and the Refinement Gap run by run, whatever it is that differs between them.
 
-It is made of the summaries that comparisons save, so a run may be a store, a folder of `tts eval` or a .json file; single
+It is made of the summaries that comparisons save: a run is a store, a folder of `tts eval` or a .json file. Single
 problems are for the report of one run.
 """
 
