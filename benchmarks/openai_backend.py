@@ -56,7 +56,9 @@ async def _serve(pipe: Connection, mean: float) -> None:
         seed, prompt = body.get("seed", 0), body["messages"][-1]["content"]
         if mean and "letters" not in prompt:
             await asyncio.sleep(latency(prompt, seed, mean))
-        message = {"role": "assistant", "content": f"So it is {seed} and in the end \\boxed{{{seed % 7}}}."}
+        # The markers are what one of the peers reads (`openai_peers.py`).
+        text = f"[[ ## answer ## ]]\nSo it is {seed} and in the end \\boxed{{{seed % 7}}}.\n\n[[ ## completed ## ]]"
+        message = {"role": "assistant", "content": text}
         choices = [{"index": i, "message": message, "finish_reason": "stop"} for i in range(body.get("n") or 1)]
         usage = {"prompt_tokens": 20, "completion_tokens": 12, "total_tokens": 32}
         return web.json_response({"id": "x", "object": "chat.completion", "choices": choices, "usage": usage})
