@@ -22,7 +22,7 @@ def tts_trainers() -> list[Entry]:
 
 @hookimpl
 def tts_commands() -> list[Entry]:
-    """`tts train-data` and `tts train`."""
+    """`tts train-data`, `tts train` and `tts paper`."""
     return [
         Entry(
             name="train-data",
@@ -35,5 +35,11 @@ def tts_commands() -> list[Entry]:
             target="tts_trainers.cli:command",
             extra=_EXTRA,
             summary="train a model that refines, a reward model, a judge or a synthesizer",
+        ),
+        Entry(
+            name="paper",
+            target="tts_trainers.paper_command:command",
+            extra=_EXTRA,
+            summary="a table or figure of the GSR paper on small models, the published numbers beside it",
         ),
     ]

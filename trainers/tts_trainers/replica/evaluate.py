@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,14 @@ _STRATEGIES = ("majority", "gsr")
 
 
 class Evaluation:
-    """The measurements of one family."""
+    """The measurements of one family.
 
-    def __init__(self, out: Path, recipe: ReplicaRecipe) -> None:
-        self.out, self.recipe = out, recipe
+    `places` says where its models are, by name (`hybrid-1M`, `direct`, `reward` …); those it lacks are not measured. By
+    default they are the stages in `out`.
+    """
+
+    def __init__(self, out: Path, recipe: ReplicaRecipe, places: Mapping[str, str] | None = None) -> None:
+        self.out, self.recipe, self._places = out, recipe, places
 
     def methods(self, target: Path) -> None:
         """Every method on the candidates of the hybrid model: the paper's Tables 1, 4 and 5."""
@@ -57,11 +61,14 @@ class Evaluation:
         for label, folder in _labelled(base=f"base-{main}", direct="direct", hybrid=f"hybrid-{main}"):
             self._compare(target / label, folder, self.recipe.evaluation.arm_groups, ranges=self.recipe.harder)
 
+    def _place(self, name: str) -> str | None:
+        return str(self.out / name) if self._places is None else self._places.get(name)
+
     def _roles(self) -> dict[str, Any]:
         return {
-            "scorer": f"hf-reward:{self.out / 'reward'}",
-            "judge": f"generic:hf:{self.out / 'judge'}",
-            "synthesizer": f"hf:{self.out / 'synthesizer'}",
+            "scorer": f"hf-reward:{self._place('reward')}",
+            "judge": f"generic:hf:{self._place('judge')}",
+            "synthesizer": f"hf:{self._place('synthesizer')}",
         }
 
     def _compare(
@@ -76,13 +83,15 @@ class Evaluation:
         **roles: Any,
     ) -> None:
         """Sample one group of k for each problem and let every strategy decide on it."""
+        if (place := self._place(model)) is None:
+            return
         stage = self.recipe.evaluation
         seed = self.recipe.seed + _TEST_SEED
         comparison = tts.compare(
             tts.task("sums", size=groups, seed=seed, **dict(ranges or self.recipe.task)),
             strategies=strategies,
             k=k or stage.k,
-            model=f"hf:{self.out / model}",
+            model=f"hf:{place}",
             sampling=tts.Sampling(temperature=stage.temperature, top_p=stage.top_p, max_tokens=stage.max_tokens),
             store=self.out / "evaluation.db",
             seed=self.recipe.seed,
@@ -92,8 +101,9 @@ class Evaluation:
 
 
 def read_comparison(folder: Path) -> dict[str, Any]:
-    """What a measurement saved."""
-    found: dict[str, Any] = json.loads((folder / "comparison.json").read_text("utf-8"))
+    """What a measurement saved; empty where the family lacks its model."""
+    path = folder / "comparison.json"
+    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     return found
 
 

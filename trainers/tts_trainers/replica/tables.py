@@ -10,6 +10,7 @@ from tts_trainers.replica import paper
 from tts_trainers.replica.evaluate import read_comparison
 from tts_trainers.replica.recipe import ReplicaRecipe
 
+_UNKNOWN = "the paper's own are not in our sources"
 _METHODS = {
     "majority": "majority",
     "best_of_n": "best of N, reward model",
@@ -20,12 +21,13 @@ _METHODS = {
 
 
 def methods(folder: Path) -> str:
-    """Table 1, Table 4 and Table 5 with Figure 5: every method on the same candidates."""
+    """Tables 1, 4 and 5 with Figures 5 and 8: every method on the same candidates."""
+    return "\n".join([table_1(folder), table_5(folder), table_4(folder), figure_8(folder)])
+
+
+def table_1(folder: Path) -> str:
+    """Every method beside the paper's five benchmarks."""
     found = read_comparison(folder)
-    return "\n".join([_table_1(found), _table_5(found), _table_4(found)])
-
-
-def _table_1(found: Mapping[str, Any]) -> str:
     k = found["k"]
     rows = [["pass@1, mean candidate", _share(found["pass@1"]), "", *map(_number, paper.METHODS["pass@1"])]]
     rows.append([f"pass@{k}, an oracle that selects", _share(found[f"pass@{k}"]), "", *[""] * len(paper.BENCHMARKS)])
@@ -38,7 +40,9 @@ def _table_1(found: Mapping[str, Any]) -> str:
     return _table(title, ["method", "ours", "minus majority", *(f"paper, {b}" for b in paper.BENCHMARKS)], rows)
 
 
-def _table_5(found: Mapping[str, Any]) -> str:
+def table_5(folder: Path) -> str:
+    """Every method by how many of the candidates are correct."""
+    found = read_comparison(folder)
     counts = range(found["k"], -1, -1)
     rows = []
     for name, label in _METHODS.items():
@@ -52,59 +56,80 @@ def _table_5(found: Mapping[str, Any]) -> str:
     return _table("## Table 5, Figure 5: accuracy by number of correct candidates", head, rows)
 
 
-def _table_4(found: Mapping[str, Any]) -> str:
+def table_4(folder: Path) -> str:
     """Generated tokens of one response: a direct one, and a refinement of all k."""
-    direct = _strategy(found, "majority")["usage"]
-    total = _strategy(found, "gsr")["usage"]
+    direct, refined = _lengths(read_comparison(folder))
+    rows = [[kind, f"{direct[kind]:.1f}", f"{refined[kind]:.1f}", ""] for kind in direct]
+    whole = sum(direct.values()), sum(refined.values())
+    shorter = f"{100 * (1 - whole[1] / whole[0]):+.1f}" if whole[0] else ""
+    rows.append(["together", f"{whole[0]:.1f}", f"{whole[1]:.1f}", shorter])
+    head = ["", "direct", "refinement", "shorter by, %"]
+    return _table(f"## Table 4: generated tokens of one response ({_UNKNOWN})", head, rows)
+
+
+def figure_8(folder: Path) -> str:
+    """How much of an output is the summary that a reader, or the refiner, sees."""
+    rows = []
+    for label, kinds in zip(("direct", "refinement"), _lengths(read_comparison(folder)), strict=True):
+        whole = sum(kinds.values())
+        rows.append([label, f"{100 * kinds['answer'] / whole:.1f}" if whole else ""])
+    return _table(f"## Figure 8: share of the summary in the output, % ({_UNKNOWN})", ["", "ours"], rows)
+
+
+def _lengths(found: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
+    """Mean thinking and answer tokens of a direct response, and of a refinement."""
+    direct, total = _strategy(found, "majority")["usage"], _strategy(found, "gsr")["usage"]
     responses, groups = found["groups"] * found["k"], found["groups"]
     outputs = max(1, (total["calls"] - direct["calls"]) // groups)
     kinds = {"thinking": "thinking_tokens", "answer": "answer_tokens"}
-    rows = []
-    for label, key in kinds.items():
-        one, refined = direct[key] / responses, (total[key] - direct[key]) / (groups * outputs)
-        rows.append([label, f"{one:.1f}", f"{refined:.1f}"])
-    return _table("## Table 4: generated tokens of one response", ["", "direct", "refinement"], rows)
+    return (
+        {kind: direct[key] / responses for kind, key in kinds.items()},
+        {kind: (total[key] - direct[key]) / (groups * outputs) for kind, key in kinds.items()},
+    )
 
 
 def arms(folder: Path) -> str:
     """Table 2: what each half of the training data gives."""
-    rows = []
-    for arm, (pass_1, refined) in paper.ARMS.items():
-        found = read_comparison(folder / arm)
-        rows.append([arm, *_before_after(found), _number(pass_1), _number(refined)])
+    found = {arm: read_comparison(folder / arm) for arm in paper.ARMS}
+    rows = [[arm, *_before_after(found[arm]), *map(_number, printed)] for arm, printed in paper.ARMS.items()]
     head = ["trained on", "pass@1", "maj@k", "selfRef@k", "gap", "paper, pass@1", "paper, selfRef@4"]
-    return _table(f"## Table 2: the arms ({found['groups']:,} groups of {found['k']})", head, rows)
+    measured = next(one for one in found.values() if one)
+    return _table(f"## Table 2: the arms ({measured['groups']:,} groups of {measured['k']})", head, rows)
 
 
 def sizes(folder: Path, recipe: ReplicaRecipe, parameters: Mapping[str, int]) -> str:
-    """Figure 2: the gap against model size, before and after hybrid training."""
+    """Figure 2: the gap against model size, before and after hybrid training; sizes that are not there have no row."""
     rows = [
-        [f"{size}, {stage}", f"{parameters[size]:,}", *_before_after(read_comparison(folder / f"{stage}-{size}"))]
+        [f"{size}, {stage}", f"{parameters[size]:,}" if size in parameters else "", *_before_after(found)]
         for size in recipe.sizes
         for stage in ("base", "hybrid")
+        if (found := read_comparison(folder / f"{stage}-{size}"))
     ]
     head = ["size", "parameters", "pass@1", "maj@k", "selfRef@k", "gap"]
-    return _table("## Figure 2: Refinement Gap against model size", head, rows)
+    return _table(f"## Figure 2: Refinement Gap against model size ({_UNKNOWN})", head, rows)
 
 
 def numbers_of_candidates(folder: Path, recipe: ReplicaRecipe) -> str:
     """Figure 6: more candidates."""
     rows = [[str(k), *_before_after(read_comparison(folder / f"k{k}"))] for k in recipe.evaluation.ks]
     shown = ", ".join(map(str, sorted(set(recipe.candidates.shown))))
-    title = f"## Figure 6: k candidates (training showed {shown})"
+    title = f"## Figure 6: k candidates (training showed {shown}; {_UNKNOWN})"
     return _table(title, ["k", "pass@1", "maj@k", "selfRef@k", "gap"], rows)
 
 
 def harder(folder: Path, recipe: ReplicaRecipe) -> str:
     """Figure 7: another distribution of problems."""
-    rows = [[arm, *_before_after(read_comparison(folder / arm))] for arm in ("base", "direct", "hybrid")]
+    arms = ("base", "direct", "hybrid")
+    rows = [[arm, *_before_after(found)] for arm in arms if (found := read_comparison(folder / arm))]
     ranges = ", ".join(f"{name} {low}-{high}" for name, (low, high) in recipe.harder)
     trained = ", ".join(f"{name} {low}-{high}" for name, (low, high) in recipe.task)
-    title = f"## Figure 7: a shifted distribution ({ranges}; trained on {trained})"
+    title = f"## Figure 7: a shifted distribution ({ranges}; trained on {trained}; {_UNKNOWN})"
     return _table(title, ["model", "pass@1", "maj@k", "selfRef@k", "gap"], rows)
 
 
 def _before_after(found: Mapping[str, Any]) -> list[str]:
+    if not found:
+        return [""] * 4
     refined = _strategy(found, "gsr")
     voted = _strategy(found, "majority")["accuracy"]
     return [*map(_share, (found["pass@1"], voted, refined["accuracy"])), _gap(refined["gap_to_majority"])]
