@@ -26,9 +26,9 @@ def documented(name: str, command: click.Command, parent: click.Context | None =
     usage = " ".join(command.collect_usage_pieces(context))
     yield f"{inspect.cleandoc(command.help or '')}\n\n```text\n{path} {usage}\n```\n"
     for option in command.get_params(context):
-        if isinstance(option, click.Option) and option.name != "help":
+        if isinstance(option, click.Option) and "--help" not in option.opts:
             names, text = option.get_help_record(context) or ("", "")
-            yield f"`{names}`\n\n:   {' '.join(text.split())}\n"
+            yield f"`{names}`\n:   {' '.join(text.split())}\n"
     if isinstance(command, click.Group):
         for each in command.list_commands(context):
             found = command.get_command(context, each)
