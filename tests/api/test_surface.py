@@ -6,6 +6,8 @@ import difflib
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 from surface import surface
@@ -17,7 +19,8 @@ def test_the_public_surface_is_as_written_down() -> None:
     changes = [
         line for line in difflib.unified_diff(written, found, lineterm="", n=0) if line[:3] not in {"---", "+++"}
     ]
-    assert found == written, (
-        "the public surface changed; undo it, or run `make api`, commit tests/api/surface.txt and follow "
-        "'What may change' in CONTRIBUTING.md:\n" + "\n".join(changes)
-    )
+    if changes:
+        pytest.fail(
+            "the public surface changed; undo it, or run `make api`, commit tests/api/surface.txt and follow "
+            "'What may change' in CONTRIBUTING.md:\n" + "\n".join(changes)
+        )
