@@ -154,7 +154,7 @@ class StrategyContext:
         # Metadata may hold recorded verdicts or a reference solution: not for a strategy's eyes.
         self._visible = unit.problem.model_copy(update={"metadata": {}}) if unit.problem.metadata else unit.problem
         self._rng: random.Random | None = None
-        self.usage: dict[str, Usage] = {}
+        self._paid: dict[str, list[Usage]] = {}
         self.received: dict[int, Candidate] = {}
         self._charged: set[tuple[str, int]] = set()
         self._progress = _Progress()
@@ -216,9 +216,13 @@ class StrategyContext:
             self._progress.busy -= 1
             self._progress.last_activity = time.monotonic()
 
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """What the strategy alone would have cost so far, by role."""
+        return {role: Usage.total(paid) for role, paid in self._paid.items()}
+
     def _charge(self, role: str, usage: Usage) -> None:
-        before = self.usage.get(role)
-        self.usage[role] = usage if before is None else before + usage
+        self._paid.setdefault(role, []).append(usage)
 
     def _receive(self, candidate: Candidate) -> Candidate:
         if candidate.index not in self.received:

@@ -43,7 +43,7 @@ from tts._store import Store
 from tts._stream import stream
 from tts._version import __version__
 from tts._work import Work, groups
-from tts.answers import Answers
+from tts.answers._shared import hold
 from tts.prompts import direct_messages
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ class Engine:
         self.store: Store | None = store if isinstance(store, Store) or store is None else Store(store)
         self._drawer = Drawer(self.store, extract, budget, request_timeout)
         self._live: dict[str, Pool] = {}  # draws of first candidates that problems are waiting for, by key
-        self._answers = Answers()
+        self._answers, self._release_answers = hold(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -110,7 +110,7 @@ class Engine:
     async def aclose(self) -> None:
         """Free models and workers and commit the store; raises `StoreError` where that failed."""
         try:
-            await self._answers.aclose()
+            await asyncio.to_thread(self._release_answers)
             if self._owns_models:
                 await self._models.keep_only(())
         finally:

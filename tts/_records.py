@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, Self
 
@@ -126,14 +126,19 @@ class Usage(Record):
         return self.prompt_tokens + self.thinking_tokens + self.answer_tokens
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage.model_construct(
-            calls=self.calls + other.calls,
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            cached_tokens=self.cached_tokens + other.cached_tokens,
-            thinking_tokens=self.thinking_tokens + other.thinking_tokens,
-            answer_tokens=self.answer_tokens + other.answer_tokens,
-            cancelled=self.cancelled + other.cancelled,
-            seconds=self.seconds + other.seconds,
+        return Usage.total((self, other))
+
+    @classmethod
+    def total(cls, usages: Sequence[Usage]) -> Usage:
+        """All of them added up, in their order."""
+        return cls.model_construct(
+            calls=sum([one.calls for one in usages]),
+            prompt_tokens=sum([one.prompt_tokens for one in usages]),
+            cached_tokens=sum([one.cached_tokens for one in usages]),
+            thinking_tokens=sum([one.thinking_tokens for one in usages]),
+            answer_tokens=sum([one.answer_tokens for one in usages]),
+            cancelled=sum([one.cancelled for one in usages]),
+            seconds=sum([one.seconds for one in usages], 0.0),
         )
 
     def __eq__(self, other: object) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from tts._hooks import Entry, hookimpl
-from tts.answers._service import Answers
+from tts.answers._shared import hold
 
 
 @hookimpl
@@ -37,12 +38,12 @@ class MathGrader:
     """Implements `tts.Grader` over the answers service."""
 
     def __init__(self) -> None:
-        self._answers = Answers()
+        self._held = hold(self)
 
     async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
         """One verdict per (gold, answer)."""
-        return await self._answers.grade_many(pairs)
+        return await self._held.answers.grade_many(pairs)
 
     async def aclose(self) -> None:
-        """End the worker processes."""
-        await self._answers.aclose()
+        """End the worker processes, unless somebody else needs them."""
+        await asyncio.to_thread(self._held.release)

@@ -2,7 +2,7 @@
 
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Self
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from tts.answers._pool import Judgement, Pool
 
 _VERDICTS = 65536  # verdicts of workers that are kept
+_PARTITIONS = 8192  # sets of answers whose classes are kept: strategies ask about the same candidates
 _BREATH = 2000  # fast comparisons between two turns of the event loop
+
+_Partition = tuple[dict[str, int], list[Conflict]]  # the component of each distinct answer; what does not fit
 
 
 @dataclass(slots=True)
@@ -62,8 +65,10 @@ class Answers:
         self._time_limit = time_limit
         self._memory_mb = memory_mb
         self._verdicts: dict[tuple[str, str], Judgement] = {}
+        self._partitions: dict[tuple[str, ...], _Partition] = {}
         self._pool: Pool | None = None
-        self._lock = threading.Lock()
+        self._end_pool: Callable[[], object] = lambda: None
+        self._lock = threading.RLock()  # an owner may be collected, and end its pool, anywhere
         self._closed = False
 
     async def equal(self, gold: str, answer: str) -> bool:
@@ -74,29 +79,42 @@ class Answers:
         """Whether each answer equals its gold answer, in order; no answer (None) is wrong."""
         import asyncio
 
-        verdicts: list[bool] = []
-        open_pairs: dict[tuple[str, str], list[int]] = {}
-        for index, (gold, answer) in enumerate(pairs):
+        known: dict[tuple[str, str | None], bool] = {}
+        open_pairs: dict[tuple[str, str | None], tuple[str, str]] = {}
+        for index, pair in enumerate(dict.fromkeys(pairs)):
+            gold, answer = pair
             verdict = False if answer is None else fast_equal(gold, answer)
-            verdicts.append(bool(verdict))
             if verdict is None and answer is not None:
-                open_pairs.setdefault(_key(gold, answer), []).append(index)
+                open_pairs[pair] = _key(gold, answer)
+            else:
+                known[pair] = bool(verdict)
             if index % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
-        self.stats.fast += len(pairs) - sum(map(len, open_pairs.values()))
-        judged = await self._judge(list(open_pairs))
-        for key, indices in open_pairs.items():
-            for index in indices:
-                verdicts[index] = bool(judged[key].equal)
-        return verdicts
+        self.stats.fast += sum(pair in known for pair in pairs)
+        judged = await self._judge(list(open_pairs.values()))
+        known |= {pair: bool(judged[key].equal) for pair, key in open_pairs.items()}
+        return [known[pair] for pair in pairs]
 
     async def cluster(self, answers: Sequence[str | None]) -> Clusters:
         """Equivalence classes; the partition does not depend on the order of the answers."""
-        readings: dict[Reading, str] = {}
-        for answer in sorted({answer for answer in answers if answer is not None}):
-            readings.setdefault(read(answer), answer)
-        nodes = list(readings)
-        names = list(readings.values())
+        distinct = tuple(sorted({answer for answer in answers if answer is not None}))
+        found = self._partitions.get(distinct)
+        if found is None:
+            found = await self._partition(distinct)
+            if max(map(len, distinct), default=0) <= SHORT and not any(one.kind == "undecided" for one in found[1]):
+                self._partitions[distinct] = found
+                if len(self._partitions) > _PARTITIONS:
+                    self._partitions.pop(next(iter(self._partitions)), None)
+        return assemble(answers, *found)
+
+    async def _partition(self, distinct: Sequence[str]) -> _Partition:
+        places: dict[Reading, int] = {}
+        place_of = {answer: places.setdefault(read(answer), len(places)) for answer in distinct}
+        nodes = list(places)
+        names: list[str] = []
+        for answer, place in place_of.items():
+            if place == len(names):
+                names.append(answer)
         edges: list[tuple[int, int]] = []
         unequal: list[tuple[int, int]] = []
         open_pairs: list[tuple[int, int]] = []
@@ -115,9 +133,7 @@ class Answers:
                 conflicts.append(Conflict("undecided", names[i], names[j]))
         roots = components(len(nodes), edges)
         conflicts += [Conflict("intransitive", names[i], names[j]) for i, j in unequal if roots[i] == roots[j]]
-        component = {node: roots[index] for index, node in enumerate(nodes)}
-        classes = {answer: component[read(answer)] for answer in answers if answer is not None}
-        return assemble(answers, classes, conflicts)
+        return {answer: roots[place] for answer, place in place_of.items()}, conflicts
 
     async def _judge(self, keys: Sequence[tuple[str, str]]) -> "dict[tuple[str, str], Judgement]":
         """Judgements by workers, or by memory; failures are not remembered here."""
@@ -154,16 +170,20 @@ class Answers:
                 raise RuntimeError("this Answers service is closed: make a new one")
             if self._pool is None:
                 self._pool = Pool(self._workers, self._time_limit, self._memory_mb)
-                weakref.finalize(self, self._pool.close)
+                self._end_pool = weakref.finalize(self, self._pool.close)
             return self._pool
+
+    def rest(self) -> None:
+        """End the workers; they start again when they are needed. Comparisons under way raise RuntimeError."""
+        with self._lock:
+            self._pool, end = None, self._end_pool
+        end()
 
     def close(self) -> None:
         """End the workers; the service cannot be used again. Comparisons under way raise RuntimeError."""
         with self._lock:
             self._closed = True
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.close()
+        self.rest()
 
     async def aclose(self) -> None:
         """Close from an event loop."""

@@ -6,14 +6,15 @@ Decision: all that a grader knows is the gold answer, so a gold answer that allo
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from tts.answers import Answers
 from tts.answers._extract import bare
 from tts.answers._reading import Huge, Number, read
+from tts.answers._shared import hold
 
 _TOLERANCE = re.compile(r"\s*(?:\u00b1|\+-|\+/-)\s*(?P<size>\d*\.?\d+(?:[eE][-+]?\d{1,3})?)\s*(?P<percent>%?)\s*$")
 _LETTER = re.compile(r"\W*(?:\\text(?:bf|rm)?)?\W*(?:option|choice|answer)?\W*([A-Z])\W*", re.IGNORECASE)
@@ -64,19 +65,19 @@ class NumericGrader:
     """Implements `tts.Grader` for numbers: within the tolerance that the gold answer names, else equal."""
 
     def __init__(self) -> None:
-        self._answers = Answers()
+        self._held = hold(self)
 
     async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
         """One verdict per (gold, answer); an expression that is no plain number must equal the gold answer."""
         golds = [read_gold(gold) for gold, _ in pairs]
-        equal = await self._answers.grade_many(
+        equal = await self._held.answers.grade_many(
             [(gold.answer, answer) for gold, (_, answer) in zip(golds, pairs, strict=True)]
         )
         return [same or _within(gold, answer) for same, gold, (_, answer) in zip(equal, golds, pairs, strict=True)]
 
     async def aclose(self) -> None:
-        """End the worker processes."""
-        await self._answers.aclose()
+        """End the worker processes, unless somebody else needs them."""
+        await asyncio.to_thread(self._held.release)
 
 
 def _within(gold: Gold, answer: str | None) -> bool:
