@@ -28,9 +28,10 @@ _TARGETS = (LatexExtractionConfig(boxed_match_priority=0, normalization_config=_
 _COMMAND = re.compile(r"\\[a-zA-Z]+")
 _LONGEST = 1500
 _DEEPEST = 30
-# A power of a power of a power of numbers, a factorial of a factorial, a run of digits.
+# A power of a power of a power, exponentials and absolute values likewise, a factorial of a factorial, a run of digits.
 _MONSTER = re.compile(
-    r"(?:\^[{(]*\d+[)}]*){3}|\d\^[{(]*\d{8}|\^[{(]*\d+\^[{(]*\d{3}|!\s*[)}\]]+\s*!|!\s*!\s*!|\d{7}\s*[)}]*!|\d{400}"
+    r"(?:\^[{(]*[\d.]+[)}]*){3}|(?:\^\{[^{}^]*){3}|(?:\\exp[({ ]*){3}|\|{5}"
+    r"|\d\^[{(]*\d{8}|\^[{(]*\d+\^[{(]*\d{3}|!\s*[)}\]]+\s*!|!\s*!\s*!|\d{7}\s*[)}]*!|\d{400}"
 )
 _DIGITS = 30
 _BITS = 110  # what 30 digits need
