@@ -6,7 +6,8 @@ its verdicts stay, since they depend on the pair alone.
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from tts.answers._service import Answers
@@ -29,6 +30,19 @@ def hold(holder: object) -> Held:
     with _lock:
         _holders += 1
     return Held(_service, weakref.finalize(holder, _release))
+
+
+@contextmanager
+def held() -> Iterator[Answers]:
+    """Share the service within a block, or within a function that it decorates."""
+
+    def holder() -> None: ...
+
+    answers, release = hold(holder)
+    try:
+        yield answers
+    finally:
+        release()
 
 
 def _release() -> None:

@@ -13,7 +13,7 @@ from tts._errors import ConfigError
 from tts._records import Candidate, CurveName
 from tts._sync import run_sync
 from tts.answers import Clusters
-from tts.answers._shared import hold
+from tts.answers._shared import held
 from tts.eval._brackets import knockout_at_k, recorded_wins
 from tts.eval._curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
 from tts.eval._grading import Graded
@@ -332,12 +332,9 @@ def cluster_lists(lists: Sequence[Sequence[str | None]]) -> list[Clusters]:
 
     async def work() -> list[Clusters]:
         found: list[Clusters] = []
-        answers, release = hold(work)
-        try:
+        with held() as answers:
             for start in range(0, len(lists), _AT_ONCE):
                 found += await asyncio.gather(*map(answers.cluster, lists[start : start + _AT_ONCE]))
-        finally:
-            await asyncio.to_thread(release)
         return found
 
     return run_sync(work) if lists else []

@@ -22,6 +22,7 @@ from tts._contracts import Strategy
 from tts._errors import ConfigError
 from tts._records import CandidateSet, Sampled
 from tts._sources import holds_candidates
+from tts.answers._shared import held
 from tts.eval._checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
 from tts.eval._comparison import Comparison
 from tts.eval._costs import Prices
@@ -78,6 +79,7 @@ class Evaluation(NamedTuple):
         return found
 
 
+@held()  # strategies, grades, analysis and page ask about the same answers
 def evaluate(
     problems: Any = None,
     folder: str | Path = "evaluation",
