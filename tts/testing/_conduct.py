@@ -11,8 +11,8 @@ import pickle
 import subprocess
 import sys
 import warnings
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from importlib.machinery import PathFinder
 from typing import Any
 
@@ -25,7 +25,7 @@ from tts.testing._trial import Models, Watch, compared, decided, eight_problems,
 _BLOCK = 0.05  # seconds
 _PATIENCE = 1.0  # seconds in which something cancelled must have ended
 _CHILD_SECONDS = 120
-_USUAL = ("different answers", "tied votes", "64 candidates")
+_USUAL = ("different answers", "tied votes", "16 candidates")
 _ROLES = ("policy", "scorer", "judge", "synthesizer")
 
 
@@ -82,13 +82,23 @@ def check_tasks(strategy: Strategy) -> None:
             return {getattr(task.get_coro(), "__qualname__", "a task") for task in behind}
 
     for name in _USUAL:
-        with warnings.catch_warnings(record=True) as caught:
+        with warnings.catch_warnings(record=True) as caught, _collected():
             warnings.simplefilter("always")
             running = asyncio.run(left(name))
-            gc.collect()
         assert not running, f"{name}: {', '.join(sorted(running))} still runs after the decision; await or cancel it"
         unawaited = [str(one.message) for one in caught if "never awaited" in str(one.message)]
         assert not unawaited, f"{name}: {unawaited[0]}; await it"
+
+
+@contextmanager
+def _collected() -> Iterator[None]:
+    """What was left behind inside is gone after it; what was there before, which may be much, is not searched."""
+    gc.freeze()
+    try:
+        yield
+        gc.collect()
+    finally:
+        gc.unfreeze()
 
 
 def check_loop(strategy: Strategy) -> None:
