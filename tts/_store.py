@@ -84,7 +84,7 @@ class Store:
     """
 
     def __init__(self, path: str | Path, *, busy_seconds: float = 30.0) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._busy_seconds = busy_seconds
         self._reader = self._open()
         self._read_lock = threading.Lock()

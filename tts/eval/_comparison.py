@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tts._contracts import Strategy
 from tts._errors import ConfigError, MissingDependencyError
-from tts._records import Result, Usage
+from tts._records import CurveName, Result, Usage
 from tts.eval._costs import Costs, Prices
 from tts.eval._followed import Followed
 from tts.eval._grading import Graded
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from tts.eval._checks import Disagreement
 
 MIN_PROBLEMS = 6  # with fewer, even a sign test on unanimous differences says nothing at 5 %
-# Columns that are left out where they would be all zeros.
-_COUNTS = ("failed", "calls", "tokens out", "tokens in", "model s")
+_COUNTS = ("failed", "calls", "tokens out", "tokens in", "model s")  # left out where they would be all zeros
 
 
 class Comparison(Followed, Costs):
@@ -45,9 +44,12 @@ class Comparison(Followed, Costs):
         spent: dict[str, Usage],
         seconds: float,
     ) -> None:
-        self.rows, self.strategies, self.k = list(rows), list(strategies), k
-        self.spent, self.seconds = spent, seconds
-        self.curve_names = {label: one.curve() for label, one in strategies.items()}
+        self.rows: list[Graded] = list(rows)
+        self.strategies: list[str] = list(strategies)
+        self.k: int = k
+        self.spent: dict[str, Usage] = spent
+        self.seconds: float = seconds
+        self.curve_names: dict[str, CurveName | None] = {label: one.curve() for label, one in strategies.items()}
         cards = ((label, one.card) for label, one in strategies.items() if label == one.name)
         self._metrics = {label: card.metric.replace("@k", f"@{k}") for label, card in cards if card and card.metric}
 
@@ -84,8 +86,7 @@ class Comparison(Followed, Costs):
 
         A group that could not be sampled counts as wrong; `None` where a strategy stopped before all k were there.
         """
-        partial_groups = any(row.candidates and len(row.candidates) < self.k for row in self.rows)
-        if partial_groups:
+        if any(row.candidates and len(row.candidates) < self.k for row in self.rows):
             return None
         return self._mean(lambda row: None if row.candidates is None else float(any(row.candidates)))
 
@@ -96,8 +97,7 @@ class Comparison(Followed, Costs):
     def gap(self, strategy: str, baseline: str) -> Estimate | None:
         """Paired difference of accuracies on the same groups.
 
-        With a self-refinement strategy and `majority` this is the Refinement Gap (arXiv 2509.00084). `None` where
-        either has no accuracy.
+        With a self-refinement strategy and `majority` this is the Refinement Gap (arXiv 2509.00084). `None` where one has none.
         """
         if self.accuracy(strategy) is None or self.accuracy(baseline) is None:
             return None
