@@ -97,7 +97,7 @@ class Comparison(Followed, Costs):
     def gap(self, strategy: str, baseline: str) -> Estimate | None:
         """Paired difference of accuracies on the same groups.
 
-        With a self-refinement strategy and `majority` this is the Refinement Gap (arXiv 2509.00084). `None` where one has none.
+        With self-refinement and `majority` this is the Refinement Gap (arXiv 2509.00084). `None` where one has none.
         """
         if self.accuracy(strategy) is None or self.accuracy(baseline) is None:
             return None
