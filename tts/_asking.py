@@ -17,7 +17,7 @@ Answer = TypeVar("Answer", Score, Verdict)
 async def asked(
     model: Loaded, kind: type[Answer], count: int, priority: Priority, ask: Callable[[], Awaitable[Any]]
 ) -> Sequence[Answer]:
-    """What `ask` says, `count` answers of one kind, each with the seconds that the call took.
+    """What `ask` says, `count` answers of one kind, each with its share of the seconds that the call took.
 
     Raises `BackendError` where it says something else.
     """
@@ -27,7 +27,7 @@ async def asked(
         answers = await ask()
     finally:
         model.limiter.release(held)
-    seconds = time.monotonic() - started
+    seconds = (time.monotonic() - started) / count
     if not isinstance(answers, list | tuple) or len(answers) != count or not all(isinstance(a, kind) for a in answers):
         raise BackendError(f"{model.reference!r} returned {answers!r:.200}; it must return {count} tts.{kind.__name__}")
     return [answer.model_copy(update={"usage": answer.usage.took(seconds)}) for answer in answers]

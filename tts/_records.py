@@ -96,9 +96,9 @@ class Usage(Record):
     `prompt_tokens` counts every completion's prompt in full, `cached_tokens` the part of it that was served from a
     shared prefill or a cache, so fresh prompt work is the difference. `thinking_tokens` and `answer_tokens` add up to
     what was generated. `cancelled` counts completions that were cut short; their tokens, where the backend reports
-    them, are in the other fields. `seconds` is how long calls were with the model, each from when it was taken until it
-    was answered, added up: calls side by side count each. The engine measures it where a backend does not say. It is
-    another in every run, so it does not count where usages are compared.
+    them, are in the other fields. `seconds` is how long the model worked on calls, added up, as far as the backend says
+    (`hf` shares out each step over the sequences in it); else how long each call was under way, calls side by side
+    counted each. It is another in every run, so it does not count where usages are compared.
     """
 
     calls: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, cast
@@ -56,7 +57,10 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """One completion in the making; `text` is set where a stop string cut it."""
+    """One completion in the making; `text` is set where a stop string cut it.
+
+    `seconds` is its share of the model's time: that of each step, over the rows of the step.
+    """
 
     job: Job
     index: int
@@ -65,6 +69,7 @@ class Row:
     logprob: float = 0.0
     finish_reason: Literal["stop", "length"] = "length"
     text: str | None = None
+    seconds: float = 0.0
     finished: bool = False
 
     @property
@@ -106,6 +111,7 @@ class Decoder:
     _steps: Tensor  # tokens generated, per row
     _last: Tensor  # (rows, 1): the token that the next step reads
     _controls: Controls
+    _since: float  # when the work on the next tokens began
 
     def __init__(self, model: Any, end_tokens: frozenset[int], decode: Callable[[Sequence[int]], str]) -> None:
         self._model, self._ends, self._decode = model, end_tokens, decode
@@ -121,6 +127,7 @@ class Decoder:
 
     def join(self, picks: Sequence[Pick]) -> list[Row]:
         """Prefill what is new, add the rows, draw their next tokens; returns those that are finished already."""
+        self._since = time.perf_counter()
         finished = []
         fresh = sorted((p for p in picks if p.group.prefix is None), key=lambda p: len(p.group.ids))
         for pick in picks:
@@ -136,6 +143,7 @@ class Decoder:
 
     def step(self) -> list[Row]:
         """One more token for every row; returns those that are finished."""
+        self._since = time.perf_counter()
         mask = torch.arange(self._longest + 1, device=self._device) >= self._padding[:, None]
         logits = self._forward(self._last, mask, self._lengths[:, None], self._timeline)
         self._longest += 1
@@ -221,8 +229,10 @@ class Decoder:
             gained = (logits.gather(-1, drawn[:, None])[:, 0] - spread).tolist()
             for row, value in zip(rows, gained, strict=True):
                 row.logprob += value
-        gone = []
-        for place, (row, token) in enumerate(zip(rows, drawn.tolist(), strict=True)):
+        gone, tokens = [], drawn.tolist()  # here the device is waited for
+        share, self._since = (time.perf_counter() - self._since) / len(rows), time.perf_counter()
+        for place, (row, token) in enumerate(zip(rows, tokens, strict=True)):
+            row.seconds += share
             row.tokens.append(token)
             if token in self._ends or (row.job.request.sampling.stop and self._cut(row)):
                 row.finish_reason, row.finished = "stop", True

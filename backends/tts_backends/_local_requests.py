@@ -43,8 +43,9 @@ def completion(
     finish_reason: Literal["stop", "length"],
     cached_tokens: int,
     logprob: float | None,
+    seconds: float = 0.0,
 ) -> Completion:
-    """Generated tokens as a completion; `text` where a stop string has cut it."""
+    """Generated tokens as a completion; `text` where a stop string has cut it, `seconds` where they are known."""
     parts = chat.split(tokens, prompt.opens_thinking, text)
     return Completion(
         index=index,
@@ -58,6 +59,7 @@ def completion(
             cached_tokens=cached_tokens,
             thinking_tokens=parts.thinking_tokens,
             answer_tokens=len(tokens) - parts.thinking_tokens,
+            seconds=round(seconds, 4),
         ),
         logprob=logprob,
     )

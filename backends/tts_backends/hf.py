@@ -139,4 +139,5 @@ class HFBackend:
             finish_reason=row.finish_reason,
             cached_tokens=len(prompt.ids) if row.index else 0,
             logprob=row.logprob if sampling.logprobs else None,
+            seconds=row.seconds,
         )

@@ -154,6 +154,14 @@ def test_n_samples_share_one_prefill_even_when_they_do_not_fit_at_once(llama: Pa
     assert [c.usage.calls for c in answers] == [1] * 8
 
 
+def test_the_models_time_is_shared_out_over_the_batch(backend: HFBackend) -> None:
+    began = time.perf_counter()
+    answers = [one for request in run(backend, *(ask(n=4, seed=i) for i in range(5))) for one in request]
+    wall = time.perf_counter() - began
+    assert all(one.usage.seconds > 0 for one in answers)
+    assert sum(one.usage.seconds for one in answers) <= wall, "twenty at once do not take twenty times as long"
+
+
 def test_max_tokens_and_the_context_bound_the_length(backend: HFBackend) -> None:
     ((short,),) = run(backend, ask(max_tokens=1))
     assert (short.usage.generated_tokens, short.finish_reason) == (1, "length")

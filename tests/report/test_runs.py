@@ -38,13 +38,16 @@ def test_gaps_of_stores_folders_and_summaries_stand_side_by_side(three: list[Pat
     assert runs[2].generated["gsr"] == again.usage("gsr").generated_tokens / 9
     made = runs_document(runs)
     found = {one.name: one for one in made.sections}
-    assert list(found) == ["summary", "gaps", "accuracy", "tokens", "setup"]
+    assert list(found) == ["summary", "gaps", "accuracy", "tokens", "made"]
     assert [row[0] for row in found["gaps"].tables[0].rows] == ["small", "middle", "large"]
     assert found["gaps"].tables[0].rows[2][2] == estimate(again.refinement_gap("gsr"), signed=True)
     (series,) = found["gaps"].figures[0].series
     assert [point.at for point in series.points] == ["small", "middle", "large"]
     assert series.points[2].value == 100 * again.refinement_gap("gsr").mean
     assert "of 3 runs" in found["summary"].text[1] and "differ in problems" in found["summary"].text[2]
+    alone = runs_document([runs[2], runs[2]._replace(name="voted", gap={})]).sections[0].text
+    shown = estimate(runs[2].gap["gsr"], signed=True)
+    assert alone[1] == f"gsr against the majority vote: {shown} points, in large alone."
 
 
 def test_the_command_writes_one_page_without_a_candidate_browser(three: list[Path], tmp_path: Path) -> None:

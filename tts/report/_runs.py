@@ -82,7 +82,7 @@ def runs_document(runs: Sequence[RunData], title: str = "") -> Document:
     """The report of several runs."""
     made = (_summary(runs), _gaps(runs), _accuracies(runs), _tokens(runs), _setup(runs))
     sections = [one for one in made if one is not None]
-    return Document(title or f"{len(runs)} runs", (count(len(runs), "run"), f"ttscale {__version__}"), sections)
+    return Document(title or "Runs side by side", (count(len(runs), "run"), f"ttscale {__version__}"), sections)
 
 
 def _strategies(runs: Sequence[RunData]) -> list[str]:
@@ -99,18 +99,22 @@ def _with_gaps(runs: Sequence[RunData]) -> dict[str, list[tuple[RunData, Estimat
 
 def _summary(runs: Sequence[RunData]) -> Section:
     words = [f"{', '.join(run.name for run in runs)}, in this order."]
-    for label, found in _with_gaps(runs).items():
-        least, most = min(found, key=lambda row: row[1].mean), max(found, key=lambda row: row[1].mean)
-        better = sum(gap.low > 0 for _, gap in found)
-        worse = sum(gap.high < 0 for _, gap in found)
-        said = f"{label} against the majority vote: from {percent(least[1].mean, signed=True)} points ({least[0].name})"
-        words.append(
-            f"{said} to {percent(most[1].mean, signed=True)} ({most[0].name}); the interval is above 0 in {better} of "
-            f"{count(len(found), 'run')} and below in {worse}."
-        )
+    words += [_told(label, found) for label, found in _with_gaps(runs).items()]
     if len({(run.problems, run.groups, run.k) for run in runs}) > 1:
         words.append("The runs differ in problems, groups or k: see how they were made before comparing them.")
     return Section("summary", "Summary", tuple(words))
+
+
+def _told(label: str, found: Sequence[tuple[RunData, Estimate]]) -> str:
+    (least, low), (most, high) = min(found, key=lambda row: row[1].mean), max(found, key=lambda row: row[1].mean)
+    if len(found) == 1:
+        return f"{label} against the majority vote: {estimate(low, signed=True)} points, in {least.name} alone."
+    better, worse = sum(gap.low > 0 for _, gap in found), sum(gap.high < 0 for _, gap in found)
+    return (
+        f"{label} against the majority vote: from {percent(low.mean, signed=True)} points ({least.name}) to "
+        f"{percent(high.mean, signed=True)} ({most.name}); the interval is above 0 in {better} of {len(found)} runs, "
+        f"below in {worse}."
+    )
 
 
 def _gaps(runs: Sequence[RunData]) -> Section | None:
@@ -157,8 +161,7 @@ def _tokens(runs: Sequence[RunData]) -> Section | None:
     if not any(any(run.generated.values()) for run in runs):
         return None
     rows = [
-        [run.name, *(tokens(run.generated[label]) if label in run.generated else "" for label in labels)]
-        for run in runs
+        [run.name, *(tokens(made) if (made := run.generated.get(label)) else "" for label in labels)] for run in runs
     ]
     text = "What each strategy would have generated for a group had it run alone, its candidates included."
     return Section("tokens", "Tokens", (text,), (Table("Generated tokens per group", ["run", *labels], rows),))
@@ -167,4 +170,4 @@ def _tokens(runs: Sequence[RunData]) -> Section | None:
 def _setup(runs: Sequence[RunData]) -> Section:
     rows = [[run.name, run.model, f"{run.problems:,}", f"{run.groups:,}", str(run.k)] for run in runs]
     table = Table("How they were made", ["run", "model", "problems", "groups", "k"], rows)
-    return Section("setup", "How they were made", (), (table,))
+    return Section("made", "How they were made", (), (table,))

@@ -77,8 +77,8 @@ def time(data: ReportData) -> Section | None:
         for role, usage in data.spent.items()
     )
     text = (
-        "Seconds per problem are those of this run, until the decision. Model-seconds are how long calls were with the "
-        "model, added up, as if each strategy had run alone: calls side by side count each."
+        "Seconds per problem are those of this run, until the decision. Model-seconds are how long models worked on "
+        "calls, as if each strategy had run alone; where a backend does not say, how long each call was under way."
     )
     notes = [f"Really spent, what is shared or stored paid once or not at all: {spent or 'nothing'}."]
     head = ["strategy", "seconds per problem", "role", "model-seconds", "cached prompt tokens"]
