@@ -1,5 +1,6 @@
 #!/bin/sh
-# Build the wheel, check what is in it, and run the core tests against it in a fresh environment without the sources.
+# Build the wheel, check what is in it and its types, and run the core tests against it in a fresh environment without
+# the sources.
 # Usage: sh tests/wheel.sh PYTHON BIN
 set -eu
 python=$1
@@ -13,8 +14,12 @@ trap 'rm -rf "$work"' EXIT
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check "$(echo "$work"/dist/*.whl)[rank]" pytest hypothesis pandas pyarrow
 cp -r "$root/tests" "$root/docs" "$root/pyproject.toml" "$work/"
 cd "$work"
+# Types as users' checkers see them: user code in strict mode, and every public name says its own.
+ln -s venv .venv
+"$bin/pyright"
+PATH="$work/venv/bin:$PATH" "$bin/pyright" --verifytypes tts --ignoreexternal >types.log || { cat types.log; exit 1; }
 "$work/venv/bin/python" -m pytest -q tests/core tests/strategies tests/answers tests/tasks tests/test_sources.py -m "not slow"
 # Without the extra, the default model is one sentence that names it.
 if "$work/venv/bin/tts" solve "1+1" 2>"$work/error"; then echo "solve should need the hf extra"; exit 1; fi
 grep -q "pip install 'ttscale\[hf\]'" "$work/error" || { cat "$work/error"; exit 1; }
-echo "wheel: contents and tests are fine"
+echo "wheel: contents, types and tests are fine"
