@@ -113,7 +113,7 @@ class Usage(Record):
         """The same with its seconds, where none are told and a model was called."""
         if self.seconds or not self.calls:
             return self
-        return self.model_copy(update={"seconds": round(seconds, 4)})
+        return self.model_copy(update={"seconds": round(seconds, 6)})
 
     @property
     def generated_tokens(self) -> int:
