@@ -49,14 +49,15 @@ def report(
     from tts.report._write import check_target, write_document, write_report
 
     check_target(output)
-    stored = {"k": k, "grader": grader, "extractor": extractor}
     if len(runs) > 1:
         if prices is not None or check_grades:
             raise tts.ConfigError("--prices and --check-grades are for the report of one run; give one")
-        say(f"wrote {write_document(runs_document(read_runs(runs, **stored), title), output)}")
+        say(
+            f"wrote {write_document(runs_document(read_runs(runs, k=k, grader=grader, extractor=extractor), title), output)}"
+        )
         return
     store = runs[0] / "store.db" if runs[0].is_dir() else runs[0]
     told = None if prices is None else Prices.read(prices)
-    compared = stored_run(store, **stored)
+    compared = stored_run(store, k=k, grader=grader, extractor=extractor)
     found = grader_disagreements(compared.rows) if check_grades else None
     say(f"wrote {write_report(compared, output, title=title, store=store, prices=told, disagreements=found)}")
