@@ -52,9 +52,8 @@ def report(
     if len(runs) > 1:
         if prices is not None or check_grades:
             raise tts.ConfigError("--prices and --check-grades are for the report of one run; give one")
-        say(
-            f"wrote {write_document(runs_document(read_runs(runs, k=k, grader=grader, extractor=extractor), title), output)}"
-        )
+        several = read_runs(runs, k=k, grader=grader, extractor=extractor)
+        say(f"wrote {write_document(runs_document(several, title), output)}")
         return
     store = runs[0] / "store.db" if runs[0].is_dir() else runs[0]
     told = None if prices is None else Prices.read(prices)
