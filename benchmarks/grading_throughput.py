@@ -26,13 +26,13 @@ from answers_grading import math_verify
 from hostile import Cost
 
 import tts
-from tts.answers import Answers, _reading
+from tts.answers import Answers, _reading, extract
 
 Pair = tuple[str, str]
 
 # What is said of n right and wrong, as often as it stands here; q is n squared, m twice n.
 FORMS = (
-    *["{n}"] * 12, "{n}.0", "{n}.00", "x = {n}", "{n} \\text{{ apples}}", "\\${n}", "{n},000", "{n}\\%", "-{n}",
+    *["{n}"] * 80, "{n}.0", "{n}.00", "x = {n}", "{n} \\text{{ apples}}", "\\${n}", "{n},000", "{n}\\%", "-{n}",
     "\\frac{{{m}}}{{2}}", "\\frac{{{n}}}{{7}}", "\\dfrac{{{n}}}{{7}}", "{n}/7", "{n}\\frac{{1}}{{3}}", "({n}, {m})",
     "[{n}, \\infty)", "\\{{{n}, {m}\\}}", "{n}^\\circ", "\\text{{(C)}}", "\\sqrt{{{q}}}", "{n}\\sqrt{{2}}",
     "\\sqrt{{2}} \\cdot {n}", "{n}\\pi", "2^{{{n}}}", "{n}x + {m}", "{m} + {n}x",
@@ -50,7 +50,7 @@ def real_pairs(data: Path) -> list[Pair]:
     """(gold, answer), in the order of the files; responses without an answer are left out."""
     pairs = []
     for path in sorted((data / "candidates").glob("*.jsonl")):
-        for found, gold in tts.read_candidate_sets(path):
+        for found, gold in tts.read_candidate_sets(path, extract=extract):
             pairs += [(gold, one.answer) for one in found if gold is not None and one.answer is not None]
     cases = map(json.loads, (data / "grading" / "cases.jsonl").read_text().splitlines())
     return pairs + [(case["gold"], case["pred"]) for case in cases]
@@ -61,6 +61,8 @@ def made_up_pairs(count: int) -> list[Pair]:
     draw, pairs = random.Random(0), []
     for _ in range(count):
         n, forms = draw.randrange(2, 1000), draw.choices(FORMS, k=2)
+        if draw.random() < 0.8:  # most answers are written as the gold answer is
+            forms[1] = forms[0]
         said = [n, n if draw.random() < 0.5 else n + 1]
         gold, answer = (form.format(n=x, m=2 * x, q=x * x) for form, x in zip(forms, said, strict=True))
         pairs.append((gold, answer))
