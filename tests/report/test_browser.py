@@ -63,7 +63,7 @@ def listed(page: Any) -> list[str]:
 def test_every_section_and_figure_renders(open_page: Open) -> None:
     page = open_page()
     assert page.title() == "Eight <problems> & more"
-    assert page.locator("main > section").count() == 10
+    assert page.locator("main > section").count() == 11
     for svg in page.locator(".wide svg").all():
         box = svg.bounding_box()
         assert box["width"] > 500
@@ -207,3 +207,24 @@ def test_five_hundred_problems_open_quickly(open_page: Open, large: Path) -> Non
     page.focus("#list")
     page.keyboard.press("End")
     assert page.inner_text("#detail h3") == "q499"
+
+
+def test_several_runs_are_a_page_without_candidates_whose_theme_turns(open_page: Open, tmp_path: Path) -> None:
+    from tts.eval import Estimate
+    from tts.report._runs import RunData, runs_document
+    from tts.report._write import write_document
+
+    def run(name: str, gap: float) -> RunData:
+        one = {"gsr": Estimate(gap, gap - 0.02, gap + 0.02, 30, 60)}
+        reached = Estimate(0.5, 0.4, 0.6, 30, 60)
+        return RunData(name, "a model", 4, 30, 60, "majority", reached, None, {"gsr": reached}, one, {"gsr": 90.0})
+
+    path = write_document(runs_document([run("<b>small", -0.01), run("large", 0.05)]), tmp_path / "runs.html")
+    page = open_page(path, viewport={"width": 390, "height": 844})
+    assert page.locator("main > section").count() == 5
+    assert page.locator("#gaps .narrow svg").is_visible()
+    assert page.locator("#gaps tbody th").all_inner_texts() == ["<b>small", "large"]
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    before = page.evaluate("getComputedStyle(document.documentElement).colorScheme")
+    page.locator("#theme").click()
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") != before
