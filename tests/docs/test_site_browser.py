@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,13 +73,14 @@ def test_the_picture_is_read_on_a_phone_in_both_themes(open_site: Open, theme: s
     box, letters = page.evaluate(
         """() => ['.box', 'text'].map(part => getComputedStyle(document.querySelector(`svg.flow ${part}`)).fill)"""
     )
-    bright = [sum(map(float, colour[colour.index("(") + 1 :].split(",")[:3])) for colour in (box, letters)]
+    bright = [sum(map(float, re.findall(r"[\d.]+", colour)[:3])) for colour in (box, letters)]
     assert (bright[0] > bright[1]) == (theme == "light"), (box, letters)
 
 
 def test_the_search_works_from_the_disk(open_site: Open) -> None:
     page = open_site()
-    page.fill("input.md-search__input", "knockout")
+    page.click("input.md-search__input")
+    page.keyboard.type("knockout")
     first = page.locator(".md-search-result__link").first
     first.wait_for()
     first.click()
