@@ -153,7 +153,7 @@ def test_the_best_checkpoint_gives_the_numbers_that_were_logged(trained: Any) ->
         SECTION.task,
         strategies=["majority", "gsr"],
         k=4,
-        model=f"hf:{out / 'best'}",
+        model=f"hf:{out / 'best'}@dtype=bfloat16",  # as it was trained and evaluated
         sampling=tts.Sampling(temperature=0, max_tokens=192),
     )
     assert kept["eval_pass_1"] > 0

@@ -52,5 +52,5 @@ def test_arms_that_do_not_ship_have_the_published_numbers_alone(tmp_path: Path) 
 
 
 def test_a_folder_without_the_family_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(tts.ConfigError, match="holds no model hybrid-1M; give a folder of make replica"):
+    with pytest.raises(tts.ConfigError, match="no model hybrid-1M in it; give a folder of make replica"):
         paper_table("figure2", tmp_path, family=tmp_path / "nowhere")

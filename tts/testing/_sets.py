@@ -31,7 +31,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "no answers": ("no idea", "I give up", "who knows"),
     "no summaries": ("<think>it may be 1", "<think>or 2", "<think>or 3"),
     "long texts": tuple("step " * 20_000 + f"\\boxed{{{digit}}}" for digit in range(3)),
-    "16 candidates": tuple(f"{number} ways to \\boxed{{{number % 5}}}" for number in range(16)),
+    "16 candidates": tuple(f"{number} ways to \\boxed{{{number % 7}}}" for number in range(16)),
     "64 candidates": tuple(f"{number} ways to \\boxed{{{number % 9}}}" for number in range(64)),
     "odd characters": ODD,
     "imitated markers": MARKERS,

@@ -69,9 +69,11 @@ def judge_thinking(problem: Problem, a: Candidate, b: Candidate, letter: str) ->
     are not compared: a small model learns which single digits are equal, and not which numbers are.
     """
     lines = comparison(terms_of(problem), [a.summary or "", b.summary or ""]).split("\n")
-    agreed = list(takewhile(lambda line: ": differ, " not in line, lines))
+    same = list(takewhile(lambda line: ": differ, " not in line, lines))
+    # What both say decides nothing between them, so it is not worked out.
+    agreed = [f"{line.partition(', ')[0]}, {line.rpartition(', ')[2]}" for line in same]
     if len(agreed) == len(lines):
-        return "\n".join(lines)
+        return "\n".join(agreed)
     step, _, recomputed = lines[len(agreed)].partition(": differ, ")
     values = [str(said(one.summary or "")[step]) for one in (a, b)]
     columns = ", ".join(_side_by_side(recomputed.rpartition(", ")[2], *values))
