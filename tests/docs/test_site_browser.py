@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -60,6 +61,10 @@ def test_no_page_is_wider_than_the_screen(open_site: Open, site: Path) -> None:
         page.goto(path.as_uri())
         for width in (390, 1280):
             page.set_viewport_size({"width": width, "height": 900})
+            with contextlib.suppress(sync_api.TimeoutError):  # a page takes a moment to follow its window
+                page.wait_for_function(
+                    "width => document.documentElement.scrollWidth <= width", arg=width, timeout=5000
+                )
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name
             assert page.locator("h1").first.is_visible(), path.name
 
