@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import HOSTILE
+from report_sets import HOSTILE
 
 from tts.report import ReportData
 from tts.report._browser import Shown

@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import HOSTILE, compared_with
 from hypothesis import given
 from hypothesis import strategies as st
+from report_sets import HOSTILE, compared_with
 
 import tts
 from tts.eval import Comparison

@@ -1,4 +1,4 @@
-"""The training page's commands for a laptop, one after the other in one folder, and then its Python block."""
+"""The training page's commands for a laptop, one after the other in one folder, and what it says of Python."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ def _blocks(language: str) -> list[str]:
 
 @pytest.mark.slow
 def test_the_page_runs_from_raw_data_to_a_model_that_refines(tmp_path: Path) -> None:
-    for line in "".join(_blocks("bash")).splitlines():
-        program, *arguments = shlex.split(line)
-        assert program == "tts"
+    (laptop,) = [block for block in _blocks("console") if "data-small --out" in block]
+    for line in laptop.splitlines():
+        prompt, program, *arguments = shlex.split(line)
+        assert (prompt, program) == ("$", "tts")
         _run([sys.executable, "-m", "tts", *arguments], tmp_path)
-    _run([sys.executable, "-c", "".join(_blocks("py"))], tmp_path)
+    (recipe,) = [block for block in _blocks("python") if "load_recipe(" in block]
+    (training,) = re.findall(r"`(train_hybrid\(recipe, .*?\))`", PAGE.read_text("utf-8"))
+    imports = "from pathlib import Path\nfrom tts_trainers.run_hybrid import train_hybrid\n"
+    _run([sys.executable, "-c", f"{imports}{recipe}\n{training}"], tmp_path)
     assert (tmp_path / "runs" / "small" / "tts.json").is_file()
     assert (tmp_path / "runs" / "from-python" / "tts.json").is_file()
 
