@@ -52,7 +52,7 @@ def test_the_miniature_makes_rows_that_are_what_inference_sees(tmp_path: Path) -
     kinds = {row["objective"] for row in train + evaluation}
     assert kinds == {"direct", "refine"}
     problems = {e.problem.id: e for e in tts.read_examples(SMALL[2])}
-    drawn = tts.sample(SMALL[2], k=4, model="hf:miniature", store=out / "store.db", sampling=_sampling())
+    drawn = tts.sample(SMALL[2], k=4, model="hf:miniature/base", store=out / "store.db", sampling=_sampling())
     assert drawn.spent == {}, "the candidates are those of the store"
     for row in train + evaluation:
         example, completion = problems[row["problem_id"]], row["completion"][0]["content"]
