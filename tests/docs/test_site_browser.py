@@ -4,53 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import IN_BROWSER, Open, launched, opener, sync_api
 
 pytest.importorskip("material", reason="no mkdocs-material: pip install 'ttscale[docs]'")
-sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; `make test-browser` installs it")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed; `make test-browser` installs Debian's"),
-]
-PATIENCE = 120_000  # ms; a busy machine is not a failing test
-Open = Callable[..., Any]
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    with sync_api.sync_playwright() as running:
-        launched = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE)
-        yield launched
-        launched.close()
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture
 def open_site(chromium: Any, site: Path) -> Iterator[Open]:
-    """Opens pages; what the browser complains of, and what a page tries to fetch, fails the test."""
-    wrong: list[str] = []
-    contexts = []
-
-    def opened(width: int = 1280, theme: str = "light") -> Any:
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
-        context.set_default_timeout(PATIENCE)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
-        page.goto((site / "index.html").as_uri())
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert wrong == []
+    with opener(chromium, site / "index.html") as opened:
+        yield opened
 
 
 def test_no_page_is_wider_than_the_screen(open_site: Open, site: Path) -> None:
@@ -71,7 +45,7 @@ def test_no_page_is_wider_than_the_screen(open_site: Open, site: Path) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_picture_is_read_on_a_phone_in_both_themes(open_site: Open, theme: str) -> None:
-    page = open_site(390, theme)
+    page = open_site(viewport={"width": 390, "height": 900}, color_scheme=theme)
     assert page.locator("svg.flow").count() == 1
     heights = page.locator("svg.flow text").evaluate_all("all => all.map(one => one.getBoundingClientRect().height)")
     assert min(heights) >= 10
@@ -99,3 +73,4 @@ def test_the_theme_can_be_switched(open_site: Open) -> None:
     page.locator("label.md-header__button[for='__palette_1']").click()
     page.locator("label.md-header__button[for='__palette_2']").click()
     page.wait_for_function(f"getComputedStyle(document.body).backgroundColor !== {before!r}")
+    assert page.evaluate("document.body.dataset.mdColorScheme") == "slate"

@@ -2,58 +2,32 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import IN_BROWSER, PATIENCE, Open, launched, opener, sync_api
 from report_sets import HOSTILE
 
 from tts.report import ReportData
 from tts.report._browser import Shown
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright; `make test-browser` installs it")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed; `make test-browser` installs Debian's"),
-]
-PATIENCE = 120_000  # ms; a busy machine is not a failing test
+pytestmark = IN_BROWSER
 TO_OPEN = 2.0  # seconds of the page's own clock, for 500 problems with 16 candidates each
-Open = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    with sync_api.sync_playwright() as running:
-        launched = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE)
-        yield launched
-        launched.close()
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture
 def open_page(chromium: Any, page_file: Path) -> Iterator[Open]:
-    """Opens a report; what the browser complains of, and what the page tries to fetch, fails the test."""
-    wrong: list[str] = []
-    contexts = []
-
-    def opened(path: Path = page_file, **settings: Any) -> Any:
-        context = chromium.new_context(**({"viewport": {"width": 1280, "height": 900}} | settings))
-        context.set_default_timeout(PATIENCE)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
-        page.goto(path.as_uri())
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert wrong == []
+    with opener(chromium, page_file) as opened:
+        yield opened
 
 
 def listed(page: Any) -> list[str]:

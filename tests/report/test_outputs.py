@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_sets import HOSTILE, compared_with
+from report_sets import HOSTILE, a_set, compared_with
 
 import tts
 from tts.eval import Comparison
@@ -116,8 +116,6 @@ def test_where_no_report_can_be_written_one_sentence_says_so(compared: Compariso
 
 
 def test_long_texts_are_cut_in_the_middle() -> None:
-    from conftest import a_set
-
     from tts.report import report_data
 
     sets = [a_set(0, "11", "x" * 30_000)]
@@ -129,8 +127,6 @@ def test_long_texts_are_cut_in_the_middle() -> None:
 
 
 def test_a_page_of_an_ungraded_comparison(tmp_path: Path) -> None:
-    from conftest import a_set
-
     sets = [tts.Sampled(a_set(0, "12").candidates, None)]
     page = tts.compare(sets, strategies=["majority"], k=2).report(tmp_path / "r.html").read_text("utf-8")
     assert "No problem has a gold answer" in page

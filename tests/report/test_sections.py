@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from doubles import sums
+from report_sets import a_set
 
 import tts
 from tts.answers import Opinions
@@ -68,8 +69,6 @@ def test_verdicts_turn_with_the_pair() -> None:
 
 
 def _sets(answers: list[str]) -> list[tts.Sampled]:
-    from conftest import a_set
-
     return [a_set(number, one) for number, one in enumerate(answers)]
 
 
