@@ -180,7 +180,8 @@ class Drawer:
                 while (completion := await self._next(completions, draw)) is not None:
                     _check(completion, request, seen, draw.model.reference)
                     usage = completion.usage.took(time.monotonic() - started)
-                    completion = completion.model_copy(update={"usage": usage})
+                    if usage is not completion.usage:
+                        completion = completion.model_copy(update={"usage": usage})
                     if held > len(indices) - len(seen):
                         limiter.release(1)
                         held -= 1

@@ -81,17 +81,21 @@ class Wire(NamedTuple):
             return None
         return max(1, context - estimate(self.prompt(request.messages)["prompt"]))
 
-    def read(self, answer: dict[str, Any], indices: Sequence[int], with_logprobs: bool) -> list[Completion]:
+    def read(
+        self, answer: dict[str, Any], indices: Sequence[int], with_logprobs: bool, seconds: float = 0.0
+    ) -> list[Completion]:
         """The completions in an answer, for these indices in turn: at most as many, and fewer where fewer came.
 
-        Raises `ValueError`, `KeyError` or `TypeError` where the answer has another form.
+        `seconds` is how long the answer took. Raises `ValueError`, `KeyError` or `TypeError` where the answer has
+        another form.
         """
         choices = sorted(answer["choices"], key=lambda choice: choice.get("index") or 0)[: len(indices)]
         if not choices:
             raise ValueError("no choices")
         parts = [self._parts(choice) for choice in choices]
         inside = [part.text if part.summary is None else part.thinking or "" for part in parts]
-        usages = split_usage(answer.get("usage"), [(text, part.text) for text, part in zip(inside, parts, strict=True)])
+        texts = [(text, part.text) for text, part in zip(inside, parts, strict=True)]
+        usages = split_usage(answer.get("usage"), texts, seconds)
         return [
             Completion(
                 index=index,
@@ -129,11 +133,12 @@ def estimate(text: str) -> int:
     return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
 
 
-def split_usage(usage: dict[str, Any] | None, texts: Sequence[tuple[str, str]]) -> list[Usage]:
+def split_usage(usage: dict[str, Any] | None, texts: Sequence[tuple[str, str]], seconds: float = 0.0) -> list[Usage]:
     """The usage of each completion of one request, of what the server says of all of them.
 
     `texts` are (thinking, all). Generated tokens are shared out by length and their sum stays exact; so are thinking
-    tokens where the server does not count them. The prompt counts as cached for every completion after the first.
+    tokens where the server does not count them. The prompt counts as cached for every completion after the first;
+    each has all of the `seconds`.
     """
     usage = usage or {}
     prompt, cached = usage.get("prompt_tokens") or 0, _detail(usage, "prompt_tokens_details", "cached_tokens") or 0
@@ -156,6 +161,7 @@ def split_usage(usage: dict[str, Any] | None, texts: Sequence[tuple[str, str]]) 
             cached_tokens=prompt if place else min(cached, prompt),
             thinking_tokens=inside,
             answer_tokens=share - inside,
+            seconds=seconds,
         )
         for place, (share, inside) in enumerate(zip(shares, spent, strict=True))
     ]

@@ -152,17 +152,17 @@ class OpenAIBackend:
         return await self._pool.persist(link, once, lambda trouble: self._fit(ask, trouble))
 
     async def _once(self, link: Link, server: Server, ask: _Ask, indices: tuple[int, ...]) -> list[Completion]:
-        body, path = ask.encoded(indices), self._wire.path
+        body, path, started = ask.encoded(indices), self._wire.path, time.monotonic()
         if self._wire.stream:
             events = Events(self._wire.api)
             ask.streams[indices[0]] = events
             answer = await link.stream(server, path, body, events)
         else:
-            started = time.monotonic()
             answer = await link.post(server, path, body)
             link.took(time.monotonic() - started)
+        seconds = round(time.monotonic() - started, 6)
         try:
-            return self._wire.read(answer, indices, ask.request.sampling.logprobs)
+            return self._wire.read(answer, indices, ask.request.sampling.logprobs, seconds)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise unreadable(link.scrubbed(json.dumps(answer).encode()), server.address.base) from None
 
