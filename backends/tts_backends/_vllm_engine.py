@@ -7,6 +7,7 @@ their prefill, as it does for the `n` of one request.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import functools
 import itertools
@@ -82,6 +83,8 @@ class RunningEngine:
                 raise
             reason = f"vllm cannot start {name!r}: {first_line(error)}; its messages above say more"
             raise BackendUnavailable(reason, retryable=False) from error
+        # By now multiprocessing has registered its own, which waits for the engine's processes: ours is called before.
+        atexit.register(self.stop)
 
     def submit(self, job: Job) -> None:
         """Start a job; raises `BackendError` once the engine is stopped."""
@@ -111,6 +114,7 @@ class RunningEngine:
             if self._closed:
                 return
             self._closed = True
+        atexit.unregister(self.stop)
         self._thread.submit(self._end()).result()
         self._thread.stop()
 

@@ -41,7 +41,7 @@ class VLLMBackend:
 
         self.name = f"vllm:{model}"
         self._engine = RunningEngine(self.name, engine)
-        self._stop = weakref.finalize(self, self._engine.stop)  # also at exit: no process of the engine stays behind
+        self._stop = weakref.finalize(self, self._engine.stop)  # no process of the engine stays behind
         self._chat = Chat(self._engine.llm.get_tokenizer(), engine.template, options.think_open, options.think_close)
         config = engine.config
         self._context = int(config.model_config.max_model_len)
