@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import click
 import pytest
+import warm
 
 from tts.cli import main
 
@@ -50,13 +49,11 @@ def test_every_block_says_what_it_is(page: Path) -> None:
 def test_python_blocks_run(page: Path, tmp_path: Path) -> None:
     script = tmp_path / "blocks.py"
     script.write_text("\n".join(blocks(page, "python")), "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
+    done = warm.script(script)
+    assert done.status == 0, done.err
     if page.name == "README.md":
-        assert "selfRef@4" in done.stdout
-        assert "\n0.5\n" in done.stdout
+        assert "selfRef@4" in done.out
+        assert "\n0.5\n" in done.out
 
 
 @pytest.mark.parametrize("page", with_blocks("sh"))
@@ -64,10 +61,9 @@ def test_shell_blocks_run(page: Path, tmp_path: Path) -> None:
     for line in lines(page, "sh"):
         program, *arguments = shlex.split(line)
         assert program == "tts"
-        command = [sys.executable, "-m", "tts", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
-        assert done.stdout.strip() or {"-o", "--store"} & set(arguments), line
+        done = warm.command(tmp_path, arguments)
+        assert done.status == 0, f"{line}\n{done.err}"
+        assert done.out.strip() or {"-o", "--store"} & set(arguments), line
 
 
 def parse(arguments: list[str]) -> None:

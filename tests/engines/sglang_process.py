@@ -21,12 +21,13 @@ async def engines_of_two_roles(model: str) -> int:
 if __name__ == "__main__":
     manner, folder = sys.argv[1:]
     model = f"sglang:{folder}@max_total_tokens=20000,mem_fraction_static=0.1"
+    if manner == "roles":
+        print(asyncio.run(engines_of_two_roles(model)))
+        sys.exit()
     if manner == "start":
         print("ready", flush=True)
     tts.solve("3+4", model=model, strategy="first", k=1, sampling=tts.Sampling(max_tokens=8))
     print("ready", flush=True)
-    if manner == "roles":
-        print(asyncio.run(engines_of_two_roles(model)))
     if manner == "exception":
         raise RuntimeError("the user's own")
     if manner == "signal":

@@ -76,7 +76,7 @@ def test_no_process_stays_behind(manner: str) -> None:
 def test_a_model_in_two_roles_is_loaded_once() -> None:
     command = [sys.executable, str(PROGRAM), "roles", model()]
     found = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert found.stdout == "ready\n1\n", found.stderr[-2000:]
+    assert found.stdout == "1\n", found.stderr[-2000:]
 
 
 @pytest.mark.parametrize("seconds", [0.5, 6, 15])

@@ -22,10 +22,11 @@ async def engines_of_two_roles(model: str) -> int:
 
 if __name__ == "__main__":
     manner = sys.argv[1]
-    tts.solve("3+4", model=MODEL, strategy="first", k=1, sampling=tts.Sampling(max_tokens=8))
-    print("ready", flush=True)
     if manner == "roles":
         print(asyncio.run(engines_of_two_roles(MODEL)))
+        sys.exit()
+    tts.solve("3+4", model=MODEL, strategy="first", k=1, sampling=tts.Sampling(max_tokens=8))
+    print("ready", flush=True)
     if manner == "exception":
         raise RuntimeError("the user's own")
     if manner == "signal":
