@@ -19,7 +19,7 @@ from typing import Any
 from tts import BackendError, BackendUnavailable, Request
 from tts_backends._hf_chat import Prompt
 from tts_backends._loop_thread import LoopThread
-from tts_backends._start_guard import guarded
+from tts_backends._process_guard import ProcessGuard
 from tts_backends._vllm_load import Engine, first_line
 
 _GRACE = 10.0  # seconds for the engine's processes to end by themselves
@@ -73,16 +73,18 @@ class RunningEngine:
         self._closing = threading.Lock()
         self._thread = LoopThread("tts-vllm")
         self._tasks: set[asyncio.Task[Sample]] = set()
+        self._guard = ProcessGuard()
         try:
-            with guarded():
-                self.llm: Any = self._thread.submit(_start(engine)).result()
+            self.llm: Any = self._thread.submit(_start(engine)).result()
             self.supported: tuple[str, ...] = self._thread.submit(self.llm.get_supported_tasks()).result()
         except BaseException as error:
+            self._guard.end()
             self._thread.stop()
             if not isinstance(error, Exception):
                 raise
             reason = f"vllm cannot start {name!r}: {first_line(error)}; its messages above say more"
             raise BackendUnavailable(reason, retryable=False) from error
+        self._guard.started()
         # By now multiprocessing has registered its own, which waits for the engine's processes: ours is called before.
         atexit.register(self.stop)
 
@@ -117,6 +119,7 @@ class RunningEngine:
         atexit.unregister(self.stop)
         self._thread.submit(self._end()).result()
         self._thread.stop()
+        self._guard.release()
 
     async def _serve(self, job: Job) -> None:
         for index in range(job.request.n):

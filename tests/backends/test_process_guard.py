@@ -1,4 +1,4 @@
-"""What a process starts while it is guarded ends with it, however it ends; afterwards it is on its own."""
+"""What a process starts under a guard ends with it, however it ends; what it starts later, or released, does not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ psutil = pytest.importorskip("psutil")
 
 PROGRAM = """
 import subprocess, sys, time
-from tts_backends._start_guard import guarded
+from tts_backends._process_guard import ProcessGuard
 
 def engine():
     code = "import subprocess, sys, time; subprocess.Popen(['sleep', '600']); print('up', flush=True); time.sleep(600)"
@@ -23,12 +23,17 @@ def engine():
     child.stdout.readline()
     return child
 
-with guarded():
+where = sys.argv[1]
+guard = ProcessGuard()
+child = engine()
+time.sleep(1)
+if where == "later":
+    guard.started()
     child = engine()
-    time.sleep(1)
-    if sys.argv[1] == "inside":
-        print(child.pid, flush=True)
-        time.sleep(600)
+if where == "released":
+    guard.release()
+if where == "failed":
+    guard.end()
 print(child.pid, flush=True)
 time.sleep(600)
 """
@@ -61,20 +66,45 @@ def runs(process: psutil.Process) -> bool:
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
-def test_a_process_that_ends_inside_takes_all_with_it(tmp_path: Path, by: signal.Signals) -> None:
-    program, started = start(tmp_path, "inside")
+def test_a_process_that_ends_takes_all_with_it(tmp_path: Path, by: signal.Signals) -> None:
+    program, started = start(tmp_path, "guarded")
     assert len(started) == 2
     watchers = [one for one in psutil.Process(program.pid).children() if one not in started]
+    assert len(watchers) == 1
     os.kill(program.pid, by)
     program.communicate()
     assert left([*started, *watchers]) == []
 
 
-def test_a_process_that_ends_later_takes_nothing_with_it(tmp_path: Path) -> None:
-    program, started = start(tmp_path, "outside")
+def test_what_it_starts_later_is_not_ended_with_it(tmp_path: Path) -> None:
+    program, started = start(tmp_path, "later")
+    others = [one for one in psutil.Process(program.pid).children() if one not in started]
+    assert len(others) == 2  # the watcher and the engine
+    program.kill()
+    program.communicate()
+    assert left(others) == []
+    assert left(started, seconds=1) == started
+    for one in started:
+        one.kill()
+
+
+def test_released_it_takes_nothing_with_it(tmp_path: Path) -> None:
+    program, started = start(tmp_path, "released")
     assert psutil.Process(program.pid).children() == started[:1]  # no watcher is left
     program.kill()
     program.communicate()
     assert left(started, seconds=1) == started
     for one in started:
         one.kill()
+
+
+def test_a_start_that_failed_leaves_nothing(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    program = subprocess.Popen([sys.executable, str(script), "failed"], stdout=subprocess.PIPE, text=True)
+    assert program.stdout is not None
+    program.stdout.readline()
+    children = psutil.Process(program.pid).children(recursive=True)
+    program.kill()
+    program.communicate()
+    assert [one for one in children if runs(one)] == []
