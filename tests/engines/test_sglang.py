@@ -6,6 +6,7 @@ Runs in the engine's own environment: `make test-sglang`.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import aclosing
 from importlib.util import find_spec
@@ -175,6 +176,9 @@ def test_closing_the_iterator_aborts_at_the_engine(backend: SGLangBackend) -> No
             await anext(arriving)
 
     asyncio.run(leave())
+    until = time.monotonic() + 10
+    while unfinished(backend) and time.monotonic() < until:
+        time.sleep(0.1)
     assert unfinished(backend) == 0
     assert len(cancelled) == 5
     assert all(usage.cancelled == 1 and usage.calls == 1 for usage in cancelled)
