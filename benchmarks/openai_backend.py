@@ -4,7 +4,8 @@
 
 1. Majority over 8, 64 requests in flight, against a local server that answers at once: CPU seconds of the client per
    1,000 requests and requests per second, interleaved rounds, medians. The bare loop is what one would write by hand:
-   a semaphore, `session.post(json=...)`, a regular expression, a count. Ours has the store on, and seeds.
+   a semaphore, `session.post(json=...)`, a regular expression, a count. Ours has the store on, and seeds. Beside it
+   stand the parts that it is made of: without the store, and the backend alone, without engine, strategy and store.
 2. 64 problems × 8 with long-tailed latency: time to the first result and mean time to a result, against the best
    schedule for the very latencies that were served (a discrete-event simulation, problems in order, 64 in flight).
 """
@@ -126,11 +127,33 @@ async def bare(base: str, problems: int, _: Path) -> None:
 
 
 async def ours(base: str, problems: int, folder: Path) -> None:
-    model = f"openai:m@base_url={base}"
-    async with tts.Engine(model=model, store=folder / f"{time.monotonic_ns()}.db") as engine:
+    await solved(base, problems, folder / f"{time.monotonic_ns()}.db")
+
+
+async def solved(base: str, problems: int, store: Path | None) -> None:
+    async with tts.Engine(model=f"openai:m@base_url={base}", store=store) as engine:
         done = [outcome async for outcome in engine.run(examples(problems), ["majority"], K)]
     assert len(done) == problems
     assert all(not outcome.errors for outcome in done)
+
+
+async def unstored(base: str, problems: int, _: Path) -> None:
+    await solved(base, problems, None)
+
+
+async def backend_alone(base: str, problems: int, _: Path) -> None:
+    cls = tts.plugins().resolve("backend", "openai")
+    backend = await asyncio.to_thread(cls, "m", cls.Options(base_url=base))
+    limit = asyncio.Semaphore(IN_FLIGHT // K)
+
+    async def one(prompt: str) -> None:
+        messages = (tts.Message(role="user", content=prompt),)
+        request = tts.Request(messages=messages, n=K, sampling=tts.Sampling(), seeds=tuple(range(K)))
+        async with limit:
+            assert len([completion async for completion in backend.generate(request)]) == K
+
+    await asyncio.gather(*(one(prompt) for prompt in prompts(problems)))
+    await backend.aclose()
 
 
 async def grouped(base: str, problems: int, folder: Path) -> None:
@@ -150,7 +173,13 @@ def cost(client: Callable[..., object], base: str, problems: int, folder: Path) 
 
 
 def throughput(requests: int, rounds: int, folder: Path) -> None:
-    clients = {"bare aiohttp loop": bare, "openai backend": ours, "openai backend, n = 8 in one request": grouped}
+    clients = {
+        "bare aiohttp loop": bare,
+        "openai backend": ours,
+        "the same without the store": unstored,
+        "the backend alone": backend_alone,
+        "openai backend, n = 8 in one request": grouped,
+    }
     with Served(0.0) as base:
         for client in clients.values():
             cost(client, base, 20, folder)

@@ -77,7 +77,7 @@ class Ours:
             async with tts.Engine(model=self.backend, sampling=self.sampling(seed)) as engine:
                 examples = (Example(problem=problem) for problem in self.problems)
                 async for found in engine.sample(examples, k=self.args.k):
-                    assert all(c.error is None for c in found.candidates)
+                    assert all(c.error is None for c in found.candidates), [c.error for c in found.candidates]
                 return sum(usage.generated_tokens for usage in engine.spent.values())
 
         return asyncio.run(everything())
@@ -104,6 +104,7 @@ class Script:
         options = VLLMBackend.Options(**ENGINE, max_num_seqs=str(self.args.at_once))
         arguments = _vllm_load.configure("miniature", options).arguments
         same = ("dtype", "enforce_eager", "block_size", "kv_cache_memory_bytes", "max_num_seqs")
+        same += ("enable_chunked_prefill",)
         self.llm = LLM(arguments.model, **{name: getattr(arguments, name) for name in same})
 
     def generate(self, prompts: Sequence[Sequence[Message]], n: int, seed: int | None) -> list[list[str]]:
