@@ -102,9 +102,9 @@ class Script:
 
         self.ours, self.args = ours, ours.args
         options = VLLMBackend.Options(**ENGINE, max_num_seqs=str(self.args.at_once))
-        arguments = _vllm_load.configure("miniature", options).arguments
+        arguments = _vllm_load.configure("miniature", options, scheduling_policy="priority").arguments
         same = ("dtype", "enforce_eager", "block_size", "kv_cache_memory_bytes", "max_num_seqs")
-        same += ("enable_chunked_prefill",)
+        same += ("enable_chunked_prefill", "scheduling_policy")
         self.llm = LLM(arguments.model, **{name: getattr(arguments, name) for name in same})
 
     def generate(self, prompts: Sequence[Sequence[Message]], n: int, seed: int | None) -> list[list[str]]:
