@@ -27,7 +27,7 @@ Outcome = Literal["decided", "timeout", "memory", "crash", "start", "hopeless"]
 _START_LIMIT = 60.0  # seconds for a fresh interpreter to import SymPy, on a machine that is busy
 _STARVED = 30.0  # seconds that a pair may go on for lack of a processor
 _SHARE = 0.25  # of a processor
-_CHUNK = 256
+_FEWEST, _MOST = 16, 256  # pairs of a request: for fewer a second worker is not worth its start
 _MEMORY_OF_FAILURES = 64
 
 
@@ -194,7 +194,8 @@ class Pool:
 
     def submit(self, pairs: Sequence[Pair]) -> "list[Future[list[Judgement]]]":
         """Judgements of the pairs, in order, in parts spread over the workers."""
-        size = min(_CHUNK, -(-len(pairs) // self._workers))
+        # Several requests for each worker, because a few pairs take nearly all of the time.
+        size = max(_FEWEST, min(_MOST, len(pairs) // (4 * self._workers)))
         return [self._executor.submit(self._judge, pairs[i : i + size]) for i in range(0, len(pairs), size)]
 
     def close(self) -> None:

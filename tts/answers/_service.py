@@ -52,12 +52,12 @@ class Answers:
     with the program, however it ends. One service serves many tasks at once and several event loops in a row.
 
     Args:
-        workers: most worker processes at a time.
+        workers: most worker processes at a time; a second one starts only where there is work for it.
         time_limit: seconds of wall time for one comparison; past them its worker is killed and the two are unequal.
         memory_mb: address space of one worker, where the system can limit it.
     """
 
-    def __init__(self, workers: int = 1, time_limit: float = 2.0, memory_mb: int = 512) -> None:
+    def __init__(self, workers: int = 2, time_limit: float = 2.0, memory_mb: int = 512) -> None:
         if workers < 1 or time_limit <= 0 or memory_mb < 1:
             raise ValueError(f"workers, time_limit, memory_mb must be positive: {workers}, {time_limit}, {memory_mb}")
         self.stats: Stats = Stats()
