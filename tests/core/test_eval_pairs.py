@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from fractions import Fraction
 from itertools import combinations, product
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts.eval import compare_pairs
+from tts.eval import Pair, compare_pairs
 from tts.eval._pairs import bootstrap, flip_p, groups_needed, holm, problems_needed
 
 TOTALS = st.lists(st.fractions(-2, 2, max_denominator=4), min_size=1, max_size=7)
@@ -105,6 +106,19 @@ def test_pairs_are_of_all_strategies_and_by_problem(rows: list[tuple[str, bool, 
         assert (one.more, one.fewer) == (sum(t > 0 for t in totals), sum(t < 0 for t in totals))
         assert one.verdict == "cannot tell", "three problems never tell"
         assert one.p <= one.adjusted <= 1
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("pqrs"), st.booleans(), st.booleans()), min_size=1, max_size=10),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=20)
+def test_the_order_of_the_groups_changes_nothing(rows: list[tuple[str, bool, bool]], chance: random.Random) -> None:
+    def pairs(of: list[tuple[str, bool, bool]]) -> list[Pair]:
+        problems, first, second = zip(*of, strict=True)
+        return compare_pairs(problems, {"a": [Fraction(one) for one in first], "b": [Fraction(one) for one in second]})
+
+    assert pairs(chance.sample(rows, len(rows))) == pairs(rows)
 
 
 def test_the_lines() -> None:

@@ -70,7 +70,7 @@ def compare_pairs(
     `shares` has for each strategy and group the share of its outputs that are correct; `problems` names the problem of
     each group of `k` candidates. Groups of one problem stay together in every test.
     """
-    names = list(dict.fromkeys(problems))
+    names = sorted(set(problems))  # the same draws whatever the order
     place = {problem: i for i, problem in enumerate(names)}
     groups = [0] * len(names)
     sums = {strategy: [Fraction(0)] * len(names) for strategy in shares}
