@@ -42,7 +42,7 @@ test-wheel: $(READY) ## build the wheel, check its contents, run the core tests 
 engines: .engines/vllm/.ready .engines/sglang/.ready ## build the environments of the real engines (for CPUs: 4 GB and 2 GB, minutes)
 
 # An engine pins torch and half the world, so it has an environment of its own, from a list of exact versions.
-.engines/%/.ready: engines/%.txt
+.engines/%/.ready: engines/%.txt $(shell find engines -name '*.py')
 	$(PYTHON) -m venv .engines/$*
 	.engines/$*/bin/pip install --quiet --disable-pip-version-check -c engines/$*.txt torch
 	.engines/$*/bin/pip install --quiet --disable-pip-version-check --no-deps -r engines/$*.txt

@@ -8,87 +8,89 @@
 
 A watcher beside the process notes its new descendants until it hears that the engine has started. Where the process is
 gone before the watcher is released, also by SIGKILL, or where the start has failed, the watcher ends them: an engine's
-own processes do not see their parent die.
+own processes do not see their parent die. Whatever else the process starts while its engine starts is taken for the
+engine's, but for other watchers; so engines start one at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import select
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
-_PAUSE, _PAUSE_LATER = 0.1, 1.0  # seconds between two looks, while the engine starts and afterwards
-_STARTED, _RELEASED = b"s", b"r"
+from tts import BackendError
+
+_WATCHER = Path(__file__).with_name("_process_watch.py")
+_STARTED, _RELEASED, _END = b"s", b"r", b"e"  # what the watcher is told
+_LAST_SECONDS = 20.0  # for the watcher to end what it has noted
+_one_at_a_time = threading.Lock()
 
 
 class ProcessGuard:
-    """Watches from now on; needs psutil, which every engine brings."""
+    """Watches from now on; needs psutil, which every engine brings. Waits while another engine starts.
+
+    Raises `BackendError` where the watcher does not come up.
+    """
 
     def __init__(self) -> None:
-        self._watcher = subprocess.Popen(  # noqa: S603 - this very file
-            [sys.executable, "-I", __file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # a signal to the whole group must not end it, too
-        )
-        assert self._watcher.stdout is not None
-        self._watcher.stdout.readline()
+        _one_at_a_time.acquire()
+        self._starting = True
+        try:
+            self._watcher = subprocess.Popen(  # noqa: S603 - this very file
+                [sys.executable, "-P", str(_WATCHER), str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,  # a signal to the whole group must not end it, too
+            )
+            assert self._watcher.stdout is not None
+            if not self._watcher.stdout.readline():
+                self.end()
+                raise BackendError("the process that ends an engine with its program does not start; is psutil there?")
+        except BaseException:
+            self._over()
+            raise
 
     def started(self) -> None:
         """What starts from now on is not the engine's."""
         self._tell(_STARTED)
+        assert self._watcher.stdout is not None
+        self._watcher.stdout.readline()
+        self._over()
 
     def release(self) -> None:
         """The engine's processes are gone, and so is the watcher."""
         self._tell(_RELEASED)
-        self.end()
+        self._bury()
 
     def end(self) -> None:
-        """End what was noted, unless it is released, and the watcher."""
+        """End what was noted, and the watcher."""
+        self._tell(_END)
+        self._bury()
+
+    def _over(self) -> None:
+        if self._starting:
+            self._starting = False
+            _one_at_a_time.release()
+
+    def _tell(self, word: bytes) -> None:
+        assert self._watcher.stdin is not None
+        # Somebody has ended the watcher, or it has been told the last word.
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            self._watcher.stdin.write(word)
+            self._watcher.stdin.flush()
+
+    def _bury(self) -> None:
+        self._over()
         assert self._watcher.stdin is not None
         assert self._watcher.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             self._watcher.stdin.close()
-        self._watcher.wait()
+        try:
+            self._watcher.wait(_LAST_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._watcher.kill()
+            self._watcher.wait()
         self._watcher.stdout.close()
-
-    def _tell(self, word: bytes) -> None:
-        assert self._watcher.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # somebody has ended the watcher
-            self._watcher.stdin.write(word)
-            self._watcher.stdin.flush()
-
-
-def _watch() -> None:
-    import psutil
-
-    began = psutil.Process().create_time()  # by the clock of theirs, which need not be that of the wall
-    known: dict[int, psutil.Process] = {}
-    parent, heard, starting = os.getppid(), b"", True
-    os.write(1, b"\n")
-    # Children by fork hold the pipe, too, and keep it open: a process is gone when it is no longer our parent.
-    while os.getppid() == parent:
-        if starting:
-            with contextlib.suppress(psutil.Error):
-                for one in psutil.Process(parent).children(recursive=True):
-                    if one.pid != os.getpid() and one.create_time() >= began:
-                        known[one.pid] = one
-        if select.select([0], [], [], _PAUSE if starting else _PAUSE_LATER)[0]:
-            heard = os.read(0, 1)
-            if heard != _STARTED:
-                break
-            starting = False
-    if heard == _RELEASED:
-        return
-    for one in list(known.values()):
-        with contextlib.suppress(psutil.Error):
-            known |= {child.pid: child for child in one.children(recursive=True)}
-    for one in known.values():
-        with contextlib.suppress(psutil.Error):
-            one.kill()
-
-
-if __name__ == "__main__":
-    _watch()

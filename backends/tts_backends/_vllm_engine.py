@@ -71,9 +71,9 @@ class RunningEngine:
     def __init__(self, name: str, engine: Engine) -> None:
         self._name, self._closed = name, False
         self._closing = threading.Lock()
-        self._thread = LoopThread("tts-vllm")
         self._tasks: set[asyncio.Task[Sample]] = set()
         self._guard = ProcessGuard()
+        self._thread = LoopThread("tts-vllm")
         try:
             self.llm: Any = self._thread.submit(_start(engine)).result()
             self.supported: tuple[str, ...] = self._thread.submit(self.llm.get_supported_tasks()).result()
@@ -116,10 +116,16 @@ class RunningEngine:
             if self._closed:
                 return
             self._closed = True
-        atexit.unregister(self.stop)
-        self._thread.submit(self._end()).result()
-        self._thread.stop()
-        self._guard.release()
+        try:
+            self._thread.submit(self._end()).result()
+        except BaseException:
+            self._guard.end()
+            raise
+        else:
+            self._guard.release()
+        finally:
+            self._thread.stop()
+            atexit.unregister(self.stop)
 
     async def _serve(self, job: Job) -> None:
         for index in range(job.request.n):

@@ -80,7 +80,7 @@ def require() -> None:
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     try:
-        import vllm  # noqa: F401 - whether it is there
+        from vllm import AsyncEngineArgs  # noqa: F401 - whether it is there
     except ImportError as error:
         raise MissingDependencyError(
             f"the vllm backend needs vLLM and {error.name or 'a part of it'!r} is not installed; "

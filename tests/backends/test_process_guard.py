@@ -14,7 +14,7 @@ import pytest
 psutil = pytest.importorskip("psutil")
 
 PROGRAM = """
-import subprocess, sys, time
+import os, signal, subprocess, sys, time
 from tts_backends._process_guard import ProcessGuard
 
 def engine():
@@ -25,17 +25,19 @@ def engine():
 
 where = sys.argv[1]
 guard = ProcessGuard()
+signal.signal(signal.SIGUSR1, lambda *_: guard.end())
 child = engine()
+if where == "forked" and os.fork() == 0:
+    time.sleep(600)
 time.sleep(1)
 if where == "later":
     guard.started()
     child = engine()
 if where == "released":
     guard.release()
-if where == "failed":
-    guard.end()
 print(child.pid, flush=True)
-time.sleep(600)
+while True:
+    time.sleep(600)
 """
 
 
@@ -99,12 +101,18 @@ def test_released_it_takes_nothing_with_it(tmp_path: Path) -> None:
 
 
 def test_a_start_that_failed_leaves_nothing(tmp_path: Path) -> None:
-    script = tmp_path / "program.py"
-    script.write_text(PROGRAM)
-    program = subprocess.Popen([sys.executable, str(script), "failed"], stdout=subprocess.PIPE, text=True)
-    assert program.stdout is not None
-    program.stdout.readline()
-    children = psutil.Process(program.pid).children(recursive=True)
+    program, started = start(tmp_path, "failing")
+    assert len(started) == 2
+    program.send_signal(signal.SIGUSR1)  # the start has failed
+    assert left(started) == []
+    assert runs(psutil.Process(program.pid))
     program.kill()
     program.communicate()
-    assert [one for one in children if runs(one)] == []
+
+
+def test_a_start_that_failed_ends_though_a_fork_holds_the_pipe(tmp_path: Path) -> None:
+    program, started = start(tmp_path, "forked")
+    program.send_signal(signal.SIGUSR1)
+    assert left(started) == []
+    program.kill()
+    program.communicate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import runpy
@@ -27,7 +28,7 @@ class Done(NamedTuple):
 
 
 def script(file: Path) -> Done:
-    """`python -W error FILE` in the file's folder."""
+    """`python -W error FILE` in the file's folder, but for warnings of importing what is imported already."""
     return _run(_script, file.parent, str(file))
 
 
@@ -42,17 +43,22 @@ def _run(work: Callable[..., None], folder: Path, *arguments: str) -> Done:
         process = _CONTEXT.Process(target=_inside, args=(work, folder, out, err, arguments))
         process.start()
         process.join(_SECONDS)
-        if process.is_alive():
+        late = process.is_alive()
+        if late:
             process.kill()
             process.join()
-        return Done(process.exitcode, out.read_text("utf-8"), err.read_text("utf-8"))
+        words = f"killed after {_SECONDS:g} s" if late else ""
+        return Done(process.exitcode, out.read_text("utf-8"), err.read_text("utf-8") + words)
 
 
 def _inside(work: Callable[..., None], folder: Path, out: Path, err: Path, arguments: tuple[str, ...]) -> None:
     for number, file in ((1, out), (2, err)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
     os.chdir(folder)
-    work(*arguments)
+    try:
+        work(*arguments)
+    finally:
+        atexit._run_exitfuncs()  # a process of multiprocessing ends without them
 
 
 def _script(file: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("vllm", reason="vLLM has an environment of its own: make test-vllm")
+pytest.importorskip("vllm.v1", reason="vLLM has an environment of its own: make test-vllm")
 import tts
 from tts import BackendError, Completion, ConfigError, ContextLengthError, Message, Request, Sampling, Usage
 from tts_backends._vllm_load import configure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("vllm", reason="vLLM has an environment of its own: make test-vllm")
+pytest.importorskip("vllm.v1", reason="vLLM has an environment of its own: make test-vllm")
 from prometheus_client import REGISTRY
 
 from tts.testing import BackendContract

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("vllm", reason="vLLM has an environment of its own: make test-vllm")
+pytest.importorskip("vllm.v1", reason="vLLM has an environment of its own: make test-vllm")
 import psutil
 
 PROGRAM = Path(__file__).parent / "vllm_process.py"

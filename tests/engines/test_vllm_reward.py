@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("vllm", reason="vLLM has an environment of its own: make test-vllm")
+pytest.importorskip("vllm.v1", reason="vLLM has an environment of its own: make test-vllm")
 import torch
 from tiny_models import bpe_tokenizer, save_llama
 from transformers import LlamaConfig, LlamaForSequenceClassification

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("vllm", reason="vLLM has an environment of its own: make test-vllm")
+pytest.importorskip("vllm.v1", reason="vLLM has an environment of its own: make test-vllm")
 import tts_backends
 from tts.testing import BackendContract
 from tts_backends.openai import OpenAIBackend

@@ -52,7 +52,9 @@ class Answers:
     with the program, however it ends. One service serves many tasks at once and several event loops in a row.
 
     Args:
-        workers: most worker processes at a time; a second one starts only where there is work for it.
+        workers: most worker processes at a time; a second one starts only where there is work for it. After an
+            expression has taken too long twice its further pairs are not tried, and with several workers which ones
+            those are depends on timing.
         time_limit: seconds of wall time for one comparison; past them its worker is killed and the two are unequal.
         memory_mb: address space of one worker, where the system can limit it.
     """
