@@ -66,7 +66,7 @@ def test_a_run_is_spread_and_gives_what_it_gives_in_one_process(tmp_path: Path) 
         store=store,
     )
     assert all(result.error is None for result in there.results)
-    assert len({pid for pid, _ in asked(log)}) == 3
+    assert len({pid for pid, _ in asked(log)}) > 1  # the third may come when there is nothing left to do
     assert set(Counter(what for _, what in asked(log)).values()) == {1}
     here = tts.run(sums(30), strategy="gsr", k=K, model=f"adder:m@log={log}", store=tmp_path / "here.db")
     assert [result.text for result in there.results] == [result.text for result in here.results]
@@ -231,8 +231,9 @@ def test_the_command_line(cluster: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tts", "run", "-n", "4", "-s", "majority", "-k", "2", "--ray", "--json",
          "--model", "hf:miniature@actors=2,cpus=0.1"],
-        env={**os.environ, "RAY_ADDRESS": cluster}, capture_output=True, text=True, check=True, timeout=1200,
+        env={**os.environ, "RAY_ADDRESS": cluster}, capture_output=True, text=True, timeout=1200,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) == 4
     assert "majority" in done.stderr
