@@ -17,9 +17,10 @@ import psutil
 _PAUSE, _PAUSE_LATER = 0.1, 1.0  # seconds between two looks, while the engine starts and afterwards
 
 
-def note(parent: int, began: float, known: dict[int, psutil.Process]) -> None:
+def note(parent: int, known: dict[int, psutil.Process]) -> None:
     """Add the descendants that are younger than this process, but for other watchers and what they share."""
     with contextlib.suppress(psutil.Error):
+        began = psutil.Process().create_time()  # anew, by the clock that says theirs: it may jump by a second
         for one in psutil.Process(parent).children(recursive=True):
             if one.pid in known or one.pid == os.getpid() or one.create_time() < began:
                 continue
@@ -41,19 +42,18 @@ def end(known: dict[int, psutil.Process]) -> None:
 
 def watch(parent: int) -> None:
     """Until the parent is gone or says what to do."""
-    began = psutil.Process().create_time()  # by the clock of theirs, which need not be that of the wall
     known: dict[int, psutil.Process] = {}
     heard, starting = b"", True
     os.write(1, b"\n")
     # Children by fork hold the pipe, too, and keep it open: a process is gone when it is no longer our parent.
     while os.getppid() == parent:
         if starting:
-            note(parent, began, known)
+            note(parent, known)
         if select.select([0], [], [], _PAUSE if starting else _PAUSE_LATER)[0]:
             heard = os.read(0, 1)
             if heard != b"s":
                 break
-            note(parent, began, known)  # what came since the last look
+            note(parent, known)  # what came since the last look
             os.write(1, b"\n")
             starting = False
     if heard != b"r":
