@@ -39,7 +39,7 @@ class ProcessGuard:
         _one_at_a_time.acquire()
         self._starting = True
         try:
-            self._watcher = subprocess.Popen(  # noqa: S603 - this very file
+            self._watcher = subprocess.Popen(  # noqa: S603 - our own program
                 [sys.executable, "-P", str(_WATCHER), str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

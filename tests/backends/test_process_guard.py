@@ -6,12 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-
-psutil = pytest.importorskip("psutil")
+from processes import left, psutil, runs
 
 PROGRAM = """
 import os, signal, subprocess, sys, time
@@ -48,23 +46,6 @@ def start(tmp_path: Path, where: str) -> tuple[subprocess.Popen[str], list[psuti
     assert program.stdout is not None
     engine = psutil.Process(int(program.stdout.readline()))
     return program, [engine, *engine.children(recursive=True)]
-
-
-def left(processes: list[psutil.Process], seconds: float = 30) -> list[psutil.Process]:
-    """Which of them still run after so many seconds; one that nobody has buried does not."""
-    until = time.monotonic() + seconds
-    while True:
-        found = [one for one in processes if runs(one)]
-        if not found or time.monotonic() > until:
-            return found
-        time.sleep(0.1)
-
-
-def runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])

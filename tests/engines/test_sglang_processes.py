@@ -14,7 +14,7 @@ import pytest
 
 if find_spec("sglang") is None:
     pytest.skip("SGLang has an environment of its own: make test-sglang", allow_module_level=True)
-import psutil
+from processes import left, psutil
 from sglang_server import model
 
 PROGRAM = Path(__file__).parent / "sglang_process.py"
@@ -27,23 +27,6 @@ def engine_of(pid: int) -> list[psutil.Process]:
         return psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
-
-
-def left(processes: list[psutil.Process], seconds: float = 60) -> list[psutil.Process]:
-    """Which of them still run after so many seconds; one that nobody has buried does not."""
-    until = time.monotonic() + seconds
-    while True:
-        found = [one for one in processes if runs(one)]
-        if not found or time.monotonic() > until:
-            return found
-        time.sleep(0.1)
-
-
-def runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def start(manner: str) -> subprocess.Popen[str]:

@@ -12,13 +12,9 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("vllm.v1", reason="vLLM has an environment of its own: make test-vllm")
-import psutil
+from processes import left, psutil
 
 PROGRAM = Path(__file__).parent / "vllm_process.py"
-
-
-def left(children: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-    return psutil.wait_procs(children, timeout=seconds)[1]
 
 
 @pytest.mark.parametrize("manner", ["end", "exception", "signal", "terminate", "kill"])
@@ -42,7 +38,7 @@ def test_no_process_stays_behind(manner: str) -> None:
     elif manner in {"terminate", "kill"}:
         program.send_signal(signal.SIGTERM if manner == "terminate" else signal.SIGKILL)
     _, errors = program.communicate(timeout=120)
-    assert left(children, 20) == []
+    assert left(children, seconds=20) == []
     if manner == "exception":
         assert "the user's own" in errors
 
