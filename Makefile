@@ -83,10 +83,10 @@ bench: $(READY) ## print the numbers of benchmarks/ (minutes; wants a quiet mach
 	$(BIN)/python benchmarks/hf_throughput.py
 
 replica: $(READY) ## train the family of small models from nothing and print the paper's tables beside ours
-	$(BIN)/python -m tts_trainers.replica --out runs/replica
+	$(BIN)/python -m tts_trainers.replica --out runs/replica --jobs 2
 
 replica-scaling: $(READY) ## the same with all sizes: adds the figure of the gap against model size
-	$(BIN)/python -m tts_trainers.replica --out runs/replica --sizes all
+	$(BIN)/python -m tts_trainers.replica --out runs/replica --jobs 2 --sizes all
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) .engines build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

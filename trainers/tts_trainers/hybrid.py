@@ -237,7 +237,7 @@ class _Scored:
 
 
 def _score(model: torch.nn.Module, inputs: dict[str, Any], *, aux_loss: bool) -> _Scored:
-    """Run the model on a batch; `strata` and `rows` are taken out of it."""
+    """Run the model on a batch; `strata`, `rows` and the mask are taken out of it."""
     strata = inputs.pop("strata")
     inputs.pop("rows")
     if aux_loss:
@@ -246,6 +246,9 @@ def _score(model: torch.nn.Module, inputs: dict[str, Any], *, aux_loss: bool) ->
         # Context parallelism has cut the sequences, but a row of an unpacked batch has one stratum.
         outputs = model(**inputs, fused_lm_head=True)
         return _Scored(outputs, -outputs.log_probs, shifted, strata[:, :1].expand_as(shifted))
+    if not aux_loss:  # which counts the tokens that the mask leaves
+        # TRL pads on the right, where a causal model does not look; without a mask attention can skip what lies ahead.
+        inputs.pop("attention_mask", None)
     targets = inputs["labels"][:, 1:]
     if targets.device.type == "cpu":
         outputs, nll = _score_on_cpu(model, inputs, targets)

@@ -1,15 +1,21 @@
 """From nothing to the family and its tables: `python -m tts_trainers.replica --out FOLDER`.
 
-Run again to resume: stages that are there are not made again. `--sizes all` adds the other sizes and Figure 2.
+Run again to resume: stages that are there are not made again. `--sizes all` adds the other sizes and Figure 2,
+`--jobs 2` makes two stages at a time where neither waits for the other.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import multiprocessing
 import sys
 from collections.abc import Sequence
+from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+import torch
 
 from tts import ConfigError
 from tts_trainers.recipe import load_recipe
@@ -17,27 +23,53 @@ from tts_trainers.replica import tables
 from tts_trainers.replica.evaluate import Evaluation
 from tts_trainers.replica.export import export
 from tts_trainers.replica.family import Family
+from tts_trainers.replica.jobs import needed_for, run_jobs
 from tts_trainers.replica.recipe import ReplicaRecipe
-from tts_trainers.replica.stages import Stage, run_stages
+from tts_trainers.replica.stages import Stage, minutes_by_the_clock, run_stages
 
 
-def replicate(out: Path, recipe: ReplicaRecipe, *, all_sizes: bool = False) -> str:
-    """Make what is not there yet and return the tables as Markdown.
+def replicate(out: Path, recipe: ReplicaRecipe, *, all_sizes: bool = False, jobs: int = 1) -> str:
+    """Make what is not there yet, `jobs` stages at a time, and return the tables as Markdown.
 
     Raises `ConfigError` where `out` holds a stage made with other settings.
     """
-    seconds = run_stages(out, _stages(Family(out, recipe), Evaluation(out, recipe), recipe, all_sizes=all_sizes))
-    return _report(out, recipe, seconds)
+    stages = _stages(out, recipe, all_sizes=all_sizes)
+    if jobs > 1:
+        run_jobs(out, stages, partial(_start, out, recipe, all_sizes, max(1, torch.get_num_threads() // jobs)), jobs)
+    return _report(out, recipe, stages, run_stages(out, stages))
 
 
-def _stages(family: Family, evaluation: Evaluation, recipe: ReplicaRecipe, *, all_sizes: bool) -> list[Stage]:
+def _start(out: Path, recipe: ReplicaRecipe, all_sizes: bool, share: int, name: str, alone: bool) -> BaseProcess:
+    threads = torch.get_num_threads() if alone else share
+    arguments = (out, recipe, all_sizes, threads, name)
+    process = multiprocessing.get_context("spawn").Process(target=_make_one, args=arguments)
+    process.start()
+    return process
+
+
+def _make_one(out: Path, recipe: ReplicaRecipe, all_sizes: bool, threads: int, name: str) -> None:
+    """In a process of its own: one stage, when all that it builds on is there."""
+    _tell()
+    torch.set_num_threads(threads)
+    try:
+        run_stages(out, needed_for(name, _stages(out, recipe, all_sizes=all_sizes)))
+    except ConfigError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)  # the process that started this one says so
+
+
+def _stages(out: Path, recipe: ReplicaRecipe, *, all_sizes: bool) -> list[Stage]:
+    family, evaluation = Family(out, recipe), Evaluation(out, recipe)
     hybrid, settings = f"hybrid-{recipe.main}", [recipe.evaluation]
+    *student, hybrid_arm = family.size(recipe.main)
     stages = [
         family.tokenizer(),
-        *family.size(recipe.main),
+        *student,
+        family.arm("refine"),  # the judge waits longest for it
         family.arm("direct"),
-        family.arm("refine"),
         *family.helpers(),
+        hybrid_arm,
     ]
     stages += [
         Stage("methods", evaluation.methods, settings, [hybrid, "reward", "judge", "synthesizer"]),
@@ -52,7 +84,7 @@ def _stages(family: Family, evaluation: Evaluation, recipe: ReplicaRecipe, *, al
     return stages
 
 
-def _report(out: Path, recipe: ReplicaRecipe, seconds: dict[str, float]) -> str:
+def _report(out: Path, recipe: ReplicaRecipe, stages: Sequence[Stage], seconds: dict[str, float]) -> str:
     parts = [
         tables.methods(out / "methods"),
         tables.arms(out / "arms"),
@@ -62,7 +94,8 @@ def _report(out: Path, recipe: ReplicaRecipe, seconds: dict[str, float]) -> str:
     if "sizes" in seconds:
         parts.append(tables.sizes(out / "sizes", recipe, {size: _parameters(out, size) for size in recipe.sizes}))
     spent = ", ".join(f"{name} {took:.0f}" for name, took in seconds.items())
-    parts.append(f"Seconds of each stage: {spent}; {sum(seconds.values()) / 60:.0f} minutes together.\n")
+    minutes = minutes_by_the_clock(out, stages)
+    parts.append(f"Seconds of each stage: {spent}; {minutes:.0f} minutes by the clock.\n")
     return "\n".join(parts)
 
 
@@ -72,20 +105,27 @@ def _parameters(out: Path, size: str) -> int:
     return sum(p.numel() for p in load(out / f"base-{size}")[0].parameters())
 
 
+def _tell() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", force=True)
+    for noisy in ("httpx", "datasets", "accelerate"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tts_trainers.replica", description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder for all stages; run again to resume")
     parser.add_argument("--recipe", default="replica", help="a TOML file, or 'replica' (ours)")
     parser.add_argument("--sizes", choices=["main", "all"], default="main", help="all: also the scaling figure")
+    parser.add_argument("--jobs", type=int, default=1, help="stages at a time, each with its share of the cores")
     parser.add_argument("--export", type=Path, help="copy the models that ship to this folder when all is made")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", force=True)
-    for noisy in ("httpx", "datasets", "accelerate"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    if options.jobs < 1:
+        parser.error(f"--jobs {options.jobs}: at least one stage is made at a time")
+    _tell()
     try:
         recipe = load_recipe(options.recipe, ReplicaRecipe)
-        report = replicate(options.out, recipe, all_sizes=options.sizes == "all")
+        report = replicate(options.out, recipe, all_sizes=options.sizes == "all", jobs=options.jobs)
     except ConfigError as error:
         parser.exit(2, f"{error}\n")
     except KeyboardInterrupt:

@@ -38,7 +38,7 @@ def run_stages(out: Path, stages: Sequence[Stage]) -> dict[str, float]:
     seconds: dict[str, float] = {}
     for stage in stages:
         keys[stage.name] = _key(stage, keys)
-        mark = out / f"{stage.name}.done"
+        mark = mark_of(out, stage.name)
         if mark.exists():
             found = json.loads(mark.read_text("utf-8"))
             if found["key"] != keys[stage.name]:
@@ -52,6 +52,25 @@ def run_stages(out: Path, stages: Sequence[Stage]) -> dict[str, float]:
             mark.write_text(json.dumps(found) + "\n", "utf-8")
         seconds[stage.name] = found["seconds"]
     return seconds
+
+
+def mark_of(out: Path, name: str) -> Path:
+    """The file that says that a stage is there, and how long it took."""
+    return out / f"{name}.done"
+
+
+def minutes_by_the_clock(out: Path, stages: Sequence[Stage]) -> float:
+    """How long at least one of these stages was being made: two at the same time count once, pauses not at all."""
+    covered = until = 0.0
+    spans = []
+    for stage in stages:
+        mark = mark_of(out, stage.name)
+        ended = mark.stat().st_mtime  # it is written last
+        spans.append((ended - json.loads(mark.read_text("utf-8"))["seconds"], ended))
+    for start, end in sorted(spans):
+        covered += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return covered / 60
 
 
 def _make(stage: Stage, out: Path, key: str) -> dict[str, object]:

@@ -16,6 +16,7 @@ from tts.prompts import DIRECT_FIELDS, REFINE_FIELDS, Prompts, read_template
 from tts.prompts.refine import CountTokens
 from tts.tasks.sums import Term, solution, terms_of
 from tts_trainers.candidates import CandidateGroup
+from tts_trainers.replica.attention import attend_in_blocks
 from tts_trainers.replica.recipe import Architecture, TokenizerSettings
 from tts_trainers.replica.rows import direct_rows, refine_rows
 from tts_trainers.replica.tokenizer import train_tokenizer
@@ -52,7 +53,7 @@ async def _characters(texts: Sequence[str]) -> list[int]:
 
 
 def build_model(shape: Architecture, context: int, tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
-    """Random weights."""
+    """Random weights; trains fast on CPUs."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -68,7 +69,9 @@ def build_model(shape: Architecture, context: int, tokenizer: PreTrainedTokenize
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return LlamaForCausalLM(config)
+    model = LlamaForCausalLM(config)
+    attend_in_blocks(model)
+    return model
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
@@ -113,9 +116,11 @@ def _change(path: Path, **entries: str) -> None:
 
 
 def load(folder: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
-    """Model and tokenizer of a folder, in float32."""
+    """Model and tokenizer of a folder, in float32, to be trained on."""
     tokenizer = load_tokenizer(folder)
-    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32), tokenizer
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    attend_in_blocks(model)
+    return model, tokenizer
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
