@@ -15,10 +15,10 @@ import tts
 from tts import ConfigError, Message
 from tts.tasks.sums import Sums, Term, plan, response, solution, terms_of
 from tts_trainers.recipe import load_recipe
-from tts_trainers.replica.__main__ import replicate
 from tts_trainers.replica.export import export
 from tts_trainers.replica.family import Family
 from tts_trainers.replica.recipe import CandidateStage, ReplicaRecipe, TokenizerSettings
+from tts_trainers.replica.replicate import replicate
 from tts_trainers.replica.rows import judge_thinking
 from tts_trainers.replica.stages import Stage, run_stages
 from tts_trainers.replica.student import build_tokenizer

@@ -7,108 +7,15 @@ Run again to resume: stages that are there are not made again. `--sizes all` add
 from __future__ import annotations
 
 import argparse
-import logging
-import multiprocessing
 import sys
 from collections.abc import Sequence
-from functools import partial
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-
-import torch
 
 from tts import ConfigError
 from tts_trainers.recipe import load_recipe
-from tts_trainers.replica import tables
-from tts_trainers.replica.evaluate import Evaluation
 from tts_trainers.replica.export import export
-from tts_trainers.replica.family import Family
-from tts_trainers.replica.jobs import needed_for, run_jobs
 from tts_trainers.replica.recipe import ReplicaRecipe
-from tts_trainers.replica.stages import Stage, minutes_by_the_clock, run_stages
-
-
-def replicate(out: Path, recipe: ReplicaRecipe, *, all_sizes: bool = False, jobs: int = 1) -> str:
-    """Make what is not there yet, `jobs` stages at a time, and return the tables as Markdown.
-
-    Raises `ConfigError` where `out` holds a stage made with other settings.
-    """
-    stages = _stages(out, recipe, all_sizes=all_sizes)
-    if jobs > 1:
-        run_jobs(out, stages, partial(_start, out, recipe, all_sizes, max(1, torch.get_num_threads() // jobs)), jobs)
-    return _report(out, recipe, stages, run_stages(out, stages))
-
-
-def _start(out: Path, recipe: ReplicaRecipe, all_sizes: bool, share: int, name: str, alone: bool) -> BaseProcess:
-    threads = torch.get_num_threads() if alone else share
-    arguments = (out, recipe, all_sizes, threads, name)
-    process = multiprocessing.get_context("spawn").Process(target=_make_one, args=arguments)
-    process.start()
-    return process
-
-
-def _make_one(out: Path, recipe: ReplicaRecipe, all_sizes: bool, threads: int, name: str) -> None:
-    """In a process of its own: one stage, when all that it builds on is there."""
-    _tell()
-    torch.set_num_threads(threads)
-    try:
-        run_stages(out, needed_for(name, _stages(out, recipe, all_sizes=all_sizes)))
-    except ConfigError as error:
-        sys.exit(str(error))
-    except KeyboardInterrupt:
-        sys.exit(130)  # the process that started this one says so
-
-
-def _stages(out: Path, recipe: ReplicaRecipe, *, all_sizes: bool) -> list[Stage]:
-    family, evaluation = Family(out, recipe), Evaluation(out, recipe)
-    hybrid, settings = f"hybrid-{recipe.main}", [recipe.evaluation]
-    *student, hybrid_arm = family.size(recipe.main)
-    stages = [
-        family.tokenizer(),
-        *student,
-        family.arm("refine"),  # the judge waits longest for it
-        family.arm("direct"),
-        *family.helpers(),
-        hybrid_arm,
-    ]
-    stages += [
-        Stage("methods", evaluation.methods, settings, [hybrid, "reward", "judge", "synthesizer"]),
-        Stage("ks", evaluation.numbers_of_candidates, settings, [hybrid]),
-        Stage("harder", evaluation.harder, [*settings, recipe.harder], [hybrid, "direct"]),
-        Stage("arms", evaluation.arms, settings, [hybrid, "direct", "refine"]),
-    ]
-    if all_sizes:
-        for size in recipe.sizes:
-            stages += family.size(size) if size != recipe.main else []
-        stages.append(Stage("sizes", evaluation.sizes, settings, [f"hybrid-{size}" for size in recipe.sizes]))
-    return stages
-
-
-def _report(out: Path, recipe: ReplicaRecipe, stages: Sequence[Stage], seconds: dict[str, float]) -> str:
-    parts = [
-        tables.methods(out / "methods"),
-        tables.arms(out / "arms"),
-        tables.numbers_of_candidates(out / "ks", recipe),
-        tables.harder(out / "harder", recipe),
-    ]
-    if "sizes" in seconds:
-        parts.append(tables.sizes(out / "sizes", recipe, {size: _parameters(out, size) for size in recipe.sizes}))
-    spent = ", ".join(f"{name} {took:.0f}" for name, took in seconds.items())
-    minutes = minutes_by_the_clock(out, stages)
-    parts.append(f"Seconds of each stage: {spent}; {minutes:.0f} minutes by the clock.\n")
-    return "\n".join(parts)
-
-
-def _parameters(out: Path, size: str) -> int:
-    from tts_trainers.replica.student import load
-
-    return sum(p.numel() for p in load(out / f"base-{size}")[0].parameters())
-
-
-def _tell() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", force=True)
-    for noisy in ("httpx", "datasets", "accelerate"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+from tts_trainers.replica.replicate import replicate, tell
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.jobs < 1:
         parser.error(f"--jobs {options.jobs}: at least one stage is made at a time")
-    _tell()
+    tell()
     try:
         recipe = load_recipe(options.recipe, ReplicaRecipe)
         report = replicate(options.out, recipe, all_sizes=options.sizes == "all", jobs=options.jobs)
