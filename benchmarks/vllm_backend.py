@@ -9,7 +9,9 @@ float32 a completion depends on its seed, so both write the same texts but for r
 * GSR: the script samples everything in one call, builds all refine prompts, and refines everything in a second call.
   Its seeds differ from ours, so speed is compared by tokens per second, wall time beside it.
 
-Lengths have a long tail: hot sampling lets one completion in several run to `--max-tokens`. Speed is also given per
+The miniature writes about as much for every problem. So GSR is timed a second time with lengths that have a long tail,
+as those of reasoning models do: a log-normal distribution (sigma 1, median `--tail-median`) says how long a completion
+is, the same on both sides for the same problem, stage and index, and ends of text are ignored. Speed is also given per
 second of CPU time of all processes, which says what a side costs where the machine is shared.
 
     .engines/vllm/bin/python benchmarks/vllm_backend.py                # 128 problems, 8 completions, 4 refinements
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import os
 import random
 import statistics
@@ -62,12 +65,31 @@ def timed(work: Callable[[], int]) -> Spent:
     return Spent(time.perf_counter() - wall, cpu_seconds() - cpu, tokens)
 
 
+def drawn_length(problem: str, stage: str, index: int, median: float) -> int:
+    """How long one completion is, in tokens; log-normal."""
+    return min(1500, math.ceil(median * random.Random(f"{problem}/{stage}/{index}").lognormvariate(0, 1)))
+
+
+class LongTailed(VLLMBackend):
+    """The backend with lengths that are drawn where `tail_median` is set."""
+
+    tail_median: float | None = None
+
+    def _parameters(self, request: tts.Request, seed: int, limit: int) -> Any:
+        parameters = super()._parameters(request, seed, limit)
+        if self.tail_median is not None:
+            stage = "sample" if request.priority >> 32 else "refine"  # aggregation goes first
+            length = drawn_length(request.context, stage, request.seeds.index(seed), self.tail_median)
+            parameters.max_tokens, parameters.ignore_eos, parameters.stop_token_ids = length, True, []
+        return parameters
+
+
 class Ours:
     """The library with the vllm backend."""
 
     def __init__(self, problems: list[Problem], args: Any) -> None:
         self.problems, self.args = problems, args
-        self.backend = VLLMBackend("miniature", VLLMBackend.Options(**ENGINE, max_num_seqs=str(args.at_once)))
+        self.backend = LongTailed("miniature", LongTailed.Options(**ENGINE, max_num_seqs=str(args.at_once)))
 
     def sampling(self, seed: int) -> Sampling:
         return Sampling(temperature=self.args.temperature, top_p=1.0, max_tokens=self.args.max_tokens, seed=seed)
@@ -82,7 +104,9 @@ class Ours:
 
         return asyncio.run(everything())
 
-    def gsr(self, seed: int) -> int:
+    def gsr(self, seed: int, tail_median: float | None = None) -> int:
+        self.backend.tail_median = tail_median
+
         async def everything() -> int:
             async with tts.Engine(model=self.backend, sampling=self.sampling(seed)) as engine:
                 examples = [Example(problem=problem) for problem in self.problems]
@@ -107,7 +131,9 @@ class Script:
         same += ("enable_chunked_prefill", "scheduling_policy")
         self.llm = LLM(arguments.model, **{name: getattr(arguments, name) for name in same})
 
-    def generate(self, prompts: Sequence[Sequence[Message]], n: int, seed: int | None) -> list[list[str]]:
+    def generate(
+        self, prompts: Sequence[Sequence[Message]], n: int, seed: int | None, stage: str = "", tail: float | None = None
+    ) -> list[list[str]]:
         """`n` texts for each prompt; without a seed as one request for each prompt, else one for each completion."""
         from vllm import SamplingParams
         from vllm.inputs import TokensPrompt
@@ -120,6 +146,10 @@ class Script:
         else:
             ids = [one for one in ids for _ in range(n)]
             parameters = [SamplingParams(seed=seed * 10**6 + i, **drawn) for i in range(len(ids))]
+        if tail is not None:
+            for i, one in enumerate(parameters):
+                one.max_tokens = drawn_length(self.ours.problems[i // n].id, stage, i % n, tail)
+                one.ignore_eos = True
         outputs = [one for request in self.llm.generate(ids, parameters, use_tqdm=False) for one in request.outputs]
         self.tokens += sum(len(one.token_ids) for one in outputs)
         self.lengths = sorted(len(one.token_ids) for one in outputs)
@@ -137,9 +167,9 @@ class Script:
         self.generate(self.direct(), self.args.k, seed)
         return self.tokens
 
-    def gsr(self, seed: int) -> int:
+    def gsr(self, seed: int, tail_median: float | None = None) -> int:
         self.tokens = 0
-        drawn = self.generate(self.direct(), self.args.k, seed)
+        drawn = self.generate(self.direct(), self.args.k, seed, "sample", tail_median)
         trained = self.ours.backend.capabilities.prompts
 
         async def refine_prompts() -> list[tuple[Message, ...]]:
@@ -157,7 +187,7 @@ class Script:
                 prompts.append(prompt.messages)
             return prompts
 
-        self.generate(asyncio.run(refine_prompts()), self.args.refine, seed + 500)
+        self.generate(asyncio.run(refine_prompts()), self.args.refine, seed + 500, "refine", tail_median)
         return self.tokens
 
 
@@ -182,6 +212,12 @@ def table(sides: dict[str, Callable[[int], int]], rounds: int, first: str) -> No
     print()
 
 
+def told(script: Script) -> str:
+    """The lengths of the last call."""
+    cuts = [script.lengths[int(share * (len(script.lengths) - 1))] for share in (0.1, 0.5, 0.9, 1.0)]
+    return f"10 % {cuts[0]}, median {cuts[1]}, 90 % {cuts[2]}, longest {cuts[3]} tokens"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--problems", type=int, default=128)
@@ -192,6 +228,7 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=400)
     parser.add_argument("--candidate-tokens", type=int, default=100)
     parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--tail-median", type=float, default=60)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     examples = tts.task("sums", size=args.problems).examples()
@@ -199,10 +236,10 @@ def main() -> None:
     script = Script(ours)
     for work in (ours.sample, script.sample):  # warm up
         work(99)
-    cuts = [script.lengths[int(share * (len(script.lengths) - 1))] for share in (0.1, 0.5, 0.9, 1.0)]
+    lengths = told(script)
     print(f"{args.problems} problems, k = {args.k}, {args.at_once} at once, medians of {args.rounds} rounds; ", end="")
     print(f"load of the machine at the start {os.getloadavg()[0]:.1f}")
-    print(f"completion lengths: 10 % {cuts[0]}, median {cuts[1]}, 90 % {cuts[2]}, longest {cuts[3]} tokens\n")
+    print(f"completion lengths: {lengths}\n")
     print("Sampling\n")
     sides = {
         "vllm backend": ours.sample,
@@ -212,6 +249,11 @@ def main() -> None:
     table(sides, args.rounds, "vllm backend")
     print(f"GSR, {args.refine} refinements\n")
     table({"vllm backend": ours.gsr, "two calls": script.gsr}, args.rounds, "vllm backend")
+    tail = args.tail_median
+    script.generate(script.direct(), args.k, 1, "sample", tail)
+    print(f"GSR, {args.refine} refinements, long tail: {told(script)}\n")
+    sides = {"vllm backend": lambda seed: ours.gsr(seed, tail), "two calls": lambda seed: script.gsr(seed, tail)}
+    table(sides, args.rounds, "vllm backend")
     asyncio.run(ours.backend.aclose())
 
 
