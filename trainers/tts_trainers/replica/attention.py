@@ -1,9 +1,10 @@
 """Causal attention in blocks of queries, for training small models on CPUs.
 
-torch's fused kernel for CPUs is made for long sequences and saves memory; it takes two thirds of a training step of a
-model of a million parameters. Plain matrix products over blocks of queries, each with the keys up to its end, take a
-third of its time at 600 tokens (`benchmarks/replica_attention.py`). They keep all attention weights for the backward
-pass, so longer sequences go to torch's kernel, as do masks, dropout, caches and other devices.
+torch's fused kernel for CPUs is made for long sequences and saves memory; with the mask of a padded batch it took two
+thirds of a training step of a model of a million parameters. Plain matrix products over blocks of queries, each with
+the keys up to its end, take less than half of its time at 600 tokens (`benchmarks/replica_attention.py`). They keep all
+attention weights for the backward pass, so longer sequences go to torch's kernel, as do masks, dropout, caches and
+other devices.
 """
 
 from __future__ import annotations

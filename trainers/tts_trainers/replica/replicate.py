@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from functools import partial
 from multiprocessing.process import BaseProcess
@@ -43,6 +45,7 @@ def _start(out: Path, recipe: ReplicaRecipe, all_sizes: bool, share: int, name: 
 def _make_one(out: Path, recipe: ReplicaRecipe, all_sizes: bool, threads: int, name: str) -> None:
     """In a process of its own: one stage, when all that it builds on is there."""
     tell()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     try:
         run_stages(out, needed_for(name, _stages(out, recipe, all_sizes=all_sizes)))
@@ -96,6 +99,14 @@ def _parameters(out: Path, size: str) -> int:
     from tts_trainers.replica.student import load
 
     return sum(p.numel() for p in load(out / f"base-{size}")[0].parameters())
+
+
+def _end_with_parent() -> None:
+    """A stage that goes on after a kill -9 would write beside the next run."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def tell() -> None:
