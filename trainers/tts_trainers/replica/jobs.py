@@ -1,12 +1,11 @@
 """Stages that do not wait for each other, made at the same time.
 
-Models this small gain little from a second thread (a step is 1.4 times as fast), so on two cores two stages of one
-thread each finish sooner than one after the other.
+Models this small gain little from a second thread, so on two cores two stages of one thread each finish sooner than one
+after the other.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -14,8 +13,6 @@ from pathlib import Path
 
 from tts import ConfigError
 from tts_trainers.replica.stages import Stage, mark_of
-
-log = logging.getLogger("tts_trainers.replica")
 
 Start = Callable[[str, bool], BaseProcess]
 
