@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tts._records import Candidate, Completion, Usage
+from pydantic_core import to_json
 
-_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # `dumps` would make one for each row
+from tts._records import Candidate, Completion, Usage
 
 
 def mended(value: Any) -> Any:
@@ -20,12 +20,12 @@ def mended(value: Any) -> Any:
 
 def encode_completion(completion: Completion) -> str:
     """Compact JSON: thinking and summary as spans of the text where they are parts of it."""
-    text, usage = completion.text, completion.usage
+    text, usage = mended(completion.text), completion.usage
     row: dict[str, Any] = {"text": text}
     if completion.thinking is not None:
-        row["thinking"] = _span(text, completion.thinking)
-    if completion.summary != text:
-        row["summary"] = None if completion.summary is None else _span(text, completion.summary)
+        row["thinking"] = _span(text, mended(completion.thinking))
+    if completion.summary != completion.text:
+        row["summary"] = None if completion.summary is None else _span(text, mended(completion.summary))
     if completion.finish_reason != "stop":
         row["finish_reason"] = completion.finish_reason
     if completion.logprob is not None:
@@ -34,7 +34,7 @@ def encode_completion(completion: Completion) -> str:
         usage.calls, usage.prompt_tokens, usage.cached_tokens,
         usage.thinking_tokens, usage.answer_tokens, usage.cancelled, usage.seconds,
     ]  # fmt: skip
-    return _compact(row)
+    return to_json(row).decode()
 
 
 def _span(text: str, part: str) -> str | list[int]:
@@ -50,7 +50,7 @@ def decode_completion(text: str, index: int) -> Completion:
         value = row.get(name, default)
         parts[name] = row["text"][value[0] : value[1]] if isinstance(value, list) else value
     calls, prompt, cached, thinking, answer, cancelled, *seconds = row["usage"]  # early stores have no seconds
-    usage = Usage.model_construct(
+    usage = Usage(
         calls=calls,
         prompt_tokens=prompt,
         cached_tokens=cached,
@@ -59,7 +59,7 @@ def decode_completion(text: str, index: int) -> Completion:
         cancelled=cancelled,
         seconds=seconds[0] if seconds else 0.0,
     )
-    return Completion.model_construct(
+    return Completion(
         index=index,
         text=row["text"],
         finish_reason=row.get("finish_reason", "stop"),
@@ -72,7 +72,7 @@ def decode_completion(text: str, index: int) -> Completion:
 def candidate_of(completion: Completion, index: int, extract: Callable[[str], str | None]) -> Candidate:
     """The candidate made of a completion, with its answer extracted from the visible text."""
     summary = completion.summary
-    return Candidate.model_construct(
+    return Candidate(
         index=index,
         text=completion.text,
         thinking=completion.thinking,

@@ -238,7 +238,7 @@ class StrategyContext:
         for candidate in taken:
             self._receive(candidate)
         draw = unit.candidates.draw
-        found = CandidateSet.model_construct(
+        found = CandidateSet(
             problem=self.problem,
             candidates=tuple(taken),
             policy=draw.model.fingerprint if draw else unit.work.policy,

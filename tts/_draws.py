@@ -30,6 +30,7 @@ from tts._records import Candidate, Completion, Message, Problem, Sampling, Usag
 from tts._store import Store
 
 ATTEMPTS = 3
+_ADDED_AT_ONCE = 64  # usages; one at a time costs more than a completion's way into the store
 Extract = Callable[[str], str | None]
 
 
@@ -69,7 +70,7 @@ def derive_seed(key: str, index: int) -> int:
 class Drawer:
     """Draws completions for an engine: store first, then the model; meters what is really spent.
 
-    `spent` maps role to usage. `budget` limits generated and prompt tokens together.
+    `budget` limits generated and prompt tokens together.
     """
 
     def __init__(
@@ -77,12 +78,19 @@ class Drawer:
     ) -> None:
         self.store, self.budget, self.request_timeout = store, budget, request_timeout
         self.extract = guarded(extract)
-        self.spent: dict[str, Usage] = {}
+        self._paid: dict[str, list[Usage]] = {}
 
     def charge(self, role: str, usage: Usage) -> None:
         """Add to what was really spent."""
-        before = self.spent.get(role)
-        self.spent[role] = usage if before is None else before + usage
+        paid = self._paid.setdefault(role, [])
+        paid.append(usage)
+        if len(paid) >= _ADDED_AT_ONCE:
+            self._paid[role] = [Usage.total(paid)]
+
+    @property
+    def spent(self) -> dict[str, Usage]:
+        """What was really spent so far, by role."""
+        return {role: Usage.total(paid) for role, paid in self._paid.items()}
 
     def check_budget(self) -> None:
         """Raise `BudgetExceededError` once the tokens spent reach the budget."""
@@ -131,17 +139,17 @@ class Drawer:
         for index in missing:
             yield Candidate(index=index, text="", finish_reason="error", error=str(error))
 
-    async def _next(self, completions: AsyncGenerator[Completion, None], draw: Draw) -> Completion | None:
-        if self.request_timeout is None:
-            return await anext(completions, None)
+    async def _next_in_time(
+        self, completions: AsyncGenerator[Completion, None], draw: Draw, limit: float
+    ) -> Completion | None:
         try:
-            async with asyncio.timeout(self.request_timeout) as limit:
+            async with asyncio.timeout(limit) as watch:
                 return await anext(completions, None)
         except TimeoutError as error:
-            if not limit.expired():
+            if not watch.expired():
                 raise
             raise BackendTimeout(
-                f"{draw.model.reference!r} finished no completion for {self.request_timeout:g} s (request_timeout)"
+                f"{draw.model.reference!r} finished no completion for {limit:g} s (request_timeout)"
             ) from error
 
     async def _request(
@@ -154,6 +162,7 @@ class Drawer:
         began: Callable[[], None],
     ) -> AsyncGenerator[Candidate, None]:
         limiter, role = draw.model.limiter, draw.role if draw.role != "sample" else "policy"
+        limit = self.request_timeout
 
         def cancelled(usage: Usage) -> None:
             told = usage.took(time.monotonic() - started)
@@ -177,7 +186,11 @@ class Drawer:
             )
             seen: set[int] = set()
             async with aclosing(draw.model.model.generate(request)) as completions:
-                while (completion := await self._next(completions, draw)) is not None:
+                while (
+                    completion := await (
+                        anext(completions, None) if limit is None else self._next_in_time(completions, draw, limit)
+                    )
+                ) is not None:
                     _check(completion, request, seen, draw.model.reference)
                     usage = completion.usage.took(time.monotonic() - started)
                     if usage is not completion.usage:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
@@ -120,7 +120,7 @@ class Engine:
     @property
     def spent(self) -> dict[str, Usage]:
         """What was really paid so far, per role: stored samples and calls cost nothing."""
-        return dict(self._drawer.spent)
+        return self._drawer.spent
 
     @property
     def model(self) -> str | Backend | None:
@@ -227,8 +227,8 @@ class Engine:
 
         async def work_out(work: Work, order: int) -> list[Outcome]:
             parts = [work] if n is None or n == k else await self._sampled_groups(work, order, settings, k, n)
-            return await asyncio.gather(
-                *(self._decide_all(part, order, k, settings, labelled, provenance, trials) for part in parts)
+            return await _all(
+                [self._decide_all(part, order, k, settings, labelled, provenance, trials) for part in parts]
             )
 
         checked = self._roles.check_first(works, tuple(labelled.values()))
@@ -280,9 +280,7 @@ class Engine:
         contexts = {label: StrategyContext(unit, one, sampling.seed) for label, one in strategies.items()}
         unit.undecided += trials is not None  # who will want all candidates
         try:
-            decided = await asyncio.gather(
-                *(self._decide(work, one, contexts[label]) for label, one in strategies.items())
-            )
+            decided = await _all([self._decide(work, one, contexts[label]) for label, one in strategies.items()])
             said = {label: (context, one) for (label, context), one in zip(contexts.items(), decided, strict=True)}
             changed = None if trials is None else await trials.changed(unit, strategies, said)
         finally:
@@ -319,7 +317,8 @@ class Engine:
         """The candidates of a work; two problems of one text that are in flight together share them."""
 
         def notify(candidate: Candidate, stored: bool) -> None:
-            self._emit(Event("candidate", work.problem.id, tokens=candidate.usage.generated_tokens, stored=stored))
+            if self._listeners:
+                self._emit(Event("candidate", work.problem.id, tokens=candidate.usage.generated_tokens, stored=stored))
 
         policy, draw = self._roles.loaded.get("policy"), None
         if policy is not None and (not work.fixed or (policy.fingerprint == work.policy and work.sampling)):
@@ -366,7 +365,7 @@ class Engine:
         sentence = None if error is None else f"{type(error).__name__}: {error}"
         kind: Any = "decision" if sentence is None else "problem_failed"
         self._emit(Event(kind, work.problem.id, provenance.strategy, sentence or ""))
-        return Result.model_construct(
+        return Result(
             problem=work.problem,
             group=work.group,
             candidates=tuple(context.received[index] for index in sorted(context.received)),
@@ -390,6 +389,11 @@ class Engine:
     def _emit(self, event: Event) -> None:
         if self._listeners:
             _plugins.emit(event, self._listeners)
+
+
+async def _all(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """What each returns, side by side; one alone needs no task of its own."""
+    return [await coroutines[0]] if len(coroutines) == 1 else await asyncio.gather(*coroutines)
 
 
 def _check_k(k: int) -> None:

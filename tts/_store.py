@@ -19,6 +19,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -88,7 +89,7 @@ class Store:
         self._busy_seconds = busy_seconds
         self._reader = self._open()
         self._read_lock = threading.Lock()
-        self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | Callable[[], object] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | asyncio.Future[None] | None] = queue.SimpleQueue()
         self._failure: StoreError | None = None
         self._closed = False
         self._writer = threading.Thread(target=self._write_loop, name="tts-store", daemon=True)
@@ -242,14 +243,8 @@ class Store:
     async def flushed(self) -> None:
         """Return when all that was put before is committed; raises `StoreError` where it could not be."""
         self._check_open()
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-
-        def settle() -> None:
-            if not done.done():
-                done.set_result(None)
-
-        self._queue.put(lambda: loop.call_soon_threadsafe(settle))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.put(done)
         await done
         if self._failure is not None:
             raise self._failure
@@ -269,9 +264,7 @@ class Store:
             open_ = None not in batch
             if self._failure is None:
                 self._commit(connection, [item for item in batch if isinstance(item, tuple)])
-            for item in batch:
-                if callable(item):
-                    _settle(item)
+            _settle([item for item in batch if isinstance(item, asyncio.Future)])
         connection.close()
 
     def _commit(self, connection: sqlite3.Connection, rows: list[tuple[str, tuple[Any, ...]]]) -> None:
@@ -384,8 +377,17 @@ def _insert(connection: sqlite3.Connection, kind: str, rows: Sequence[tuple[Any,
     connection.execute(f"{insert} VALUES{places} {conflict}", [value for row in rows for value in row])
 
 
-def _settle(callback: Callable[[], object]) -> None:
-    try:
-        callback()
-    except RuntimeError:
-        return  # the loop that waited is closed: nobody is waiting any more
+def _settle(waiting: Sequence[asyncio.Future[None]]) -> None:
+    """Tell who waits, each loop once: waking one costs as much as a few completions."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for done in waiting:
+        by_loop.setdefault(done.get_loop(), []).append(done)
+    for loop, found in by_loop.items():
+        with suppress(RuntimeError):  # the loop that waited is closed: nobody is waiting any more
+            loop.call_soon_threadsafe(_set_all, found)
+
+
+def _set_all(waiting: Sequence[asyncio.Future[None]]) -> None:
+    for done in waiting:
+        if not done.done():
+            done.set_result(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -33,9 +34,8 @@ class Template(Record):
         With `folder` the names are those of the Jinja files in it: a plugin's own. Raises `ConfigError` for a missing
         file, a syntax error, or a required field that the template never uses.
         """
-        path = Path(source)
-        own = (folder or resources.files("tts.prompts")).joinpath(f"{source}.jinja")
-        if path.suffix == "" and own.is_file():
+        path, own = Path(source), _own(source, folder)
+        if own is not None:
             text = own.read_text("utf-8")
         elif path.is_file():
             text = path.read_text("utf-8")
@@ -85,8 +85,17 @@ def read_template(source: TemplateSource | Template, required: frozenset[str], f
     """
     if isinstance(source, Template):
         return _checked(source, required)
+    if _own(source, folder) is not None:
+        return _read(source, required, folder, 0)
     path = Path(source)
     return _read(source, required, folder, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@lru_cache(maxsize=64)
+def _own(source: TemplateSource, folder: Path | None) -> Traversable | None:
+    """The file of a template that is named, not given by its path."""
+    file = (folder or resources.files("tts.prompts")).joinpath(f"{source}.jinja")
+    return file if Path(source).suffix == "" and file.is_file() else None
 
 
 @lru_cache(maxsize=32)
