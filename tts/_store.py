@@ -5,8 +5,8 @@
   and asking for 16 after 4 leaves 12 to sample. First candidates and refinements are both draws.
 * A *call* is a score or a verdict under its own content key.
 * Reads happen where they are asked for (WAL readers never wait for a writer); writes go through one thread that commits
-  what comes within a hundredth of a second together, so a `kill -9` loses at most what was in flight and what ended in
-  that moment. A result is only reported once `flushed`.
+  what comes within a hundredth of a second together (a twentieth when thousands come in a second), so a `kill -9` loses
+  at most what was in flight and what ended in that moment. A result is only reported once `flushed`.
 * Extracted answers are not stored: extraction may improve, samples stay.
 """
 
@@ -30,6 +30,7 @@ from tts._records import CandidateSet, Completion, Message, Problem, Result, Sam
 
 SCHEMA_VERSION = 1
 GATHER_SECONDS = 0.01  # a commit of one row costs as much as its completion; a commit of ten, a fifth of that for each
+BUSY_ROWS, BUSY_SECONDS = 32, 0.04  # faster than any model: rarer commits leave the loop its processor
 APPLICATION_ID = 0x74747363  # "ttsc": tells a store from any other SQLite file
 _SCHEMA = """
 CREATE TABLE problems(digest TEXT PRIMARY KEY, problem TEXT NOT NULL, answer TEXT) WITHOUT ROWID;
@@ -256,6 +257,8 @@ class Store:
             batch = [self._queue.get()]
             if batch[0] is not None:
                 time.sleep(GATHER_SECONDS)
+                if self._queue.qsize() > BUSY_ROWS:
+                    time.sleep(BUSY_SECONDS)
             while len(batch) < 10_000:
                 try:
                     batch.append(self._queue.get_nowait())

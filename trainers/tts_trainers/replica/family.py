@@ -75,10 +75,11 @@ class Family:
 
         tokenizer = load_tokenizer(self.out / "tokenizer")
         recipe = self.recipe
-        model = build_model(recipe.sizes[size], recipe.tokenizer.context, tokenizer, recipe.seed)
+        shape = recipe.sizes[size]
+        model = build_model(shape, recipe.tokenizer.context, tokenizer, recipe.seed)
         rows = direct_rows(e.problem for e in self.problems("train", recipe.base.problems, _BASE_SEED))
         objective = recipe.arm_of("direct")
-        self._train(model, tokenizer, rows, objective, recipe.base.optimisation, target)
+        self._train(model, tokenizer, rows, objective, recipe.base.optimisation_of(shape), target)
 
     def _make_candidates(self, target: Path, model: str) -> None:
         stage = self.recipe.candidates

@@ -53,6 +53,7 @@ class Architecture(Section):
     heads: int = Field(ge=1)
     head_size: int = 64
     feed_forward: int = Field(ge=8)
+    base_steps: int | None = Field(None, ge=1)  # of its own, where the model learns later than the others
 
 
 class TokenizerSettings(Section):
@@ -67,6 +68,12 @@ class BaseStage(Section):
 
     problems: int = Field(ge=1)
     optimisation: Optimisation
+
+    def optimisation_of(self, shape: Architecture) -> Optimisation:
+        """The optimisation of one size."""
+        if shape.base_steps is None:
+            return self.optimisation
+        return self.optimisation.model_copy(update={"steps": shape.base_steps})
 
 
 class CandidateStage(Section):
