@@ -10,9 +10,9 @@ import asyncio
 import hashlib
 import time
 import warnings
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from tts._codec import candidate_of
 from tts._contracts import Request
@@ -31,6 +31,7 @@ from tts._store import Store
 
 ATTEMPTS = 3
 _ADDED_AT_ONCE = 64  # usages; one at a time costs more than a completion's way into the store
+T = TypeVar("T")
 Extract = Callable[[str], str | None]
 
 
@@ -102,28 +103,15 @@ class Drawer:
                     "raise budget= to go on"
                 )
 
-    async def fresh(
-        self,
-        draw: Draw,
-        key: str,
-        indices: Sequence[int],
-        priority: Priority,
-        on_cancelled: Callable[[Usage], None],
-        began: Callable[[], None],
-    ) -> AsyncGenerator[Candidate, None]:
-        """Completions for `indices` from the model, each when it is finished; those that fail carry `error`.
+    async def draw(self, draw: Draw, indices: Sequence[int], pool: Pool) -> None:
+        """Have completions for `indices` arrive in the pool, each when it is finished; those that fail carry `error`.
 
         A retryable failure is tried again for what is missing. Raises `ContextLengthError`, `BudgetExceededError`.
         """
         missing = list(indices)
         for attempt in range(ATTEMPTS):
             try:
-                async with aclosing(
-                    self._request(draw, key, tuple(missing), priority, on_cancelled, began)
-                ) as arriving:
-                    async for candidate in arriving:
-                        missing.remove(candidate.index)
-                        yield candidate
+                await self._request(draw, tuple(missing), missing, pool)
                 if not missing:
                     return
                 error = BackendError(f"{draw.model.reference!r} ended {len(missing)} completions short", retryable=True)
@@ -137,7 +125,7 @@ class Drawer:
                 break
             await asyncio.sleep(0.25 * 2**attempt)
         for index in missing:
-            yield Candidate(index=index, text="", finish_reason="error", error=str(error))
+            pool.arrive(Candidate(index=index, text="", finish_reason="error", error=str(error)))
 
     async def _next_in_time(
         self, completions: AsyncGenerator[Completion, None], draw: Draw, limit: float
@@ -152,15 +140,8 @@ class Drawer:
                 f"{draw.model.reference!r} finished no completion for {limit:g} s (request_timeout)"
             ) from error
 
-    async def _request(
-        self,
-        draw: Draw,
-        key: str,
-        indices: Sequence[int],
-        priority: Priority,
-        on_cancelled: Callable[[Usage], None],
-        began: Callable[[], None],
-    ) -> AsyncGenerator[Candidate, None]:
+    async def _request(self, draw: Draw, indices: Sequence[int], missing: list[int], pool: Pool) -> None:
+        """One request; what arrives is taken from `missing`."""
         limiter, role = draw.model.limiter, draw.role if draw.role != "sample" else "policy"
         limit = self.request_timeout
 
@@ -168,10 +149,10 @@ class Drawer:
             told = usage.took(time.monotonic() - started)
             usage = told.model_copy(update={"cancelled": max(usage.cancelled, 1)})
             self.charge(role, usage)
-            on_cancelled(usage)
+            pool.lost(usage)
 
-        held = await limiter.acquire(len(indices), priority)
-        began()
+        held = await limiter.acquire(len(indices), pool.priority)
+        pool.begin()
         started = time.monotonic()
         try:
             self.check_budget()
@@ -179,9 +160,9 @@ class Drawer:
                 messages=draw.messages,
                 n=len(indices),
                 sampling=draw.sampling,
-                seeds=tuple(derive_seed(key, index) for index in indices),
+                seeds=tuple([derive_seed(pool.key, index) for index in indices]),
                 context=draw.problem.id,
-                priority=rank(priority),
+                priority=rank(pool.priority),
                 on_cancelled=cancelled,
             )
             seen: set[int] = set()
@@ -201,10 +182,16 @@ class Drawer:
                     self.charge(role, usage)
                     index = indices[completion.index]
                     if self.store is not None:
-                        self.store.put_completion(key, index, completion)
-                    yield candidate_of(completion, index, self.extract)
+                        self.store.put_completion(pool.key, index, completion)
+                    missing.remove(index)
+                    pool.arrive(candidate_of(completion, index, self.extract))
         finally:
             limiter.release(held)
+
+
+async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """What each returns, all at the same time; one alone needs no task of its own."""
+    return [await coroutines[0]] if len(coroutines) == 1 else await asyncio.gather(*coroutines)
 
 
 def guarded(extract: Extract) -> Extract:
@@ -252,7 +239,8 @@ class Pool:
         notify: Callable[[Candidate, bool], None] = lambda _candidate, _stored: None,
     ) -> None:
         self.draw, self.key = draw, draw.key if draw else ""
-        self._drawer, self._priority, self._notify = drawer, priority, notify
+        self.priority = priority
+        self._drawer, self._notify = drawer, notify
         self.arrived: list[Candidate] = list(fixed)
         self._asked = {candidate.index for candidate in self.arrived}
         self._next: list[int] = []  # asked for, but not yet by a pump
@@ -284,7 +272,7 @@ class Pool:
                 store.put_draw(self.key, draw.problem, draw.role, draw.model.fingerprint, draw.sampling, draw.messages)
         for index in indices:
             if index in self._stored:
-                self._arrive(candidate_of(self._stored[index], index, self._drawer.extract), stored=True)
+                self.arrive(candidate_of(self._stored[index], index, self._drawer.extract), stored=True)
         return [index for index in indices if index not in self._stored]
 
     async def _pump(self, draw: Draw) -> None:
@@ -293,11 +281,8 @@ class Pool:
             indices, self._next = self._next, []
             missing = self._take_stored(draw, indices)
             width = draw.model.limiter.slots
-            if len(missing) <= width:
-                await self._draw(draw, missing)
-            else:
-                parts = [missing[start : start + width] for start in range(0, len(missing), width)]
-                await asyncio.gather(*(self._draw(draw, part) for part in parts))
+            parts = [missing[start : start + width] for start in range(0, len(missing), width)]
+            await together([self._drawer.draw(draw, part, self) for part in parts])
         except BaseException as error:
             foreign = isinstance(error, asyncio.CancelledError) and not _cancelling()
             self.failure = BackendError(f"{draw.model.reference!r} cancelled its own request") if foreign else error
@@ -305,22 +290,17 @@ class Pool:
             if not (foreign or isinstance(error, Exception)):
                 raise
 
-    async def _draw(self, draw: Draw, indices: list[int]) -> None:
-        if not indices:
-            return
-        fresh = self._drawer.fresh(draw, self.key, indices, self._priority, self._on_cancelled, self._on_began)
-        async with aclosing(fresh):
-            async for candidate in fresh:
-                self._arrive(candidate, stored=False)
-
-    def _on_began(self) -> None:
+    def begin(self) -> None:
+        """The model takes it up."""
         self.began = self.began or time.monotonic()
 
-    def _on_cancelled(self, usage: Usage) -> None:
+    def lost(self, usage: Usage) -> None:
+        """What a completion had cost when it was cut short."""
         if self._closing:  # else it is a request that failed and is tried again
             self.cancelled += usage
 
-    def _arrive(self, candidate: Candidate, *, stored: bool) -> None:
+    def arrive(self, candidate: Candidate, *, stored: bool = False) -> None:
+        """A completion is there; who waits for it hears of it."""
         self.arrived.append(candidate)
         self._notify(candidate, stored)
         self._wake()

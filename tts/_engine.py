@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from tts import _plugins
 from tts._context import SAMPLING, StrategyContext, Unit, count_tokens
 from tts._contracts import Backend, Judge, Scorer, Strategy
 from tts._decide import Decided, Outcome, decide, label_strategies
-from tts._draws import Draw, Drawer, Pool
+from tts._draws import Draw, Drawer, Pool, together
 from tts._errors import ConfigError, StoreError, TaskError, TTSError
 from tts._events import Event
 from tts._mismatch import warn_of_mismatches
@@ -227,7 +227,7 @@ class Engine:
 
         async def work_out(work: Work, order: int) -> list[Outcome]:
             parts = [work] if n is None or n == k else await self._sampled_groups(work, order, settings, k, n)
-            return await _all(
+            return await together(
                 [self._decide_all(part, order, k, settings, labelled, provenance, trials) for part in parts]
             )
 
@@ -280,7 +280,7 @@ class Engine:
         contexts = {label: StrategyContext(unit, one, sampling.seed) for label, one in strategies.items()}
         unit.undecided += trials is not None  # who will want all candidates
         try:
-            decided = await _all([self._decide(work, one, contexts[label]) for label, one in strategies.items()])
+            decided = await together([self._decide(work, one, contexts[label]) for label, one in strategies.items()])
             said = {label: (context, one) for (label, context), one in zip(contexts.items(), decided, strict=True)}
             changed = None if trials is None else await trials.changed(unit, strategies, said)
         finally:
@@ -389,11 +389,6 @@ class Engine:
     def _emit(self, event: Event) -> None:
         if self._listeners:
             _plugins.emit(event, self._listeners)
-
-
-async def _all(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """What each returns, side by side; one alone needs no task of its own."""
-    return [await coroutines[0]] if len(coroutines) == 1 else await asyncio.gather(*coroutines)
 
 
 def _check_k(k: int) -> None:
