@@ -66,6 +66,10 @@ def reference() -> Reference:
     return Reference()
 
 
+# Sums so long that a model that is sure of itself, too, writes for a while.
+LONG = "What is " + "+".join(f"{factor}*7" for factor in range(12, 40)) + "?"
+
+
 def ask(text: str = "What is 3*8?", n: int = 1, seed: int = 0, priority: int = 0, **sampling: Any) -> Request:
     values = {"max_tokens": 24, "temperature": 1.0, "top_p": 1.0} | sampling
     messages = (Message(role="user", content=text),)
@@ -169,7 +173,7 @@ def test_a_prompt_up_to_the_context_fits_and_a_longer_one_names_both_numbers(bac
 
 def test_closing_the_iterator_aborts_at_the_engine(backend: SGLangBackend) -> None:
     cancelled: list[Usage] = []
-    request = ask(n=6, temperature=1.5, max_tokens=600).model_copy(update={"on_cancelled": cancelled.append})
+    request = ask(LONG, n=6, temperature=1.5, max_tokens=600).model_copy(update={"on_cancelled": cancelled.append})
 
     async def leave() -> None:
         async with aclosing(backend.generate(request)) as arriving:
@@ -257,7 +261,7 @@ def test_an_engine_that_dies_or_is_closed_fails_what_runs() -> None:
     assert process is not None
 
     async def main() -> BackendError:
-        running = asyncio.create_task(collect(backend, ask(n=8, temperature=1.5, max_tokens=1500)))
+        running = asyncio.create_task(collect(backend, ask(LONG, n=8, temperature=1.5, max_tokens=1500)))
         while not await asyncio.to_thread(unfinished, backend):
             await asyncio.sleep(0.01)
         process._process.kill()

@@ -38,6 +38,10 @@ def hf() -> Iterator[HFBackend]:
     asyncio.run(backend.aclose())
 
 
+# Sums so long that a model that is sure of itself, too, writes for a while.
+LONG = "What is " + "+".join(f"{factor}*7" for factor in range(12, 40)) + "?"
+
+
 def ask(text: str = "What is 3*8?", n: int = 1, seed: int = 0, priority: int = 0, **sampling: Any) -> Request:
     values = {"max_tokens": 24, "temperature": 1.0, "top_p": 1.0} | sampling
     messages = (Message(role="user", content=text),)
@@ -239,7 +243,7 @@ def test_a_closed_backend_says_so() -> None:
     backend = VLLMBackend("miniature", VLLMBackend.Options(**OPTIONS))
 
     async def main() -> BackendError:
-        running = asyncio.create_task(collect(backend, ask(n=8, max_tokens=1500)))
+        running = asyncio.create_task(collect(backend, ask(LONG, n=8, max_tokens=1500)))
         while not unfinished(backend):
             await asyncio.sleep(0.001)
         await backend.aclose()

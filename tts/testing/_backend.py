@@ -77,7 +77,9 @@ class BackendContract:
                 await self._collect(request)
                 order.append(name)
 
-            long = self.request(n=2, max_tokens=150, temperature=1.5, top_p=1.0)
+            # Also a model that is sure of itself writes long on it.
+            sums = f"Compute {'+'.join(f'{factor}*7' for factor in range(12, 40))}."
+            long = self.request(sums, n=2, max_tokens=150, temperature=1.5, top_p=1.0)
             await asyncio.gather(ask("long", long), ask("short", self.request(max_tokens=1)))
             return order
 
