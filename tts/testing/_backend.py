@@ -70,6 +70,9 @@ class BackendContract:
             )
 
     def test_a_short_completion_does_not_wait_for_a_long_one(self) -> None:
+        # Also a model that is sure of itself writes long on it.
+        sums = f"Compute {'+'.join(f'{factor}*7' for factor in range(12, 40))}."
+
         async def main() -> list[str]:
             order: list[str] = []
 
@@ -77,15 +80,14 @@ class BackendContract:
                 await self._collect(request)
                 order.append(name)
 
-            # Also a model that is sure of itself writes long on it.
-            sums = f"Compute {'+'.join(f'{factor}*7' for factor in range(12, 40))}."
             long = self.request(sums, n=2, max_tokens=150, temperature=1.5, top_p=1.0)
             await asyncio.gather(ask("long", long), ask("short", self.request(max_tokens=1)))
             return order
 
-        order = asyncio.run(main())
-        assert order == ["short", "long"], (
-            "one token came after 2 x 150 that were asked for before it; serve requests side by side, "
+        # Ten trials: an engine that spins on every core may starve the server before it, which then hears of the short
+        # request too late. A backend with a barrier fails them all.
+        assert any(asyncio.run(main()) == ["short", "long"] for _ in range(10)), (
+            "one token came after 2 x 150 that were asked for before it, ten times of ten; serve requests side by side, "
             "and yield each completion when it is finished"
         )
 
