@@ -10,7 +10,8 @@ interleaved. All ask for one completion a request, 64 in flight, and vote on wha
 * lm-eval: a task with `repeats: 8`, a filter that votes, `num_concurrent=64`.
 * dspy: `dspy.Parallel` with 64 threads over all rollouts, then `dspy.majority`.
 
-Only ours stores what it samples. CPU seconds are those of the client's process with all its threads.
+Only ours stores what it samples; it stands there without its store, too. CPU seconds are those of the client's process
+with all its threads.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from openai_backend import IN_FLIGHT, Cost, K, Served, bare, ours, prompts
+from openai_backend import IN_FLIGHT, Cost, K, Served, bare, ours, prompts, unstored
 
 BOX = re.compile(r"\\boxed\{(.*?)\}")
 
@@ -104,7 +105,8 @@ def _dspy(base: str, problems: int) -> None:
 
 
 CLIENTS: dict[str, Callable[..., Any]] = {
-    "bare aiohttp loop": bare, "openai backend, store on": ours, "its-hub": its_hub, "lm-eval": lm_eval, "dspy": dspy
+    "bare aiohttp loop": bare, "openai backend, store on": ours, "openai backend, no store": unstored,
+    "its-hub": its_hub, "lm-eval": lm_eval, "dspy": dspy,
 }  # fmt: skip
 
 
