@@ -78,7 +78,7 @@ def paper_table(name: str, output: Path, family: Path | None = None, groups: int
         "table2": tables.arms,
         "table4": tables.table_4,
         "table5": tables.table_5,
-        "figure2": lambda place: tables.sizes(place, recipe, {}),
+        "figure2": lambda place: tables.sizes(place, recipe, _parameters(recipe, family)),
         "figure5": tables.table_5,
         "figure6": lambda place: tables.numbers_of_candidates(place, recipe),
         "figure7": lambda place: tables.harder(place, recipe),
@@ -86,6 +86,14 @@ def paper_table(name: str, output: Path, family: Path | None = None, groups: int
     }
     measures[measured](folder)
     return printed[name](folder)
+
+
+def _parameters(recipe: ReplicaRecipe, family: Path | None) -> dict[str, int]:
+    if family is None:
+        return {}
+    from tts_trainers.replica.replicate import parameters
+
+    return parameters(family, recipe)
 
 
 def _places(recipe: ReplicaRecipe, family: Path | None) -> dict[str, str]:

@@ -88,17 +88,19 @@ def _report(out: Path, recipe: ReplicaRecipe, stages: Sequence[Stage], seconds: 
         tables.harder(out / "harder", recipe),
     ]
     if "sizes" in seconds:
-        parts.append(tables.sizes(out / "sizes", recipe, {size: _parameters(out, size) for size in recipe.sizes}))
+        parts.append(tables.sizes(out / "sizes", recipe, parameters(out, recipe)))
     spent = ", ".join(f"{name} {took:.0f}" for name, took in seconds.items())
     minutes = minutes_by_the_clock(out, stages)
     parts.append(f"Seconds of each stage: {spent}; {minutes:.0f} minutes by the clock.\n")
     return "\n".join(parts)
 
 
-def _parameters(out: Path, size: str) -> int:
+def parameters(out: Path, recipe: ReplicaRecipe) -> dict[str, int]:
+    """How many parameters each size has that is there."""
     from tts_trainers.replica.student import load
 
-    return sum(p.numel() for p in load(out / f"base-{size}")[0].parameters())
+    folders = {size: out / f"base-{size}" for size in recipe.sizes}
+    return {size: load(folder)[0].num_parameters() for size, folder in folders.items() if folder.is_dir()}
 
 
 def _end_with_parent() -> None:
