@@ -69,7 +69,7 @@ def derive_seed(key: str, index: int) -> int:
 
 
 class Drawer:
-    """Draws completions for an engine: store first, then the model; meters what is really spent.
+    """Draws completions from models into the store and a pool; meters what is really spent.
 
     `budget` limits generated and prompt tokens together.
     """
@@ -111,7 +111,7 @@ class Drawer:
         missing = list(indices)
         for attempt in range(ATTEMPTS):
             try:
-                await self._request(draw, tuple(missing), missing, pool)
+                await self._request(draw, missing, pool)
                 if not missing:
                     return
                 error = BackendError(f"{draw.model.reference!r} ended {len(missing)} completions short", retryable=True)
@@ -140,8 +140,9 @@ class Drawer:
                 f"{draw.model.reference!r} finished no completion for {limit:g} s (request_timeout)"
             ) from error
 
-    async def _request(self, draw: Draw, indices: Sequence[int], missing: list[int], pool: Pool) -> None:
-        """One request; what arrives is taken from `missing`."""
+    async def _request(self, draw: Draw, missing: list[int], pool: Pool) -> None:
+        """One request for what is missing; what arrives is taken from the list."""
+        indices = tuple(missing)
         limiter, role = draw.model.limiter, draw.role if draw.role != "sample" else "policy"
         limit = self.request_timeout
 
@@ -183,8 +184,9 @@ class Drawer:
                     index = indices[completion.index]
                     if self.store is not None:
                         self.store.put_completion(pool.key, index, completion)
-                    missing.remove(index)
-                    pool.arrive(candidate_of(completion, index, self.extract))
+                    candidate = candidate_of(completion, index, self.extract)
+                    missing.remove(index)  # what follows cannot fail: it is there
+                    pool.arrive(candidate)
         finally:
             limiter.release(held)
 
@@ -300,9 +302,12 @@ class Pool:
             self.cancelled += usage
 
     def arrive(self, candidate: Candidate, *, stored: bool = False) -> None:
-        """A completion is there; who waits for it hears of it."""
+        """A completion is there; who waits for it hears of it. What `notify` raises is the pool's failure."""
         self.arrived.append(candidate)
-        self._notify(candidate, stored)
+        try:
+            self._notify(candidate, stored)
+        except Exception as error:
+            self.failure = self.failure or error
         self._wake()
 
     def _wake(self) -> None:

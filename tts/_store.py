@@ -5,8 +5,8 @@
   and asking for 16 after 4 leaves 12 to sample. First candidates and refinements are both draws.
 * A *call* is a score or a verdict under its own content key.
 * Reads happen where they are asked for (WAL readers never wait for a writer); writes go through one thread that commits
-  what comes within a hundredth of a second together (a twentieth when thousands come in a second), so a `kill -9` loses
-  at most what was in flight and what ended in that moment. A result is only reported once `flushed`.
+  what comes within a hundredth of a second together (a twentieth where that is many rows), so a `kill -9` loses at most
+  what was in flight and what ended in that moment. A result is only reported once `flushed`.
 * Extracted answers are not stored: extraction may improve, samples stay.
 """
 
@@ -30,7 +30,7 @@ from tts._records import CandidateSet, Completion, Message, Problem, Result, Sam
 
 SCHEMA_VERSION = 1
 GATHER_SECONDS = 0.01  # a commit of one row costs as much as its completion; a commit of ten, a fifth of that for each
-BUSY_ROWS, BUSY_SECONDS = 32, 0.04  # faster than any model: rarer commits leave the loop its processor
+BUSY_ROWS, BUSY_SECONDS = 32, 0.04  # more rows than that in one gathering: rarer commits leave the loop its processor
 APPLICATION_ID = 0x74747363  # "ttsc": tells a store from any other SQLite file
 _SCHEMA = """
 CREATE TABLE problems(digest TEXT PRIMARY KEY, problem TEXT NOT NULL, answer TEXT) WITHOUT ROWID;
@@ -310,7 +310,13 @@ class Store:
     def completions(self, key: str) -> dict[int, Completion]:
         """The stored completions of a draw by index."""
         rows = self._rows("SELECT idx, completion FROM completions WHERE draw=? ORDER BY idx", key)
-        return {index: decode_completion(text, index) for index, text in rows}
+        try:
+            return {index: decode_completion(text, index) for index, text in rows}
+        except (ValueError, KeyError, TypeError) as error:  # written by other hands
+            raise StoreError(
+                f"store {str(self.path)!r} holds a completion of draw {key} that cannot be read: {error}; "
+                "sample it into another file"
+            ) from error
 
     def call(self, key: str) -> str | None:
         """The stored answer (JSON) of a score or verdict."""

@@ -86,6 +86,14 @@ def test_a_known_answer_is_not_forgotten(tmp_path: Path) -> None:
         assert next(store.sets()).answer == "1"
 
 
+def test_a_completion_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    with tts.Store(tmp_path / "s.db") as store:
+        store._put("completion", "key", 0, '{"text": "1", "finish_reason": "eos", "usage": [1, 2, 0, 0, 1, 0]}')
+        asyncio.run(store.flushed())
+        with pytest.raises(tts.StoreError, match="holds a completion of draw key that cannot be read"):
+            store.completions("key")
+
+
 def test_many_sets_are_paged_in_key_order(tmp_path: Path) -> None:
     with tts.Store(tmp_path / "s.db") as store:
         for i in range(1203):

@@ -136,7 +136,7 @@ def test_a_prompt_that_is_too_long_names_both_numbers(backend: VLLMBackend) -> N
 
 def test_closing_the_iterator_aborts_at_the_engine(backend: VLLMBackend) -> None:
     cancelled: list[Usage] = []
-    request = ask(n=6, max_tokens=300).model_copy(update={"on_cancelled": cancelled.append})
+    request = ask(LONG, n=6, max_tokens=300).model_copy(update={"on_cancelled": cancelled.append})
 
     async def leave() -> Completion:
         async with aclosing(backend.generate(request)) as arriving:

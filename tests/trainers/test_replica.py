@@ -102,6 +102,12 @@ def test_from_nothing_to_tables_and_again(tmp_path: Path) -> None:
         replicate(tmp_path, _tiny().model_copy(update={"seed": 1}))
 
 
+def test_a_size_may_have_base_steps_of_its_own() -> None:
+    recipe = load_recipe("replica", ReplicaRecipe)
+    steps = {size: recipe.base.optimisation_of(shape).steps for size, shape in recipe.sizes.items()}
+    assert steps == {"200K": 2000, "600K": 1000, "1M": 1000}
+
+
 def test_a_stage_depends_on_the_settings_of_those_before_it(tmp_path: Path) -> None:
     made: list[str] = []
 

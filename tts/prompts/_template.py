@@ -85,16 +85,24 @@ def read_template(source: TemplateSource | Template, required: frozenset[str], f
     """
     if isinstance(source, Template):
         return _checked(source, required)
-    if _own(source, folder) is not None:
+    if folder is None and _ours(source) is not None:
         return _read(source, required, folder, 0)
     path = Path(source)
     return _read(source, required, folder, path.stat().st_mtime_ns if path.is_file() else 0)
 
 
-@lru_cache(maxsize=64)
 def _own(source: TemplateSource, folder: Path | None) -> Traversable | None:
     """The file of a template that is named, not given by its path."""
-    file = (folder or resources.files("tts.prompts")).joinpath(f"{source}.jinja")
+    return _ours(source) if folder is None else _named_in(folder, source)
+
+
+@lru_cache(maxsize=64)  # the package's own do not change
+def _ours(source: TemplateSource) -> Traversable | None:
+    return _named_in(resources.files("tts.prompts"), source)
+
+
+def _named_in(folder: Traversable, source: TemplateSource) -> Traversable | None:
+    file = folder.joinpath(f"{source}.jinja")
     return file if Path(source).suffix == "" and file.is_file() else None
 
 
