@@ -312,11 +312,8 @@ class Store:
         rows = self._rows("SELECT idx, completion FROM completions WHERE draw=? ORDER BY idx", key)
         try:
             return {index: decode_completion(text, index) for index, text in rows}
-        except (ValueError, KeyError, TypeError) as error:  # written by other hands
-            raise StoreError(
-                f"store {str(self.path)!r} holds a completion of draw {key} that cannot be read: {error}; "
-                "sample it into another file"
-            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"store {str(self.path)!r}: draw {key} holds what is no completion: {error}") from error
 
     def call(self, key: str) -> str | None:
         """The stored answer (JSON) of a score or verdict."""

@@ -90,7 +90,7 @@ def test_a_completion_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> Non
     with tts.Store(tmp_path / "s.db") as store:
         store._put("completion", "key", 0, '{"text": "1", "finish_reason": "eos", "usage": [1, 2, 0, 0, 1, 0]}')
         asyncio.run(store.flushed())
-        with pytest.raises(tts.StoreError, match="holds a completion of draw key that cannot be read"):
+        with pytest.raises(tts.StoreError, match="draw key holds what is no completion"):
             store.completions("key")
 
 
