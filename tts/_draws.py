@@ -30,7 +30,7 @@ from tts._records import Candidate, Completion, Message, Problem, Sampling, Usag
 from tts._store import Store
 
 ATTEMPTS = 3
-_ADDED_AT_ONCE = 64  # usages; one at a time costs more than a completion's way into the store
+_ADDED_AT_ONCE = 64  # usages: adding up each as it comes shows in profiles
 T = TypeVar("T")
 Extract = Callable[[str], str | None]
 

@@ -113,7 +113,7 @@ class Usage(Record):
         """The same with its seconds, where none are told and a model was called."""
         if self.seconds or not self.calls:
             return self
-        return Usage(**{**self.__dict__, "seconds": round(seconds, 6)})  # half the time of a copy
+        return Usage(**{**self.__dict__, "seconds": round(seconds, 6)})  # cheaper than a copy
 
     @property
     def generated_tokens(self) -> int:

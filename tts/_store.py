@@ -384,7 +384,7 @@ def _insert(connection: sqlite3.Connection, kind: str, rows: Sequence[tuple[Any,
 
 
 def _settle(waiting: Sequence[asyncio.Future[None]]) -> None:
-    """Tell who waits, each loop once: waking one costs as much as a few completions."""
+    """Tell who waits, each loop once: waking one is a system call."""
     by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
     for done in waiting:
         by_loop.setdefault(done.get_loop(), []).append(done)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -326,25 +325,6 @@ def test_an_extractor_that_raises_costs_answers_not_the_run(fake: Fake) -> None:
     assert len(caught) == 1
     assert [r.answer for r in run] == [None, None]
     assert not run.failed
-
-
-@pytest.mark.parametrize("k", [1, 4])
-def test_warnings_that_are_errors_end_a_problem_and_leave_nobody_waiting(fake: Fake, k: int) -> None:
-    def picky(text: str) -> str:
-        raise KeyError("no")
-
-    def listener(event: tts.Event) -> None:
-        if event.kind == "candidate":
-            raise KeyError("no")
-
-    fake()
-    tts.plugins().register("extractor", "picky", picky)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        run = tts.run(sums(1), strategy="majority", k=k, model="fake:m", extractor="picky", timeout=5)
-        assert run[0].error is not None
-        heard = tts.run(sums(1), strategy="majority", k=k, model="fake:m", listeners=[listener], timeout=5)
-        assert len(heard) == 1
 
 
 def test_half_a_surrogate_pair_is_mended_on_its_way_into_the_store(fake: Fake, tmp_path) -> None:

@@ -23,6 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import tts
 from tts import BackendError, Completion, ConfigError, ContextLengthError, Message, Request, Sampling, Usage
+from tts.testing import BackendContract
 from tts_backends._hf_chat import Chat, Prompt
 from tts_backends.sglang import SGLangBackend
 
@@ -66,8 +67,7 @@ def reference() -> Reference:
     return Reference()
 
 
-# Sums so long that a model that is sure of itself, too, writes for a while.
-LONG = "What is " + "+".join(f"{factor}*7" for factor in range(12, 40)) + "?"
+LONG = BackendContract.long_question
 
 
 def ask(text: str = "What is 3*8?", n: int = 1, seed: int = 0, priority: int = 0, **sampling: Any) -> Request:

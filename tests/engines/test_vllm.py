@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("vllm.v1", reason="vLLM has an environment of its own: make test-vllm")
 import tts
 from tts import BackendError, Completion, ConfigError, ContextLengthError, Message, Request, Sampling, Usage
+from tts.testing import BackendContract
 from tts_backends._vllm_load import configure
 from tts_backends.hf import HFBackend
 from tts_backends.vllm import VLLMBackend
@@ -38,8 +39,7 @@ def hf() -> Iterator[HFBackend]:
     asyncio.run(backend.aclose())
 
 
-# Sums so long that a model that is sure of itself, too, writes for a while.
-LONG = "What is " + "+".join(f"{factor}*7" for factor in range(12, 40)) + "?"
+LONG = BackendContract.long_question
 
 
 def ask(text: str = "What is 3*8?", n: int = 1, seed: int = 0, priority: int = 0, **sampling: Any) -> Request:
