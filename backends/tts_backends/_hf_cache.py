@@ -55,6 +55,9 @@ class _Layer(CacheLayerMixin):  # type: ignore[no-untyped-call]  # its __init_su
     def get_max_length(self) -> int:
         return -1
 
+    def get_max_cache_shape(self) -> int:  # its name before transformers 5.14
+        return self.get_max_length()
+
 
 class Timeline(Cache):
     """Slots 0 … rows-1 are in use; columns `first` … `end`-1 hold the longest row."""
