@@ -37,7 +37,7 @@ class Limiter:
         heapq.heappush(self._waiting, (priority, next(self._order), n, granted))
         try:
             await granted
-        except asyncio.CancelledError:
+        except BaseException:  # a coroutine that is closed gets GeneratorExit
             if granted.done() and not granted.cancelled():
                 self.release(n)
             else:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from multiprocessing.connection import wait
 from typing import NoReturn
 
 from tts import BackendUnavailable, ConfigError, MissingDependencyError
@@ -67,9 +68,16 @@ class EngineProcess:
         assert self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             print(order, file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
+        # It says one line, or ends without; where others hold its pipe, the pipe does not end with it.
+        while not self._readable(1.0) and self._process.poll() is None:
+            pass
+        line = self._process.stdout.readline() if self._readable(0.0) else ""
         found: dict[str, str] = json.loads(line) if line else {}
         return found
+
+    def _readable(self, seconds: float) -> bool:
+        assert self._process.stdout is not None
+        return bool(wait([self._process.stdout.fileno()], seconds))
 
     def _refuse(self, said: dict[str, str]) -> NoReturn:
         self.stop()
