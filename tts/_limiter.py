@@ -41,6 +41,7 @@ class Limiter:
             if granted.done() and not granted.cancelled():
                 self.release(n)
             else:
+                granted.cancel()
                 self._grant()  # a wide request that gave up may have held back narrower ones
             raise
         return n

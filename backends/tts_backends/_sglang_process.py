@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from multiprocessing.connection import wait
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tts import BackendUnavailable, ConfigError, MissingDependencyError
 
@@ -36,7 +36,8 @@ class EngineProcess:
             # Log-probabilities are the model's own, before temperature.
             env={"RETURN_ORIGINAL_LOGPROB": "1", **os.environ},
         )
-        order = {"place": place, "port": port, "key": self.key, "options": options, "defaults": defaults}
+        order: dict[str, Any] = {"place": place, "port": port, "key": self.key, "options": options}
+        order |= {"defaults": defaults, "parent": os.getpid()}  # a host that starts slowly may be an orphan already
         try:
             said = self._ask(json.dumps(order))
         except BaseException:

@@ -150,8 +150,8 @@ def test_the_engines_process_ends_with_who_started_it(tmp_path: Path) -> None:
     script.write_text(
         "import os, subprocess, sys, time\n"
         "host = subprocess.Popen([sys.executable, '-c', 'import os, tts_backends._sglang_host as h, time; "
-        "import threading; threading.Thread(target=h._end_with, args=(os.getppid(),), daemon=True).start(); "
-        "time.sleep(60)'], stdin=subprocess.PIPE, start_new_session=True)\n"
+        "import sys, threading; threading.Thread(target=h._end_with, args=(int(sys.argv[1]),), daemon=True).start(); "
+        "time.sleep(60)', str(os.getpid())], stdin=subprocess.PIPE, start_new_session=True)\n"
         "if os.fork() == 0:\n    time.sleep(30)\n    os._exit(0)\n"
         "print(host.pid, flush=True)\ntime.sleep(60)\n"
     )
