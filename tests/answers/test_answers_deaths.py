@@ -1,4 +1,4 @@
-"""Workers that are killed, stopped or deaf, and a pool that is closed: everybody who waits for a verdict hears of it."""
+"""Workers that are killed, stopped or deaf, a pool that is closed: whoever waits for a verdict hears of it."""
 
 from __future__ import annotations
 
@@ -49,14 +49,13 @@ def _state(pid: int) -> str:
 
 
 @pytest.mark.parametrize("which", ["fork", "standing by", "both"])
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV], ids=["kill", "segfault"])
-def test_killed_at_work_it_is_replaced_and_the_pair_is_tried_again(pool: Pool, which: str, number: int) -> None:
+def test_killed_at_work_it_is_replaced_and_the_pair_is_tried_again(pool: Pool, which: str) -> None:
     verdicts(pool, EASY[:1])
     fork, standing_by = pool.pids()
     busy = pool.submit([(LONG, "1"), *EASY])
     time.sleep(0.3)
     for pid in {"fork": [fork], "standing by": [standing_by], "both": [standing_by, fork]}[which]:
-        os.kill(pid, number)
+        os.kill(pid, signal.SIGKILL)
     first, *others = [one for part in busy for one in part.result(LIMIT)]
     assert (first.equal, first.outcome) == (False, "timeout")
     assert all(one.equal for one in others)
@@ -102,8 +101,10 @@ def test_closing_the_service_is_no_cancellation_of_who_asked_it() -> None:
         assert "closed" in str(heard)
 
 
-@pytest.mark.parametrize("failure", [ValueError("planted"), SystemExit("planted"), KeyboardInterrupt("planted")])
-@pytest.mark.parametrize("point", ["send", "begin", "line"])
+@pytest.mark.parametrize(
+    ("point", "failure"),
+    [("send", ValueError("planted")), ("begin", SystemExit("planted")), ("line", KeyboardInterrupt("planted"))],
+)
 def test_a_failure_around_a_worker_is_heard_of_and_leaves_no_worker(
     pool: Pool, point: str, failure: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,10 +128,11 @@ def test_a_worker_that_does_not_get_ready_is_given_up_and_another_tried(pool: Po
     fork, standing_by = pool.pids()
     os.kill(standing_by, signal.SIGSTOP)  # no fork of it will come
     os.kill(fork, signal.SIGKILL)
+    assert verdicts(pool, EASY[:1]) == [(False, "timeout")]
     with monkeypatch.context() as patch:
-        patch.setattr(_pool, "_START_LIMIT", 0.5)
+        patch.setattr(_pool, "_START_LIMIT", 0.1)  # too little for another one, too
         with pytest.raises(WorkerStartError):
-            verdicts(pool, [(LONG, "1")])
+            verdicts(pool, EASY[:1])
     until(lambda: gone([fork, standing_by]))
     assert verdicts(pool, EASY[:1]) == [(True, "decided")]
 
@@ -154,6 +156,7 @@ def test_a_fork_that_nobody_has_heard_of_yet_ends_with_its_pool(pool: Pool) -> N
     holder.wait()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_fork_that_can_read_no_request_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = threading.Event()
 

@@ -196,9 +196,11 @@ class _Worker:
 
 
 def _cpu_seconds(pid: int | None) -> float:
-    """CPU time that a process has had; infinite where the system does not say."""
+    """CPU time that a process has had; infinite where the system does not say, or it is dead and gets no more."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        if fields[0] == "Z":
+            return float("inf")
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     except OSError:
         return float("inf")
