@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import subprocess
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, Literal
 
 # What brings the condition about.
 Maker = asyncio.Future[Any] | Future[Any] | threading.Thread | subprocess.Popen[Any] | BaseProcess
@@ -21,18 +22,23 @@ def until(condition: Callable[[], object], by: Maker | None = None, seconds: flo
     last = time.monotonic() + seconds
     while not condition():
         if by is not None and _ended(by):
-            _check(condition, by)
+            _check(condition(), condition, by)
             return
         assert time.monotonic() < last, f"not so after {seconds:g} s: {_shown(condition)}"
         time.sleep(_PAUSE)
 
 
 async def soon(condition: Callable[[], object], by: Maker | None = None, seconds: float = 60.0) -> None:
-    """As `until`, on an event loop."""
+    """As `until`, on an event loop; the condition may have to be awaited."""
+
+    async def holds() -> object:
+        found = condition()
+        return await found if inspect.isawaitable(found) else found
+
     last = time.monotonic() + seconds
-    while not condition():
+    while not await holds():
         if by is not None and _ended(by):
-            _check(condition, by)
+            _check(await holds(), condition, by)
             return
         assert time.monotonic() < last, f"not so after {seconds:g} s: {_shown(condition)}"
         await asyncio.sleep(_PAUSE)
@@ -44,12 +50,11 @@ def joined(thread: threading.Thread, seconds: float = 60.0) -> None:
     assert not thread.is_alive(), f"{thread.name} still runs after {seconds:g} s"
 
 
-def line(program: subprocess.Popen[str], seconds: float = 60.0) -> str:
-    """The next line that a program writes to its stdout; says so where it ends, or writes none."""
-    assert program.stdout is not None
+def line(program: subprocess.Popen[str], seconds: float = 60.0, of: Literal["stdout", "stderr"] = "stdout") -> str:
+    """The next line that a program writes; says so where it ends, or writes none."""
+    pipe = getattr(program, of)
     found: Future[str] = Future()
-    stdout = program.stdout
-    threading.Thread(target=lambda: found.set_result(stdout.readline()), daemon=True).start()
+    threading.Thread(target=lambda: found.set_result(pipe.readline()), daemon=True).start()
     until(found.done, seconds=seconds)
     assert found.result(), f"{program.args} ended with {program.wait(seconds)} instead of writing a line"
     return found.result()
@@ -61,8 +66,8 @@ def _ended(by: Maker) -> bool:
     return by.poll() is not None if isinstance(by, subprocess.Popen) else by.done()
 
 
-def _check(condition: Callable[[], object], by: Maker) -> None:
-    if condition():  # it held in the end
+def _check(held: object, condition: Callable[[], object], by: Maker) -> None:
+    if held:  # in the end
         return
     if isinstance(by, asyncio.Future | Future):
         by.result()

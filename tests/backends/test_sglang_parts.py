@@ -18,6 +18,7 @@ pytest.importorskip("torch")
 
 from openai_process import running
 from tiny_models import bpe_tokenizer
+from waiting import line
 
 from tts import BackendUnavailable, ConfigError, Message, MissingDependencyError, Request, Sampling
 from tts_backends import _sglang_serve
@@ -157,9 +158,9 @@ def test_the_engines_process_ends_with_who_started_it(tmp_path: Path) -> None:
     )
     parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
-    host = int(parent.stdout.readline())
+    host = int(line(parent))
     parent.kill()
-    parent.wait()
+    parent.wait(60)
     parent.stdout.close()
     assert _gone(host)
 
