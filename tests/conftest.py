@@ -15,6 +15,7 @@ import tts
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import time_limits
 from doubles import FakeBackend, FirstJudge, LengthScorer
 
 collect_ignore = ["plugin_package"]  # tests/testing installs it, and runs its tests then
@@ -25,6 +26,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a worker for each core: with more thr
 signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("ttscale", deadline=None)  # a busy machine is not a failing test
 settings.load_profile("ttscale")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(time_limits, "time_limits")
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,8 @@ trap 'rm -rf "$work"' EXIT
 "$bin/python" -m build --wheel --no-isolation --outdir "$work/dist" "$root" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
 "$bin/check-wheel-contents" "$work"/dist/*.whl
 "$python" -m venv "$work/venv"
-"$bin/uv" pip install --quiet --no-config --python "$work/venv/bin/python" --constraints "$root/locks/dev.txt" "$(echo "$work"/dist/*.whl)[rank]" pytest pytest-timeout hypothesis pandas pyarrow
+"$bin/uv" pip install --quiet --no-config --python "$work/venv/bin/python" --constraints "$root/locks/dev.txt" \
+    "$(echo "$work"/dist/*.whl)[rank]" pytest pytest-timeout hypothesis pandas pyarrow
 cp -r "$root/tests" "$root/docs" "$root/pyproject.toml" "$work/"
 cd "$work"
 # Types as users' checkers see them: user code in strict mode, and every public name says its own.

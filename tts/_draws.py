@@ -349,6 +349,10 @@ class Pool:
             pump.cancel()
         if running:
             await asyncio.gather(*running, return_exceptions=True)
+        if self._waiters:  # a pump that was cancelled before it began has told nobody
+            self.failure = self.failure or BackendError("what was waited for was cancelled")
+            self._wake()
+            await asyncio.sleep(0)  # they look at the failure before it is forgotten
         self._closing, self._pumps, self._next, self.failure = False, [], [], None
         self._asked = {candidate.index for candidate in self.arrived}
 

@@ -37,10 +37,11 @@ class Limiter:
         heapq.heappush(self._waiting, (priority, next(self._order), n, granted))
         try:
             await granted
-        except asyncio.CancelledError:
+        except BaseException:  # a coroutine that is closed gets GeneratorExit
             if granted.done() and not granted.cancelled():
                 self.release(n)
             else:
+                granted.cancel()
                 self._grant()  # a wide request that gave up may have held back narrower ones
             raise
         return n

@@ -207,11 +207,13 @@ class ModelPool:
             loading = self._models.setdefault(key, Future())
         if mine:
             try:
-                loading.set_result(await asyncio.to_thread(key.plugin, key.reference.model, _options(key)))
+                loading.set_result(await asyncio.to_thread(_load, key))
             except BaseException as error:
                 with self._lock:
                     del self._models[key]
                 loading.set_exception(_loading_error(error, kind, text))
+                if not isinstance(error, Exception):
+                    raise
         model: Backend | Scorer | Judge = await asyncio.wrap_future(loading)
         # A limiter belongs to one event loop, a model to the process: each engine limits for itself.
         slots = concurrency or _slots(key.kind, model)
@@ -232,9 +234,19 @@ class ModelPool:
                 _log.warning("closing %s raised %s: %s", key.reference, type(failure).__name__, failure)
 
 
+def _load(key: ModelKey) -> Any:
+    try:
+        return key.plugin(key.reference.model, _options(key))
+    except StopIteration as error:  # no future of asyncio takes one, and whoever awaits it would hang
+        raise RuntimeError(f"it raised StopIteration: {error}") from error
+
+
 def _loading_error(error: BaseException, kind: ModelKind, text: str) -> BaseException:
-    if isinstance(error, TTSError) or not isinstance(error, Exception):
+    """What others hear who wait for the same model: where who was loading it is cancelled, that they may try again."""
+    if isinstance(error, TTSError):
         return error
+    if not isinstance(error, Exception):
+        return BackendError(f"loading {kind} {text!r} was broken off ({type(error).__name__})", retryable=True)
     wrapped = BackendError(f"{kind} {text!r} could not be loaded: {type(error).__name__}: {error}")
     wrapped.__cause__ = error
     return wrapped

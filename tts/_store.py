@@ -92,7 +92,7 @@ class Store:
         self._read_lock = threading.Lock()
         self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | asyncio.Future[None] | None] = queue.SimpleQueue()
         self._failure: StoreError | None = None
-        self._closed = False
+        self._closed, self._closing = False, threading.Lock()
         self._writer = threading.Thread(target=self._write_loop, name="tts-store", daemon=True)
         self._writer.start()
 
@@ -175,7 +175,7 @@ class Store:
             )
         return False
 
-    def _sentence(self, error: Exception) -> StoreError:
+    def _sentence(self, error: BaseException) -> StoreError:
         text = str(error)
         if "locked" in text or "busy" in text:
             advice = (
@@ -193,14 +193,13 @@ class Store:
     # --- writing ---------------------------------------------------------------------------------------------------
 
     def _put(self, kind: str, *values: Any) -> None:
-        self._check_open()
-        self._queue.put((kind, tuple(map(mended, values))))
+        self._queue_up((kind, tuple(map(mended, values))))
 
-    def _check_open(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        if self._closed:
-            raise StoreError(f"store {str(self.path)!r} is closed; open it again")
+    def _queue_up(self, item: tuple[str, tuple[Any, ...]] | asyncio.Future[None]) -> None:
+        with self._closing:  # nothing comes after the last
+            if self._failure or self._closed or not self._writer.is_alive():  # a fork has no writer
+                raise self._failure or StoreError(f"store {str(self.path)!r} is closed; open it again")
+            self._queue.put(item)
 
     def put_problem(self, problem: Problem, answer: str | None = None) -> None:
         """Queue a problem with its gold answer; a known answer is never overwritten by `None`."""
@@ -243,32 +242,37 @@ class Store:
 
     async def flushed(self) -> None:
         """Return when all that was put before is committed; raises `StoreError` where it could not be."""
-        self._check_open()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.put(done)
+        self._queue_up(done)
         await done
         if self._failure is not None:
             raise self._failure
 
     def _write_loop(self) -> None:
-        connection = self._connect()
+        connection: sqlite3.Connection | None = None
         open_ = True
         while open_:
             batch = [self._queue.get()]
-            if batch[0] is not None:
-                time.sleep(GATHER_SECONDS)
-                if self._queue.qsize() > BUSY_ROWS:
-                    time.sleep(BUSY_SECONDS)
-            while len(batch) < 10_000:
-                try:
-                    batch.append(self._queue.get_nowait())
-                except queue.Empty:
-                    break
+            try:
+                self._gather(batch)
+                if self._failure is None:
+                    connection = connection or self._connect()
+                    self._commit(connection, [item for item in batch if isinstance(item, tuple)])
+            except BaseException as error:  # whatever it is, who waits must hear of it
+                self._failure = self._sentence(error)
             open_ = None not in batch
-            if self._failure is None:
-                self._commit(connection, [item for item in batch if isinstance(item, tuple)])
             _settle([item for item in batch if isinstance(item, asyncio.Future)])
-        connection.close()
+        if connection is not None:
+            connection.close()
+
+    def _gather(self, batch: list[Any]) -> None:
+        if batch[0] is not None:
+            time.sleep(GATHER_SECONDS)
+            if self._queue.qsize() > BUSY_ROWS:
+                time.sleep(BUSY_SECONDS)
+        with suppress(queue.Empty):
+            while len(batch) < 10_000:
+                batch.append(self._queue.get_nowait())
 
     def _commit(self, connection: sqlite3.Connection, rows: list[tuple[str, tuple[Any, ...]]]) -> None:
         if not rows:
@@ -276,27 +280,24 @@ class Store:
         by_kind: dict[str, list[tuple[Any, ...]]] = {}
         for kind, values in rows:
             by_kind.setdefault(kind, []).append(values)
-        try:
+        with connection:  # commits, or rolls back
             connection.execute("BEGIN IMMEDIATE")
             for kind, found in by_kind.items():
                 for start in range(0, len(found), _ROWS_AT_ONCE):
                     _insert(connection, kind, found[start : start + _ROWS_AT_ONCE])
-            connection.execute("COMMIT")
-        except Exception as error:  # whatever it is, who waits must hear of it
-            self._failure = self._sentence(error)
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
 
     def close(self) -> None:
         """Commit what is queued and close the file; raises `StoreError` where that failed."""
-        if not self._closed:
+        with self._closing:
+            if self._closed:
+                return
             self._closed = True
             self._queue.put(None)
-            self._writer.join()
-            with self._read_lock:
-                self._reader.close()
-            if self._failure is not None:
-                raise self._failure
+        self._writer.join()
+        with self._read_lock:
+            self._reader.close()
+        if self._failure is not None:
+            raise self._failure
 
     # --- reading ---------------------------------------------------------------------------------------------------
 

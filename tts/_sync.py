@@ -46,6 +46,7 @@ def run_sync(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         try:
             result.set_result(asyncio.run(main()))
         except BaseException as error:
+            started.cancel()  # where there was no loop to be had
             result.set_exception(error)
 
     thread = threading.Thread(target=work, name="tts-sync", daemon=True)
@@ -59,8 +60,8 @@ def run_sync(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
                 raise KeyboardInterrupt
         return result.result()
     except KeyboardInterrupt:
-        loop, task = started.result()
-        with contextlib.suppress(RuntimeError):  # the loop may just have closed by itself
+        with contextlib.suppress(RuntimeError, concurrent.futures.CancelledError):  # the loop may have closed by itself
+            loop, task = started.result()
             loop.call_soon_threadsafe(task.cancel)
         thread.join()
         raise

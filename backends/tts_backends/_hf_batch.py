@@ -5,18 +5,23 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import weakref
 from collections import deque
 
 import torch
 
 from tts import BackendError
+from tts_backends._foreign import backend_error
 from tts_backends._hf_decode import Decoder, Group, Job, Pick, Row
 
 _log = logging.getLogger("tts.hf")
 
 
 class Batcher:
-    """Feeds a decoder from a queue on a daemon thread of its own; `limit` is the most rows at once."""
+    """Feeds a decoder from a queue on a daemon thread of its own; `limit` is the most rows at once.
+
+    However the thread ends, every job that has been submitted hears of it, and so does who submits another.
+    """
 
     def __init__(self, decoder: Decoder, limit: int) -> None:
         self.limit = limit
@@ -24,8 +29,10 @@ class Batcher:
         self._arriving: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._waiting: deque[Group] = deque()
         self._live: list[Row] = []  # admitted and not finished: seated in the decoder or about to be
+        self._jobs: weakref.WeakSet[Job] = weakref.WeakSet()  # submitted, as long as somebody waits for them
         self._closing = threading.Lock()
         self._closed = False
+        self._death: BackendError | None = None  # why the thread has ended unasked
         self._thread = threading.Thread(target=self._run, name="tts-hf", daemon=True)
         self._thread.start()
 
@@ -33,7 +40,10 @@ class Batcher:
         """Queue a job; raises `BackendError` once the batcher is stopped."""
         with self._closing:
             if self._closed:
-                raise BackendError("this hf backend is closed")
+                raise self._death or BackendError("this hf backend is closed")
+            if not self._thread.is_alive():
+                raise BackendError("the hf backend was loaded before this process was forked; load it in the new one")
+            self._jobs.add(job)
             self._arriving.put(job)
 
     def stop(self) -> None:
@@ -48,6 +58,16 @@ class Batcher:
     def _run(self) -> None:
         decoder = self._decoder
         assert decoder is not None
+        try:
+            self._serve(decoder)
+        except BaseException as error:  # what came after a failure has failed, too
+            _log.exception("the thread of the hf backend has ended")
+            self._death = backend_error("the thread of the hf backend", error)
+        self._fail_all(self._death or BackendError("the hf backend was closed"))
+        self._decoder = None
+        decoder.reset()
+
+    def _serve(self, decoder: Decoder) -> None:
         with torch.inference_mode():
             while self._receive():
                 try:
@@ -55,11 +75,8 @@ class Batcher:
                     self._admit(decoder)
                     if decoder.rows:
                         self._finish(decoder.step())
-                except Exception as error:  # a model may raise anything; its requests must hear of it
+                except BaseException as error:  # a model may raise anything; its requests must hear of it
                     self._recover(decoder, error)
-        decoder.reset()
-        self._fail_all(BackendError("the hf backend was closed"))
-        self._decoder = None
 
     def _receive(self) -> bool:
         """Take in what has arrived, waiting only where there is nothing else to do; False says stop."""
@@ -103,14 +120,11 @@ class Batcher:
             self._live.remove(row)
             row.job.give(row)
 
-    def _recover(self, decoder: Decoder, error: Exception) -> None:
+    def _recover(self, decoder: Decoder, error: BaseException) -> None:
         decoder.reset()
         self._finish([row for row in self._live if row.finished])
         if not is_out_of_memory(error) or len(self._live) <= 1:
-            if not isinstance(error, BackendError):
-                foreign, error = error, BackendError(f"the model raised {type(error).__name__}: {error}")
-                error.__cause__ = foreign
-            self._fail_live(error)
+            self._fail_live(backend_error("the model", error))
             return
         error.__traceback__ = None  # its frames hold tensors
         self.limit = max(1, min(self.limit, len(self._live)) // 2)
@@ -141,15 +155,14 @@ class Batcher:
             job.fail(error)
 
     def _fail_all(self, error: BackendError) -> None:
-        while not self._arriving.empty():
-            job = self._arriving.get()
-            if job is not None:
-                job.fail(error)
-        self._live += [row for group in self._waiting for row in group.rows]
-        self._fail_live(error)
+        with self._closing:
+            self._closed = True
+        self._live, self._waiting = [], deque()
+        for job in [job for job in self._jobs if job.open]:
+            job.fail(error)
 
 
-def is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether a model ran out of memory."""
     # torch has a class for accelerators; its CPU and MPS allocators raise plain RuntimeErrors.
     told = isinstance(error, RuntimeError) and any(

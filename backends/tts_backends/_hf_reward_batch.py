@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from typing import Any, NamedTuple
 
 import torch
 
 from tts import BackendError
+from tts_backends._foreign import backend_error
 from tts_backends._hf_batch import is_out_of_memory
 
+_log = logging.getLogger("tts.hf")
 _OVERHEAD = 128  # what starting a batch costs, in tokens: so much padding is accepted rather than one batch more
 
 
@@ -31,6 +36,7 @@ class LengthBatcher:
     """Scores conversations on a daemon thread of its own; a batch has at most `rows` of them and `tokens` tokens.
 
     `read` gets the model's logits of a batch, padded on the right, with its conversations, and says their scores.
+    However the thread ends, every conversation that has been submitted hears of it, and so does who submits another.
     """
 
     def __init__(self, model: Any, rows: int, tokens: int, read: Read) -> None:
@@ -40,8 +46,10 @@ class LengthBatcher:
         own = config.pad_token_id
         self._pad: int | None = own if own is not None and own >= 0 else None
         self._arriving: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._scores: weakref.WeakSet[Future[float]] = weakref.WeakSet()  # as long as somebody waits for them
         self._closing = threading.Lock()
         self._closed = False
+        self._death: BackendError | None = None  # why the thread has ended unasked
         self._thread = threading.Thread(target=self._run, name="tts-hf-reward", daemon=True)
         self._thread.start()
 
@@ -50,7 +58,10 @@ class LengthBatcher:
         item = Item(ids, Future(), start)
         with self._closing:
             if self._closed:
-                raise BackendError("this scorer is closed")
+                raise self._death or BackendError("this scorer is closed")
+            if not self._thread.is_alive():
+                raise BackendError("the scorer was loaded before this process was forked; load it in the new one")
+            self._scores.add(item.score)
             self._arriving.put(item)
         return item.score
 
@@ -64,10 +75,17 @@ class LengthBatcher:
             self._thread.join()
 
     def _run(self) -> None:
-        with torch.inference_mode():
-            while (items := self._take()) is not None:
-                for batch in batches(items, self._rows, self._tokens):
-                    self._score([item for item in batch if item.score.set_running_or_notify_cancel()])
+        try:
+            with torch.inference_mode():
+                while (items := self._take()) is not None:
+                    for batch in batches(items, self._rows, self._tokens):
+                        self._score([item for item in batch if item.score.set_running_or_notify_cancel()])
+        except BaseException as error:
+            _log.exception("the thread of a scorer has ended")
+            self._death = backend_error("the scorer's thread", error)
+        with self._closing:
+            self._closed = True
+        _fail(list(self._scores), self._death or BackendError("the scorer was closed"))
         self._model = None
 
     def _take(self) -> list[Item] | None:
@@ -76,7 +94,6 @@ class LengthBatcher:
         while not items or not self._arriving.empty():
             item = self._arriving.get()
             if item is None:
-                _fail(items, BackendError("the scorer was closed"))
                 return None
             items.append(item)
         return items
@@ -86,7 +103,9 @@ class LengthBatcher:
             return
         try:
             values = self._forward(batch)
-        except Exception as error:  # a model may raise anything; its requests must hear of it
+            if len(values) != len(batch):
+                raise BackendError(f"the scoring model gave {len(values)} scores for {len(batch)} conversations")
+        except BaseException as error:  # a model may raise anything; its requests must hear of it
             if is_out_of_memory(error) and len(batch) > 1:
                 error.__traceback__ = None  # its frames hold tensors
                 half = len(batch) // 2
@@ -94,9 +113,7 @@ class LengthBatcher:
                 self._score(batch[:half])
                 self._score(batch[half:])
                 return
-            foreign, error = error, BackendError(f"the scoring model raised {type(error).__name__}: {error}")
-            error.__cause__ = foreign
-            _fail(batch, error)
+            _fail([item.score for item in batch], backend_error("the scoring model", error))
             return
         for item, value in zip(batch, values, strict=True):
             item.score.set_result(value)
@@ -146,7 +163,7 @@ def batches(items: Sequence[Item], rows: int, tokens: int) -> list[list[Item]]:
     return found[::-1]
 
 
-def _fail(items: Sequence[Item], error: BackendError) -> None:
-    for item in items:
-        if not item.score.done():
-            item.score.set_exception(error)
+def _fail(scores: Sequence[Future[float]], error: BackendError) -> None:
+    for score in scores:
+        with contextlib.suppress(InvalidStateError):  # it has its score, or nobody wants it
+            score.set_exception(error)

@@ -15,6 +15,7 @@ from torch import Tensor
 from tts import BackendError, Candidate, Problem, Score, Usage
 from tts_backends import _hf_load
 from tts_backends._conversation import conversation
+from tts_backends._foreign import in_thread
 from tts_backends._hf_chat import Chat
 from tts_backends._hf_load import Loaded, context_length, fingerprint
 from tts_backends._hf_reward_batch import Item, LengthBatcher
@@ -66,7 +67,7 @@ class BatchedScorer(abc.ABC):
 
     async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:
         """A score for each response; see `tts.Scorer`."""
-        encoded = await asyncio.to_thread(lambda: [self._encode(problem, one) for one in responses])
+        encoded = await in_thread(lambda: [self._encode(problem, one) for one in responses])
         values = await asyncio.gather(*(asyncio.wrap_future(self._batcher.submit(*one)) for one in encoded))
         if not all(map(math.isfinite, values)):
             raise BackendError(f"{self._name!r} gave a score that is no number; try @dtype=float32")

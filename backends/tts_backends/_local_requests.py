@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from tts import Completion, ConfigError, ContextLengthError, Request, Usage
+from tts_backends._foreign import in_thread
 from tts_backends._hf_chat import Chat, Prompt
 
 _MOST_TOKENS = 32_768  # what `max_tokens=None` means
@@ -26,7 +26,7 @@ async def prepare(chat: Chat, request: Request, context: int, name: str) -> Prep
     """
     if len(request.seeds) != request.n:
         raise ConfigError(f"a request for {request.n} completions has {len(request.seeds)} seeds; give one for each")
-    prompt = await asyncio.to_thread(chat.encode, request.messages, request.sampling.thinking)
+    prompt = await in_thread(chat.encode, request.messages, request.sampling.thinking)
     room = context - len(prompt.ids)
     if room < 1:
         raise ContextLengthError(len(prompt.ids), context, name)

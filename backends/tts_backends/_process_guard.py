@@ -19,12 +19,14 @@ import os
 import subprocess
 import sys
 import threading
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from tts import BackendError
 
 _WATCHER = Path(__file__).with_name("_process_watch.py")
 _STARTED, _RELEASED, _END = b"s", b"r", b"e"  # what the watcher is told
+_FIRST_SECONDS = 60.0  # for the watcher to say that it watches, on a machine that is busy
 _LAST_SECONDS = 20.0  # for the watcher to end what it has noted
 _one_at_a_time = threading.Lock()
 
@@ -45,8 +47,7 @@ class ProcessGuard:
                 stdout=subprocess.PIPE,
                 start_new_session=True,  # a signal to the whole group must not end it, too
             )
-            assert self._watcher.stdout is not None
-            if not self._watcher.stdout.readline():
+            if not self._answered():
                 self.end()
                 raise BackendError("the process that ends an engine with its program does not start; is psutil there?")
         except BaseException:
@@ -56,8 +57,7 @@ class ProcessGuard:
     def started(self) -> None:
         """What starts from now on is not the engine's."""
         self._tell(_STARTED)
-        assert self._watcher.stdout is not None
-        self._watcher.stdout.readline()
+        self._answered()
         self._over()
 
     def release(self) -> None:
@@ -74,6 +74,11 @@ class ProcessGuard:
         if self._starting:
             self._starting = False
             _one_at_a_time.release()
+
+    def _answered(self) -> bool:
+        """Whether it has said a line; it may have ended while another child of ours still holds its pipe."""
+        assert self._watcher.stdout is not None
+        return bool(wait([self._watcher.stdout.fileno()], _FIRST_SECONDS) and self._watcher.stdout.readline())
 
     def _tell(self, word: bytes) -> None:
         assert self._watcher.stdin is not None

@@ -12,7 +12,8 @@ import os
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
-from tts import BackendError, Capabilities, Completion, Request, TTSError, Usage
+from tts import Capabilities, Completion, Request, TTSError, Usage
+from tts_backends._foreign import backend_error, in_thread
 
 
 class About(NamedTuple):
@@ -52,8 +53,8 @@ class Host:
     async def load(self, cls: Any, model: str, options: Any) -> About | TTSError:
         """Load the model on a worker thread, as the driver would."""
         try:
-            loaded = await asyncio.to_thread(cls, model, options)
-        except Exception as error:
+            loaded = await in_thread(cls, model, options)
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # the actor is not the model's to end
             return _ours(error, f"loading {model!r}")
         self._model, self._name = loaded, str(getattr(loaded, "name", model))
         return About(
@@ -83,7 +84,7 @@ class Host:
         """Call a method of the model."""
         try:
             return await getattr(self._model, method)(*arguments, **options)
-        except Exception as error:
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
             return _ours(error, self._name)
 
     def _begin(self, number: int, request: Request) -> None:
@@ -93,9 +94,12 @@ class Host:
         task.add_done_callback(functools.partial(self._over, number, cancelled))  # also if it is cancelled unbegun
 
     async def _work(self, number: int, request: Request) -> None:
-        async with aclosing(self._model.generate(request)) as completions:
-            async for completion in completions:
-                self._finished.put_nowait((number, completion))
+        try:
+            async with aclosing(self._model.generate(request)) as completions:
+                async for completion in completions:
+                    self._finished.put_nowait((number, completion))
+        except (KeyboardInterrupt, SystemExit) as error:  # would end the actor's loop, with all other requests
+            raise _ours(error, self._name) from error
 
     def _over(self, number: int, cancelled: list[Usage], task: asyncio.Task[None]) -> None:
         del self._requests[number]
@@ -105,4 +109,4 @@ class Host:
 
 
 def _ours(error: BaseException, who: str) -> TTSError:
-    return error if isinstance(error, TTSError) else BackendError(f"{who} raised {type(error).__name__}: {error}")
+    return error if isinstance(error, TTSError) else backend_error(who, error)

@@ -22,6 +22,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from tts import BackendError, BackendUnavailable, Completion, TTSError, Usage
+from tts_backends._foreign import backend_error, told, words
 from tts_backends._loop_thread import LoopThread
 from tts_backends._ray_host import About, Ended, Host
 from tts_backends._ray_work import Actor, Job, Part
@@ -29,6 +30,7 @@ from tts_backends._ray_work import Actor, Job, Part
 PATIENCE = 300.0  # seconds that a cluster may have no room for any actor
 _LOSSES = 3  # so many actors may be lost over one request; at the last one it is alone, so it is known to be the cause
 _CALLS_AT_ONCE = 10_000  # methods of one actor that may run at the same time
+_END_SECONDS = 60.0  # for the end of all actors
 _log = logging.getLogger("tts")
 
 
@@ -96,8 +98,10 @@ class ActorPool:
             if self._closed:
                 return
             self._closed = True
-        self._thread.submit(self._close()).result()
-        self._thread.stop()
+        try:
+            self._thread.submit(self._close()).result(_END_SECONDS)
+        finally:
+            self._thread.stop()
 
     # --- actors ----------------------------------------------------------------------------------------------------
 
@@ -119,18 +123,21 @@ class ActorPool:
         self._keep(self._bring_up())
 
     async def _bring_up(self) -> None:
-        handle = self._remote.remote()
+        handle = None
         try:
+            handle = self._remote.remote()
             about = await self._loaded(handle)
         except asyncio.CancelledError:
-            ray.kill(handle)
+            _kill(handle)
             raise
+        except Exception as error:
+            about = BackendError(f"no actor of {self._name!r} can be started: {told(error)}")
         self._launching -= 1
         if isinstance(about, About):
             self._stillborn, self._failure = 0, None
             self._join(Actor(handle, about))
             return
-        ray.kill(handle)
+        _kill(handle)
         self._stillborn += 1
         passing = isinstance(about, BackendUnavailable)  # anything else fails in every actor
         if passing and self._stillborn < _LOSSES:
@@ -172,8 +179,8 @@ class ActorPool:
         done, _ = await asyncio.wait({sending, listening}, return_when=asyncio.FIRST_COMPLETED)
         for task in (sending, listening):
             task.cancel()
-        error = next(iter(done)).exception()
-        self._lose(actor, _reason(error))
+        first = next(iter(done))
+        self._lose(actor, "its answer was cancelled" if first.cancelled() else _reason(first.exception()))
 
     async def _send(self, actor: Actor) -> None:
         while True:
@@ -195,7 +202,7 @@ class ActorPool:
             return
         _log.warning("an actor of %s is lost (%s); another one does its work", self._name, reason)
         self._actors.remove(actor)
-        ray.kill(actor.handle)  # it may still be there, and must not go on
+        _kill(actor.handle)  # it may still be there, and must not go on
         self._launch()
         if not self._actors:
             self._changed.clear()
@@ -222,12 +229,11 @@ class ActorPool:
         """Give up where the cluster finds no room for any actor."""
         await asyncio.sleep(PATIENCE)
         if not self._actors and not self._loading:
-            has = ", ".join(f"{ray.cluster_resources().get(kind, 0):g} {kind}s" for kind in ("GPU", "CPU"))
             self._give_up(
                 BackendUnavailable(
                     f"the Ray cluster has had no room for an actor of {self._name!r} for {PATIENCE:g} s: one needs "
-                    f"{self._wanted.gpus:g} GPUs and {self._wanted.cpus:g} CPUs, the cluster has {has}; ask for less "
-                    "with @gpus=, @cpus= and, of other models, @actors=",
+                    f"{self._wanted.gpus:g} GPUs and {self._wanted.cpus:g} CPUs, the cluster has {_resources()}; "
+                    "ask for less with @gpus=, @cpus= and, of other models, @actors=",
                     retryable=False,
                 )
             )
@@ -277,10 +283,16 @@ class ActorPool:
                 self._queue(Part(part.job, part.indices[actor.free :], part.losses))
                 part.indices = part.indices[: actor.free]
                 part.left = set(part.indices)
+            try:
+                request = part.request()
+            except Exception as error:  # whoever dispatches may be at work for somebody else
+                actor.alone = None
+                part.end(backend_error(f"the request to {self._name!r}", error))
+                continue
             number = next(self._numbers)
             actor.parts[number] = part
             actor.busy += len(part.indices)
-            actor.orders.put_nowait((number, part.request()))
+            actor.orders.put_nowait((number, request))
 
     def _arrived(self, actor: Actor, number: int, event: Completion | Ended) -> BackendUnavailable | None:
         """Pass on what has finished; an error says that the actor's model is gone, which is as good as a lost actor."""
@@ -342,13 +354,32 @@ class ActorPool:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for actor in self._actors:
-            ray.kill(actor.handle)
             for part in actor.parts.values():
                 part.end(self._failure)
+            _kill(actor.handle)
         self._actors = []
+
+
+def _kill(handle: Any) -> None:
+    """End an actor, where there is one; what Ray says of it is of no use to who waits for something else."""
+    try:
+        if handle is not None:
+            ray.kill(handle)
+    except Exception as error:
+        _log.warning("an actor cannot be ended: %s", told(error))
+
+
+def _resources() -> str:
+    """What the cluster has, as far as it still says so."""
+    try:
+        found = ray.cluster_resources()
+    except Exception as error:
+        return f"resources that it does not tell ({told(error)})"
+    return ", ".join(f"{found.get(kind, 0):g} {kind}s" for kind in ("GPU", "CPU"))
 
 
 def _reason(error: BaseException | None) -> str:
     """One line: Ray says what happened first, an error from an actor at the end of its trace."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    said = "" if error is None else words(error)
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or [type(error).__name__]
     return lines[-1 if isinstance(error, RayTaskError) else 0]

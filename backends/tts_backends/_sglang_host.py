@@ -39,7 +39,6 @@ class Refused(Exception):  # noqa: N818 - an answer to the parent
 
 def main() -> None:
     """Run the server that the first line of stdin describes."""
-    parent = os.getppid()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
@@ -48,7 +47,7 @@ def main() -> None:
         answers.flush()
 
     order = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(order["parent"],), daemon=True).start()
     try:
         arguments = _arguments(order)
         from sglang.srt.entrypoints.http_server import launch_server

@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import NoReturn
+from multiprocessing.connection import wait
+from typing import Any, NoReturn
 
 from tts import BackendUnavailable, ConfigError, MissingDependencyError
 
@@ -35,7 +36,8 @@ class EngineProcess:
             # Log-probabilities are the model's own, before temperature.
             env={"RETURN_ORIGINAL_LOGPROB": "1", **os.environ},
         )
-        order = {"place": place, "port": port, "key": self.key, "options": options, "defaults": defaults}
+        order: dict[str, Any] = {"place": place, "port": port, "key": self.key, "options": options}
+        order |= {"defaults": defaults, "parent": os.getpid()}  # a host that starts slowly may be an orphan already
         try:
             said = self._ask(json.dumps(order))
         except BaseException:
@@ -67,9 +69,16 @@ class EngineProcess:
         assert self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             print(order, file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
+        # It says one line, or ends without; where others hold its pipe, the pipe does not end with it.
+        while not self._readable(1.0) and self._process.poll() is None:
+            pass
+        line = self._process.stdout.readline() if self._readable(0.0) else ""
         found: dict[str, str] = json.loads(line) if line else {}
         return found
+
+    def _readable(self, seconds: float) -> bool:
+        assert self._process.stdout is not None
+        return bool(wait([self._process.stdout.fileno()], seconds))
 
     def _refuse(self, said: dict[str, str]) -> NoReturn:
         self.stop()

@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import functools
 import itertools
+import os
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from tts_backends._process_guard import ProcessGuard
 from tts_backends._vllm_load import Engine, first_line
 
 _GRACE = 10.0  # seconds for the engine's processes to end by themselves
+_END_SECONDS = 60.0  # for all of the engine's end; then its processes are killed
 _ids = itertools.count()
 
 
@@ -69,14 +71,19 @@ class RunningEngine:
     """Starts an engine and feeds it; methods may be called from any thread."""
 
     def __init__(self, name: str, engine: Engine) -> None:
-        self._name, self._closed = name, False
+        self._name, self._closed, self._owner = name, False, os.getpid()
         self._closing = threading.Lock()
         self._tasks: set[asyncio.Task[Sample]] = set()
-        self._guard = ProcessGuard()
         self._thread = LoopThread("tts-vllm")
         try:
+            self._guard = ProcessGuard()
+        except BaseException:
+            self._thread.stop()
+            raise
+        try:  # whatever happens, the guard is told: the next engine waits for it
             self.llm: Any = self._thread.submit(_start(engine)).result()
             self.supported: tuple[str, ...] = self._thread.submit(self.llm.get_supported_tasks()).result()
+            self._guard.started()
         except BaseException as error:
             self._guard.end()
             self._thread.stop()
@@ -84,7 +91,6 @@ class RunningEngine:
                 raise
             reason = f"vllm cannot start {name!r}: {first_line(error)}; its messages above say more"
             raise BackendUnavailable(reason, retryable=False) from error
-        self._guard.started()
         # By now multiprocessing has registered its own, which waits for the engine's processes: ours is called before.
         atexit.register(self.stop)
 
@@ -112,12 +118,14 @@ class RunningEngine:
 
     def stop(self) -> None:
         """End the engine and its processes; what is unfinished fails."""
+        if os.getpid() != self._owner:
+            return  # a fork that ends: the engine is not its own
         with self._closing:
             if self._closed:
                 return
             self._closed = True
         try:
-            self._thread.submit(self._end()).result()
+            self._thread.submit(self._end()).result(_END_SECONDS)
         except BaseException:
             self._guard.end()
             raise
@@ -136,7 +144,7 @@ class RunningEngine:
     def _over(self, job: Job, index: int, task: asyncio.Task[Sample]) -> None:
         self._tasks.discard(task)
         if task.cancelled():
-            job.give(Failure(index, self._closed_error()))
+            job.give(Failure(index, self._closed_error() if self._closed else self._cancelled_error()))
         elif (error := task.exception()) is not None:
             job.give(Failure(index, self._classified(error)))
         else:
@@ -174,20 +182,22 @@ class RunningEngine:
                 (value,) = output.outputs.data.tolist()
             return float(value)
         except asyncio.CancelledError:
-            raise self._closed_error() from None
+            raise (self._closed_error() if self._closed else self._cancelled_error()) from None
         except Exception as error:  # the engine may raise anything; who waits must hear of it
             raise self._classified(error) from error
 
     def _closed_error(self) -> BackendError:
         return BackendError(f"{self._name!r} is closed")
 
-    def _classified(self, error: BaseException) -> BackendError:
-        from vllm.v1.engine.exceptions import EngineDeadError
+    def _cancelled_error(self) -> BackendError:
+        return BackendError(f"{self._name!r} cancelled a request by itself")
 
+    def _classified(self, error: BaseException) -> BackendError:
+        """The error as one of ours; it runs where nobody could hear of another, so it looks a class up by its name."""
         if isinstance(error, BackendError):
             return error
         found: BackendError
-        if isinstance(error, EngineDeadError):
+        if any(kind.__name__ == "EngineDeadError" for kind in type(error).__mro__):
             found = BackendUnavailable(f"the engine of {self._name!r} has died; its messages say why", retryable=False)
         else:
             cause = error.__cause__ or error

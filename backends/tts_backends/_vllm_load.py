@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tts import BackendUnavailable, ConfigError, MissingDependencyError
 from tts.prompts import Prompts
+from tts_backends._foreign import words
 
 if TYPE_CHECKING:
     from tts_backends._hf_load import Source
@@ -94,7 +95,7 @@ def first_line(error: BaseException) -> str:
 
     if isinstance(error, ValidationError):
         return str(error.errors()[0]["msg"])
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return (words(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _check(model: str, source: Source) -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from tts import Capabilities, Completion, Request, Usage
 from tts.prompts import Prompts
 from tts_backends import _hf_load
+from tts_backends._foreign import in_thread
 from tts_backends._hf_batch import Batcher
 from tts_backends._hf_chat import Chat
 from tts_backends._hf_decode import Decoder, Job, Row
@@ -99,7 +100,7 @@ class HFBackend:
                 row = await job.arrivals.get()
                 if not isinstance(row, Row):
                     raise row
-                finished = await asyncio.to_thread(self._completion, row)
+                finished = await in_thread(self._completion, row)
                 left.remove(row)
                 yield finished
         finally:
@@ -108,7 +109,7 @@ class HFBackend:
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, exactly, special tokens read as plain text."""
-        return await asyncio.to_thread(self._chat.count, texts)
+        return await in_thread(self._chat.count, texts)
 
     async def aclose(self) -> None:
         """End the model's thread and free the model; requests that are under way fail."""

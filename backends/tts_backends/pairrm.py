@@ -22,6 +22,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from tts import BackendError, Candidate, ConfigError, Problem, Usage, Verdict
 from tts.prompts import neutralised, visible
+from tts_backends._foreign import in_thread
 from tts_backends._hf_load import fingerprint, load_as
 from tts_backends._hf_reward_batch import Item, LengthBatcher
 from tts_backends._hf_scoring import ScoringOptions, no_head
@@ -86,7 +87,7 @@ class PairRM:
 
     async def compare(self, problem: Problem, a: Candidate, b: Candidate, *, seed: int) -> Verdict:  # noqa: ARG002 - it draws nothing
         """The winner by the sign of the logit, which is the verdict's text; see `tts.Judge`."""
-        ids = await asyncio.to_thread(self._encode, problem, a, b)
+        ids = await in_thread(self._encode, problem, a, b)
         logit = await asyncio.wrap_future(self._batcher.submit(ids))
         if not math.isfinite(logit):
             raise BackendError(f"{self._name!r} gave a logit that is no number; try @dtype=float32")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import weakref
 from collections.abc import AsyncGenerator, Sequence
 from typing import ClassVar
@@ -19,6 +20,7 @@ from tts import (
     Usage,
 )
 from tts_backends import _sglang_serve
+from tts_backends._foreign import in_thread
 from tts_backends._local_requests import prepare
 from tts_backends._openai_errors import Trouble, unreadable
 from tts_backends._openai_link import Link, Server
@@ -99,7 +101,7 @@ class SGLangBackend:
                     failure = failure or error
                     del asking[task]
                     continue
-                completion = await asyncio.to_thread(answer.completion, self._chat, ask, asking[task])
+                completion = await in_thread(answer.completion, self._chat, ask, asking[task])
                 del asking[task]
                 yield completion
         finally:
@@ -112,7 +114,7 @@ class SGLangBackend:
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, exactly, special tokens read as plain text."""
-        return await asyncio.to_thread(self._chat.count, texts)
+        return await in_thread(self._chat.count, texts)
 
     async def aclose(self) -> None:
         """End the engine where it is ours, and the connections; requests that are under way fail."""
@@ -183,7 +185,9 @@ class SGLangBackend:
         waiting = set(asking)
         while waiting and asyncio.get_running_loop().time() < until:
             # An abort that overtakes its request is lost, so they are repeated until the request is back.
-            await asyncio.gather(*(_abort(link, server, ask.abort(index)) for index, server in ask.at.items()))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await asyncio.gather(*(_abort(link, server, ask.abort(index)) for index, server in ask.at.items()))
             _, waiting = await asyncio.wait(waiting, timeout=_AGAIN)
         for task in waiting:
             task.cancel()

@@ -24,6 +24,7 @@ from tts import (
 )
 from tts_backends import _sglang_serve
 from tts_backends._conversation import conversation
+from tts_backends._foreign import in_thread
 from tts_backends._openai_errors import Trouble, unreadable
 from tts_backends._openai_link import Server
 from tts_backends._sglang_serve import serve
@@ -69,7 +70,7 @@ class SGLangReward:
                 conversation(self._served.chat, self._window, self._name, problem, response) for response in responses
             ]
 
-        read = await asyncio.to_thread(encoded)
+        read = await in_thread(encoded)
         values = await asyncio.gather(*(self._classified(ids) for ids in read))
         heads = [value for (value,) in values]
         if not all(map(math.isfinite, heads)):

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from tts import Capabilities, Completion, Request, Usage
 from tts_backends import _vllm_load
+from tts_backends._foreign import in_thread
 
 if TYPE_CHECKING:
     from tts_backends._vllm_engine import Job, Sample
@@ -73,14 +74,14 @@ class VLLMBackend:
                 left.remove(arrived.index)
                 if isinstance(arrived, Failure):
                     raise arrived.error
-                yield await asyncio.to_thread(self._completion, job, arrived)
+                yield await in_thread(self._completion, job, arrived)
         finally:
             if left:
                 await self._withdraw(job, left)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, exactly, special tokens read as plain text."""
-        return await asyncio.to_thread(self._chat.count, texts)
+        return await in_thread(self._chat.count, texts)
 
     async def aclose(self) -> None:
         """End the engine and its processes; requests that are under way fail."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from tts import BackendError, Candidate, ConfigError, Problem, Score, Usage
 from tts_backends import _vllm_load
+from tts_backends._foreign import in_thread
 
 __all__ = ["VLLMReward"]
 
@@ -54,7 +55,7 @@ class VLLMReward:
         def encoded() -> list[list[int]]:
             return [conversation(self._chat, self._window, self._name, problem, one) for one in responses]
 
-        read = await asyncio.to_thread(encoded)
+        read = await in_thread(encoded)
         values = await asyncio.gather(*(asyncio.wrap_future(self._engine.score(ids)) for ids in read))
         if not all(map(math.isfinite, values)):
             raise BackendError(f"{self._name!r} gave a score that is no number; try @dtype=float32")

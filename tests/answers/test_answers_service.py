@@ -16,6 +16,7 @@ import pytest
 from hostile import Cost
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from waiting import line
 
 from tts.answers import Answers, Clusters
 
@@ -297,10 +298,11 @@ def test_no_process_outlives_the_program(tmp_path: Path, end: signal.Signals | N
             """
         )
     )
-    program = subprocess.Popen([sys.executable, script, str(end)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    program = subprocess.Popen(
+        [sys.executable, script, str(end)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     with program:
-        assert program.stdout is not None
-        pid = int(program.stdout.readline())
+        pid = int(line(program))
         time.sleep(0.3)
         if end is not None:
             program.send_signal(end)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from waiting import line
+
 SCRIPT = Path(__file__).with_name("openai_server.py")
 
 
@@ -38,13 +40,12 @@ class ServerProcess:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
+        self.port = int(line(self._process))
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            self._process.communicate(timeout=60)
             self._process = None
 
     def behave(self, **behaviour: Any) -> None:

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 from aiohttp import web
+from waiting import joined
 
 from tts import Message, Request, Sampling
 from tts_backends._hf_chat import Prompt
@@ -43,9 +44,9 @@ class NativeServer:
         return len(self.model._batcher._live)
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        joined(self._thread)
         self._loop.close()
         asyncio.run(self.model.aclose())
 

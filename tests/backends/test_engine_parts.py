@@ -39,7 +39,7 @@ def test_stopping_cancels_what_runs_and_ends_the_thread() -> None:
             seen.append("cleaned up")
 
     thread.submit(forever())
-    begun.wait()
+    assert begun.wait(60)
     thread.stop()
     thread.stop()
     assert seen == ["cleaned up"]

@@ -15,6 +15,7 @@ import pytest
 import torch
 from tiny_models import bpe_tokenizer
 from transformers import AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, GPT2Config, Qwen3Config
+from waiting import soon
 
 from tts import BackendError, Completion, ConfigError, ContextLengthError, Message, Request, Sampling, Usage
 from tts_backends.hf import HFBackend
@@ -48,10 +49,10 @@ def run(backend: HFBackend, *requests: Request) -> list[list[Completion]]:
     return asyncio.run(together())
 
 
-async def busy(backend: HFBackend) -> None:
-    """Until every row of the request has a token."""
-    while not backend._batcher._live or not all(row.tokens for row in backend._batcher._live):
-        await asyncio.sleep(0.001)
+async def busy(backend: HFBackend, request: asyncio.Future[Any]) -> None:
+    """Until every row of the request has a token; raises what the request has raised."""
+    live = backend._batcher
+    await soon(lambda: live._live and all(row.tokens for row in live._live), request)
 
 
 def prompt_ids(backend: HFBackend, request: Request) -> list[int]:
@@ -223,7 +224,7 @@ def test_closing_the_generator_frees_the_rows_and_reports_what_they_cost(backend
         request = ask(n=4, seed=1, max_tokens=400).model_copy(update={"on_cancelled": cancelled})
         generator = backend.generate(request)
         waiting = asyncio.ensure_future(anext(generator))
-        await busy(backend)
+        await busy(backend, waiting)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -334,7 +335,7 @@ def test_closing_while_busy_fails_the_request_and_ends_the_thread(llama: Path) -
 
     async def close_early() -> None:
         task = asyncio.create_task(collect(backend, ask(n=2, max_tokens=450)))
-        await busy(backend)
+        await busy(backend, task)
         await backend.aclose()
         with pytest.raises(BackendError, match="closed"):
             await task

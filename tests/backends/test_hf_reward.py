@@ -25,6 +25,7 @@ from transformers import (
     Qwen3Config,
     Qwen3ForSequenceClassification,
 )
+from waiting import joined, until
 
 import tts
 from tts_backends._hf_reward_batch import Item, LengthBatcher, batches
@@ -287,10 +288,9 @@ def test_closing_fails_what_waits_and_cancelled_requests_are_dropped() -> None:
     waiting = batcher.submit([4])
     stopper = threading.Thread(target=batcher.stop)
     stopper.start()
-    while not batcher._closed:
-        pass
+    until(lambda: batcher._closed, stopper)
     model.go.release(100)
-    stopper.join(5)
+    joined(stopper, 5)
     assert (first.result(0), kept.result(0), model.batches) == (1, 3, [1, 1])
     with pytest.raises(tts.BackendError, match="closed"):
         waiting.result(0)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import soon
 
 pytest.importorskip("aiohttp")
 
@@ -179,6 +180,10 @@ def test_completions_share_a_request_where_asking_costs_more_than_answering(serv
         assert server.stats()["asked"] == asked
 
 
+async def server_runs(server: ServerProcess, requests: int) -> bool:
+    return (await asyncio.to_thread(server.stats))["running"] == requests
+
+
 def test_cancelling_closes_the_connections(server: ServerProcess) -> None:
     backend = connect(server)
     server.behave(delay=30.0)
@@ -187,13 +192,10 @@ def test_cancelling_closes_the_connections(server: ServerProcess) -> None:
     async def main() -> None:
         asked = request(n=3).model_copy(update={"on_cancelled": cancelled.append})
         waiting = asyncio.create_task(anext(backend.generate(asked)))
-        while (await asyncio.to_thread(server.stats))["running"] < 3:
-            await asyncio.sleep(0.02)
+        await soon(lambda: server_runs(server, 3), waiting)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        async with asyncio.timeout(10):
-            while (await asyncio.to_thread(server.stats))["running"]:
-                await asyncio.sleep(0.02)
+        await soon(lambda: server_runs(server, 0), seconds=10)
 
     asyncio.run(main())
     assert server.stats()["cancelled"] == 3

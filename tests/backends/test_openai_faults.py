@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from waiting import soon
 
 pytest.importorskip("aiohttp")
 
@@ -109,8 +110,11 @@ def test_retry_after_is_honoured_by_all_requests(server: ServerProcess) -> None:
         started = time.monotonic()
         server.behave(fault="503", times=1, retry_after="0.7")
         waiting = asyncio.create_task(anext(backend.generate(request())))
-        while not (await asyncio.to_thread(server.stats))["asked"]:
-            await asyncio.sleep(0.01)
+
+        async def asked() -> bool:
+            return bool((await asyncio.to_thread(server.stats))["asked"])
+
+        await soon(asked, waiting)
         assert first.text == (await anext(backend.generate(request()))).text
         await waiting
         return time.monotonic() - started

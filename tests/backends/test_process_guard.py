@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from processes import left, psutil, runs
+from waiting import line
 
 PROGRAM = """
 import os, signal, subprocess, sys, time
@@ -43,8 +44,7 @@ def start(tmp_path: Path, where: str) -> tuple[subprocess.Popen[str], list[psuti
     script = tmp_path / "program.py"
     script.write_text(PROGRAM)
     program = subprocess.Popen([sys.executable, str(script), where], stdout=subprocess.PIPE, text=True)
-    assert program.stdout is not None
-    engine = psutil.Process(int(program.stdout.readline()))
+    engine = psutil.Process(int(line(program)))
     return program, [engine, *engine.children(recursive=True)]
 
 
@@ -55,7 +55,7 @@ def test_a_process_that_ends_takes_all_with_it(tmp_path: Path, by: signal.Signal
     watchers = [one for one in psutil.Process(program.pid).children() if one not in started]
     assert len(watchers) == 1
     os.kill(program.pid, by)
-    program.communicate()
+    program.communicate(timeout=60)
     assert left([*started, *watchers]) == []
 
 
@@ -64,7 +64,7 @@ def test_what_it_starts_later_is_not_ended_with_it(tmp_path: Path) -> None:
     others = [one for one in psutil.Process(program.pid).children() if one not in started]
     assert len(others) == 2  # the watcher and the engine
     program.kill()
-    program.communicate()
+    program.communicate(timeout=60)
     assert left(others) == []
     assert left(started, seconds=1) == started
     for one in started:
@@ -75,7 +75,7 @@ def test_released_it_takes_nothing_with_it(tmp_path: Path) -> None:
     program, started = start(tmp_path, "released")
     assert psutil.Process(program.pid).children() == started[:1]  # no watcher is left
     program.kill()
-    program.communicate()
+    program.communicate(timeout=60)
     assert left(started, seconds=1) == started
     for one in started:
         one.kill()
@@ -88,7 +88,7 @@ def test_a_start_that_failed_leaves_nothing(tmp_path: Path) -> None:
     assert left(started) == []
     assert runs(psutil.Process(program.pid))
     program.kill()
-    program.communicate()
+    program.communicate(timeout=60)
 
 
 def test_a_start_that_failed_ends_though_a_fork_holds_the_pipe(tmp_path: Path) -> None:
@@ -96,4 +96,4 @@ def test_a_start_that_failed_ends_though_a_fork_holds_the_pipe(tmp_path: Path) -
     program.send_signal(signal.SIGUSR1)
     assert left(started) == []
     program.kill()
-    program.communicate()
+    program.communicate(timeout=60)

@@ -18,6 +18,7 @@ pytest.importorskip("torch")
 
 from openai_process import running
 from tiny_models import bpe_tokenizer
+from waiting import line
 
 from tts import BackendUnavailable, ConfigError, Message, MissingDependencyError, Request, Sampling
 from tts_backends import _sglang_serve
@@ -150,16 +151,16 @@ def test_the_engines_process_ends_with_who_started_it(tmp_path: Path) -> None:
     script.write_text(
         "import os, subprocess, sys, time\n"
         "host = subprocess.Popen([sys.executable, '-c', 'import os, tts_backends._sglang_host as h, time; "
-        "import threading; threading.Thread(target=h._end_with, args=(os.getppid(),), daemon=True).start(); "
-        "time.sleep(60)'], stdin=subprocess.PIPE, start_new_session=True)\n"
+        "import sys, threading; threading.Thread(target=h._end_with, args=(int(sys.argv[1]),), daemon=True).start(); "
+        "time.sleep(60)', str(os.getpid())], stdin=subprocess.PIPE, start_new_session=True)\n"
         "if os.fork() == 0:\n    time.sleep(30)\n    os._exit(0)\n"
         "print(host.pid, flush=True)\ntime.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
-    host = int(parent.stdout.readline())
+    host = int(line(parent))
     parent.kill()
-    parent.wait()
+    parent.wait(60)
     parent.stdout.close()
     assert _gone(host)
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import line
 
 FAKE = str(Path(__file__).with_name("fake_backend.py"))
 
@@ -29,7 +30,7 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
         " 'rich.progress', 'rich.console') if m in sys.modules], file=sys.stderr)"
     )
     process = start("-c", code)
-    out, err = process.communicate()
+    out, err = process.communicate(timeout=120)
     assert "compare" in out
     assert err.strip() == "[]"
 
@@ -42,19 +43,19 @@ def test_plugins_imports_no_plugin() -> None:
         "print([m for m in sys.modules if m in ('torch', 'transformers') or m.startswith(('tts_backends.', "
         "'tts_strategies.', 'tts_trainers.'))], file=sys.stderr)"
     )
-    out, err = start("-c", code).communicate()
+    out, err = start("-c", code).communicate(timeout=120)
     assert "gsr" in out
     assert err.strip() == "[]"
 
 
 def test_python_m() -> None:
-    out, _ = start("-m", "tts", "--version").communicate()
+    out, _ = start("-m", "tts", "--version").communicate(timeout=120)
     assert out.startswith("tts, version ")
 
 
 def test_plugin_warnings_are_lines_on_stderr() -> None:
     process = start("-m", "tts", "plugins", env={**os.environ, "TTS_PLUGINS": "cli,nonsense"})
-    out, err = process.communicate()
+    out, err = process.communicate(timeout=120)
     assert err.startswith("warning: TTS_PLUGINS names 'nonsense'")
     assert len(err.splitlines()) == 1
     assert "command" in out
@@ -65,8 +66,7 @@ def test_ctrl_c(problems: Path, tmp_path: Path, store: bool) -> None:
     path = tmp_path / "a.db"
     where = ("--store", path) if store else ()
     process = start(FAKE, "run", problems, "-m", "fake:5@seconds=0.2", "-s", "majority", "-k", 50, "--json", *where)
-    assert process.stderr is not None
-    assert process.stderr.readline().startswith("loading ")
+    assert line(process, of="stderr").startswith("loading ")
     time.sleep(1.0)  # some candidates arrive
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
@@ -77,7 +77,7 @@ def test_ctrl_c(problems: Path, tmp_path: Path, store: bool) -> None:
     if store:
         assert f"candidates are kept in {path}: give the same command again to go on" in last
         done = start(FAKE, "store", "list", path)
-        assert " 0 completions" not in done.communicate()[0]
+        assert " 0 completions" not in done.communicate(timeout=120)[0]
     else:
         assert "nothing is kept: with --store FILE a run can be resumed" in last
 
@@ -88,7 +88,7 @@ def test_a_broken_pipe_ends_quietly(tmp_path: Path) -> None:
     process = start(FAKE, "sample", path, "-m", "fake:5", "-k", 1)
     assert process.stdout is not None
     assert process.stderr is not None
-    process.stdout.readline()
+    line(process)
     process.stdout.close()
     err = process.stderr.read()
     process.wait(timeout=60)
@@ -104,7 +104,7 @@ def test_streaming_into_a_broken_pipe_stops_the_run(tmp_path: Path) -> None:
     process = start(FAKE, "run", path, "-m", "fake:5", "-s", "first", "-k", 1, "--json")
     assert process.stdout is not None
     assert process.stderr is not None
-    process.stdout.readline()
+    line(process)
     process.stdout.close()
     err = process.stderr.read()
     process.wait(timeout=60)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from doubles import FakeBackend, candidate_set, sums
+from waiting import joined
 
 import tts
 
@@ -73,7 +74,7 @@ def test_calls_from_several_threads_share_the_model(fake: Fake) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        joined(thread)
     assert results == {i: str(i + 1) for i in range(5)}
 
 

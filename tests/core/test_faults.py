@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 from doubles import FakeBackend, candidate_set, sums
+from waiting import joined
 
 import tts
 
@@ -202,7 +203,7 @@ def test_threads_that_ask_for_one_model_load_it_once(fake: Fake) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        joined(thread)
     assert len(backend.instances) == 1
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import soon
 
 if find_spec("sglang") is None:
     pytest.skip("SGLang has an environment of its own: make test-sglang", allow_module_level=True)
@@ -216,8 +217,11 @@ def test_a_lower_priority_number_overtakes_what_waits(backend: SGLangBackend) ->
                 order.append(name)
 
         many = asyncio.create_task(note("sampling", ask(n=16, temperature=1.5, max_tokens=60, priority=9 << 32)))
-        while await asyncio.to_thread(unfinished, backend) < 2 * AT_ONCE:
-            await asyncio.sleep(0.01)
+
+        async def busy() -> bool:
+            return await asyncio.to_thread(unfinished, backend) >= 2 * AT_ONCE
+
+        await soon(busy, many)
         await note("aggregation", ask("late", max_tokens=4, priority=1))
         await many
         return order.index("aggregation")
@@ -262,8 +266,7 @@ def test_an_engine_that_dies_or_is_closed_fails_what_runs() -> None:
 
     async def main() -> BackendError:
         running = asyncio.create_task(collect(backend, ask(LONG, n=8, temperature=1.5, max_tokens=1500)))
-        while not await asyncio.to_thread(unfinished, backend):
-            await asyncio.sleep(0.01)
+        await soon(lambda: asyncio.to_thread(unfinished, backend), running)
         process._process.kill()
         with pytest.raises(BackendError) as caught:
             await running

@@ -16,6 +16,7 @@ if find_spec("sglang") is None:
     pytest.skip("SGLang has an environment of its own: make test-sglang", allow_module_level=True)
 from processes import left, psutil
 from sglang_server import model
+from waiting import line, until
 
 PROGRAM = Path(__file__).parent / "sglang_process.py"
 SIGNALS = {"signal": signal.SIGINT, "terminate": signal.SIGTERM, "kill": signal.SIGKILL}
@@ -34,8 +35,7 @@ def start(manner: str) -> subprocess.Popen[str]:
         [sys.executable, str(PROGRAM), manner, model()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
-    assert program.stdout is not None
-    assert program.stdout.readline() == "ready\n"  # nothing of the engine's own is on stdout
+    assert line(program, 600) == "ready\n"  # nothing of the engine's own is on stdout
     return program
 
 
@@ -65,10 +65,7 @@ def test_a_model_in_two_roles_is_loaded_once() -> None:
 @pytest.mark.parametrize("seconds", [0.5, 6, 15])
 def test_a_program_that_is_ended_while_its_engine_starts_leaves_nothing(seconds: float) -> None:
     program = start("start")
-    until = time.monotonic() + 120
-    while not (children := engine_of(program.pid)) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert children
+    until(lambda: engine_of(program.pid), program, 120)
     time.sleep(seconds)
     children = engine_of(program.pid)
     sessions = {os.getsid(child.pid) for child in children if child.is_running()}

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+from waiting import joined, soon
 
 pytest.importorskip("vllm.v1", reason="vLLM has an environment of its own: make test-vllm")
 import tts
@@ -172,8 +173,7 @@ def test_a_lower_priority_number_overtakes_what_waits(backend: VLLMBackend) -> N
                 order.append(name)
 
         many = asyncio.create_task(note("sampling", ask(n=16, max_tokens=60, priority=9)))
-        while unfinished(backend) < 16:
-            await asyncio.sleep(0.001)
+        await soon(lambda: unfinished(backend) == 16, many)
         await note("aggregation", ask("late", max_tokens=4, priority=1))
         await many
         return order.index("aggregation")
@@ -192,7 +192,7 @@ def test_requests_of_two_threads_and_loops(backend: VLLMBackend) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        joined(thread)
     assert [found[3], found[4]] == [completions[0].text for completions in expected]
 
 
@@ -244,8 +244,7 @@ def test_a_closed_backend_says_so() -> None:
 
     async def main() -> BackendError:
         running = asyncio.create_task(collect(backend, ask(LONG, n=8, max_tokens=1500)))
-        while not unfinished(backend):
-            await asyncio.sleep(0.001)
+        await soon(lambda: unfinished(backend), running)
         await backend.aclose()
         with pytest.raises(BackendError, match="closed") as caught:
             await running

@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("vllm.v1", reason="vLLM has an environment of its own: make test-vllm")
 from processes import left, psutil
+from waiting import line
 
 PROGRAM = Path(__file__).parent / "vllm_process.py"
 
@@ -24,8 +25,7 @@ def test_no_process_stays_behind(manner: str) -> None:
         [sys.executable, str(PROGRAM), name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
-    assert program.stdout is not None
-    assert program.stdout.readline() == "ready\n"  # nothing of the engine's own is on stdout
+    assert line(program, 600) == "ready\n"  # nothing of the engine's own is on stdout
     try:
         children = psutil.Process(program.pid).children(recursive=True)
     except psutil.NoSuchProcess:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from contextlib import aclosing
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 
 pytest.importorskip("ray.exceptions", reason="Ray is not installed: make test-ray")  # `ray` is this folder, too
 from doubles import sums
+from waiting import until
 
 import tts
 from tts_backends import _ray_pool
@@ -103,10 +103,7 @@ def test_an_actor_that_is_killed_loses_and_doubles_nothing(tmp_path: Path) -> No
     assert run.spent["policy"].calls - run.spent["policy"].cancelled == 60 * (K + 1)
     here = tts.run(sums(60), strategy="gsr", k=K, model="adder:m")
     assert [result.text for result in run.results] == [result.text for result in here.results]
-    until = time.monotonic() + 300
-    while len(model._pool.pids()) < 3 and time.monotonic() < until:
-        time.sleep(0.1)
-    assert len(model._pool.pids()) == 3, "it is replaced"
+    until(lambda: len(model._pool.pids()) == 3, seconds=300)  # it is replaced
     assert killed[0] not in model._pool.pids()
     asyncio.run(model.aclose())
 
@@ -184,10 +181,7 @@ def test_actors_end_with_the_backend() -> None:
     asyncio.run(answers(model, request()))
     assert asyncio.run(model.count_tokens(["one two", ""])) == [2, 0]
     asyncio.run(model.aclose())
-    until = time.monotonic() + 60
-    while any(map(alive, pids)) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not any(map(alive, pids))
+    until(lambda: not any(map(alive, pids)))
 
 
 def test_a_cluster_without_room_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

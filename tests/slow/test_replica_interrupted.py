@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 pytest.importorskip("trl")
 from processes import left, psutil
@@ -40,9 +41,7 @@ def test_a_run_that_ends_takes_its_stages_with_it(tmp_path: Path, by: signal.Sig
         text=True,
         start_new_session=True,
     )
-    until = time.monotonic() + 120
-    while not (tmp_path / "out" / "base-1M").exists() and time.monotonic() < until:
-        time.sleep(0.1)
+    until((tmp_path / "out" / "base-1M").exists, run, 120)
     time.sleep(3)
     below = psutil.Process(run.pid).children(recursive=True)
     assert below

@@ -50,7 +50,7 @@ class Waves(Held):
         if self.waiting == self.sizes[0]:
             self.sizes, self.waiting, self.gate = self.sizes[1:], 0, asyncio.Event()
             gate.set()
-        await gate.wait()
+        await asyncio.wait_for(gate.wait(), 60)  # the others may have failed
         yield
 
 
@@ -64,7 +64,7 @@ class Laggard(Held):
     async def held(self, problem: tts.Problem) -> AsyncIterator[None]:
         self.asked[problem.text] += 1
         if problem.text == self.slow:
-            await self.final.wait()
+            await asyncio.wait_for(self.final.wait(), 60)
         elif self.asked[problem.text] == K - 1:
             self.final.set()
         yield

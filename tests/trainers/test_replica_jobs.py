@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from processes import left, psutil
+from waiting import until
 
 from tts import ConfigError
 from tts_trainers.replica.jobs import needed_for, run_jobs
@@ -109,3 +111,37 @@ def test_the_clock_counts_what_overlaps_once(tmp_path: Path) -> None:
 def test_what_a_stage_builds_on_is_made_with_it() -> None:
     assert [stage.name for stage in needed_for("right", stages_of("all"))] == ["first", "right"]
     assert [stage.name for stage in needed_for("last", stages_of("all"))] == ["first", "left", "right", "last"]
+
+
+@forks
+def test_a_stage_that_ends_well_and_leaves_nothing_is_an_error(tmp_path: Path) -> None:
+    """It was killed in a way that looks like success, or its folder is gone: what waits for it would wait for ever."""
+
+    def vanishes(name: str, alone: bool) -> BaseProcess:
+        process = multiprocessing.get_context("fork").Process(target=os._exit, args=(0,))
+        process.start()
+        return process
+
+    with pytest.raises(ConfigError, match="stage 'left' cannot begin: what it builds on ended, and is not there"):
+        run_jobs(tmp_path, stages_of("all"), vanishes, jobs=2)
+
+
+@forks
+def test_a_stage_that_does_not_end_by_itself_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tts_trainers.replica.jobs._LAST_SECONDS", 0.2)
+    started: list[BaseProcess] = []
+
+    def deaf(target: Path) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        (target / "deaf").touch()
+        time.sleep(600)
+
+    def start(name: str, alone: bool) -> BaseProcess:
+        target = deaf if name == "b" else lambda folder: until((folder / "deaf").exists) or os._exit(1)
+        started.append(multiprocessing.get_context("fork").Process(target=target, args=(tmp_path,)))
+        started[-1].start()
+        return started[-1]
+
+    with pytest.raises(ConfigError, match="stage 'a' ended with code 1"):
+        run_jobs(tmp_path, stages_of("failing"), start, jobs=2)
+    assert [process.exitcode for process in started] == [1, -signal.SIGKILL]

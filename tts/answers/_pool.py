@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import queue
+import select
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ Outcome = Literal["decided", "timeout", "memory", "crash", "start", "hopeless"]
 _START_LIMIT = 60.0  # seconds for a fresh interpreter to import SymPy, on a machine that is busy
 _STARVED = 30.0  # seconds that a pair may go on for lack of a processor
 _SHARE = 0.25  # of a processor
+_SHORTEST_WRITE = 2.0  # seconds, for a request to a fork on a machine that is busy
+_LAST_LINES = 10.0  # seconds, for the end of what processes have written that are gone
 _FEWEST, _MOST = 16, 256  # pairs of a request: for fewer a second worker is not worth its start
 _MEMORY_OF_FAILURES = 64
 
@@ -66,8 +69,14 @@ class _Worker:
         environment = {**os.environ, "PYTHONPATH": path, "MALLOC_ARENA_MAX": "1"}
         command = [sys.executable, "-P", "-m", "tts.answers._worker", str(time_limit), str(memory_mb), judge]
         self._popen = subprocess.Popen(  # noqa: S603 - our own module under our own interpreter
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            process_group=0,  # with its forks; so all can be ended, also one that nobody knows yet
         )
+        self._ending = threading.Lock()
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._collector = threading.Thread(target=self._collect, daemon=True)
         self._collector.start()
@@ -84,17 +93,20 @@ class _Worker:
 
     def _collect(self) -> None:
         assert self._popen.stdout is not None
-        with contextlib.suppress(ValueError, OSError):
-            for line in self._popen.stdout:
-                if line != b"\n":
-                    self._lines.put(line.decode().rstrip("\n"))
-        self._lines.put("")  # the end
+        try:
+            with contextlib.suppress(ValueError, OSError):
+                for line in self._popen.stdout:
+                    if line != b"\n":
+                        self._lines.put(line.decode().rstrip("\n"))
+        finally:
+            self._lines.put("")  # the end
 
     def send(self, pairs: Sequence[Pair], hopeless: Sequence[str]) -> None:
         """Send one request: pairs, and the expressions not to try; a worker that is gone then answers an empty line.
 
         Raises:
             WorkerStartError: it has no fork in time.
+            TimeoutError: the fork does not read in the time of a pair.
         """
         started = time.monotonic()
         with contextlib.suppress(queue.Empty):
@@ -102,10 +114,23 @@ class _Worker:
                 self._next(started + _START_LIMIT)
         if self._fork is None:
             raise WorkerStartError
+        with contextlib.suppress(BrokenPipeError):
+            self._write(f"\n{self._fork} {json.dumps([pairs, hopeless])}\n".encode())
+
+    def _write(self, request: bytes) -> None:
+        """Write to the pipe as fast as it is read; a fork that is stopped reads nothing."""
         assert self._popen.stdin is not None
-        with contextlib.suppress(OSError):
-            self._popen.stdin.write(f"\n{self._fork} {json.dumps([pairs, hopeless])}\n".encode())
+        if not hasattr(select, "poll"):
+            self._popen.stdin.write(request)
             self._popen.stdin.flush()
+            return
+        pipe, room = self._popen.stdin.fileno(), select.poll()
+        room.register(pipe, select.POLLOUT)
+        rest = memoryview(request)
+        while rest:
+            if not room.poll(1000 * max(self._time_limit, _SHORTEST_WRITE)):
+                raise TimeoutError
+            rest = rest[os.write(pipe, rest[: select.PIPE_BUF]) :]
 
     def begin(self, deadline: float | None = None) -> None:
         """The time of a pair begins, or goes on until the deadline that it had before."""
@@ -149,21 +174,33 @@ class _Worker:
                 os.kill(fork, signal.SIGKILL)
 
     def stop(self) -> None:
-        self._popen.kill()  # first, or it would fork again
-        self._popen.wait()
-        self.cut()
+        """End all its processes, whoever waits for a line then gets the empty one."""
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None
+        with self._ending:  # who closes the pool and who finds the worker gone may both come here
+            if self._popen.returncode is None:  # until it is waited for, its number is its own
+                self._kill_all()
+                self._popen.wait()
+            with contextlib.suppress(OSError):
+                self._popen.stdin.close()
+            self._collector.join(_LAST_LINES)
+            if not self._collector.is_alive():  # else another process holds the pipe, and it is not to be closed
+                self._popen.stdout.close()
+
+    def _kill_all(self) -> None:
+        if not hasattr(os, "killpg"):
+            self._popen.kill()
+            return
         with contextlib.suppress(OSError):
-            self._popen.stdin.close()  # ends a fork that has not said yet that it is there
-        self._collector.join()
-        self._popen.stdout.close()
+            os.killpg(self._popen.pid, signal.SIGKILL)
 
 
 def _cpu_seconds(pid: int | None) -> float:
-    """CPU time that a process has had; infinite where the system does not say."""
+    """CPU time that a process has had; infinite where the system does not say, or it is dead and gets no more."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        if fields[0] == "Z":
+            return float("inf")
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     except OSError:
         return float("inf")
@@ -206,7 +243,7 @@ class Pool:
             self._idle = []
         for worker in running:
             worker.stop()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False)  # parts that wait have no worker, and say so
 
     def _take(self) -> _Worker:
         with self._lock:
@@ -269,7 +306,11 @@ class Pool:
             worker.cut()
             outcome = "timeout"
         except WorkerStartError:
-            outcome = "start"
+            worker.gone, outcome = True, "start"
+        except BaseException:
+            worker.gone = True
+            self._put_back(worker)
+            raise
         self._put_back(worker)
         if outcome in {"timeout", "memory"}:
             self._strike(texts)

@@ -56,11 +56,13 @@ def _requests() -> "queue.SimpleQueue[bytes]":
     ours = str(os.getpid()).encode()
 
     def listen() -> None:
-        for line in sys.stdin.buffer:
-            addressee, _, request = line.partition(b" ")
-            if addressee == ours:
-                requests.put(request)
-        os._exit(_LAST)
+        try:
+            for line in sys.stdin.buffer:
+                addressee, _, request = line.partition(b" ")
+                if addressee == ours:
+                    requests.put(request)
+        finally:  # also where a request does not fit into memory: a process that hears nothing must not stay
+            os._exit(_LAST)
 
     threading.Thread(target=listen, daemon=True).start()
     return requests

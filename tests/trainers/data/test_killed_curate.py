@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from raw_files import both_sides, own, write
+from waiting import until
 
 SCRIPT = Path(__file__).with_name("killed_curate.py")
 PROBLEMS = 40
@@ -78,9 +79,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
 def test_ctrl_c_is_heard_while_the_source_is_read(tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), "-", str(tmp_path / "out"), "0", "solutions"]
     waiting = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 60
-    while not (tmp_path / "out" / "work.db").exists() and time.monotonic() < until:
-        time.sleep(0.01)
+    until((tmp_path / "out" / "work.db").exists, waiting)
     time.sleep(0.2)
     waiting.send_signal(signal.SIGINT)
     assert waiting.communicate(timeout=60)[1].startswith("interrupted; ")

@@ -14,6 +14,7 @@ from pathlib import Path
 from tts import ConfigError
 from tts_trainers.replica.stages import Stage, mark_of
 
+_LAST_SECONDS = 30.0  # for a stage to end by itself
 Start = Callable[[str, bool], BaseProcess]
 
 
@@ -30,6 +31,8 @@ def run_jobs(out: Path, stages: Sequence[Stage], start: Start, jobs: int) -> Non
             there = {one.name for one in stages if mark_of(out, one.name).exists()} - running.keys()
             ready = [one for one in waiting if there.issuperset(one.after)]
             alone = len(ready) + len(running) == 1
+            if not ready and not running:
+                raise ConfigError(f"stage {waiting[0].name!r} cannot begin: what it builds on ended, and is not there")
             for stage in ready[: jobs - len(running)]:
                 waiting.remove(stage)
                 running[stage.name] = start(stage.name, alone)
@@ -38,6 +41,9 @@ def run_jobs(out: Path, stages: Sequence[Stage], start: Start, jobs: int) -> Non
     finally:
         for process in running.values():
             process.terminate()
+        for process in running.values():
+            process.join(_LAST_SECONDS)
+            process.kill()
             process.join()
 
 
