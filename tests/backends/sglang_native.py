@@ -9,9 +9,9 @@ from typing import Any
 from aiohttp import web
 
 from tts import Message, Request, Sampling
-from tts_backends._hf_chat import Prompt
-from tts_backends._hf_decode import Job
+from tts_backends.checkpoints.chat import Prompt
 from tts_backends.hf import HFBackend
+from tts_backends.hf.decode import Job
 
 ABOUT: dict[str, Any] = {
     "served_model_name": "miniature", "model_path": "/models/small", "tokenizer_path": "/models/small",

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import tts
-from tts_backends._loop_thread import LoopThread
+from tts_backends.processes.loop_thread import LoopThread
 
 
 def test_coroutines_of_any_thread_run_on_the_one_loop() -> None:

@@ -10,7 +10,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import PreTrainedTokenizerFast
 
 from tts import BackendError, Message
-from tts_backends._hf_chat import Chat
+from tts_backends.checkpoints.chat import Chat
 
 QWEN3 = (
     "{% for m in messages %}{% if m.role == 'assistant' and '</think>' in m.content %}"

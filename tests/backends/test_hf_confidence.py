@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import tts
 from tts.prompts import Prompts, direct_messages
-from tts_backends.hf_confidence import ConfidenceOptions, HFConfidence
+from tts_backends.scorers.hf_confidence import ConfidenceOptions, HFConfidence
 
 PROBLEM = tts.Problem(id="p", prompt="What is 37*8?")
 TEXTS = [

@@ -19,8 +19,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertMo
 
 import tts
 from tts.prompts import Prompts
-from tts_backends import _hf_load as hf_load
 from tts_backends.hf import HFBackend
+from tts_backends.hf import load as hf_load
 
 PROMPTS = Prompts(
     direct_template="{{ problem }} =", refine_template="{{ problem }} {{ candidates }}", candidate_tokens=7, k=2
@@ -102,7 +102,7 @@ def test_a_large_model_is_read_in_part(
     live: HFBackend, model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = live.fingerprint
-    monkeypatch.setattr("tts_backends._hf_live._READ", 500)  # of 20,000 elements
+    monkeypatch.setattr("tts_backends.hf.live._READ", 500)  # of 20,000 elements
     before = HFBackend.from_model(model, tokenizer)
     first = before.fingerprint
     assert first != whole

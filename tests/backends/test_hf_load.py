@@ -13,11 +13,11 @@ from tiny_models import bpe_tokenizer, save_llama
 from transformers import LlamaForCausalLM, MambaConfig, MambaForCausalLM
 
 from tts import BackendUnavailable, ConfigError
-from tts_backends._hf_load import Options, find
 from tts_backends.hf import HFBackend
-from tts_backends.hf_prm import HFProcessReward
-from tts_backends.hf_reward import HFReward
-from tts_backends.pairrm import PairRM
+from tts_backends.hf.load import Options, find
+from tts_backends.judges.pairrm import PairRM
+from tts_backends.scorers.hf_prm import HFProcessReward
+from tts_backends.scorers.hf_reward import HFReward
 
 
 def fingerprint(folder: Path, **options: object) -> str:

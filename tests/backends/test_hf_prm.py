@@ -13,7 +13,7 @@ from tiny_models import bpe_tokenizer, save_llama
 from transformers import AutoTokenizer, LlamaConfig, LlamaForTokenClassification, Qwen2Config
 
 import tts
-from tts_backends.hf_prm import HFProcessReward, ProcessOptions, Qwen2ForProcessRewardModel
+from tts_backends.scorers.hf_prm import HFProcessReward, ProcessOptions, Qwen2ForProcessRewardModel
 
 SIZES = {
     "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,

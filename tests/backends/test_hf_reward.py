@@ -27,9 +27,9 @@ from transformers import (
 )
 
 import tts
-from tts_backends._hf_reward_batch import Item, LengthBatcher, batches
-from tts_backends._hf_scoring import ScoringOptions
-from tts_backends.hf_reward import HFReward, _head_output
+from tts_backends.hf.score_batch import Item, LengthBatcher, batches
+from tts_backends.hf.scoring import ScoringOptions
+from tts_backends.scorers.hf_reward import HFReward, _head_output
 
 SIZES = {
     "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tts import Sampling
-from tts_backends._hf_sampling import Controls, draw, uniforms
+from tts_backends.hf.sampling import Controls, draw, uniforms
 
 LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0, 1.5, -3.0, 0.5])
 

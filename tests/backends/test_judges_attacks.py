@@ -10,7 +10,7 @@ from doubles import candidate_set, decide
 from tiny_models import bpe_tokenizer
 
 import tts
-from tts_backends._hf_chat import Chat
+from tts_backends.checkpoints.chat import Chat
 from tts_backends.judges import RMR1, RRM, Generic, PairJudge, RMR1Instruct
 
 FORMATS: dict[str, tts.JudgeFormat] = {

@@ -14,8 +14,9 @@ pytest.importorskip("aiohttp")
 from openai_process import ServerProcess, running
 
 import tts
-from tts_backends import _openai_link, _openai_pool
 from tts_backends.openai import OpenAIBackend
+from tts_backends.openai import link as openai_link
+from tts_backends.openai import pool as openai_pool
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +29,8 @@ def process() -> Iterator[ServerProcess]:
 def server(process: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> ServerProcess:
     process.start()
     process.behave()
-    monkeypatch.setattr(_openai_pool, "_BACKOFF_FIRST", 0.01)
-    monkeypatch.setattr(_openai_link, "_CHECK_FIRST", 0.05)
+    monkeypatch.setattr(openai_pool, "_BACKOFF_FIRST", 0.01)
+    monkeypatch.setattr(openai_link, "_CHECK_FIRST", 0.05)
     return process
 
 

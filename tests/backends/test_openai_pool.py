@@ -15,14 +15,15 @@ from openai_process import ServerProcess, running
 from test_openai_faults import ask, connect, request
 
 import tts
-from tts_backends import _openai_link, _openai_pool
-from tts_backends._openai_link import Address, Server
+from tts_backends.openai import link as openai_link
+from tts_backends.openai import pool as openai_pool
+from tts_backends.openai.link import Address, Server
 
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_openai_pool, "_BACKOFF_FIRST", 0.01)
-    monkeypatch.setattr(_openai_link, "_CHECK_FIRST", 0.05)
+    monkeypatch.setattr(openai_pool, "_BACKOFF_FIRST", 0.01)
+    monkeypatch.setattr(openai_link, "_CHECK_FIRST", 0.05)
 
 
 def problems(count: int) -> list[tts.Example]:

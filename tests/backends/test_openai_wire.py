@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tts
-from tts_backends._openai_errors import Overflow, overflow_in, refusal, retry_after
-from tts_backends._openai_wire import Dialect, Events, Wire, shared_out, split_usage
+from tts_backends.openai.errors import Overflow, overflow_in, refusal, retry_after
+from tts_backends.openai.wire import Dialect, Events, Wire, shared_out, split_usage
 
 CHAT = Wire("m", "chat", stream=False, markers=("<think>", "</think>"))
 TEXT = CHAT._replace(api="completions")

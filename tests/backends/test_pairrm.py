@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, DebertaV2Config, DebertaV2Model, DebertaV2Tokenizer
 
 import tts
-from tts_backends.pairrm import PairRM, ScoringOptions
+from tts_backends.judges.pairrm import PairRM, ScoringOptions
 
 PREFIXES = ["<|source|>", "<|candidate1|>", "<|candidate2|>"]
 PROBLEM = tts.Problem(id="p", prompt="What is 37*8?")

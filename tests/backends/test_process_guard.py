@@ -13,7 +13,7 @@ from processes import left, psutil, runs
 
 PROGRAM = """
 import os, signal, subprocess, sys, time
-from tts_backends._process_guard import ProcessGuard
+from tts_backends.processes.guard import ProcessGuard
 
 def engine():
     code = "import subprocess, sys, time; subprocess.Popen(['sleep', '600']); print('up', flush=True); time.sleep(600)"

@@ -16,8 +16,8 @@ from sglang_native import NativeServer
 import tts
 from tts import BackendError, BackendUnavailable, Completion, Message, Request, Sampling
 from tts.testing import BackendContract
+from tts_backends.scorers.sglang_reward import SGLangReward
 from tts_backends.sglang import SGLangBackend
-from tts_backends.sglang_reward import SGLangReward
 
 
 @functools.cache

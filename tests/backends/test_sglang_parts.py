@@ -20,12 +20,12 @@ from openai_process import running
 from tiny_models import bpe_tokenizer
 
 from tts import BackendUnavailable, ConfigError, Message, MissingDependencyError, Request, Sampling
-from tts_backends import _sglang_serve
-from tts_backends._hf_chat import Chat
-from tts_backends._local_requests import prepare
-from tts_backends._sglang_host import Refused, _Parser, _words
-from tts_backends._sglang_request import Answer, Ask
+from tts_backends.checkpoints.chat import Chat
+from tts_backends.checkpoints.request import prepare
 from tts_backends.sglang import SGLangBackend
+from tts_backends.sglang import serve as sglang_serve
+from tts_backends.sglang.host import Refused, _Parser, _words
+from tts_backends.sglang.request import Answer, Ask
 
 ABOUT = {
     "served_model_name": "/models/small", "model_path": "/models/small", "tokenizer_path": "/models/small",
@@ -35,11 +35,11 @@ ABOUT = {
 }  # fmt: skip
 
 
-def facts(**changed: Any) -> _sglang_serve.Facts:
-    return _sglang_serve._read({**ABOUT, **changed}, {"max_model_len": 4096})
+def facts(**changed: Any) -> sglang_serve.Facts:
+    return sglang_serve._read({**ABOUT, **changed}, {"max_model_len": 4096})
 
 
-def asked(known: _sglang_serve.Facts, **sampling: Any) -> tuple[Chat, Ask]:
+def asked(known: sglang_serve.Facts, **sampling: Any) -> tuple[Chat, Ask]:
     chat = Chat(bpe_tokenizer(), None, "<think>", "</think>")
     messages = (Message(role="user", content="3*8"),)
     request = Request(messages=messages, n=2, seeds=(7, 2**40 + 5), priority=3, sampling=Sampling(**sampling))
@@ -115,10 +115,10 @@ def test_a_server_that_is_not_there_or_no_sglang_is_one_sentence() -> None:
 
 
 def test_the_wrong_model_is_refused_by_name() -> None:
-    _sglang_serve._check("sglang:small", "small", facts())
-    _sglang_serve._check("sglang:org/small", "org/small", facts())
+    sglang_serve._check("sglang:small", "small", facts())
+    sglang_serve._check("sglang:org/small", "org/small", facts())
     with pytest.raises(ConfigError, match="'/models/small'"):
-        _sglang_serve._check("sglang:large", "large", facts())
+        sglang_serve._check("sglang:large", "large", facts())
 
 
 def test_options_become_words_of_the_command_line() -> None:
@@ -149,7 +149,7 @@ def test_the_engines_process_ends_with_who_started_it(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(
         "import os, subprocess, sys, time\n"
-        "host = subprocess.Popen([sys.executable, '-c', 'import os, tts_backends._sglang_host as h, time; "
+        "host = subprocess.Popen([sys.executable, '-c', 'import os, tts_backends.sglang.host as h, time; "
         "import threading; threading.Thread(target=h._end_with, args=(os.getppid(),), daemon=True).start(); "
         "time.sleep(60)'], stdin=subprocess.PIPE, start_new_session=True)\n"
         "if os.fork() == 0:\n    time.sleep(30)\n    os._exit(0)\n"

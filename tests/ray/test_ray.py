@@ -20,8 +20,8 @@ pytest.importorskip("ray.exceptions", reason="Ray is not installed: make test-ra
 from doubles import sums
 
 import tts
-from tts_backends import _ray_pool
 from tts_backends.ray import RayBackend, RayScorer
+from tts_backends.ray import pool as ray_pool
 
 K = 4
 
@@ -191,7 +191,7 @@ def test_actors_end_with_the_backend() -> None:
 
 
 def test_a_cluster_without_room_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ray_pool, "PATIENCE", 1.0)
+    monkeypatch.setattr(ray_pool, "PATIENCE", 1.0)
     with pytest.raises(tts.BackendUnavailable, match=r"no room for an actor .* needs 2 GPUs .* the cluster has 0 GPUs"):
         backend(gpus=2)
 
