@@ -10,7 +10,7 @@ from datasets import Dataset
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from trl.trainer.sft_config import SFTConfig
 
-from tts_trainers.hybrid import HybridSFTTrainer
+from tts_trainers.hybrid.trainer import HybridSFTTrainer
 from tts_trainers.replica.tokenizer import train_tokenizer
 from tts_trainers.rows import Row
 

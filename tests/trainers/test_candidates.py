@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tts import Candidate, Problem
 from tts.prompts import direct_messages, refine_messages
 from tts.tasks.sums import Sums, comparison, response, solution, terms_of
-from tts_trainers.candidates import CandidateGroup, choose, limit_all_correct
+from tts_trainers.data.candidates import CandidateGroup, choose, limit_all_correct
 from tts_trainers.replica.rows import direct_rows, refine_rows
 
 PROBLEM = Problem(id="p", prompt="Compute 1*1+1*1.")

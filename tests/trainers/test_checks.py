@@ -13,11 +13,11 @@ from transformers import T5Config
 
 import tts
 from tts import ConfigError, MissingDependencyError
-from tts_trainers import hardware, pretrained
-from tts_trainers.hybrid_recipe import HybridRecipe, ModelSection
+from tts_trainers.hybrid import hardware, pretrained
+from tts_trainers.hybrid.recipe import HybridRecipe, ModelSection
+from tts_trainers.hybrid.run import check_hybrid
 from tts_trainers.recipe import load_recipe
 from tts_trainers.rows import Row
-from tts_trainers.run_hybrid import check_hybrid
 
 ROWS = sums_rows(4)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tts import Candidate, ConfigError, Problem, Store, TaskError
 from tts.prompts import direct_messages
-from tts_trainers.graded import GradedSet, preference_pairs, read_graded, split_by_problem
+from tts_trainers.helpers.graded import GradedSet, preference_pairs, read_graded, split_by_problem
 
 
 @given(correct=st.integers(0, 7), wrong=st.integers(0, 7), most=st.integers(1, 60), seed=st.integers(0, 99))

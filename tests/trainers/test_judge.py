@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from tts import ConfigError, Problem
 from tts.prompts import judge_messages, read_verdict
-from tts_trainers.evaluate import measured
-from tts_trainers.graded import Pair, preference_pairs
-from tts_trainers.helper_recipe import HelperOptimisation
-from tts_trainers.judge import JudgeRecipe, judge_rows, summarise, train_judge
+from tts_trainers.helpers.evaluate import measured
+from tts_trainers.helpers.graded import Pair, preference_pairs
+from tts_trainers.helpers.judge import JudgeRecipe, judge_rows, summarise, train_judge
+from tts_trainers.helpers.recipe import HelperOptimisation
 from tts_trainers.recipe import load_recipe
 
 PAIR = Pair(Problem(id="p", prompt="What is 1+1?"), candidate(4, "right"), candidate(2, "wrong", thinking="hm"))

@@ -25,9 +25,9 @@ import tts
 from tts.prompts import Prompts, direct_messages, refine_messages
 from tts.tasks.sums import plan, response, solution, terms_of
 from tts.testing import InstantModel
-from tts_trainers.hybrid import HybridSFTTrainer
-from tts_trainers.monitor import _numbers, as_served, monitor_callback
-from tts_trainers.monitor_settings import Monitoring
+from tts_trainers.hybrid.monitor import _numbers, as_served, monitor_callback
+from tts_trainers.hybrid.monitor_settings import Monitoring
+from tts_trainers.hybrid.trainer import HybridSFTTrainer
 from tts_trainers.rows import Row, row
 
 MINIATURE = str(resources.files("tts_backends") / "miniature")

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from transformers import MixtralConfig, MixtralForCausalLM, PreTrainedTokenizerFast
 
 from tts import ConfigError
-from tts_trainers.objectives import objective_counts, objective_of, stratum, token_weights
+from tts_trainers.hybrid.objectives import objective_counts, objective_of, stratum, token_weights
 from tts_trainers.recipe import HybridObjective
 from tts_trainers.replica.recipe import Optimisation
 from tts_trainers.replica.train import rows_of_arm, train

@@ -9,7 +9,7 @@ from datasets import Dataset
 from hybrid_parts import DIRECT, REFINE, ROWS, loss_by_hand, settings, tiny_model, tiny_tokenizer, token_nll, trainer
 from transformers import PreTrainedTokenizerFast
 
-from tts_trainers.objectives import STRATA, evaluation_losses
+from tts_trainers.hybrid.objectives import STRATA, evaluation_losses
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from transformers import (
 )
 
 from tts import ConfigError
-from tts_trainers.collate import check_joinable
+from tts_trainers.hybrid.collate import check_joinable
 
 PACKED = {"packing": True, "max_length": 60}
 FREE = {"padding_free": True, "max_length": None, "per_device_train_batch_size": 4}

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 import tts
 from tts.cli import main
-from tts_trainers.paper_command import paper_table
 from tts_trainers.replica import paper
+from tts_trainers.replica.command import paper_table
 from tts_trainers.replica.evaluate import Evaluation
 
 

@@ -12,7 +12,7 @@ import pytest
 from hybrid_parts import ROWS, settings, tiny_model, tiny_tokenizer, trainer
 
 from tts import ConfigError
-from tts_trainers.checkpoints import last_checkpoint
+from tts_trainers.runtime.checkpoints import last_checkpoint
 
 SCRIPT = Path(__file__).with_name("killed_training.py")
 STEPS = 14

@@ -9,11 +9,11 @@ from helper_parts import candidate, llama, run_train, tokenizer, toy_set, write_
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tts import ConfigError, Message, Problem, plugins
-from tts_trainers import reward_model
-from tts_trainers.graded import Pair, preference_pairs
-from tts_trainers.helper_recipe import HelperOptimisation
+from tts_trainers.helpers import reward_model
+from tts_trainers.helpers.graded import Pair, preference_pairs
+from tts_trainers.helpers.recipe import HelperOptimisation
+from tts_trainers.helpers.reward_model import RewardModelRecipe, conversation, train_reward_model, with_score_head
 from tts_trainers.recipe import load_recipe
-from tts_trainers.reward_model import RewardModelRecipe, conversation, train_reward_model, with_score_head
 
 PROBLEM = Problem(id="p", prompt="What is 1+1?")
 

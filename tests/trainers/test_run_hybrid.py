@@ -15,10 +15,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import tts
 from tts import ConfigError
 from tts.prompts import Prompts
-from tts_trainers import pretrained, run_folder
-from tts_trainers.checkpoints import last_checkpoint
-from tts_trainers.hybrid_recipe import HybridRecipe, ModelSection
-from tts_trainers.run_hybrid import check_hybrid, prepare, train_hybrid
+from tts_trainers.hybrid import pretrained
+from tts_trainers.hybrid.recipe import HybridRecipe, ModelSection
+from tts_trainers.hybrid.run import check_hybrid, prepare, train_hybrid
+from tts_trainers.runtime import folder as run_folder
+from tts_trainers.runtime.checkpoints import last_checkpoint
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.utils.data import BatchSampler
 
 from tts import ConfigError
-from tts_trainers.sampler import AlternatingSampler
+from tts_trainers.hybrid.sampler import AlternatingSampler
 
 OBJECTIVES = [0] * 40 + [1] * 24
 LENGTHS = [10 + i % 7 for i in range(40)] + [100 + i % 9 for i in range(24)]

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tts import ConfigError, Problem
-from tts_trainers.graded import GradedSet
-from tts_trainers.helper_recipe import HelperOptimisation
+from tts_trainers.helpers.graded import GradedSet
+from tts_trainers.helpers.recipe import HelperOptimisation
+from tts_trainers.helpers.synthesizer import SynthesizerRecipe, synthesis_rows, train_synthesizer
 from tts_trainers.recipe import load_recipe
-from tts_trainers.synthesizer import SynthesizerRecipe, synthesis_rows, train_synthesizer
 
 
 def with_solutions(number: int, solutions: object) -> GradedSet:
@@ -64,7 +64,7 @@ def test_recorded_solutions_are_targets_where_they_are_correct() -> None:
 
 def test_solutions_that_look_like_candidate_scores_are_found(tmp_path: Path) -> None:
     """A list as long as the candidates is taken for something recorded about each of them."""
-    from tts_trainers.graded import read_graded
+    from tts_trainers.helpers.graded import read_graded
 
     path = tmp_path / "c.jsonl"
     row = {"problem": "q", "answer": "7", "candidates": ["\\boxed{3}", "x"], "teacher": ["\\boxed{7}", "\\boxed{8}"]}

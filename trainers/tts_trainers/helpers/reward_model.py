@@ -19,11 +19,11 @@ from pydantic import Field
 from tts import Candidate, ConfigError, Message, Problem
 from tts.eval import Estimate, clustered_mean
 from tts.prompts import visible
-from tts_trainers.evaluate import measured
-from tts_trainers.graded import Pair
-from tts_trainers.helper_command import Job, done, helper_command, percentage
-from tts_trainers.helper_recipe import HelperRecipe, run_and_save
-from tts_trainers.terminal import say
+from tts_trainers.helpers.command import Job, done, helper_command, percentage
+from tts_trainers.helpers.evaluate import measured
+from tts_trainers.helpers.graded import Pair
+from tts_trainers.helpers.recipe import HelperRecipe, run_and_save
+from tts_trainers.runtime.terminal import say
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

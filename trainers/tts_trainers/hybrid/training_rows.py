@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts import ConfigError, TTSError
-from tts_trainers.hybrid_recipe import DataSection
+from tts_trainers.hybrid.recipe import DataSection
 from tts_trainers.rows import ENDINGS, Row, checked_row, read_rows
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from tts import ConfigError, MissingDependencyError
-from tts_trainers.hybrid_recipe import HybridRecipe
+from tts_trainers.hybrid.recipe import HybridRecipe
 
 CPU_RECIPE = "gsr-cpu"
 

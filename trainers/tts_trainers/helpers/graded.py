@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tts import Candidate, ConfigError, Problem, Sampled, Store, plugins, read_candidate_sets
 from tts.prompts import visible
-from tts_trainers.evaluate import grade
+from tts_trainers.helpers.evaluate import grade
 
 log = logging.getLogger("tts.train")
 

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from tts import ConfigError
-from tts_trainers.monitor_settings import Monitoring
+from tts_trainers.hybrid.monitor_settings import Monitoring
 from tts_trainers.recipe import HybridObjective, Optimisation, Section
 
 

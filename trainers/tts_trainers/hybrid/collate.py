@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from trl.data_utils import pack_dataset
 
 from tts import ConfigError
-from tts_trainers.objectives import stratum
+from tts_trainers.hybrid.objectives import stratum
 from tts_trainers.rows import OBJECTIVES
 
 _PACKED = ["input_ids", "labels", "strata"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tts import ConfigError, plugins
-from tts_trainers.hybrid_recipe import LoraSection, ModelSection, chat_template
+from tts_trainers.hybrid.recipe import LoraSection, ModelSection, chat_template
 
 T = TypeVar("T")
 

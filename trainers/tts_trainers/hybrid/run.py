@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tts.prompts import Prompts
-from tts_trainers import checks, hardware, pretrained, run_folder
-from tts_trainers.checkpoints import last_checkpoint
-from tts_trainers.hybrid_recipe import HybridRecipe
+from tts_trainers.hybrid import checks, hardware, pretrained
+from tts_trainers.hybrid.recipe import HybridRecipe
+from tts_trainers.hybrid.tokenise import tokenised
+from tts_trainers.hybrid.training_rows import find_rows, open_rows
 from tts_trainers.recipe import Arm, load_recipe
-from tts_trainers.terminal import quiet, say
-from tts_trainers.tokenise import tokenised
-from tts_trainers.training_rows import find_rows, open_rows
+from tts_trainers.runtime import folder as run_folder
+from tts_trainers.runtime.checkpoints import last_checkpoint
+from tts_trainers.runtime.terminal import quiet, say
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -174,8 +175,8 @@ def _trainer(recipe: HybridRecipe, prepared: Prepared, out: Path, say: Say) -> A
     from transformers import PrinterCallback
     from trl.trainer.sft_config import SFTConfig
 
-    from tts_trainers.callbacks import CarriedPrompts, Progress
-    from tts_trainers.hybrid import HybridSFTTrainer
+    from tts_trainers.hybrid.trainer import HybridSFTTrainer
+    from tts_trainers.runtime.callbacks import CarriedPrompts, Progress
 
     # Before the weights: under DeepSpeed they are read in parts, which these arguments decide.
     given = arguments(recipe, out, hardware.processes(), evaluates=prepared.evaluation is not None)
@@ -194,14 +195,14 @@ def _trainer(recipe: HybridRecipe, prepared: Prepared, out: Path, say: Say) -> A
         )
     trainer.remove_callback(PrinterCallback)  # it prints what `Progress` says, on stdout
     if recipe.monitoring is not None:
-        from tts_trainers.monitor import monitor_callback
+        from tts_trainers.hybrid.monitor import monitor_callback
 
         monitor_callback(recipe.monitoring, prepared.tokenizer, out, prompts=prepared.prompts).attach(trainer)
     return trainer
 
 
 def _train(trainer: Any, last: Path | None, say: Say) -> None:
-    from tts_trainers.callbacks import StopOnInterrupt
+    from tts_trainers.runtime.callbacks import StopOnInterrupt
 
     if last is not None:
         say(f"going on from {last}")

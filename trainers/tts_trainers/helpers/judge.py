@@ -15,13 +15,13 @@ from pydantic import Field
 from tts import Candidate, Problem, Sampling
 from tts.eval import Estimate, clustered_mean
 from tts.prompts import Letter, judge_messages, read_verdict
-from tts_trainers.completions import Fitted, fit_completions, log
-from tts_trainers.evaluate import measured, respond
-from tts_trainers.graded import Pair
-from tts_trainers.helper_command import Job, done, helper_command, percentage
-from tts_trainers.helper_recipe import HelperRecipe
+from tts_trainers.helpers.command import Job, done, helper_command, percentage
+from tts_trainers.helpers.completions import Fitted, fit_completions, log
+from tts_trainers.helpers.evaluate import measured, respond
+from tts_trainers.helpers.graded import Pair
+from tts_trainers.helpers.recipe import HelperRecipe
 from tts_trainers.rows import Row, row
-from tts_trainers.terminal import say
+from tts_trainers.runtime.terminal import say
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts import ConfigError
-from tts_trainers.helper_recipe import HelperOptimisation, run_and_save
+from tts_trainers.helpers.recipe import HelperOptimisation, run_and_save
+from tts_trainers.hybrid.tokenise import template_fault
 from tts_trainers.rows import Row
-from tts_trainers.tokenise import template_fault
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -44,7 +44,7 @@ def fit_completions(
     from datasets import Dataset
     from trl.trainer.sft_config import SFTConfig
 
-    from tts_trainers.hybrid import HybridSFTTrainer
+    from tts_trainers.hybrid.trainer import HybridSFTTrainer
 
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     kept = _fitting(rows, tokenizer, optimisation.longest(positions))

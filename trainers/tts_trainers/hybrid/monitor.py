@@ -20,8 +20,8 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 import tts
 from tts.eval import Comparison
 from tts.prompts import CANDIDATE_TOKENS, DIRECT_FIELDS, REFINE_FIELDS, Prompts, Template
-from tts_trainers.monitor_settings import Monitoring
-from tts_trainers.run_folder import BEST, MONITOR_LOG
+from tts_trainers.hybrid.monitor_settings import Monitoring
+from tts_trainers.runtime.folder import BEST, MONITOR_LOG
 
 
 def monitor_callback(

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from tts import ConfigError
-from tts_trainers.hardware import processes
+from tts_trainers.hybrid.hardware import processes
 from tts_trainers.recipe import Optimisation, Section
 
 
@@ -83,7 +83,7 @@ def run_and_save(trainer: Any, out: Path, progress: Callable[[str], None]) -> No
     """Train, with a line of progress now and then, and write model and tokenizer to `out`."""
     from transformers import PrinterCallback
 
-    from tts_trainers.callbacks import Progress
+    from tts_trainers.runtime.callbacks import Progress
 
     trainer.remove_callback(PrinterCallback)  # it prints the same on stdout
     trainer.add_callback(Progress(progress))

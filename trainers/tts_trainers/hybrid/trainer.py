@@ -21,9 +21,8 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from tts import ConfigError
-from tts_trainers.checkpoints import last_checkpoint
-from tts_trainers.collate import StrataCollator, add_strata, batch_lengths, check_joinable, pack
-from tts_trainers.objectives import (
+from tts_trainers.hybrid.collate import StrataCollator, add_strata, batch_lengths, check_joinable, pack
+from tts_trainers.hybrid.objectives import (
     STRATA,
     evaluation_losses,
     group_sums,
@@ -31,9 +30,10 @@ from tts_trainers.objectives import (
     objective_of,
     token_weights,
 )
+from tts_trainers.hybrid.sampler import LENGTH_WINDOW, AlternatingSampler
 from tts_trainers.recipe import Normalisation
 from tts_trainers.rows import OBJECTIVES
-from tts_trainers.sampler import LENGTH_WINDOW, AlternatingSampler
+from tts_trainers.runtime.checkpoints import last_checkpoint
 
 
 class HybridSFTTrainer(SFTTrainer):
