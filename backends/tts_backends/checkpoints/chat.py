@@ -17,12 +17,21 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
 from tokenizers import Tokenizer
 
 from tts import BackendError, ConfigError, Message, split_thinking
+
+
+def read_template(path: Path | None) -> str | None:
+    """A chat template of the user's, where there is one."""
+    try:
+        return None if path is None else path.expanduser().read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"the chat template {str(path)!r} cannot be read: {error.strerror}") from error
 
 
 class Prompt(NamedTuple):

@@ -13,12 +13,13 @@ from pydantic import BaseModel
 from tts import Capabilities, Completion, Request, Usage
 from tts.prompts import Prompts
 from tts_backends.checkpoints.chat import Chat
+from tts_backends.checkpoints.digest import fingerprint
 from tts_backends.checkpoints.request import completion, prepare
 from tts_backends.hf import load as hf_load
 from tts_backends.hf.batch import Batcher
 from tts_backends.hf.decode import Decoder, Job, Row
 from tts_backends.hf.live import live
-from tts_backends.hf.load import Loaded, context_length, end_tokens, fingerprint, load
+from tts_backends.hf.load import Loaded, context_length, end_tokens, load
 
 __all__ = ["HFBackend"]
 

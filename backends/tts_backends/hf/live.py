@@ -10,7 +10,8 @@ import torch
 from transformers import PreTrainedModel
 
 from tts import ConfigError
-from tts_backends.hf.load import Loaded, Options, read_template, refuse_recurrent
+from tts_backends.checkpoints.chat import read_template
+from tts_backends.hf.load import Loaded, Options, refuse_recurrent
 
 _READ = 2**22  # elements of the weights that a digest reads, spread evenly; a smaller model is read whole
 _PROBED = 8  # elements of each parameter that are looked at before every draw

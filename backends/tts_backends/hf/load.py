@@ -1,10 +1,8 @@
-"""From a reference to a model in memory: folders, GGUF files, hub ids, devices and dtypes."""
+"""From a reference to a model of transformers in memory."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,13 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.utils import logging as transformers_logging
-from transformers.utils.hub import cached_file
 
 from tts import BackendUnavailable, ConfigError, MissingDependencyError
-from tts.prompts import PROMPTS_FILE, Prompts
-
-_WHOLE = 64 * 2**20  # files up to this many bytes are hashed whole
-_SAMPLES, _SAMPLE = 256, 16384  # of larger files: so many pieces, spread evenly, of so many bytes
+from tts.prompts import Prompts
+from tts_backends.checkpoints.chat import read_template
+from tts_backends.checkpoints.digest import weights_digest
+from tts_backends.checkpoints.source import Source, commit_of, find, trained_prompts
 
 
 class Options(BaseModel):
@@ -47,14 +44,6 @@ class Options(BaseModel):
     trust_remote_code: bool = False
 
 
-class Source(NamedTuple):
-    """Where a model comes from: a folder, or a hub id; `gguf` names a file in it."""
-
-    place: str
-    folder: Path | None
-    gguf: str | None
-
-
 class Loaded(NamedTuple):
     """A model ready to run, its tokenizer, a digest of what its weights and files are, and what it was trained on."""
 
@@ -63,36 +52,6 @@ class Loaded(NamedTuple):
     template: str | None
     digest: str
     prompts: Prompts | None = None
-
-
-def find(model: str, gguf: str | None = None) -> Source:
-    """Where the model is, `gguf` being the file wanted in it; raises `ConfigError` where a path leads to none."""
-    shipped = model == "miniature" or model.startswith("miniature/")
-    path = Path(__file__).parents[1] / model if shipped else Path(model).expanduser()
-    if path.suffix == ".gguf" and path.is_file():
-        return Source(str(path.parent), path.parent, path.name)
-    if path.is_dir():
-        return Source(str(path), path, _gguf_in(path, gguf))
-    if shipped:
-        raise BackendUnavailable(f"the weights of hf:{model} are not part of this installation", retryable=False)
-    if path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1 or not model:
-        raise ConfigError(f"{model!r} is no folder; give a folder with a model or a hub id like 'org/name'")
-    return Source(model, None, gguf)
-
-
-def _gguf_in(folder: Path, wanted: str | None) -> str | None:
-    if wanted is not None:
-        if not (folder / wanted).is_file():
-            raise ConfigError(f"there is no file {wanted!r} in {str(folder)!r}")
-        return wanted
-    if (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file():
-        return None  # transformers puts an adapter on the model that its configuration names
-    found = sorted(p.name for p in folder.glob("*.gguf"))
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ConfigError(f"{str(folder)!r} has {len(found)} GGUF files; choose one with @gguf=, e.g. {found[0]!r}")
-    raise ConfigError(f"{str(folder)!r} holds no model: it has neither a config.json nor a GGUF file")
 
 
 def load(model: str, options: Options) -> Loaded:
@@ -158,11 +117,6 @@ def _refuse_unreachable(model: str, source: Source, revision: str | None) -> Non
         ) from error
 
 
-def fingerprint(*parts: Any) -> str:
-    """What identifies a model's outputs, of all that changes them."""
-    return hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=16).hexdigest()
-
-
 def _absent(info: dict[str, Any]) -> set[str]:
     misfits = (key if isinstance(key, str) else key[0] for key in info["mismatched_keys"])
     return {*info["missing_keys"], *misfits}
@@ -177,14 +131,6 @@ def _no_bars() -> Iterator[None]:
     finally:
         if shown:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]  # as transformers wrote it
-
-
-def read_template(path: Path | None) -> str | None:
-    """A chat template of the user's, where there is one."""
-    try:
-        return None if path is None else path.expanduser().read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"the chat template {str(path)!r} cannot be read: {error.strerror}") from error
 
 
 def _device(name: str) -> torch.device:
@@ -232,56 +178,3 @@ def refuse_recurrent(name: str, model: Any) -> None:
             f"{name!r} keeps more than keys and values ({type(odd[0]).__name__}); the hf backend batches attention "
             "models only: serve it with vllm or sglang"
         )
-
-
-def commit_of(config: Any, revision: str | None) -> str | None:
-    """The commit of the hub that a model came from, as its configuration says, else the revision asked for."""
-    return getattr(config, "_commit_hash", None) or revision
-
-
-def trained_prompts(source: Source, commit: str | None) -> Prompts | None:
-    """What the checkpoint's `tts.json` says; a hub's is fetched at the commit of the weights."""
-    if source.folder is not None:
-        file: Path | str | None = source.folder / PROMPTS_FILE
-    else:
-        file = cached_file(
-            source.place,
-            PROMPTS_FILE,
-            revision=commit,
-            _raise_exceptions_for_gated_repo=False,
-            _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False,
-        )
-    return Prompts.read(Path(file)) if file is not None and Path(file).is_file() else None
-
-
-def weights_digest(source: Source, commit: str | None) -> str:
-    """What the weights are: a local folder's files, with those of an adapter's base, or a hub id at its commit."""
-    seen = hashlib.blake2b(digest_size=16)
-    if source.folder is None:
-        seen.update(f"{source.place}@{commit}/{source.gguf}".encode())
-        return seen.hexdigest()
-    if source.gguf is not None:
-        files = [source.folder / source.gguf]
-    else:
-        found = [p for p in sorted(source.folder.iterdir()) if p.suffix in {".safetensors", ".json", ".bin", ".model"}]
-        files = [p for p in found if p.name != PROMPTS_FILE]  # it changes what is asked, not what is answered
-    for file in files:
-        seen.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-        _hash_content(file, seen)
-    adapter = source.folder / "adapter_config.json"
-    if source.gguf is None and adapter.is_file():
-        base = json.loads(adapter.read_text("utf-8"))["base_model_name_or_path"]
-        seen.update(weights_digest(find(base), commit).encode())
-    return seen.hexdigest()
-
-
-def _hash_content(file: Path, seen: Any) -> None:
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        if size <= _WHOLE:
-            seen.update(stream.read())
-            return
-        for piece in range(_SAMPLES):
-            stream.seek(piece * (size - _SAMPLE) // (_SAMPLES - 1))
-            seen.update(stream.read(_SAMPLE))

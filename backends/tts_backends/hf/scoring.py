@@ -15,8 +15,9 @@ from torch import Tensor
 from tts import BackendError, Candidate, Problem, Score, Usage
 from tts_backends.checkpoints.chat import Chat
 from tts_backends.checkpoints.conversation import conversation
+from tts_backends.checkpoints.digest import fingerprint
 from tts_backends.hf import load as hf_load
-from tts_backends.hf.load import Loaded, context_length, fingerprint
+from tts_backends.hf.load import Loaded, context_length
 from tts_backends.hf.score_batch import Item, LengthBatcher
 
 

@@ -22,7 +22,8 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from tts import BackendError, Candidate, ConfigError, Problem, Usage, Verdict
 from tts.prompts import neutralised, visible
-from tts_backends.hf.load import fingerprint, load_as
+from tts_backends.checkpoints.digest import fingerprint
+from tts_backends.hf.load import load_as
 from tts_backends.hf.score_batch import Item, LengthBatcher
 from tts_backends.hf.scoring import ScoringOptions, no_head
 

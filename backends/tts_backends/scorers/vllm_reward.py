@@ -30,7 +30,7 @@ class VLLMReward:
         """Start the engine; raises `ConfigError`, `MissingDependencyError` or `BackendUnavailable`."""
         engine = vllm_load.configure(model, options, runner="pooling")
         from tts_backends.checkpoints.chat import Chat
-        from tts_backends.hf.load import fingerprint
+        from tts_backends.checkpoints.digest import fingerprint
         from tts_backends.vllm.engine import RunningEngine
 
         self._name = f"vllm-reward:{model}"

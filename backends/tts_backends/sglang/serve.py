@@ -11,16 +11,9 @@ from typing import Any, NamedTuple
 from pydantic import ConfigDict
 
 from tts import BackendUnavailable, ConfigError, run_sync
-from tts_backends.checkpoints.chat import Chat
-from tts_backends.hf.load import (
-    Source,
-    commit_of,
-    find,
-    fingerprint,
-    read_template,
-    trained_prompts,
-    weights_digest,
-)
+from tts_backends.checkpoints.chat import Chat, read_template
+from tts_backends.checkpoints.digest import fingerprint, weights_digest
+from tts_backends.checkpoints.source import Source, commit_of, find, trained_prompts
 from tts_backends.openai.errors import Trouble
 from tts_backends.openai.link import Address, Limits, Link, Server
 from tts_backends.openai.options import Access, Connection

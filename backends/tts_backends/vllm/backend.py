@@ -36,7 +36,7 @@ class VLLMBackend:
         """Start the engine; raises `ConfigError`, `MissingDependencyError` or `BackendUnavailable`."""
         engine = vllm_load.configure(model, options, scheduling_policy="priority")
         from tts_backends.checkpoints.chat import Chat
-        from tts_backends.hf.load import fingerprint
+        from tts_backends.checkpoints.digest import fingerprint
         from tts_backends.vllm.engine import RunningEngine
 
         self.name = f"vllm:{model}"

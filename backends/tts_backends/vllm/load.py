@@ -14,7 +14,7 @@ from tts import BackendUnavailable, ConfigError, MissingDependencyError
 from tts.prompts import Prompts
 
 if TYPE_CHECKING:
-    from tts_backends.hf.load import Source
+    from tts_backends.checkpoints.source import Source
 
 # What says where and how fast a model runs, but not what it answers; every other option counts in the fingerprint.
 _PLACEMENT = {
@@ -56,7 +56,9 @@ def configure(model: str, options: Options, **defaults: str) -> Engine:
     Raises `ConfigError` where the reference is wrong, `BackendUnavailable` where vLLM cannot run the model.
     """
     require()
-    from tts_backends.hf.load import commit_of, find, read_template, trained_prompts, weights_digest
+    from tts_backends.checkpoints.chat import read_template
+    from tts_backends.checkpoints.digest import weights_digest
+    from tts_backends.checkpoints.source import commit_of, find, trained_prompts
 
     source = find(model)
     _check(model, source)

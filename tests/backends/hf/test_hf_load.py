@@ -13,8 +13,9 @@ from tiny_models import bpe_tokenizer, save_llama
 from transformers import LlamaForCausalLM, MambaConfig, MambaForCausalLM
 
 from tts import BackendUnavailable, ConfigError
+from tts_backends.checkpoints.source import find
 from tts_backends.hf import HFBackend
-from tts_backends.hf.load import Options, find
+from tts_backends.hf.load import Options
 from tts_backends.judges.pairrm import PairRM
 from tts_backends.scorers.hf_prm import HFProcessReward
 from tts_backends.scorers.hf_reward import HFReward
