@@ -23,9 +23,10 @@ from tts import (
 )
 from tts_backends.openai import options as openai_options
 from tts_backends.openai.errors import Trouble, unreadable
-from tts_backends.openai.link import Link, Server
+from tts_backends.openai.link import Link
 from tts_backends.openai.pool import Pool
 from tts_backends.openai.probe import PROBE_SECONDS, probe, tokens
+from tts_backends.openai.server import Server
 from tts_backends.openai.wire import DEFAULT_TOKENS, Dialect, Events, Wire, estimate
 
 __all__ = ["OpenAIBackend"]

@@ -9,69 +9,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any, NamedTuple, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from typing import Any
 
-import aiohttp
-import yarl
-
-from tts import BackendUnavailable, __version__
-from tts_backends.openai.errors import Trouble, disconnected, refusal, timed_out, unreadable
+from tts import BackendUnavailable
+from tts_backends.openai.errors import Trouble
+from tts_backends.openai.server import Address, Server
+from tts_backends.openai.session import Limits, Session
 from tts_backends.openai.wire import Events
 
-# Servers on uvicorn close idle connections after five seconds; a request on one just closed would be lost.
-_KEEP_ALIVE = 4.0
 _CHECK_FIRST, _CHECK_MOST = 0.25, 10.0  # seconds between health checks
 _LONGEST_PAUSE = 300.0  # of what a server asks for with Retry-After
-
-
-class Limits(NamedTuple):
-    """Seconds: until a connection stands, until a byte comes, for the whole, and without any server at all."""
-
-    connect: float
-    first_byte: float | None
-    total: float
-    patience: float
-
-
-class Address(NamedTuple):
-    """Where a server is, without a slash at the end, and the proxy before it."""
-
-    base: str
-    proxy: str | None
-
-    @classmethod
-    def of(cls, base: str, proxy: str | None) -> Self:
-        """With the proxy that the environment names for this host, where none is given."""
-        parts = urlsplit(base)
-        if proxy is None and not proxy_bypass(parts.hostname or ""):
-            proxy = getproxies().get(parts.scheme)
-        return cls(base.rstrip("/"), proxy)
-
-
-class Server:
-    """One server as this loop sees it; `failures` counts those since its last answer."""
-
-    def __init__(self, address: Address) -> None:
-        self.address = address
-        self.in_flight = self.failures = 0
-        self.up = True
-        self.resume_at = self.doubtful_until = 0.0
-        self._urls: dict[str, yarl.URL] = {}
-
-    def url(self, path: str) -> yarl.URL:
-        """The address of a part of the interface, taken apart once."""
-        if path not in self._urls:
-            self._urls[path] = yarl.URL(self.address.base + path)
-        return self._urls[path]
-
-    def load(self, now: float) -> int:
-        """How full it counts as being."""
-        return (self.in_flight + 1) << (min(self.failures, 6) if now < self.doubtful_until else 0)
 
 
 class Link:
@@ -81,28 +30,21 @@ class Link:
         self, addresses: Sequence[Address], headers: Mapping[str, str], limits: Limits, secrets: Sequence[str]
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._limits, self._secrets = limits, secrets
+        self._limits = limits
         self.servers = [Server(address) for address in addresses]
         self.seconds_per_request: float | None = None  # a running mean
         self._checks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._none_since: float | None = None
         self.last = "no server has been tried"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": f"ttscale/{__version__}", "Content-Type": "application/json", **headers},
-            timeout=aiohttp.ClientTimeout(
-                total=limits.total, sock_connect=limits.connect, sock_read=limits.first_byte
-            ),
-        )  # fmt: skip
+        self._session = Session(headers, limits, secrets)
 
     async def aclose(self) -> None:
         """End health checks and connections."""
         for check in self._checks:
             check.cancel()
         await asyncio.gather(*self._checks, return_exceptions=True)
-        await self._session.close()
+        await self._session.aclose()
 
     @property
     def in_flight(self) -> int:
@@ -140,13 +82,12 @@ class Link:
         """The answer to one request; raises `Trouble`."""
         server.in_flight += 1
         try:
-            raw = await self._exchange(server, path, body)
+            answer = await self._session.ask(server, path, body)
         except Trouble as trouble:
             self._note(server, trouble)
             raise
         finally:
             server.in_flight -= 1
-        answer = self._parsed(server, raw)
         server.failures = 0
         return answer
 
@@ -159,7 +100,7 @@ class Link:
         """The answer to one streamed request, gathered in `events`; raises `Trouble`."""
         server.in_flight += 1
         try:
-            await self._follow(server, path, body, events)
+            await self._session.follow(server, path, body, events)
         except Trouble as trouble:
             self._note(server, trouble)
             raise
@@ -170,87 +111,15 @@ class Link:
 
     async def get(self, server: Server, path: str) -> bytes:
         """The body of a page; raises `Trouble`."""
-        return await self._exchange(server, path, None)
+        return await self._session.exchange(server, path, None)
 
     async def tell(self, server: Server, path: str, body: bytes) -> None:
         """Send what has no answer; raises `Trouble`."""
-        await self._exchange(server, path, body)
-
-    # --- one exchange ----------------------------------------------------------------------------------------------
-
-    async def _exchange(self, server: Server, path: str, body: bytes | None) -> bytes:
-        where = server.address.base
-        try:
-            async with self._session.request(
-                "GET" if body is None else "POST",
-                server.url(path),
-                data=body,
-                proxy=server.address.proxy,
-                allow_redirects=False,
-            ) as response:
-                raw = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise self._trouble(error, where) from None  # its own words may hold headers
-        if response.status != 200:
-            raise refusal(response.status, response.headers, self.scrubbed(raw), where)
-        return raw
-
-    async def _follow(self, server: Server, path: str, body: bytes, events: Events) -> None:
-        where = server.address.base
-        try:
-            async with self._session.post(
-                server.url(path), data=body, proxy=server.address.proxy, allow_redirects=False
-            ) as response:
-                if response.status != 200:
-                    raise refusal(response.status, response.headers, self.scrubbed(await response.read()), where)
-                lines = b""
-                async for chunk in response.content.iter_any():
-                    *whole, lines = (lines + chunk).split(b"\n")
-                    for line in whole:
-                        self._feed(events, line, where)
-                self._feed(events, lines, where)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            if not (events.done and events.complete):
-                raise self._trouble(error, where) from None
-        if not events.complete:
-            raise disconnected("the stream ended before the completion did", where, unreachable=False)
-
-    def _feed(self, events: Events, line: bytes, where: str) -> None:
-        try:
-            events.feed(line)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise unreadable(self.scrubbed(line), where) from None
-
-    def _parsed(self, server: Server, raw: bytes) -> dict[str, Any]:
-        try:
-            answer = json.loads(raw)
-        except ValueError:
-            answer = None
-        if isinstance(answer, dict):
-            if not answer.get("error"):
-                return answer
-            trouble = refusal(500, {}, self.scrubbed(raw), server.address.base)  # some send it with status 200
-        else:
-            trouble = unreadable(self.scrubbed(raw), server.address.base)
-        self._note(server, trouble)
-        raise trouble
-
-    def _trouble(self, error: Exception, where: str) -> Trouble:
-        if isinstance(error, aiohttp.ConnectionTimeoutError):
-            return timed_out(where, None, unreachable=True)
-        if isinstance(error, TimeoutError):
-            seconds = self._limits.first_byte if isinstance(error, aiohttp.SocketTimeoutError) else self._limits.total
-            return timed_out(where, seconds, unreachable=False)
-        # What a response error says of itself includes the request with its headers.
-        silent = isinstance(error, aiohttp.ClientResponseError) or not str(error)
-        words = type(error).__name__ if silent else self.scrubbed(str(error).encode("utf-8", "replace")).decode()
-        return disconnected(words, where, unreachable=isinstance(error, aiohttp.ClientConnectorError))
+        await self._session.exchange(server, path, body)
 
     def scrubbed(self, raw: bytes) -> bytes:
         """Without the secrets that a server may repeat in its answer."""
-        for secret in self._secrets:
-            raw = raw.replace(secret.encode(), b"***")
-        return raw
+        return self._session.scrubbed(raw)
 
     # --- health ----------------------------------------------------------------------------------------------------
 

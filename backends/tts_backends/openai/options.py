@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from tts import ConfigError
-from tts_backends.openai.link import Address, Limits
+from tts_backends.openai.server import Address
+from tts_backends.openai.session import Limits
 
 _OPENAI = "https://api.openai.com/v1"
 

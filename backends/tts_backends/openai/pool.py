@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tts import BackendError
 from tts_backends.openai.errors import Trouble
-from tts_backends.openai.link import Address, Limits, Link, Server, open_link
+from tts_backends.openai.link import Link, open_link
+from tts_backends.openai.server import Address, Server
+from tts_backends.openai.session import Limits
 
 if TYPE_CHECKING:
     from tts_backends.openai.options import Access

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from tts import BackendUnavailable, ConfigError, Message
 from tts_backends.openai.errors import Trouble
-from tts_backends.openai.link import Link, Server
+from tts_backends.openai.link import Link
+from tts_backends.openai.server import Server
 from tts_backends.openai.wire import Dialect, Wire, names
 
 # Random letters, so that two completions are equal only where the seed makes them so.

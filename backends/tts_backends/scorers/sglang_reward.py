@@ -24,7 +24,7 @@ from tts import (
 )
 from tts_backends.checkpoints.conversation import conversation
 from tts_backends.openai.errors import Trouble, unreadable
-from tts_backends.openai.link import Server
+from tts_backends.openai.server import Server
 from tts_backends.sglang import serve as sglang_serve
 from tts_backends.sglang.serve import serve
 

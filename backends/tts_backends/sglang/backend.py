@@ -20,7 +20,8 @@ from tts import (
 )
 from tts_backends.checkpoints.request import prepare
 from tts_backends.openai.errors import Trouble, unreadable
-from tts_backends.openai.link import Link, Server
+from tts_backends.openai.link import Link
+from tts_backends.openai.server import Server
 from tts_backends.sglang import serve as sglang_serve
 from tts_backends.sglang.request import Answer, Ask
 from tts_backends.sglang.serve import serve

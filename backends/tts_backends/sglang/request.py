@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 from tts import Completion, Request
 from tts_backends.checkpoints.chat import Chat
 from tts_backends.checkpoints.request import Prepared, completion
-from tts_backends.openai.link import Server
+from tts_backends.openai.server import Server
 from tts_backends.sglang.serve import Facts
 
 

@@ -15,9 +15,11 @@ from tts_backends.checkpoints.chat import Chat, read_template
 from tts_backends.checkpoints.digest import fingerprint, weights_digest
 from tts_backends.checkpoints.source import Source, commit_of, find, trained_prompts
 from tts_backends.openai.errors import Trouble
-from tts_backends.openai.link import Address, Limits, Link, Server
+from tts_backends.openai.link import Link
 from tts_backends.openai.options import Access, Connection
 from tts_backends.openai.pool import Pool
+from tts_backends.openai.server import Address, Server
+from tts_backends.openai.session import Limits
 from tts_backends.sglang.process import EngineProcess
 
 # What says where and how fast a model runs, but not what it answers; every other option counts in the fingerprint.

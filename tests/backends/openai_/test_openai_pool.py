@@ -17,7 +17,7 @@ from test_openai_faults import ask, connect, request
 import tts
 from tts_backends.openai import link as openai_link
 from tts_backends.openai import pool as openai_pool
-from tts_backends.openai.link import Address, Server
+from tts_backends.openai.server import Address, Server
 
 
 @pytest.fixture(autouse=True)
