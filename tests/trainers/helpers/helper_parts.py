@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTraine
 from tts import Candidate, Problem
 from tts.cli import main
 from tts_trainers.helpers.graded import GradedSet
-from tts_trainers.hybrid.pretrained import place
+from tts_trainers.runtime.place import place
 
 torch.set_num_threads(1)  # such models gain nothing from more
 

@@ -18,6 +18,7 @@ from tts_trainers.hybrid.recipe import HybridRecipe, ModelSection
 from tts_trainers.hybrid.run import check_hybrid
 from tts_trainers.recipe import load_recipe
 from tts_trainers.rows import Row
+from tts_trainers.runtime.processes import check_processes
 
 ROWS = sums_rows(4)
 
@@ -314,11 +315,11 @@ def test_a_package_that_is_not_there(rows: Path, fails: Any, monkeypatch: pytest
 
 
 def test_processes_and_gpus() -> None:
-    hardware.check_processes(2, 2, 2)
+    check_processes(2, 2, 2)
     with pytest.raises(ConfigError, match="^4 processes were started here, and 2 GPUs are visible; start one for each"):
-        hardware.check_processes(2, 8, 4)
+        check_processes(2, 8, 4)
     with pytest.raises(ConfigError, match=r"^2 GPUs are visible to a single process; start one process for each with"):
-        hardware.check_processes(2, 1, 1)
+        check_processes(2, 1, 1)
 
 
 class _Card(NamedTuple):

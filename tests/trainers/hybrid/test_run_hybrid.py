@@ -15,11 +15,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import tts
 from tts import ConfigError
 from tts.prompts import Prompts
-from tts_trainers.hybrid import pretrained
+from tts_trainers.hybrid.preparation import prepare
+from tts_trainers.hybrid.pretrained import load_tokenizer, quiet_peft
 from tts_trainers.hybrid.recipe import HybridRecipe, ModelSection
-from tts_trainers.hybrid.run import check_hybrid, prepare, train_hybrid
+from tts_trainers.hybrid.run import check_hybrid, train_hybrid
 from tts_trainers.runtime import folder as run_folder
 from tts_trainers.runtime.checkpoints import last_checkpoint
+from tts_trainers.runtime.place import place
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_from_rows_to_a_model_that_refines(rows: Path, tmp_path: Path) -> None:
     assert (prompts.k, prompts.candidate_tokens) == (4, 1536)
     assert Prompts.read(out / "checkpoint-2" / "tts.json") == prompts
     assert not (out / run_folder.CACHE).exists()
-    base = _weights(pretrained.place("miniature"))
+    base = _weights(place("miniature"))
     assert any(not torch.equal(base[name], tensor) for name, tensor in _weights(out).items())
     done = tts.run("task:sums@size=1", model=f"hf:{out}", strategy="gsr", k=4, sampling=tts.Sampling(max_tokens=8))
     assert len(done.results) == 1
@@ -114,10 +116,10 @@ def test_tokens_of_another_tokenizer_or_other_rows_are_not_used(rows: Path, tmp_
         tokens: list[int] = prepare(recipe, tmp_path / "out", tmp_path / "cache").train[0]["input_ids"]
         return tokens
 
-    tokenizer = AutoTokenizer.from_pretrained(pretrained.place("miniature"))
+    tokenizer = AutoTokenizer.from_pretrained(place("miniature"))
     tokenizer.add_tokens(["\\boxed"])
     student = tmp_path / "student"
-    shutil.copytree(pretrained.place("miniature"), student)
+    shutil.copytree(place("miniature"), student)
     tokenizer.save_pretrained(student)
     before = first_row(_recipe(rows))
     assert first_row(_recipe(rows, model={"name": str(student)})) != before
@@ -163,12 +165,12 @@ def test_adapters_are_merged_into_the_checkpoint(rows: Path, tmp_path: Path) -> 
     out = tmp_path / "run"
     train_hybrid(_recipe(rows, lora={"r": 4, "alpha": 8}, optimisation={"learning_rate": 1e-2}), out)
     assert not (out / "adapter_config.json").exists()
-    base = AutoModelForCausalLM.from_pretrained(pretrained.place("miniature"), dtype=torch.float32)
+    base = AutoModelForCausalLM.from_pretrained(place("miniature"), dtype=torch.float32)
     ids = AutoTokenizer.from_pretrained(out)("37*8 = ", return_tensors="pt")["input_ids"]
     merged = AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32)
     before = base(ids).logits
     assert not torch.allclose(merged(ids).logits, before, atol=1e-2)
-    with pretrained.quiet_peft():
+    with quiet_peft():
         with_adapter = PeftModel.from_pretrained(base, out / "adapter")
     torch.testing.assert_close(merged(ids).logits, with_adapter(ids).logits, rtol=1e-4, atol=1e-4)
     assert tts.solve(
@@ -192,9 +194,9 @@ def test_an_evaluation_side_without_rows_is_none(rows: Path, tmp_path: Path) -> 
 
 def test_a_tokenizer_without_chat_template(tmp_path: Path) -> None:
     folder = tmp_path / "model"
-    shutil.copytree(pretrained.place("miniature"), folder)
+    shutil.copytree(place("miniature"), folder)
     (folder / "chat_template.jinja").unlink()
     with pytest.raises(
         ConfigError, match=r"has no chat template; set model\.chat_template, e\.g\. to 'qwen3' \(ours\)"
     ):
-        pretrained.load_tokenizer(ModelSection(name=str(folder)))
+        load_tokenizer(ModelSection(name=str(folder)))

@@ -13,9 +13,9 @@ from tts import ConfigError
 from tts.eval import Estimate
 from tts_trainers.helpers.graded import GradedSet, Pair, preference_pairs, read_graded, split_by_problem
 from tts_trainers.helpers.recipe import HelperRecipe
-from tts_trainers.hybrid.hardware import check_trainer, processes, rank
 from tts_trainers.recipe import load_recipe
 from tts_trainers.runtime.folder import check_permitted
+from tts_trainers.runtime.processes import check_trainer, processes, rank
 from tts_trainers.runtime.terminal import quiet, say
 
 RecipeT = TypeVar("RecipeT", bound=HelperRecipe)
@@ -52,7 +52,7 @@ class Job(Generic[RecipeT]):
 
     def place(self) -> str:
         """The folder or hub id of the model; raises `ConfigError` where a path leads to no folder."""
-        from tts_trainers.hybrid.pretrained import place
+        from tts_trainers.runtime.place import place
 
         try:
             return place(self._model)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import tts
 from tts import BackendError, Candidate, Engine, Example, Message, Problem, Sampling, run_sync
-from tts_trainers.hybrid.hardware import rank
+from tts_trainers.runtime.processes import rank
 
 TestT = TypeVar("TestT")
 FiguresT = TypeVar("FiguresT")

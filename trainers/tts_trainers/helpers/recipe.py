@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import Field
 
 from tts import ConfigError
-from tts_trainers.hybrid.hardware import processes
 from tts_trainers.recipe import Optimisation, Section
+from tts_trainers.runtime.processes import processes
 
 
 class HelperOptimisation(Optimisation):

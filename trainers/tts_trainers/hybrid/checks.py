@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts import ConfigError, read_examples
 from tts.prompts import DIRECT_FIELDS, REFINE_FIELDS, Prompts, Template
-from tts_trainers.data.problems import problem_key
+from tts_trainers.data.decontaminate import problem_key
 from tts_trainers.hybrid.recipe import DataSection, HybridRecipe, PromptSection
 from tts_trainers.recipe import Arm
 from tts_trainers.rows import OBJECTIVES, Objective

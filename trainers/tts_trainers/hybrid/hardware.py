@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tts import ConfigError, MissingDependencyError
 from tts_trainers.hybrid.recipe import HybridRecipe
+from tts_trainers.runtime.processes import check_started, processes, visible_gpus
 
 CPU_RECIPE = "gsr-cpu"
 
@@ -22,22 +23,12 @@ class _Need(NamedTuple):
 _KERNELS = {"flash_attention_2": "flash_attn", "flash_attention_3": "flash_attn_interface"}
 
 
-def processes() -> int:
-    """Processes of this run, as `accelerate launch` or `torchrun` started them."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def rank() -> int:
-    """Which of them this is; the first one speaks."""
-    return int(os.environ.get("RANK", "0"))
-
-
 def check_hardware(recipe: HybridRecipe) -> None:
     """Raise `ConfigError` where a key of the recipe needs a GPU that is not there, or more of them than there are.
 
     Raises `MissingDependencyError` where one needs a package that is not installed.
     """
-    gpus = _gpus()
+    gpus = visible_gpus()
     keys = [need.key for need in _on_gpus(recipe)] + ["optimisation.bf16 = true"] * recipe.optimisation.bf16
     if keys and not gpus:
         raise ConfigError(
@@ -52,37 +43,6 @@ def check_hardware(recipe: HybridRecipe) -> None:
     if gpus and recipe.optimisation.bf16 and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise ConfigError(f"{torch.cuda.get_device_name()} has no bfloat16; set optimisation.bf16 = false")
     check_started(gpus)
-
-
-def check_trainer() -> None:
-    """What any training takes: TRL, and a process for each visible GPU; raises as `check_hardware` does."""
-    check_started(_gpus())
-
-
-def _gpus() -> int:
-    """The visible GPUs, after a look whether anything can be trained at all."""
-    if find_spec("trl") is None:
-        raise MissingDependencyError("training needs the package 'trl'; pip install 'ttscale[train]'")
-    import torch
-
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
-
-
-def check_started(gpus: int) -> None:
-    """Compare the processes that were started with the visible GPUs, where there are any."""
-    if gpus:
-        check_processes(gpus, processes(), int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-
-
-def check_processes(gpus: int, started: int, here: int) -> None:
-    """Raise `ConfigError` where processes and visible GPUs do not go together; `here` counts those of this machine."""
-    if here > gpus:
-        raise ConfigError(f"{here} processes were started here, and {gpus} GPUs are visible; start one for each GPU")
-    if started == 1 and gpus > 1:
-        raise ConfigError(
-            f"{gpus} GPUs are visible to a single process; start one process for each with `accelerate launch` "
-            "(docs/training.md has the command), or show it one of them with CUDA_VISIBLE_DEVICES=0"
-        )
 
 
 def check_memory(recipe: HybridRecipe, parameters: int) -> None:

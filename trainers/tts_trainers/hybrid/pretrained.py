@@ -7,30 +7,14 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tts import ConfigError, plugins
+from tts import ConfigError
 from tts_trainers.hybrid.recipe import LoraSection, ModelSection, chat_template
+from tts_trainers.runtime.place import place
 
 T = TypeVar("T")
-
-
-def place(name: str) -> str:
-    """A folder or hub id; `miniature` is the model that comes with the `hf` backend.
-
-    Raises `ConfigError` where a path leads to no folder.
-    """
-    if name == "miniature":
-        package = plugins().find("backend", "hf").entry.target.partition(".")[0]
-        return str(resources.files(package).joinpath("miniature"))
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return str(path)
-    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
-        raise ConfigError(f"model.name = {name!r} is no folder; give a folder with a model or a hub id like 'org/name'")
-    return name
 
 
 def load_config(section: ModelSection) -> Any:

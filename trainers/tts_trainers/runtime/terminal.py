@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from tts_trainers.hybrid.hardware import rank
+from tts_trainers.runtime.processes import rank
 
 
 def say(message: str) -> None:
