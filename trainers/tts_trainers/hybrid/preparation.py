@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tts.prompts import Prompts
 from tts_trainers.hybrid import checks, hardware, pretrained
 from tts_trainers.hybrid.recipe import HybridRecipe
+from tts_trainers.hybrid.survey import Rows, read_through
 from tts_trainers.hybrid.tokenise import tokenised
 from tts_trainers.hybrid.training_rows import find_rows, open_rows
 from tts_trainers.recipe import Arm
@@ -49,7 +50,7 @@ def prepare(recipe: HybridRecipe, out: Path, cache: Path) -> Prepared:
 
     with PartialState().main_process_first():  # the others then find the tokens there
         raw = [open_rows(source, cache) for source in sources]
-        rows = [checks.read_through(s, r, recipe, prompts) for s, r in zip(sources, raw, strict=True)]
+        rows = [read_through(s, r, recipe, prompts) for s, r in zip(sources, raw, strict=True)]
         _check_sides(recipe, *rows)
         known = [*(r.digest for r in rows), prompts.model_dump_json(), tokenizer.chat_template]
         content = hashlib.blake2b("\0".join(known).encode(), digest_size=16).hexdigest()
@@ -70,7 +71,7 @@ def prepare(recipe: HybridRecipe, out: Path, cache: Path) -> Prepared:
     )
 
 
-def _check_sides(recipe: HybridRecipe, train: checks.Rows, *evaluation: checks.Rows) -> None:
+def _check_sides(recipe: HybridRecipe, train: Rows, *evaluation: Rows) -> None:
     checks.check_arm(train.source, recipe.objective.arm, train.counts)
     for side in evaluation:
         checks.check_split(train, side)
@@ -82,7 +83,7 @@ def _of_arm(objective: str, arm: Arm) -> bool:
     return arm in ("hybrid", objective)
 
 
-def _report(recipe: HybridRecipe, rows: Sequence[checks.Rows], train: Dataset) -> str:
+def _report(recipe: HybridRecipe, rows: Sequence[Rows], train: Dataset) -> str:
     lengths = train["length"][:]
     found = [
         f"{r.source}: {', '.join(f'{n:,} {o}' for o, n in sorted(r.counts.items()))} rows, {len(r.problems):,} problems"
