@@ -1,4 +1,4 @@
-"""Messages to token ids and back.
+"""Messages as token ids, which can be read back.
 
 Only the chat template can write a control token. Problems and candidates are other people's text, so a `<|im_start|>`
 or `</s>` in them must reach the model as characters. Two steps see to that, for any tokenizer and any template:

@@ -1,4 +1,4 @@
-"""What a reward model reads: a problem and a response to it, as a conversation that fits the model."""
+"""A problem with a response to it, as the conversation that a reward model reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the backends in process share: a request's prompt and room, and a completion made of generated tokens."""
+"""A request to an engine in process, from its prompt in tokens to the completions made of generated ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Continuous batching without a timer: one thread runs the model, and whoever waits when a step ends joins the next."""
+"""Continuous batching without a timer: whoever waits when the model's thread ends a step joins the next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key-value cache of a batch whose rows come and go.
+"""The key-value cache of a batch that a row may join or leave at any step.
 
 Rows are slots; columns are one timeline for all of them. Every row ends at the same column, so a step writes one
 column for all, a row of length L occupies the last L columns before `end`, and the width that attention reads is the

@@ -1,4 +1,4 @@
-"""A model that is in memory already, and may be trained between two requests."""
+"""A model that is in memory already, even if it is trained between two requests."""
 
 from __future__ import annotations
 

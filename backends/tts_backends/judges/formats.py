@@ -1,4 +1,4 @@
-"""Formats of generative judges: what each is asked, and how its verdict is read.
+"""Formats of generative judges, from the question to the verdict.
 
 A format is put before the reference of any backend: `generic:hf:FOLDER`, `rrm:vllm:Reward-Reasoning/RRM-7B`. Wordings
 are ours, markers and verdicts are those the checkpoints were trained on; `@template=FILE` puts a model card's published

@@ -1,4 +1,4 @@
-"""What a server's refusals mean: which may be tried again, which are about the context, and one sentence for each."""
+"""What a server's refusals mean: which may be tried again, which are about the context, one sentence for each."""
 
 from __future__ import annotations
 

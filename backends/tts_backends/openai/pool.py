@@ -1,4 +1,4 @@
-"""The servers of one model for every event loop: a link in each, and requests that are repeated until they succeed."""
+"""The servers of one model, whichever event loop asks, with requests that are repeated until they succeed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests and answers of the OpenAI-compatible interface, chat completions and completions, as our records.
+"""The OpenAI-compatible interface as our records: chat completions as well as completions.
 
 A server that takes reasoning apart (`reasoning_content`, `reasoning`) is put together again: the text of a completion
 has the think block in it, as the hf backend's has.

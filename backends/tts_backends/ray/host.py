@@ -1,7 +1,8 @@
-"""What runs in an actor of Ray: one model, and the requests that it works on. Everything else is the driver's.
+"""What runs in an actor of Ray: one model with the requests that it works on.
 
-What is finished is handed over in batches: the driver asks, and the answer holds whatever has finished since it last
-asked. So nothing waits for a timer, and the more comes, the less each completion costs.
+Everything else is the driver's. What is finished is handed over in batches: the driver asks, and the answer holds
+whatever has finished since it last asked. So nothing waits for a timer, and the more comes, the less each completion
+costs.
 """
 
 from __future__ import annotations

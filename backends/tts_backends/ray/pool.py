@@ -1,4 +1,4 @@
-"""The driver's side of a model on Ray: a pool of actors, each with the model, and the work that waits for them.
+"""The driver's side of a model on Ray: a pool of actors that each hold it.
 
 * Work waits here, by priority, and goes to an actor that has room for it, the emptiest first, in chunks of at most the
   completions of one prompt. Nothing is dealt out in advance, so there is nothing to steal back from a slow actor.

@@ -1,4 +1,4 @@
-"""What is to be done on Ray and by whom, as the driver keeps book of it: jobs, their parts, actors."""
+"""The book that the driver keeps of what is to be done on Ray: jobs, their parts, actors."""
 
 from __future__ import annotations
 

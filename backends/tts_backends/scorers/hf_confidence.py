@@ -1,4 +1,4 @@
-"""How sure a model is of a response: one forward pass over the prompt and what was written."""
+"""How sure a model is of a response, as one forward pass over it tells."""
 
 from __future__ import annotations
 

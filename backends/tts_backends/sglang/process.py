@@ -1,4 +1,4 @@
-"""An SGLang engine of our own: a process that is started, waited for and ended with everything it has started."""
+"""An SGLang engine of our own, from its start to the end of everything it has started."""
 
 from __future__ import annotations
 

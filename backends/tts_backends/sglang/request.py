@@ -1,4 +1,4 @@
-"""A request in the words of SGLang's `/generate`, and what comes back."""
+"""A request in the words of SGLang's `/generate`, to the reading of its answer."""
 
 from __future__ import annotations
 

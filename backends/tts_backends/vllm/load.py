@@ -1,4 +1,4 @@
-"""From a reference to a vLLM engine: its options in its own words, our defaults, and what identifies it."""
+"""From a reference to what a vLLM engine is started with: its options in its own words over our defaults."""
 
 from __future__ import annotations
 

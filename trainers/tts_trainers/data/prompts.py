@@ -1,4 +1,4 @@
-"""Stage 2: the student's candidates for each problem, the sets that are shown, and the refine prompts over them."""
+"""Stage 2: refine prompts over sets of the student's candidates for each problem."""
 
 from __future__ import annotations
 

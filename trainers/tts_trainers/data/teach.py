@@ -1,4 +1,4 @@
-"""Stage 3: the teacher answers the refine prompts, and the answers that are kept."""
+"""Stage 3: the teacher's answers to the refine prompts, as far as they are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands `tts train reward-model`, `judge` and `synthesizer` share: arguments, loading, messages."""
+"""What the commands of all helpers share: arguments, loading, messages."""
 
 from __future__ import annotations
 

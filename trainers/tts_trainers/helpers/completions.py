@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts import ConfigError
-from tts_trainers.helpers.recipe import HelperOptimisation, run_and_save
+from tts_trainers.helpers.fit import run_and_save
+from tts_trainers.helpers.recipe import HelperOptimisation
 from tts_trainers.hybrid.tokenise import template_fault
 from tts_trainers.rows import Row
 

@@ -1,4 +1,4 @@
-"""What a trained helper is measured with: the library's own grader, and the checkpoint through its own backend."""
+"""What a trained helper is measured with: the library's own grader on the checkpoint's own backend."""
 
 from __future__ import annotations
 

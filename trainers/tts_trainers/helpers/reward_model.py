@@ -1,4 +1,4 @@
-"""A scalar reward model from graded candidates: TRL's `RewardTrainer` on pairs of a correct and a wrong response.
+"""A scalar reward model from graded candidates: TRL's `RewardTrainer` on pairs of which one response is correct.
 
 A conversation is the problem (user) and the response (assistant), without a system prompt, and its score is
 `logits[:, 0]` of an `AutoModelForSequenceClassification`: the interface of Skywork-Reward and kin, so that the result
@@ -21,8 +21,9 @@ from tts.eval import Estimate, clustered_mean
 from tts.prompts import visible
 from tts_trainers.helpers.command import Job, done, helper_command, percentage
 from tts_trainers.helpers.evaluate import measured
+from tts_trainers.helpers.fit import run_and_save
 from tts_trainers.helpers.graded import Pair
-from tts_trainers.helpers.recipe import HelperRecipe, run_and_save
+from tts_trainers.helpers.recipe import HelperRecipe
 from tts_trainers.runtime.terminal import say
 
 if TYPE_CHECKING:

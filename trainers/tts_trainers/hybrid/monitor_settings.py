@@ -1,4 +1,4 @@
-"""The table `[monitoring]` of a training recipe: what is evaluated while a model trains, and how often."""
+"""The table `[monitoring]` of a training recipe: what is evaluated while a model trains, at which steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The student of a recipe: its configuration and tokenizer, which cost nothing, then its weights."""
+"""The student of a recipe: first its configuration or tokenizer, which cost nothing, then its weights."""
 
 from __future__ import annotations
 

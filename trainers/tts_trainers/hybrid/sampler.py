@@ -1,4 +1,4 @@
-"""Batches of one objective and of similar length.
+"""Batches of one objective whose rows are of similar length.
 
 A direct row is short and a refine row long, so mixing them in one padded batch wastes most of it; and the embedded
 model is trained on CPU, where packing is many times slower than padding (attention runs over the whole pack). Here

@@ -1,4 +1,4 @@
-"""The family: tokenizer, students of several sizes, the arms of Table 2, and the helpers of other strategies.
+"""The family: tokenizer, students of several sizes, the arms of Table 2, the helpers of other strategies.
 
 Candidates are sampled through the public API into one store, so an interrupted stage asks only for what is missing.
 """

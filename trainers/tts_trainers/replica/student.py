@@ -1,4 +1,4 @@
-"""The untrained miniature model: a Llama of a million parameters, its tokenizer, and how both are saved."""
+"""The untrained miniature model: a Llama of a million parameters with its tokenizer."""
 
 from __future__ import annotations
 

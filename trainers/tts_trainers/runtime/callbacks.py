@@ -1,4 +1,4 @@
-"""What `tts train hybrid` adds to the trainer: prompts in every checkpoint, progress, and a stop that loses nothing."""
+"""What a run adds to the trainer: prompts in every checkpoint, progress, a stop that loses nothing."""
 
 from __future__ import annotations
 
