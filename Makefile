@@ -29,7 +29,7 @@ test-slow: $(READY) ## a real language model (SmolLM2-135M) and the other tests 
 
 test-ray: $(READY) ## models on a real Ray cluster of this machine, with actors that are killed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt ray
-	$(BIN)/python -m pytest -m ray tests/ray
+	$(BIN)/python -m pytest -m ray tests/backends/ray_
 
 test-browser: $(READY) ## report and documentation in a real headless Chromium; installs Debian's where there is none (as root)
 	command -v chromium || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }

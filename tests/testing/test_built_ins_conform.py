@@ -36,7 +36,7 @@ ELSEWHERE = {  # why an installed plugin is not here
     "hf-prm": "needs a checkpoint with a step token: tests/backends/scorers/test_hf_prm.py",
     "vllm-reward": "needs the engine: tests/engines/test_vllm_reward.py",
     "sglang-reward": "needs the engine: tests/engines",
-    "ray": "runs others: tests/ray",
+    "ray": "runs others: tests/backends/ray_",
     "pairrm": "needs a checkpoint: tests/backends/judges/test_pairrm.py",
 }
 SAID: dict[str, dict[str, str | None]] = {
