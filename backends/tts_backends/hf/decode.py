@@ -118,6 +118,8 @@ class Decoder:
         self._device = model.device
         takes = inspect.signature(model.forward).parameters
         self._takes_positions, self._takes_keep = "position_ids" in takes, "logits_to_keep" in takes
+        # transformers 5.24 renamed it; an older release, or a model's own code, has the older name only.
+        self._cache_argument = "cache" if "cache" in takes else "past_key_values"
         self.reset()
 
     def reset(self) -> None:
@@ -180,13 +182,13 @@ class Decoder:
         return Prefill([KeyValues(cast("Tensor", x.keys), cast("Tensor", x.values)) for x in filled], logits)
 
     def _forward(self, ids: Tensor, mask: Tensor, positions: Tensor, cache: Cache) -> Tensor:
-        extra: dict[str, Any] = {"position_ids": positions} if self._takes_positions else {}
+        extra: dict[str, Any] = {self._cache_argument: cache}
+        if self._takes_positions:
+            extra["position_ids"] = positions
         if self._takes_keep:
             extra["logits_to_keep"] = 1
         # Some models compute with the mask, so it goes as integers like the tokenizer's.
-        output = self._model(
-            input_ids=ids, attention_mask=mask.long(), past_key_values=cache, use_cache=True, return_dict=True, **extra
-        )
+        output = self._model(input_ids=ids, attention_mask=mask.long(), use_cache=True, return_dict=True, **extra)
         logits: Tensor = output.logits[:, -1].float()
         return logits
 
