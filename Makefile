@@ -54,7 +54,7 @@ test-slow: $(VENV)/.smollm2 ## a real language model (SmolLM2-135M) and the othe
 	$(BIN)/python -m pytest -m "slow and not ray"
 
 test-ray: $(VENV)/.ray ## models on a real Ray cluster of this machine, with actors that are killed
-	$(BIN)/python -m pytest -m ray tests/ray
+	$(BIN)/python -m pytest -m ray tests/backends/ray_
 
 test-browser: $(READY) ## report and documentation in a real headless Chromium; installs Debian's where there is none (as root)
 	command -v chromium || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }

@@ -37,8 +37,8 @@ from transformers import (
 )
 
 import tts
-from tts_backends._hf_scoring import ScoringOptions
-from tts_backends.hf_reward import HFReward
+from tts_backends.hf.scoring import ScoringOptions
+from tts_backends.scorers.hf_reward import HFReward
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz 0123456789+-*/=()"
 

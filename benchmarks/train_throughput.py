@@ -33,7 +33,7 @@ from tokenizers import Tokenizer, models
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
-from tts_trainers.hybrid import HybridSFTTrainer
+from tts_trainers.hybrid.trainer import HybridSFTTrainer
 
 VOCABULARY = 720
 

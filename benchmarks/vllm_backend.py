@@ -37,8 +37,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of so small a model wai
 import tts
 from tts import Candidate, Example, Message, Problem, Sampling
 from tts.prompts import refine_messages
-from tts_backends import _vllm_load
 from tts_backends.vllm import VLLMBackend
+from tts_backends.vllm import load as vllm_load
 
 ENGINE = {"enforce_eager": "true", "block_size": "32", "kv_cache_memory_bytes": "1G"}
 
@@ -126,7 +126,7 @@ class Script:
 
         self.ours, self.args = ours, ours.args
         options = VLLMBackend.Options(**ENGINE, max_num_seqs=str(self.args.at_once))
-        arguments = _vllm_load.configure("miniature", options, scheduling_policy="priority").arguments
+        arguments = vllm_load.configure("miniature", options, scheduling_policy="priority").arguments
         same = ("dtype", "enforce_eager", "block_size", "kv_cache_memory_bytes", "max_num_seqs")
         same += ("enable_chunked_prefill", "scheduling_policy")
         self.llm = LLM(arguments.model, **{name: getattr(arguments, name) for name in same})

@@ -1,3 +1,5 @@
+"""What the tests of several rooms share; no folder here has the name of a library, whose place it would take."""
+
 from __future__ import annotations
 
 from pathlib import Path

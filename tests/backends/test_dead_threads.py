@@ -16,10 +16,10 @@ from transformers import LlamaConfig
 from waiting import joined, soon
 
 from tts import BackendError, Completion, Message, Request, Sampling
-from tts_backends._foreign import in_thread, told
-from tts_backends._hf_reward_batch import LengthBatcher
-from tts_backends._loop_thread import LoopThread
+from tts_backends.foreign import in_thread, told
 from tts_backends.hf import HFBackend
+from tts_backends.hf.score_batch import LengthBatcher
+from tts_backends.processes.loop_thread import LoopThread
 
 LIMIT = 30.0  # seconds in which they must have heard
 FAILURES = [RuntimeError("planted"), KeyboardInterrupt("planted"), SystemExit("planted"), MemoryError("planted")]
@@ -217,7 +217,7 @@ def test_a_scorers_thread_that_ends_wakes_everybody_and_refuses_the_next(
     batcher = LengthBatcher(Model(), 4, 1000, slow)
     first = batcher.submit([1])
     time.sleep(0.05)  # it is taken up, alone
-    where = "tts_backends._hf_reward_batch.batches" if point == "batches" else None
+    where = "tts_backends.hf.score_batch.batches" if point == "batches" else None
     if where:
         monkeypatch.setattr(where, raising(failure, 10**6)(None))
     else:
@@ -283,7 +283,7 @@ def test_a_loop_that_breaks_tells_everybody() -> None:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_refuses_to_be_cancelled_does_not_keep_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tts_backends._loop_thread._LAST_SECONDS", 0.3)
+    monkeypatch.setattr("tts_backends.processes.loop_thread._LAST_SECONDS", 0.3)
     thread = LoopThread("test-loop")
     over = asyncio.Event()
 

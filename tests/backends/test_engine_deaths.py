@@ -27,8 +27,10 @@ from waiting import until
 
 import tts
 from tts import BackendError, BackendUnavailable, Completion, Message, Request
-from tts_backends import _process_guard, _sglang_process, _vllm_engine
-from tts_backends._process_guard import ProcessGuard
+from tts_backends.processes import guard as process_guard
+from tts_backends.processes.guard import ProcessGuard
+from tts_backends.sglang import process as sglang_process
+from tts_backends.vllm import engine as vllm_engine
 
 LIMIT = 30.0  # seconds in which they must have heard
 FAILURES = [RuntimeError("planted"), KeyboardInterrupt("planted"), SystemExit("planted"), MemoryError("planted")]
@@ -95,7 +97,7 @@ class Guard:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[_vllm_engine.RunningEngine]:
+def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[vllm_engine.RunningEngine]:
     async def start(_: Any) -> Engine:
         return Engine()
 
@@ -103,20 +105,20 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[_vllm_engine.RunningEngi
     vllm = types.SimpleNamespace(PoolingParams=lambda **_: None, inputs=inputs)
     monkeypatch.setitem(sys.modules, "vllm", vllm)
     monkeypatch.setitem(sys.modules, "vllm.inputs", inputs)
-    monkeypatch.setattr(_vllm_engine, "ProcessGuard", Guard)
-    monkeypatch.setattr(_vllm_engine, "_start", start)
-    engine = _vllm_engine.RunningEngine("vllm:x", None)  # type: ignore[arg-type]
+    monkeypatch.setattr(vllm_engine, "ProcessGuard", Guard)
+    monkeypatch.setattr(vllm_engine, "_start", start)
+    engine = vllm_engine.RunningEngine("vllm:x", None)  # type: ignore[arg-type]
     yield engine
     engine.stop()
     assert Guard.told[-1] in {"release", "end"}
 
 
-async def arrivals(job: _vllm_engine.Job) -> list[Any]:
+async def arrivals(job: vllm_engine.Job) -> list[Any]:
     return [await asyncio.wait_for(job.arrivals.get(), LIMIT) for _ in range(job.request.n)]
 
 
-def job(n: int = 3) -> _vllm_engine.Job:
-    return _vllm_engine.Job(request(n), types.SimpleNamespace(ids=[1, 2]), [None] * n)  # type: ignore[arg-type]
+def job(n: int = 3) -> vllm_engine.Job:
+    return vllm_engine.Job(request(n), types.SimpleNamespace(ids=[1, 2]), [None] * n)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def job(n: int = 3) -> _vllm_engine.Job:
     ids=lambda one: type(one).__name__,
 )
 def test_every_completion_and_score_hears_what_the_engine_raised(
-    engine: _vllm_engine.RunningEngine, failure: BaseException, told: str
+    engine: vllm_engine.RunningEngine, failure: BaseException, told: str
 ) -> None:
     async def main() -> tuple[list[Any], Any]:
         mine = job()
@@ -156,7 +158,7 @@ def test_every_completion_and_score_hears_what_the_engine_raised(
     assert [one.tokens for one in asyncio.run(again())] == [[1]] * 3, "the loop and the engine go on"
 
 
-def test_closing_wakes_who_waits_for_a_completion_or_a_score(engine: _vllm_engine.RunningEngine) -> None:
+def test_closing_wakes_who_waits_for_a_completion_or_a_score(engine: vllm_engine.RunningEngine) -> None:
     async def main() -> list[BaseException]:
         mine = job()
         engine.submit(mine)
@@ -173,7 +175,7 @@ def test_closing_wakes_who_waits_for_a_completion_or_a_score(engine: _vllm_engin
 
 @each_failure
 def test_an_engine_that_fails_at_its_end_is_ended_by_the_guard(
-    engine: _vllm_engine.RunningEngine, failure: BaseException
+    engine: vllm_engine.RunningEngine, failure: BaseException
 ) -> None:
     engine.llm.shutdown = raising(failure)
     with pytest.raises((type(failure), BackendError), match="planted"):
@@ -183,9 +185,9 @@ def test_an_engine_that_fails_at_its_end_is_ended_by_the_guard(
 
 
 def test_an_engine_that_does_not_end_is_ended_by_the_guard(
-    engine: _vllm_engine.RunningEngine, monkeypatch: pytest.MonkeyPatch
+    engine: vllm_engine.RunningEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_vllm_engine, "_END_SECONDS", 0.2)
+    monkeypatch.setattr(vllm_engine, "_END_SECONDS", 0.2)
     over = threading.Event()
     engine.llm.shutdown = lambda timeout: over.wait(LIMIT)
     Guard.end = lambda self: (self.told.append("end"), over.set())  # type: ignore[attr-defined]
@@ -207,13 +209,13 @@ def test_an_engine_that_does_not_start_leaves_the_next_one_its_turn(
             raise failure
         return Engine()
 
-    monkeypatch.setattr(_vllm_engine, "_start", start)
+    monkeypatch.setattr(vllm_engine, "_start", start)
     if point == "started":
         monkeypatch.setattr(ProcessGuard, "started", raising(failure))
     with pytest.raises((BackendUnavailable, KeyboardInterrupt, SystemExit), match="planted"):
-        _vllm_engine.RunningEngine("vllm:x", None)  # type: ignore[arg-type]
-    assert _process_guard._one_at_a_time.acquire(timeout=5)
-    _process_guard._one_at_a_time.release()
+        vllm_engine.RunningEngine("vllm:x", None)  # type: ignore[arg-type]
+    assert process_guard._one_at_a_time.acquire(timeout=5)
+    process_guard._one_at_a_time.release()
 
 
 # --- the watcher beside an engine, and the process of SGLang ----------------------------------------------------------
@@ -234,13 +236,13 @@ def test_a_watcher_that_is_killed_keeps_nobody(when: str) -> None:
 def test_a_watcher_that_says_nothing_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     silent = tmp_path / "silent.py"
     silent.write_text("import time\ntime.sleep(600)\n")
-    monkeypatch.setattr(_process_guard, "_WATCHER", silent)
-    monkeypatch.setattr(_process_guard, "_FIRST_SECONDS", 0.2)
-    monkeypatch.setattr(_process_guard, "_LAST_SECONDS", 0.2)
+    monkeypatch.setattr(process_guard, "_WATCHER", silent)
+    monkeypatch.setattr(process_guard, "_FIRST_SECONDS", 0.2)
+    monkeypatch.setattr(process_guard, "_LAST_SECONDS", 0.2)
     with pytest.raises(BackendError, match="does not start"):
         ProcessGuard()
-    assert _process_guard._one_at_a_time.acquire(timeout=5)
-    _process_guard._one_at_a_time.release()
+    assert process_guard._one_at_a_time.acquire(timeout=5)
+    process_guard._one_at_a_time.release()
 
 
 @pytest.mark.parametrize("end", ["exit", "kill"])
@@ -260,10 +262,10 @@ def test_sglangs_process_that_dies_while_it_starts_is_not_waited_for(
         started.append(popen([sys.executable, str(host)], **options))
         return started[-1]
 
-    monkeypatch.setattr(_sglang_process.subprocess, "Popen", start)
+    monkeypatch.setattr(sglang_process.subprocess, "Popen", start)
     began = time.monotonic()
     with pytest.raises(BackendUnavailable, match="the engine's process ended while it started"):
-        _sglang_process.EngineProcess("sglang:x", "nowhere", {}, {})
+        sglang_process.EngineProcess("sglang:x", "nowhere", {}, {})
     assert time.monotonic() - began < LIMIT
     until(lambda: not _group_is_there(started[0].pid))
 
@@ -281,10 +283,10 @@ def test_what_sglangs_process_says_last_is_heard(tmp_path: Path, monkeypatch: py
     host.write_text('print(\'{"refused": "planted"}\', flush=True)\n')
     popen = subprocess.Popen
     monkeypatch.setattr(
-        _sglang_process.subprocess, "Popen", lambda command, **rest: popen([sys.executable, str(host)], **rest)
+        sglang_process.subprocess, "Popen", lambda command, **rest: popen([sys.executable, str(host)], **rest)
     )
     with pytest.raises(tts.ConfigError, match="sglang:x: planted"):
-        _sglang_process.EngineProcess("sglang:x", "nowhere", {}, {})
+        sglang_process.EngineProcess("sglang:x", "nowhere", {}, {})
 
 
 # --- Ray -------------------------------------------------------------------------------------------------------------
@@ -335,7 +337,7 @@ class Handle:
 
 
 class Cluster(types.ModuleType):
-    """What `_ray_pool` uses of Ray."""
+    """What `ray.pool` uses of Ray."""
 
     planted: dict[str, BaseException] = {}
     handles: list[Handle] = []
@@ -381,16 +383,16 @@ class Slow:
 
 @pytest.fixture
 def ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """`_ray_pool` on a cluster that is none."""
+    """`ray.pool` on a cluster that is none."""
     exceptions = types.ModuleType("ray.exceptions")
     exceptions.RayError, exceptions.RayTaskError = RayError, RayTaskError  # type: ignore[attr-defined]
     cluster = Cluster("ray")
     monkeypatch.setitem(sys.modules, "ray", cluster)
     monkeypatch.setitem(sys.modules, "ray.exceptions", exceptions)
-    monkeypatch.delitem(sys.modules, "tts_backends._ray_pool", raising=False)
+    monkeypatch.delitem(sys.modules, "tts_backends.ray.pool", raising=False)
     Cluster.planted, Cluster.handles, Slow.failure = {}, [], None
-    yield importlib.import_module("tts_backends._ray_pool")
-    sys.modules.pop("tts_backends._ray_pool", None)
+    yield importlib.import_module("tts_backends.ray.pool")
+    sys.modules.pop("tts_backends.ray.pool", None)
 
 
 def started(ray: Any, actors: int = 1) -> Any:
@@ -399,7 +401,7 @@ def started(ray: Any, actors: int = 1) -> Any:
 
 def heard(pool: Any, then: Callable[[], None], requests: int = 3) -> list[Any]:
     """What arrives for requests that are under way when something happens."""
-    from tts_backends._ray_work import Job
+    from tts_backends.ray.work import Job
 
     async def main() -> list[Any]:
         jobs = [Job(request(2)) for _ in range(requests)]
@@ -473,10 +475,10 @@ def test_closing_wakes_every_request_also_where_an_actor_cannot_be_killed(ray: A
 
 
 def test_a_request_that_cannot_be_sent_fails_alone(ray: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tts_backends import _ray_work
+    from tts_backends.ray import work as ray_work
 
     pool = started(ray)
-    monkeypatch.setattr(_ray_work.Part, "request", raising(ValueError("planted")))
+    monkeypatch.setattr(ray_work.Part, "request", raising(ValueError("planted")))
     for error in heard(pool, lambda: None):
         assert str(error) == "the request to 'ray:slow:m' raised ValueError: planted"
     pool.stop()

@@ -94,7 +94,7 @@ class Shape(NamedTuple):
 def miniature() -> Any:
     transformers = pytest.importorskip("transformers")
 
-    from tts_backends._hf_chat import Chat
+    from tts_backends.checkpoints.chat import Chat
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(resources.files("tts_backends") / "miniature"))
     return Chat(tokenizer, None, "<think>", "</think>"), set(tokenizer.added_tokens_decoder)

@@ -25,7 +25,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import tts
 from tts import BackendError, Completion, ConfigError, ContextLengthError, Message, Request, Sampling, Usage
 from tts.testing import BackendContract
-from tts_backends._hf_chat import Chat, Prompt
+from tts_backends.checkpoints.chat import Chat, Prompt
 from tts_backends.sglang import SGLangBackend
 
 AT_ONCE = 4  # few, so that requests queue at the engine

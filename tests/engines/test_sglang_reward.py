@@ -17,8 +17,8 @@ from tiny_models import bpe_tokenizer
 from transformers import LlamaConfig, LlamaForSequenceClassification
 
 import tts
-from tts_backends.hf_reward import HFReward
-from tts_backends.sglang_reward import SGLangReward
+from tts_backends.scorers.hf_reward import HFReward
+from tts_backends.scorers.sglang_reward import SGLangReward
 
 PROBLEM = tts.Problem(id="p", prompt="What is 37*8?")
 SIZES = {

@@ -18,9 +18,9 @@ pytest.importorskip("vllm.v1", reason="vLLM has an environment of its own: make 
 import tts
 from tts import BackendError, Completion, ConfigError, ContextLengthError, Message, Request, Sampling, Usage
 from tts.testing import BackendContract
-from tts_backends._vllm_load import configure
 from tts_backends.hf import HFBackend
 from tts_backends.vllm import VLLMBackend
+from tts_backends.vllm.load import configure
 
 AT_ONCE = 4  # few, so that requests queue at the engine
 OPTIONS = {"enforce_eager": "true", "block_size": "32", "kv_cache_memory_bytes": "200M", "max_num_seqs": str(AT_ONCE)}

@@ -14,8 +14,8 @@ from tiny_models import bpe_tokenizer, save_llama
 from transformers import LlamaConfig, LlamaForSequenceClassification
 
 import tts
-from tts_backends.hf_reward import HFReward
-from tts_backends.vllm_reward import VLLMReward
+from tts_backends.scorers.hf_reward import HFReward
+from tts_backends.scorers.vllm_reward import VLLMReward
 
 PROBLEM = tts.Problem(id="p", prompt="What is 37*8?")
 SIZES = {

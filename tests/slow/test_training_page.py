@@ -26,7 +26,7 @@ def test_the_page_runs_from_raw_data_to_a_model_that_refines(tmp_path: Path) -> 
         _run([sys.executable, "-m", "tts", *arguments], tmp_path)
     (recipe,) = [block for block in _blocks("python") if "load_recipe(" in block]
     (training,) = re.findall(r"`(train_hybrid\(recipe, .*?\))`", PAGE.read_text("utf-8"))
-    imports = "from pathlib import Path\nfrom tts_trainers.run_hybrid import train_hybrid\n"
+    imports = "from pathlib import Path\nfrom tts_trainers.hybrid.run import train_hybrid\n"
     _run([sys.executable, "-c", f"{imports}{recipe}\n{training}"], tmp_path)
     assert (tmp_path / "runs" / "small" / "tts.json").is_file()
     assert (tmp_path / "runs" / "from-python" / "tts.json").is_file()

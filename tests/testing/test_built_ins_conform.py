@@ -33,11 +33,11 @@ PROBLEM = tts.Problem(
 LIGHT_SCORERS = ("length:shorter", "length:longer@unit=tokens", "logprob:mean", "logprob:sum", "recorded:scores")
 MODEL_SCORERS = {"hf-reward": "miniature/reward", "hf-confidence": "miniature"}
 ELSEWHERE = {  # why an installed plugin is not here
-    "hf-prm": "needs a checkpoint with a step token: tests/backends/test_hf_prm.py",
+    "hf-prm": "needs a checkpoint with a step token: tests/backends/scorers/test_hf_prm.py",
     "vllm-reward": "needs the engine: tests/engines/test_vllm_reward.py",
     "sglang-reward": "needs the engine: tests/engines",
-    "ray": "runs others: tests/ray",
-    "pairrm": "needs a checkpoint: tests/backends/test_pairrm.py",
+    "ray": "runs others: tests/backends/ray_",
+    "pairrm": "needs a checkpoint: tests/backends/judges/test_pairrm.py",
 }
 SAID: dict[str, dict[str, str | None]] = {
     "generic": {"<answer>[[A]]</answer>": "a", "<answer>[[B]]</answer>": "b"},

@@ -11,9 +11,9 @@ import pytest
 from pydantic import Field
 
 from tts import ConfigError
-from tts_trainers.hybrid_recipe import HybridRecipe, chat_template
+from tts_trainers.hybrid.recipe import HybridRecipe, chat_template
+from tts_trainers.hybrid.run import arguments
 from tts_trainers.recipe import Section, load_recipe, own_recipes
-from tts_trainers.run_hybrid import arguments
 
 OURS = resources.files("tts_trainers").joinpath("recipes", "gsr-cpu.toml").read_text("utf-8")
 HYBRID = own_recipes(HybridRecipe.own_prefix)

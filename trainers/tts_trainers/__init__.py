@@ -13,7 +13,7 @@ def tts_trainers() -> list[Entry]:
     return [
         Entry(
             name="hybrid",
-            target="tts_trainers.run_hybrid:train_hybrid",
+            target="tts_trainers.hybrid.run:train_hybrid",
             extra=_EXTRA,
             summary="hybrid SFT: direct solving and refinement in one model (arXiv 2509.00084)",
         ),
@@ -38,7 +38,7 @@ def tts_commands() -> list[Entry]:
         ),
         Entry(
             name="paper",
-            target="tts_trainers.paper_command:command",
+            target="tts_trainers.replica.command:command",
             extra=_EXTRA,
             summary="a table or figure of the GSR paper on small models, the published numbers beside it",
         ),

@@ -17,10 +17,10 @@ class _Subcommand(NamedTuple):
 
 
 _SUBCOMMANDS = {
-    "hybrid": _Subcommand("run_hybrid", "a model that solves and refines, from rows of `tts train-data`"),
-    "judge": _Subcommand("judge", "a pairwise judge, from graded candidates"),
-    "reward-model": _Subcommand("reward_model", "a scorer of responses, from graded candidates"),
-    "synthesizer": _Subcommand("synthesizer", "a model that writes from another model's candidates"),
+    "hybrid": _Subcommand("hybrid.run", "a model that solves and refines, from rows of `tts train-data`"),
+    "judge": _Subcommand("helpers.judge", "a pairwise judge, from graded candidates"),
+    "reward-model": _Subcommand("helpers.reward_model", "a scorer of responses, from graded candidates"),
+    "synthesizer": _Subcommand("helpers.synthesizer", "a model that writes from another model's candidates"),
 }
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts_trainers.candidates import keep_by_correctness, over_shares
+from tts_trainers.data.candidates import keep_by_correctness, over_shares
 
 FLAGS = st.lists(st.booleans(), min_size=1, max_size=12)
 

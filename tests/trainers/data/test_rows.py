@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import tts
+from tts_trainers.hybrid.training_rows import open_rows
 from tts_trainers.rows import Row, checked_row, read_rows, row, write_rows
-from tts_trainers.training_rows import open_rows
 
 ROWS = [
     row(

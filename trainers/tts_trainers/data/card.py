@@ -1,4 +1,4 @@
-"""The data card: README.md of the output folder, with every count, the settings, sources and hashes."""
+"""The data card: README.md of the output folder, with every count, setting, source or hash."""
 
 from __future__ import annotations
 

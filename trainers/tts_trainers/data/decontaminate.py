@@ -10,10 +10,12 @@ text that shares nothing but phrases with a problem. A text shorter than the run
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 NGRAM = 13
 _PHRASE = 3  # problems of one evaluation task that share a run: from here on it is a phrase
@@ -37,6 +39,12 @@ def overlapping(train_texts: Iterable[str], held_out_texts: Iterable[str], ngram
     held_out = HeldOut(ngram)
     held_out.add_task(held_out_texts)
     return {position for position, text in enumerate(train_texts) if text in held_out}
+
+
+@lru_cache(maxsize=4096)  # the solutions of one problem are neighbours
+def problem_key(text: str) -> bytes:
+    """What makes two rows the same problem: the text without case, spacing and mark-up."""
+    return hashlib.blake2b((normalised(text) or text).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class HeldOut:

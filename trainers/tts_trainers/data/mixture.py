@@ -1,4 +1,4 @@
-"""Stage 4: refine rows and as many direct ones as are wanted, shuffled, split by problem, and written."""
+"""Stage 4: refine rows with as many direct ones as are wanted, shuffled, split by problem, written."""
 
 from __future__ import annotations
 

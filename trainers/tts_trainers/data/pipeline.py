@@ -1,4 +1,4 @@
-"""The stages in order: each is made once, and again where its settings or those of a stage before it changed."""
+"""The stages in order, each made once unless its settings or those of a stage before it changed."""
 
 from __future__ import annotations
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 import tts
 from tts import ConfigError, ReadRow, TaskError
-from tts_trainers.data.decontaminate import normalised
+from tts_trainers.data.decontaminate import problem_key
 from tts_trainers.data.filters import answer_of, check_columns, rules, texts
 from tts_trainers.data.recipe import DataRecipe
 from tts_trainers.data.run import Run
@@ -49,12 +47,6 @@ def make_problems(run: Run) -> list[Table]:
         if rows == 0:
             raise ConfigError(f"none of {before:,} rows passes the rule {rule.name!r}; {rule.change}")
     return [table, _pool(work)]
-
-
-@lru_cache(maxsize=4096)  # the solutions of one problem are neighbours
-def problem_key(text: str) -> bytes:
-    """What makes two rows the same problem: the text without case, spacing and mark-up."""
-    return hashlib.blake2b((normalised(text) or text).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _read(recipe: DataRecipe) -> Iterator[ReadRow]:

@@ -1,4 +1,4 @@
-"""Stage 2: the student's candidates for each problem, the sets that are shown, and the refine prompts over them."""
+"""Stage 2: refine prompts over sets of the student's candidates for each problem."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import aclosing
 import tts
 from tts import ConfigError, Engine, Example
 from tts.prompts import refine_messages
-from tts_trainers.candidates import choose, over_shares
+from tts_trainers.data.candidates import choose, over_shares
 from tts_trainers.data.drawing import Recorded, batches, check_answered, engine_of, problem_of, target_text
 from tts_trainers.data.labels import Labelled, Labeller
 from tts_trainers.data.run import Run

@@ -1,4 +1,4 @@
-"""Stage 3: the teacher answers the refine prompts, and the answers that are kept."""
+"""Stage 3: the teacher's answers to the refine prompts, as far as they are kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import aclosing
 
 import tts
 from tts import ConfigError, Example, Message, Problem
-from tts_trainers.candidates import keep_by_correctness
+from tts_trainers.data.candidates import keep_by_correctness
 from tts_trainers.data.drawing import Recorded, batches, check_answered, engine_of, problem_of, target_text
 from tts_trainers.data.labels import Labelled, Labeller
 from tts_trainers.data.recipe import RECORDED

@@ -1,4 +1,4 @@
-"""From nothing to the family and its tables: `python -m tts_trainers.replica --out FOLDER`.
+"""From nothing to the tables of the family: `python -m tts_trainers.replica --out FOLDER`.
 
 Run again to resume: stages that are there are not made again. `--sizes all` adds the other sizes and Figure 2,
 `--jobs 2` makes two stages at a time where neither waits for the other.

@@ -1,4 +1,4 @@
-"""The family as it ships: the hybrid model, and beside it those that other strategies call."""
+"""The family as it ships: the hybrid model, beside it those that other strategies call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The family: tokenizer, students of several sizes, the arms of Table 2, and the helpers of other strategies.
+"""The family: tokenizer, students of several sizes, the arms of Table 2, the helpers of other strategies.
 
 Candidates are sampled through the public API into one store, so an interrupted stage asks only for what is missing.
 """
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import tts
-from tts_trainers.candidates import CandidateGroup, choose, limit_all_correct
-from tts_trainers.graded import Pair, preference_pairs, read_graded, split_by_problem
+from tts_trainers.data.candidates import CandidateGroup, choose, limit_all_correct
+from tts_trainers.helpers.graded import Pair, preference_pairs, read_graded, split_by_problem
 from tts_trainers.recipe import Arm
 from tts_trainers.replica.recipe import CandidateStage, ReplicaRecipe
 from tts_trainers.replica.rows import direct_rows, judge_thinking, refine_rows, synthesis_rows
@@ -164,8 +164,8 @@ class Family:
         return draw(train), draw(test)
 
     def _make_reward(self, target: Path) -> None:
+        from tts_trainers.helpers.reward_model import train_reward_model
         from tts_trainers.replica.student import load
-        from tts_trainers.reward_model import train_reward_model
 
         model, tokenizer = load(self.out / "direct")
         recipe = self.recipe.reward
@@ -174,7 +174,7 @@ class Family:
         log.info("reward model: %d pairs, held-out pair accuracy %s", report.pairs, report.pair_accuracy)
 
     def _make_judge(self, target: Path) -> None:
-        from tts_trainers.judge import judge_rows, train_judge
+        from tts_trainers.helpers.judge import judge_rows, train_judge
         from tts_trainers.replica.student import load
 
         model, tokenizer = load(self.out / "refine")
@@ -186,8 +186,8 @@ class Family:
         log.info("judge: %d pairs, held-out verdicts %s", len(pairs), report.verdicts)
 
     def _make_synthesizer(self, target: Path) -> None:
+        from tts_trainers.helpers.synthesizer import train_synthesizer
         from tts_trainers.replica.student import load
-        from tts_trainers.synthesizer import train_synthesizer
 
         model, tokenizer = load(self.out / "refine")
         rows = synthesis_rows(self.groups("candidates-direct"), self.recipe.seed)

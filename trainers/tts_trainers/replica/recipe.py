@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tts_trainers.judge import JudgeRecipe
+from tts_trainers.helpers.judge import JudgeRecipe
+from tts_trainers.helpers.reward_model import RewardModelRecipe
+from tts_trainers.helpers.synthesizer import SynthesizerRecipe
 from tts_trainers.recipe import Arm, HybridObjective, Section
-from tts_trainers.reward_model import RewardModelRecipe
-from tts_trainers.synthesizer import SynthesizerRecipe
 
 Range = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 

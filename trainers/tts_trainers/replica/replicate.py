@@ -1,4 +1,4 @@
-"""All stages of the replica, in one process or in several, and the report on them."""
+"""All stages of the replica, in one process or in several, up to the report on them."""
 
 from __future__ import annotations
 

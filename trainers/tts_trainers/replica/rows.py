@@ -10,7 +10,7 @@ from tts import Candidate, Message, Problem, run_sync
 from tts.prompts import direct_messages, refine_messages, synthesize_messages
 from tts.prompts.refine import CountTokens
 from tts.tasks.sums import comparison, plan, response, said, solution, terms_of
-from tts_trainers.candidates import CandidateGroup
+from tts_trainers.data.candidates import CandidateGroup
 from tts_trainers.rows import Row, row
 
 TEACHER = {"source": "task:sums", "teacher": "worked solution", "label": "gold"}

@@ -1,4 +1,4 @@
-"""Stages with marks: what is there and was made with the same settings is not made again."""
+"""Stages with marks: what was made with the same settings is not made again."""
 
 from __future__ import annotations
 

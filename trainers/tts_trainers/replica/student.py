@@ -1,4 +1,4 @@
-"""The untrained miniature model: a Llama of a million parameters, its tokenizer, and how both are saved."""
+"""The untrained miniature model: a Llama of a million parameters with its tokenizer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tts import Candidate, Example
 from tts.prompts import DIRECT_FIELDS, REFINE_FIELDS, Prompts, read_template
 from tts.prompts.refine import CountTokens
 from tts.tasks.sums import Term, solution, terms_of
-from tts_trainers.candidates import CandidateGroup
+from tts_trainers.data.candidates import CandidateGroup
 from tts_trainers.replica.attention import attend_in_blocks
 from tts_trainers.replica.recipe import Architecture, TokenizerSettings
 from tts_trainers.replica.rows import direct_rows, refine_rows

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl.trainer.sft_config import SFTConfig
 
 from tts import ConfigError
-from tts_trainers.hybrid import HybridSFTTrainer
+from tts_trainers.hybrid.trainer import HybridSFTTrainer
 from tts_trainers.recipe import Arm, HybridObjective
 from tts_trainers.replica.recipe import Optimisation
 from tts_trainers.rows import OBJECTIVES, Row

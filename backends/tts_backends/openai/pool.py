@@ -1,0 +1,95 @@
+"""The servers of one model, whichever event loop asks, with requests that are repeated until they succeed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from tts import BackendError
+from tts_backends.openai.errors import Trouble
+from tts_backends.openai.link import Link, open_link
+from tts_backends.openai.server import Address, Server
+from tts_backends.openai.session import Limits
+
+if TYPE_CHECKING:
+    from tts_backends.openai.options import Access
+
+T = TypeVar("T")
+
+_BACKOFF_FIRST, _BACKOFF_MOST = 0.25, 30.0  # seconds
+
+
+class Pool:
+    """One server or several; `kind` names the backend in errors, `retries` bounds how often a request is repeated."""
+
+    def __init__(self, kind: str, addresses: Sequence[Address], access: Access, limits: Limits, retries: int) -> None:
+        self.addresses = addresses
+        self._kind, self._access, self._limits, self._retries = kind, access, limits, retries
+        self._opened: dict[asyncio.AbstractEventLoop, _Opened] = {}
+        self._closed = False
+
+    async def link(self) -> Link:
+        """The link of this event loop."""
+        self._refuse_closed()
+        loop = asyncio.get_running_loop()
+        opened = self._opened.get(loop)
+        if opened is None:
+            for ended in [other for other in list(self._opened) if other.is_closed()]:
+                self._opened.pop(ended, None)
+            opening = open_link(self.addresses, self._access.headers, self._limits, self._access.secrets)
+            opened = self._opened[loop] = _Opened(await anext(opening), opening)
+        return opened.link
+
+    async def release(self) -> None:
+        """Close the link of this event loop, where there is one; the next request opens another."""
+        opened = self._opened.pop(asyncio.get_running_loop(), None)
+        if opened is not None:
+            await opened.opening.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections of this event loop, and open no more; those of others close with their loop."""
+        self._closed = True
+        await self.release()
+
+    async def persist(
+        self,
+        link: Link,
+        once: Callable[[Server], Awaitable[T]],
+        refit: Callable[[Trouble], None],
+        first: Server | None = None,
+    ) -> T:
+        """What `once` brings, after as many attempts as it takes; the first one at `first`, where that is there.
+
+        `refit` makes the request smaller where prompt and new tokens do not fit, or raises. Raises `BackendError`.
+        """
+        refused = 0
+        while True:
+            self._refuse_closed()
+            server = first if first is not None and first.up and not refused else await link.choose()
+            try:
+                return await once(server)
+            except Trouble as trouble:
+                if trouble.overflow is not None:
+                    refit(trouble)
+                    continue
+                refused += not trouble.unreachable  # nobody took that one; `choose` ends the waiting
+                if not trouble.error.retryable:
+                    raise trouble.error from None
+                if refused > self._retries:
+                    times = f"; asked {refused} times (@retries)" if refused > 1 else ""
+                    raise type(trouble.error)(f"{trouble}{times}", retryable=False) from None
+                if len([one for one in link.servers if one.up]) < 2 or not trouble.unreachable:
+                    await asyncio.sleep(random.uniform(0, min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**refused)))
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise BackendError(f"this {self._kind} backend is closed")
+
+
+class _Opened(NamedTuple):
+    """A link with the generator that closes it: event loops close their generators before they end."""
+
+    link: Link
+    opening: AsyncGenerator[Link, None]

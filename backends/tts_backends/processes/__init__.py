@@ -1,0 +1,1 @@
+"""Where an engine runs beside the program that asks it."""

@@ -1,0 +1,1 @@
+"""Models of responses, each by the name of its plugin."""

@@ -1,0 +1,162 @@
+"""What is written and how answers and errors are read, without a server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aiohttp")
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tts
+from tts_backends.openai.errors import Overflow, overflow_in, refusal, retry_after
+from tts_backends.openai.wire import Dialect, Events, Wire, shared_out, split_usage
+
+CHAT = Wire("m", "chat", stream=False, markers=("<think>", "</think>"))
+TEXT = CHAT._replace(api="completions")
+
+
+def answer(*messages: dict[str, Any], finish: str = "stop", **usage: Any) -> dict[str, Any]:
+    choices = [{"index": i, "message": m, "finish_reason": finish} for i, m in enumerate(messages)]
+    return {"choices": choices, "usage": usage or None}
+
+
+def request(**sampling: Any) -> tts.Request:
+    said = (tts.Message(role="system", content="s"), tts.Message(role="user", content="u"))
+    return tts.Request(messages=said, sampling=tts.Sampling(**sampling))
+
+
+MESSAGES = {
+    "This model's maximum context length is 2048 tokens. However, you requested 4010 tokens (4000 in the messages, "
+    "10 in the completion). Please reduce the length of the messages or completion.": (4000, 2048),
+    "'max_tokens' or 'max_completion_tokens' is too large: 32768. This model's maximum context length is 2048 tokens "
+    "and your request has 20 input tokens (32768 > 2048 - 20).": (20, 2048),
+    "This model's maximum context length is 2048 tokens. However, you requested 16 output tokens and your prompt "
+    "contains at least 2033 input tokens, for a total of at least 2049 tokens.": (2033, 2048),
+    "The input (250000 tokens) is longer than the model's context length (200000 tokens).": (250000, 200000),
+    "Requested token count exceeds the model's maximum context length of 2048 tokens. You requested a total of 4000 "
+    "tokens: 3984 tokens from the input messages and 16 tokens for the completion.": (3984, 2048),
+    "request (3984 tokens) exceeds the available context size (2048 tokens), try increasing it": (3984, 2048),
+    '{"type":"exceed_context_size_error","n_prompt_tokens":3984,"n_ctx":2048}': (3984, 2048),
+    "Prompt contains 9000 tokens, too large for model with 8192 maximum context length": (9000, 8192),
+    "prompt is too long: 210000 tokens > 200000 maximum": (210000, 200000),
+    "maximum context length is 4,097 tokens. However, your messages resulted in 6,164 tokens.": (6164, 4097),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_context_errors_of_many_servers_are_read(message: str) -> None:
+    assert overflow_in(message) == Overflow(*MESSAGES[message])
+    trouble = refusal(400, {}, json.dumps({"error": {"message": message}}).encode(), "here")
+    assert trouble.overflow == Overflow(*MESSAGES[message])
+
+
+def test_other_refusals_are_not_about_the_context() -> None:
+    trouble = refusal(400, {}, b'{"error": {"message": "temperature must be at most 2"}}', "here")
+    assert trouble.overflow is None
+    assert str(trouble) == "here refuses the request (HTTP 400): temperature must be at most 2"
+    assert not trouble.error.retryable
+
+
+@pytest.mark.parametrize(("value", "least", "most"), [("7", 7, 7), ("0.5", 0.5, 0.5), ("", None, None),
+                         ("soon", None, None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0, 0)])  # fmt: skip
+def test_retry_after(value: str, least: float | None, most: float | None) -> None:
+    found = retry_after({"Retry-After": value})
+    assert found is None if least is None or most is None else least <= found <= most
+
+
+def test_a_request_says_what_the_sampling_says() -> None:
+    body = CHAT.body(request(top_k=5, stop=("x",), logprobs=True, thinking=False, max_tokens=9), Dialect(context=100))
+    assert body == {
+        "model": "m", "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}],
+        "temperature": 0.6, "top_p": 0.95, "top_k": 5, "stop": ["x"], "logprobs": True, "max_tokens": 9,
+        "chat_template_kwargs": {"enable_thinking": False},
+    }  # fmt: skip
+    body = TEXT.body(request(logprobs=True), Dialect())
+    assert (body["prompt"], body["logprobs"]) == ("System: s\n\nUser: u\n\nAssistant:", 1)
+    assert "top_k" not in body
+
+
+@pytest.mark.parametrize(
+    ("wire", "most", "context", "sent"),
+    [
+        (CHAT, None, None, None),  # the server's own rule is what the context leaves
+        (CHAT, None, 2048, None),
+        (CHAT, None, 131_072, 32_768),
+        (CHAT, 4096, 2048, None),
+        (CHAT, 10, 2048, 10),
+        (TEXT, None, None, 32_768),  # where the rule is 16
+        (TEXT, None, 1000, 992),
+    ],
+)
+def test_most_new_tokens(wire: Wire, most: int | None, context: int | None, sent: int | None) -> None:
+    assert wire.body(request(max_tokens=most), Dialect(context=context)).get("max_tokens") == sent
+
+
+def test_reasoning_that_is_told_apart_is_put_together_as_the_hf_backend_has_it() -> None:
+    for name in ("reasoning_content", "reasoning"):
+        (one,) = CHAT.read(answer({"content": "\n\nIt is 4.", name: "2+2\n"}), (3,), False)
+        assert (one.index, one.thinking, one.summary) == (3, "2+2", "It is 4.")
+        assert tts.split_thinking(one.text) == (one.thinking, one.summary)
+    (one,) = CHAT.read(answer({"content": None, "reasoning_content": "2+"}, finish="length"), (0,), False)
+    assert (one.thinking, one.summary, one.finish_reason) == ("2+", None, "length")
+    assert tts.split_thinking(one.text) == ("2+", None)
+    assert (one.usage.thinking_tokens, one.usage.answer_tokens) == (3, 0)
+    (one,) = CHAT.read(answer({"content": "<think>a</think>b", "reasoning_content": None}), (0,), False)
+    assert (one.thinking, one.summary) == ("a", "b")
+
+
+def test_choices_come_in_any_order_and_too_many_are_left_out() -> None:
+    found = answer({"content": "a"}, {"content": "b"}, {"content": "c"})
+    found["choices"].reverse()
+    assert [(one.index, one.text) for one in CHAT.read(found, (4, 7), False)] == [(4, "a"), (7, "b")]
+
+
+def test_logprobs_are_summed() -> None:
+    chat = answer({"content": "a"})
+    chat["choices"][0]["logprobs"] = {"content": [{"logprob": -1.0}, {"logprob": -0.5}]}
+    assert CHAT.read(chat, (0,), True)[0].logprob == -1.5
+    assert CHAT.read(chat, (0,), False)[0].logprob is None
+    text = {"choices": [{"text": "a", "logprobs": {"token_logprobs": [None, -2.0]}}]}
+    assert TEXT.read(text, (0,), True)[0].logprob == -2.0
+
+
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 500), min_size=1, max_size=9))
+def test_shares_add_up_and_follow_the_weights(total: int, weights: list[int]) -> None:
+    shares = shared_out(total, weights)
+    assert sum(shares) == total
+    assert min(shares) >= 0
+    if sum(weights):
+        assert all(abs(s - total * w / sum(weights)) <= 1 for s, w in zip(shares, weights, strict=True))
+
+
+def test_usage_of_a_group_is_exact_in_sum_and_counts_every_prompt() -> None:
+    texts = [("", "x" * 40), ("t" * 20, "x" * 80)]
+    usage = {"prompt_tokens": 50, "completion_tokens": 31, "prompt_tokens_details": {"cached_tokens": 48},
+             "completion_tokens_details": {"reasoning_tokens": 7}}  # fmt: skip
+    first, second = split_usage(usage, texts)
+    assert first.generated_tokens + second.generated_tokens == 31
+    assert (first.thinking_tokens, second.thinking_tokens) == (0, 7)
+    assert [(u.prompt_tokens, u.cached_tokens) for u in (first, second)] == [(50, 48), (50, 50)]
+    assert split_usage({"prompt_tokens": 5, "completion_tokens": 9, "prompt_tokens_details": None}, [("", "x")])
+
+
+def test_a_stream_is_the_answer_in_one_piece() -> None:
+    events = Events("chat")
+    for part in ({"role": "assistant"}, {"reasoning_content": "2+"}, {"reasoning_content": "2"}, {"content": "4"}):
+        events.feed(b"data: " + json.dumps({"choices": [{"index": 0, "delta": part}]}).encode() + b"\r")
+    assert (events.tokens(), events.complete) == (3, False)
+    events.feed(b": a comment")
+    events.feed(b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}')
+    events.feed(b'data: {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 5}}')
+    events.feed(b"data: [DONE]")
+    assert events.complete
+    assert events.done
+    (one,) = CHAT.read(events.answer(), (0,), False)
+    assert (one.thinking, one.summary, one.finish_reason, one.usage.generated_tokens) == ("2+2", "4", "length", 5)
+    with pytest.raises(ValueError, match="overloaded"):
+        events.feed(b'data: {"error": {"message": "overloaded"}}')

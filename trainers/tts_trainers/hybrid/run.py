@@ -1,0 +1,185 @@
+"""`tts train hybrid`: recipe, checks, trainer, checkpoint.
+
+The order is that of cost: the recipe, the machine, the folder, the rows, their tokens, and only then the weights.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tts_trainers.hybrid import pretrained
+from tts_trainers.hybrid.preparation import Prepared, prepare
+from tts_trainers.hybrid.recipe import HybridRecipe
+from tts_trainers.recipe import load_recipe
+from tts_trainers.runtime import folder as run_folder
+from tts_trainers.runtime.checkpoints import last_checkpoint
+from tts_trainers.runtime.processes import processes, rank
+from tts_trainers.runtime.terminal import quiet, say
+
+log = logging.getLogger("tts.train")
+Say = Callable[[str], None]
+
+
+def train_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True, say: Say = log.info) -> Path:
+    """Train the recipe's student into `out`, which then holds a model that any backend loads, with its prompts.
+
+    Goes on from the last complete checkpoint in `out`; a finished run is left as it is. `resume=False` starts again
+    and deletes what the earlier run wrote. Raises `ConfigError` for whatever can be known to be wrong before weights
+    are loaded, and `KeyboardInterrupt` after Ctrl-C, when a checkpoint is saved.
+    """
+    prepared = prepare(recipe, out, out / run_folder.CACHE)
+    if resume:
+        run_folder.check_same(out, prepared.settings)
+    else:
+        run_folder.clear(out)
+    say(prepared.report)
+    if run_folder.is_finished(out):
+        say(f"{out} holds the finished run already")
+        return out
+    run_folder.begin(out, prepared.settings)
+    trainer = _trainer(recipe, prepared, out, say)
+    _train(trainer, last_checkpoint(out), say)
+    _save(trainer, recipe, prepared, out)
+    return out
+
+
+def check_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True) -> str:
+    """All checks and nothing else: what would be trained on, in a few lines; nothing is written into `out`.
+
+    Raises `ConfigError` as `train_hybrid` does.
+    """
+    with tempfile.TemporaryDirectory() as cache:
+        prepared = prepare(recipe, out, Path(cache))
+        if resume:
+            run_folder.check_same(out, prepared.settings)
+        return prepared.report
+
+
+def arguments(recipe: HybridRecipe, out: Path, processes: int, *, evaluates: bool) -> dict[str, Any]:
+    """The recipe as TRL's `SFTConfig` takes it; `evaluates` where there are held-out rows."""
+    optimisation, tracking = recipe.optimisation, recipe.tracking
+    return {
+        "output_dir": str(out),
+        "seed": recipe.seed,
+        **optimisation.arguments(processes),
+        "per_device_eval_batch_size": optimisation.per_device,
+        "optim": optimisation.optimiser,
+        # Rows that are too long were left out; TRL would cut them, and refuses to in a padding-free batch.
+        "max_length": optimisation.max_length if optimisation.packing else None,
+        "packing": optimisation.packing,
+        "padding_free": optimisation.padding_free,
+        "eval_strategy": "steps" if evaluates else "no",
+        "eval_steps": tracking.evaluation_steps,
+        "save_strategy": "steps",
+        "save_steps": tracking.save_steps,
+        "save_total_limit": tracking.keep_checkpoints,
+        "logging_steps": tracking.logging_steps,
+        "report_to": tracking.report_to,
+        "run_name": tracking.run_name,
+        "ddp_find_unused_parameters": False,
+        "disable_tqdm": True,
+    }
+
+
+def _trainer(recipe: HybridRecipe, prepared: Prepared, out: Path, say: Say) -> Any:
+    import torch
+    from transformers import PrinterCallback
+    from trl.trainer.sft_config import SFTConfig
+
+    from tts_trainers.hybrid.trainer import HybridSFTTrainer
+    from tts_trainers.runtime.callbacks import CarriedPrompts, Progress
+
+    # Before the weights: under DeepSpeed they are read in parts, which these arguments decide.
+    given = arguments(recipe, out, processes(), evaluates=prepared.evaluation is not None)
+    args = SFTConfig(**given, use_cpu=not torch.cuda.is_available())
+    with pretrained.quiet_peft():
+        trainer = HybridSFTTrainer(
+            pretrained.load_model(recipe.model, prepared.config),
+            args,
+            train_dataset=prepared.train,
+            eval_dataset=prepared.evaluation,
+            processing_class=prepared.tokenizer,
+            refine_weight=recipe.objective.refine_weight,
+            normalisation=recipe.objective.normalisation,
+            callbacks=[CarriedPrompts(prepared.prompts), Progress(say)],
+            peft_config=None if recipe.lora is None else pretrained.lora_config(recipe.lora),
+        )
+    trainer.remove_callback(PrinterCallback)  # it prints what `Progress` says, on stdout
+    if recipe.monitoring is not None:
+        from tts_trainers.hybrid.monitor import monitor_callback
+
+        monitor_callback(recipe.monitoring, prepared.tokenizer, out, prompts=prepared.prompts).attach(trainer)
+    return trainer
+
+
+def _train(trainer: Any, last: Path | None, say: Say) -> None:
+    from tts_trainers.runtime.callbacks import StopOnInterrupt
+
+    if last is not None:
+        say(f"going on from {last}")
+    with StopOnInterrupt(install=processes() == 1) as interrupt:
+        trainer.add_callback(interrupt)
+        trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    if interrupt.asked:
+        say(f"stopped and saved after step {trainer.state.global_step}; the same command goes on from there")
+        raise KeyboardInterrupt
+
+
+def _save(trainer: Any, recipe: HybridRecipe, prepared: Prepared, out: Path) -> None:
+    """The finished model; its prompts are written last, which marks the run as finished."""
+    if trainer.is_fsdp_enabled:
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+    adapter = out / "adapter"
+    trainer.save_model(str(out if recipe.lora is None else adapter))
+    trainer.accelerator.wait_for_everyone()
+    if not trainer.is_world_process_zero():
+        return
+    if recipe.lora is not None:
+        pretrained.merge_adapter(recipe.model, prepared.config, adapter, out)
+        prepared.tokenizer.save_pretrained(out)
+    prepared.prompts.write(out)
+    shutil.rmtree(out / run_folder.CACHE, ignore_errors=True)
+
+
+@click.command(name="hybrid")
+@click.argument("recipe")
+@click.option("--data", metavar="FILE", help="Training rows: a file, a folder of `tts train-data`, or hub:org/name.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="runs/RECIPE by default."
+)
+@click.option("--arm", type=click.Choice(["direct", "refine", "hybrid"]), help="Train on this half of the rows only.")
+@click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE", help="Change one key; may be given again.")
+@click.option("--resume/--no-resume", default=True, help="Go on with the run in --out (default), or start it again.")
+@click.option("--dry-run", is_flag=True, help="Make all checks, say what would be trained on, and stop.")
+def command(
+    recipe: str,
+    data: str | None,
+    out: Path | None,
+    arm: str | None,
+    changes: tuple[str, ...],
+    resume: bool,
+    dry_run: bool,
+) -> None:
+    """Train a model to solve and to refine, as RECIPE says: the path of a TOML file, or the name of one of ours.
+
+    Running the same command again goes on from the last checkpoint.
+    """
+    given = {"data.train": data, "objective.arm": arm}
+    shortcuts = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value is not None]
+    settings = load_recipe(recipe, HybridRecipe, [*changes, *shortcuts])
+    target = out or Path("runs") / Path(recipe).name.removesuffix(".toml")
+    quiet()
+    if dry_run:
+        click.echo(check_hybrid(settings, target, resume=resume))
+        return
+    done = train_hybrid(settings, target, resume=resume, say=say)
+    if rank() == 0:
+        click.echo(done)

@@ -1,0 +1,1 @@
+"""What every training run stands on, whatever it trains."""
