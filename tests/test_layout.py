@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import tts
-from tts import _hooks
+from tts.vocabulary import hooks
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = [ROOT / p for p in ("tts", "strategies/tts_strategies", "backends/tts_backends", "trainers/tts_trainers")]
@@ -69,9 +69,9 @@ def test_every_declared_plugin_resolves() -> None:
 
 
 def test_every_hook_is_documented() -> None:
-    hooks = [name for name in vars(_hooks) if name.startswith("tts_")]
-    assert len(hooks) == 11
-    assert all(getattr(_hooks, name).__doc__ for name in hooks)
+    names = [name for name in vars(hooks) if name.startswith("tts_")]
+    assert len(names) == 11
+    assert all(getattr(hooks, name).__doc__ for name in names)
 
 
 @pytest.mark.parametrize("package", ["tts", "tts.cli", "tts_strategies", "tts_backends", "tts_trainers"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import tts
-from tts._sources import Sampled, holds_candidates, read_candidate_sets, row_of
+from tts.sources.reading import Sampled, holds_candidates, read_candidate_sets, row_of
 
 ROW = {
     "id": "a",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tts._thinking import split_thinking
+from tts.vocabulary.thinking import split_thinking
 
 
 @pytest.mark.parametrize(

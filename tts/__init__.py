@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from tts._api import Samples, compare, run, sample, solve
-from tts._contracts import (
+from tts._version import __version__
+from tts.api.join import join_candidates
+from tts.api.verbs import Samples, compare, run, sample, solve
+from tts.bridge.loop import run_sync
+from tts.contracts.strategy import (
     Backend,
     Capabilities,
     Card,
@@ -18,9 +21,13 @@ from tts._contracts import (
     Strategy,
     Task,
 )
-from tts._decide import Outcome
-from tts._engine import Engine
-from tts._errors import (
+from tts.engine.decide import Outcome
+from tts.engine.engine import Engine
+from tts.engine.models import find_model
+from tts.registry.host import grader, plugins, strategy, task
+from tts.sources.reading import ReadRow, read_candidate_sets, read_examples, read_rows
+from tts.store.store import Store
+from tts.vocabulary.errors import (
     BackendError,
     BackendTimeout,
     BackendUnavailable,
@@ -40,12 +47,9 @@ from tts._errors import (
     TTSError,
     UnknownPluginError,
 )
-from tts._events import Event
-from tts._hooks import Entry, hookimpl
-from tts._join import join_candidates
-from tts._models import find_model
-from tts._plugins import grader, plugins, strategy, task
-from tts._records import (
+from tts.vocabulary.events import Event
+from tts.vocabulary.hooks import Entry, hookimpl
+from tts.vocabulary.records import (
     Candidate,
     CandidateSet,
     Completion,
@@ -60,11 +64,7 @@ from tts._records import (
     Usage,
     Verdict,
 )
-from tts._sources import ReadRow, read_candidate_sets, read_examples, read_rows
-from tts._store import Store
-from tts._sync import run_sync
-from tts._thinking import split_thinking
-from tts._version import __version__
+from tts.vocabulary.thinking import split_thinking
 
 __all__ = [
     "Backend",

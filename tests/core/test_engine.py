@@ -218,7 +218,7 @@ def test_a_backend_that_breaks_the_contract_is_named(fake: Fake, wrong: str, mon
     async def no_wait(_: float) -> None: ...
 
     monkeypatch.setattr(backend, "generate", generate)
-    monkeypatch.setattr("tts._draws.asyncio.sleep", no_wait)
+    monkeypatch.setattr("tts.engine.draws.asyncio.sleep", no_wait)
     (outcome,), _ = run(sums(1), "majority", k=6)
     assert any("'fake:m'" in (c.error or "") for c in outcome.candidates) or outcome.results["majority"].error
 

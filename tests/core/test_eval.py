@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import tts
 from tts.eval import clustered_mean
-from tts.eval._metrics import t95
+from tts.metrics.estimate import t95
 
 OBSERVATIONS = st.lists(st.tuples(st.sampled_from("abcdef"), st.floats(0, 1)), min_size=1, max_size=30)
 

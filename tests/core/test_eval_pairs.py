@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts.eval import Pair, compare_pairs
-from tts.eval._pairs import bootstrap, flip_p, groups_needed, holm, problems_needed
+from tts.metrics.pairs import bootstrap, flip_p, groups_needed, holm, problems_needed
 
 TOTALS = st.lists(st.fractions(-2, 2, max_denominator=4), min_size=1, max_size=7)
 

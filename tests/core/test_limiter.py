@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tts
-from tts._limiter import Limiter, rank
+from tts.engine.limiter import Limiter, rank
 
 
 @given(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import tts
-from tts._plugins import PluginHost
+from tts.registry.host import PluginHost
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tts
-from tts._store import decode_completion, encode_completion
+from tts.store.store import decode_completion, encode_completion
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 

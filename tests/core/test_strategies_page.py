@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 import tts
-from tts._plugins import Plugin, plugins
 from tts.cli._strategies_page import strategies_page
 from tts.cli.plugins import show
+from tts.registry.host import Plugin, plugins
 
 PAGE = Path(__file__).parents[2] / "docs" / "strategies.md"
 OURS = [plugin for plugin in plugins().all("strategy") if plugin.distribution == "ttscale"]

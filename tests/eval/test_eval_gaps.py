@@ -46,7 +46,7 @@ def test_without_matplotlib_the_rest_is_written(
     fake: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake()
-    monkeypatch.setattr("tts.eval._protocol.find_spec", lambda _name: None)
+    monkeypatch.setattr("tts.eval.protocol.find_spec", lambda _name: None)
     evaluate(sums(2), tmp_path, model="fake:m", n=2, k=2, strategies=["majority"])
     assert "charts need matplotlib; pip install 'ttscale[report]'" in caplog.text
     assert (tmp_path / "report.md").exists() and not (tmp_path / "report.html").exists()

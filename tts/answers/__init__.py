@@ -2,9 +2,9 @@
 
 from tts.answers._clusters import Clusters, Conflict
 from tts.answers._equality import fast_equal
-from tts.answers._extract import extract
 from tts.answers._opinions import Opinions, second_opinions
 from tts.answers._service import Answers, Stats
+from tts.answers.extraction import extract
 
 __all__ = [
     "Answers",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tts._hooks import Entry, hookimpl
-from tts.answers._shared import hold
+from tts.answers.shared import hold
+from tts.vocabulary.hooks import Entry, hookimpl
 
 
 @hookimpl
@@ -23,7 +23,7 @@ def tts_extractors() -> list[Entry]:
     }
     function = {"auto": "extract"}
     return [
-        Entry(name=name, target=f"tts.answers._extract:{function.get(name, name)}", summary=summary)
+        Entry(name=name, target=f"tts.answers.extraction:{function.get(name, name)}", summary=summary)
         for name, summary in summaries.items()
     ]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import click
 
-from tts._events import Event
 from tts.cli import INTERRUPTED, say
+from tts.vocabulary.events import Event
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -17,11 +17,11 @@ from typing import Any, Literal, NamedTuple
 
 import click
 
-from tts._errors import MissingDependencyError, TTSError
-from tts._models import DEFAULT_MODEL, ModelPool
-from tts._plugins import plugins
-from tts._store import Store
 from tts.cli._output import write_json, write_table
+from tts.engine.models import DEFAULT_MODEL, ModelPool
+from tts.registry.host import plugins
+from tts.store.store import Store
+from tts.vocabulary.errors import MissingDependencyError, TTSError
 
 DISTRIBUTION = "ttscale"
 _REQUIREMENT = re.compile(

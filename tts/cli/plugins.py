@@ -9,9 +9,9 @@ from typing import Any, get_args
 
 import click
 
-from tts._plugins import Kind, Plugin, plugins
 from tts.cli._output import write_table
 from tts.cli._strategies_page import strategies_page
+from tts.registry.host import Kind, Plugin, plugins
 
 
 @click.command("plugins")

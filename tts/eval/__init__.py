@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from tts.eval._analysis import Curve, Origin, Rescue
-from tts.eval._brackets import knockout_at_k
-from tts.eval._checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
-from tts.eval._comparison import Comparison
-from tts.eval._costs import Lengths, Point, Price, Prices
-from tts.eval._curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
-from tts.eval._gaps import Gap, gap_table, read_gaps
-from tts.eval._grading import Graded, grade
-from tts.eval._metrics import Estimate, clustered_mean
-from tts.eval._pairs import Pair, compare_pairs
-from tts.eval._protocol import Evaluation, evaluate
-from tts.eval._run import Run
+from tts.eval.protocol import Evaluation, evaluate
+from tts.metrics.analysis import Curve, Origin, Rescue
+from tts.metrics.brackets import knockout_at_k
+from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
+from tts.metrics.comparison import Comparison
+from tts.metrics.costs import Lengths, Point, Price, Prices
+from tts.metrics.curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
+from tts.metrics.estimate import Estimate, clustered_mean
+from tts.metrics.gaps import Gap, gap_table, read_gaps
+from tts.metrics.grading import Graded, grade
+from tts.metrics.pairs import Pair, compare_pairs
+from tts.metrics.run import Run
 
 __all__ = [
     "Comparison",

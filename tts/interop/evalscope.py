@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tts._errors import TaskError
-from tts._sources_rows import Row
 from tts.interop._foreign import Converted, grouped_lines, request_of, response, spoken, take
+from tts.rows.files import Row
+from tts.vocabulary.errors import TaskError
 
 
 def holds(path: Path, first: Mapping[str, Any]) -> bool:

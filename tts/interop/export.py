@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tts._errors import MissingDependencyError
-from tts._records import Candidate, Sampled, Usage
-from tts._sources_candidates import row_of
+from tts.rows.candidates import row_of
+from tts.vocabulary.errors import MissingDependencyError
+from tts.vocabulary.records import Candidate, Sampled, Usage
 
 PARQUET_CHUNK = 64  # rows held at a time
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tts._sources_rows import Row, rows_of_file
 from tts.interop._foreign import Converted, converted, list_at, response, take, text_at, usage_of
+from tts.rows.files import Row, rows_of_file
 
 
 def holds(path: Path, first: Mapping[str, Any]) -> bool:

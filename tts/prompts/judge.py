@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from tts._records import Candidate, Message, Problem
-from tts._thinking import split_thinking
 from tts.prompts._shown import neutralised, visible
 from tts.prompts._template import read_template
+from tts.vocabulary.records import Candidate, Message, Problem
+from tts.vocabulary.thinking import split_thinking
 
 JUDGE_FIELDS = frozenset({"problem", "a", "b"})
 Letter = Literal["A", "B"]

@@ -9,9 +9,9 @@ import random
 import re
 from collections.abc import Sequence
 
-from tts._records import Candidate, Message, Problem, Record
 from tts.prompts._shown import neutralised, shuffled, visible
 from tts.prompts._template import read_template
+from tts.vocabulary.records import Candidate, Message, Problem, Record
 
 SYNTHESIZE_FIELDS = frozenset({"problem", "candidates"})
 _MARKERS = re.compile(

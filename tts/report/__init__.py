@@ -6,10 +6,10 @@ figures, found by the hook `tts_reports`, and every output is made of the sectio
 
 from __future__ import annotations
 
-from tts.eval._tables import Table
+from tts.metrics.tables import Table
 from tts.report._data import ReportData, StrategyData, report_data
 from tts.report._section import Figure, Point, Section, Series
-from tts.report._write import write_report
+from tts.report.writer import write_report
 
 __all__ = [
     "Figure",

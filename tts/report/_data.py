@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tts._records import CurveName, Usage
-from tts._store import Store
 from tts._version import __version__
 from tts.eval import (
     Comparison,
@@ -23,6 +21,8 @@ from tts.eval import (
     duplicate_problems,
 )
 from tts.report._browser import Shown, browse
+from tts.store.store import Store
+from tts.vocabulary.records import CurveName, Usage
 
 BEST = "best candidate"  # the oracle, as a baseline
 

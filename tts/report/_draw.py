@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tts._errors import MissingDependencyError
 from tts.report._palette import GRID, INK, MUTED, PAPER, color, marker, variables
 from tts.report._section import Figure, Kind, Point, Series
+from tts.vocabulary.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from tts._errors import MissingDependencyError
 from tts.report._section import Figure
+from tts.vocabulary.errors import MissingDependencyError
 
 COLUMNS = ("series", "at", "value", "low", "high")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts._hooks import Entry, hookimpl
+from tts.vocabulary.hooks import Entry, hookimpl
 
 _HERE = {
     "summary": ("_sections", "who is better, by how much, at what cost, and whether one can tell"),

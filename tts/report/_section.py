@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 from tts.eval import Estimate
-from tts.eval._tables import Table
+from tts.metrics.tables import Table
 
 Kind = Literal["curve", "groups", "scatter", "interval", "bars"]
 Color = int | Literal["good", "bad", "shade-1", "shade-2", "shade-3", "shade-4"] | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tts.eval import Curve, Estimate, Pair
-from tts.eval._tables import Table
+from tts.metrics.tables import Table
 from tts.report._data import BEST, ReportData, StrategyData
 from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import count, estimate, interval, p_value, percent, tokens, verdict

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 
-from tts._records import Usage
 from tts.eval import Lengths
-from tts.eval._tables import Table
+from tts.metrics.tables import Table
 from tts.report._data import ReportData
 from tts.report._section import Color, Figure, Point, Section, Series
 from tts.report._words import estimate, percent, tokens
+from tts.vocabulary.records import Usage
 
 _SHADES: tuple[Color, ...] = ("shade-1", "shade-2", "shade-3")
 _KINDS: dict[str, Callable[[Usage], int]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tts.eval._tables import Table
+from tts.metrics.tables import Table
 from tts.report._section import Section
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#$])")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts._hooks import Entry, hookimpl
+from tts.vocabulary.hooks import Entry, hookimpl
 
 _REASONING_GYM = "ttscale[reasoning-gym]"
 

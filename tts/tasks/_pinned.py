@@ -17,11 +17,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from tts._contracts import Task
-from tts._errors import TaskError
-from tts._records import Example
-from tts._sources_columns import example_of
-from tts._sources_rows import Row, rows_of_file, rows_of_hub
+from tts.contracts.strategy import Task
+from tts.rows.columns import example_of
+from tts.rows.files import Row, rows_of_file, rows_of_hub
+from tts.vocabulary.errors import TaskError
+from tts.vocabulary.records import Example
 
 _ENDINGS = (".jsonl", ".parquet", ".json", ".csv", ".tsv")
 _INTEGER = re.compile(r"[+-]?\d+")

@@ -17,9 +17,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from tts._records import Example, Problem, digest
-from tts._sources_rows import Row
+from tts.rows.files import Row
 from tts.tasks._pinned import Benchmark, Pin, text_of
+from tts.vocabulary.records import Example, Problem, digest
 
 Assignment = dict[str, str]
 _KINDS = ("knave", "knight")
@@ -40,7 +40,7 @@ def canonical(kinds: Mapping[str, str]) -> str:
 
 def assignments(text: str) -> str | None:
     """The assignment that a response ends with, in canonical form: in the box, else the last one said of each name."""
-    from tts.answers._extract import boxed
+    from tts.answers.extraction import boxed
 
     found = stated(boxed(text) or "") or stated(text)
     return canonical(found) if found else None

@@ -9,10 +9,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from tts._contracts import Task
-from tts._errors import TaskError
-from tts._records import Example
-from tts._sources import read_examples
+from tts.contracts.strategy import Task
+from tts.sources.reading import read_examples
+from tts.vocabulary.errors import TaskError
+from tts.vocabulary.records import Example
 
 
 class Table(Task):

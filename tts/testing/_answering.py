@@ -8,8 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from tts._errors import BackendError
 from tts.testing._trial import shortest_block
+from tts.vocabulary.errors import BackendError
 
 T = TypeVar("T")
 BLOCK = 0.05  # seconds

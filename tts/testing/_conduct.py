@@ -16,11 +16,11 @@ from contextlib import contextmanager, redirect_stdout
 from importlib.machinery import PathFinder
 from typing import Any
 
-from tts._contracts import Request, Strategy
-from tts._records import Candidate, Completion, Problem, Score, Usage, Verdict
+from tts.contracts.strategy import Request, Strategy
 from tts.testing._models import InstantJudge, InstantModel, InstantScorer
 from tts.testing._sets import SETS, candidate_set, tied_sets
 from tts.testing._trial import Models, Watch, compared, decided, eight_problems, shortest_block, watched
+from tts.vocabulary.records import Candidate, Completion, Problem, Score, Usage, Verdict
 
 _BLOCK = 0.05  # seconds
 _PATIENCE = 1.0  # seconds in which something cancelled must have ended

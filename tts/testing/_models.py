@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from tts._contracts import Capabilities, NoOptions, Request
-from tts._records import Candidate, Completion, Problem, Score, Usage, Verdict, digest
-from tts._thinking import split_thinking
+from tts.contracts.strategy import Capabilities, NoOptions, Request
+from tts.vocabulary.records import Candidate, Completion, Problem, Score, Usage, Verdict, digest
+from tts.vocabulary.thinking import split_thinking
 
 
 class InstantModel:

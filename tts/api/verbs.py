@@ -1,0 +1,343 @@
+"""The synchronous face: `solve`, `run`, `sample`, `compare`. Thin: every one drives an `Engine`."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from tts.contracts.strategy import Backend, Strategy
+from tts.engine.decide import Outcome
+from tts.engine.models import DEFAULT_MODEL, model_name, placed
+from tts.registry import host
+from tts.vocabulary.errors import ConfigError, did_you_mean
+from tts.vocabulary.records import CandidateSet, Problem, Result, Sampled, Sampling, Usage
+
+if TYPE_CHECKING:
+    from tts.engine.engine import Engine
+    from tts.engine.models import ModelKind
+    from tts.eval import Comparison, Run
+    from tts.sources.reading import OnError, Source
+
+T = TypeVar("T")
+OnResult = Callable[[Result], None]
+DEFAULT_STRATEGIES = ("first", "majority", "gsr")
+
+
+class Samples(Sequence[CandidateSet]):
+    """Candidate sets with the gold answers of their problems, in the order of the problems.
+
+    `model` is the model that made them, as it was given, so that a later `tts.compare` refines with the same one.
+    """
+
+    def __init__(
+        self,
+        sampled: Sequence[Sampled],
+        model: str | Backend | None,
+        sampling: Sampling | None,
+        spent: dict[str, Usage],
+    ) -> None:
+        self.sampled: list[Sampled] = list(sampled)
+        self.model: str | Backend | None = model
+        self.sampling: Sampling | None = sampling
+        self.spent: dict[str, Usage] = spent
+
+    @property
+    def answers(self) -> dict[str, str | None]:
+        """Gold answers by problem id."""
+        return {one.candidates.problem.id: one.answer for one in self.sampled}
+
+    def __len__(self) -> int:
+        return len(self.sampled)
+
+    @overload
+    def __getitem__(self, position: int) -> CandidateSet: ...
+    @overload
+    def __getitem__(self, position: slice) -> Samples: ...
+    def __getitem__(self, position: int | slice) -> CandidateSet | Samples:
+        if isinstance(position, slice):
+            return Samples(self.sampled[position], self.model, self.sampling, self.spent)
+        return self.sampled[position].candidates
+
+    def __repr__(self) -> str:
+        sizes = sorted({len(one.candidates) for one in self.sampled})
+        of = "an unknown model" if self.model is None else model_name(self.model)
+        return f"<Samples: {len(self)} problems × {'/'.join(map(str, sizes)) or 0} candidates of {of}>"
+
+    def save(self, path: str | Path) -> Path:
+        """Write .jsonl or .parquet that `tts.compare` and the command line read back."""
+        from tts.interop.export import write_parquet
+        from tts.sources.reading import row_of
+
+        target = Path(path)
+        if target.suffix not in (".jsonl", ".parquet"):
+            raise ConfigError(f"cannot save candidate sets to {str(path)!r}: the ending must be .jsonl or .parquet")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.suffix == ".parquet":
+            write_parquet(self.sampled, target)
+            return target
+        with target.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row_of(one), ensure_ascii=False) + "\n" for one in self.sampled)
+        return target
+
+    def to_dataframe(self) -> Any:
+        """One row per candidate, as a pandas frame."""
+        from tts.interop.export import candidates_frame
+
+        return candidates_frame(self.sampled)
+
+
+def solve(problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 4, **engine: Any) -> Result:
+    """Sample k candidates of one problem and decide.
+
+    `engine` takes the arguments of `tts.Engine`: model, scorer, judge, synthesizer, store, sampling, seed and others.
+    With no model the embedded miniature is used, which only knows the built-in task. Raises what goes wrong.
+    """
+    chosen = host.strategy(strategy)
+
+    async def work(one: Engine) -> Result:
+        return await one.solve(problem, chosen, k)
+
+    return _with_engine(work, engine, sampling=True)
+
+
+def run(
+    problems: Source = None,
+    *,
+    strategy: str | Strategy = "gsr",
+    k: int = 4,
+    columns: Mapping[str, str] | None = None,
+    limit: int | None = None,
+    on_error: OnError = "raise",
+    on_result: OnResult | None = None,
+    grader: str | None = None,
+    **engine: Any,
+) -> Run:
+    """Sample k candidates for each problem and decide with one strategy; a problem that fails is a result with `error`.
+
+    `problems` is anything that `read_examples` takes: nothing (the built-in task), a text, a list, a file, `task:NAME`,
+    `hub:ID`, `-`. `on_result` hears each result as it is decided. All results are held; for more than memory takes,
+    iterate over `Engine.run`. `engine` takes the arguments of `tts.Engine`.
+    """
+    from tts.eval import Run
+
+    chosen = host.strategy(strategy)
+    source, grader = _task_settings(problems, grader, engine)
+
+    def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
+        return one.run(_examples(source, columns, limit, on_error), [chosen], k)
+
+    return _evaluate(Run, outcomes, [chosen], k, grader, on_result, engine, sampling=True)  # type: ignore[return-value]  # it builds the class it is given
+
+
+def sample(
+    problems: Source = None,
+    *,
+    k: int = 4,
+    columns: Mapping[str, str] | None = None,
+    limit: int | None = None,
+    on_error: OnError = "raise",
+    **engine: Any,
+) -> Samples:
+    """Sample k candidates for each problem; with a store, only those that are not there yet.
+
+    `problems` and `engine` as in `run`.
+    """
+    source, _ = _task_settings(problems, None, engine)
+
+    async def work(one: Engine) -> Samples:
+        order: dict[str, int] = {}
+
+        def examples() -> Iterator[Any]:
+            for example in _examples(source, columns, limit, on_error):
+                order[example.problem.id] = len(order)
+                yield example
+
+        async with aclosing(one.sample(examples(), k)) as arriving:
+            sampled = [each async for each in arriving]
+        sampled.sort(key=lambda each: order[each.candidates.problem.id])
+        return Samples(sampled, one.model, one.sampling, one.spent)
+
+    return _with_engine(work, engine, sampling=True)
+
+
+def compare(
+    samples: Samples | Source = None,
+    *,
+    strategies: Sequence[str | Strategy] = DEFAULT_STRATEGIES,
+    k: int = 4,
+    n: int | None = None,
+    order_trials: int = 0,
+    columns: Mapping[str, str] | None = None,
+    limit: int | None = None,
+    on_error: OnError = "raise",
+    on_result: OnResult | None = None,
+    grader: str | None = None,
+    **engine: Any,
+) -> Comparison:
+    """Let several strategies decide on the same candidates.
+
+    `samples` are candidate sets: of `tts.sample`, a list of `CandidateSet`, a file of `{problem, answer, candidates}`,
+    or a store (`.db`); they are taken in non-overlapping groups of k and nothing is sampled. Anything else is a source
+    of problems, as in `run`, and is sampled first. With `n`, so many candidates of each problem are sampled, and of
+    stored ones no more are taken, for n // k groups; without, k are sampled and all stored ones taken. With
+    `order_trials`, strategies that mind the order of their candidates decide again on so many other orders, and the
+    comparison says how often that changes the answer.
+    """
+    from tts.eval import Comparison
+
+    chosen = [host.strategy(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
+    source, grader = _task_settings(samples, grader, engine)
+    sets = candidate_sets(source, columns, limit, on_error, engine)
+    if isinstance(source, Samples) and engine.get("model") is None:
+        short = any(len(one.candidates) < k for one in source.sampled)
+        if short or any(one.required().policy for one in chosen):
+            engine["model"] = source.model
+
+    def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
+        if sets is None:
+            return one.run(_examples(source, columns, limit, on_error), chosen, k, n=n, order_trials=order_trials)
+        return one.compare(_first(sets, n), chosen, k, order_trials=order_trials)
+
+    return _evaluate(Comparison, outcomes, chosen, k, grader, on_result, engine, sampling=sets is None)
+
+
+def _first(sets: Iterable[Sampled], n: int | None) -> Iterator[Sampled]:
+    """The sets with their first n candidates."""
+    for found, answer in sets:
+        kept = tuple(c for c in found if n is None or c.index < n)
+        yield Sampled(found if len(kept) == len(found) else found.model_copy(update={"candidates": kept}), answer)
+
+
+def _evaluate(
+    build: type[Comparison],
+    outcomes_of: Callable[[Engine], AsyncGenerator[Outcome, None]],
+    strategies: Sequence[Strategy],
+    k: int,
+    grader: str,
+    on_result: OnResult | None,
+    engine: dict[str, Any],
+    *,
+    sampling: bool,
+) -> Comparison:
+    from tts.engine.decide import label_strategies
+    from tts.eval import grade
+
+    labelled = label_strategies(strategies)
+    judge = host.grader(grader)
+
+    async def work(one: Engine) -> Comparison:
+        started = time.monotonic()
+        outcomes: list[Outcome] = []
+        try:
+            async with aclosing(outcomes_of(one)) as arriving:
+                async for outcome in arriving:
+                    outcomes.append(outcome)
+                    for result in outcome.results.values() if on_result else ():
+                        on_result(result)  # type: ignore[misc]  # not None here
+            seconds = time.monotonic() - started
+            outcomes.sort(key=lambda outcome: outcome.order)
+            return build(await grade(outcomes, judge), labelled, k, one.spent, seconds)
+        finally:
+            await judge.aclose()
+
+    return _with_engine(work, engine, sampling=sampling)
+
+
+def _with_engine(work: Callable[[Engine], Coroutine[Any, Any, T]], settings: dict[str, Any], *, sampling: bool) -> T:
+    from tts.bridge.loop import WarmModels, run_sync
+    from tts.engine.engine import Engine
+
+    settings = _checked(settings)
+    kinds: dict[str, ModelKind] = {"model": "backend", "synthesizer": "backend", "scorer": "scorer", "judge": "judge"}
+    given = {role: settings.get(role) for role in kinds}
+    if sampling and given["model"] is None:
+        given["model"] = DEFAULT_MODEL
+    executor = settings.get("executor")
+    texts = {(kinds[role], text) for role, text in given.items() if isinstance(text, str)}
+    references = {(kind, placed(kind, text, executor)) for kind, text in texts}
+
+    async def main() -> T:
+        async with WarmModels(references) as models, Engine(models=models, **settings) as engine:
+            return await work(engine)
+
+    return run_sync(main)
+
+
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """The engine's arguments; raises `ConfigError` for one that it does not have."""
+    from tts.engine.engine import Engine
+
+    known = set(inspect.signature(Engine).parameters) - {"models"}
+    for name, value in settings.items():
+        if name in Sampling.model_fields and name not in known:
+            raise ConfigError(f"{name}= belongs to the sampling: pass sampling=tts.Sampling({name}={value!r})")
+        if name not in known:
+            raise ConfigError(f"there is no argument {name!r}{did_you_mean(name, known)}")
+    host.extractor(settings.get("extractor", "auto"))
+    sampling = settings.get("sampling")
+    if isinstance(sampling, Mapping):
+        return settings | {"sampling": host.build("sampling", Sampling, sampling)}
+    if not isinstance(sampling, Sampling | None):
+        raise ConfigError(f"sampling={sampling!r}: give a tts.Sampling or a mapping of its fields")
+    return settings
+
+
+def _examples(source: Source, columns: Any, limit: int | None, on_error: OnError) -> Iterator[Any]:
+    from tts.sources.reading import read_examples
+
+    return read_examples(source, columns=columns, limit=limit, on_error=on_error)
+
+
+def _task_settings(source: Any, grader: str | None, engine: dict[str, Any]) -> tuple[Any, str]:
+    """A named task as an object, with its extractor and grader unless the call names others."""
+    from tts.contracts.strategy import Task
+    from tts.sources.reading import parse_reference
+
+    if source is None or (isinstance(source, str) and source.startswith("task:")):
+        reference = parse_reference("sums" if source is None else source.removeprefix("task:"))
+        source = host.task(reference.name, **reference.options)
+    if isinstance(source, Task):
+        engine.setdefault("extractor", source.extractor)
+        return source, grader or source.grader
+    return source, grader or "math"
+
+
+def candidate_sets(
+    source: Any, columns: Any, limit: int | None, on_error: OnError, engine: dict[str, Any]
+) -> Iterable[Sampled] | None:
+    """The candidate sets in a source, or `None` where it holds problems."""
+    from tts.sources.reading import holds_candidates, read_candidate_sets
+
+    if isinstance(source, Samples):
+        engine.setdefault("sampling", source.sampling)
+        return source.sampled[:limit]
+    if isinstance(source, (str, Path)) and Path(source).suffix == ".db" and Path(source).is_file():
+        return _stored_sets(Path(source), limit, engine)
+    holds = (
+        isinstance(source, (list, tuple)) and source and all(isinstance(one, (CandidateSet, Sampled)) for one in source)
+    )
+    if holds or (isinstance(source, (str, Path)) and holds_candidates(source, columns)):
+        extract = host.extractor(engine.get("extractor", "auto"))
+        return read_candidate_sets(source, columns=columns, limit=limit, on_error=on_error, extract=extract)
+    return None
+
+
+def _stored_sets(path: Path, limit: int | None, engine: dict[str, Any]) -> Iterator[Sampled]:
+    from tts.store.store import Store
+
+    extract = host.extractor(engine.get("extractor", "auto"))
+    with Store(path) as store:
+        if len(policies := store.policies()) > 1:
+            raise ConfigError(
+                f"{str(path)!r} holds candidates of {len(policies)} different models or samplings, which one table "
+                "must not mix; compare the problems with store= and model=, or export the store and choose"
+            )
+        for count, found in enumerate(store.sets()):
+            if limit is not None and count >= limit:
+                return
+            yield Sampled(store.load(found, extract), found.answer)

@@ -1,0 +1,85 @@
+"""Completions as rows of the store, and candidates made of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_core import to_json
+
+from tts.vocabulary.records import Candidate, Completion, Usage
+
+
+def mended(value: Any) -> Any:
+    """Half surrogate pairs, which a server's JSON may hold and UTF-8 may not, become the replacement character."""
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
+
+
+def encode_completion(completion: Completion) -> str:
+    """Compact JSON: thinking and summary as spans of the text where they are parts of it."""
+    text, usage = mended(completion.text), completion.usage
+    row: dict[str, Any] = {"text": text}
+    if completion.thinking is not None:
+        row["thinking"] = _span(text, mended(completion.thinking))
+    if completion.summary != completion.text:
+        row["summary"] = None if completion.summary is None else _span(text, mended(completion.summary))
+    if completion.finish_reason != "stop":
+        row["finish_reason"] = completion.finish_reason
+    if completion.logprob is not None:
+        row["logprob"] = completion.logprob
+    row["usage"] = [
+        usage.calls, usage.prompt_tokens, usage.cached_tokens,
+        usage.thinking_tokens, usage.answer_tokens, usage.cancelled, usage.seconds,
+    ]  # fmt: skip
+    return to_json(row).decode()
+
+
+def _span(text: str, part: str) -> str | list[int]:
+    start = text.rfind(part)
+    return part if start < 0 else [start, start + len(part)]
+
+
+def decode_completion(text: str, index: int) -> Completion:
+    """The inverse of `encode_completion`."""
+    row = json.loads(text)
+    parts = {}
+    for name, default in (("thinking", None), ("summary", row["text"])):
+        value = row.get(name, default)
+        parts[name] = row["text"][value[0] : value[1]] if isinstance(value, list) else value
+    calls, prompt, cached, thinking, answer, cancelled, *seconds = row["usage"]  # early stores have no seconds
+    usage = Usage(
+        calls=calls,
+        prompt_tokens=prompt,
+        cached_tokens=cached,
+        thinking_tokens=thinking,
+        answer_tokens=answer,
+        cancelled=cancelled,
+        seconds=seconds[0] if seconds else 0.0,
+    )
+    return Completion(
+        index=index,
+        text=row["text"],
+        finish_reason=row.get("finish_reason", "stop"),
+        logprob=row.get("logprob"),
+        usage=usage,
+        **parts,
+    )
+
+
+def candidate_of(completion: Completion, index: int, extract: Callable[[str], str | None]) -> Candidate:
+    """The candidate made of a completion, with its answer extracted from the visible text."""
+    summary = completion.summary
+    return Candidate(
+        index=index,
+        text=completion.text,
+        thinking=completion.thinking,
+        summary=summary,
+        answer=extract(summary) if summary else None,
+        finish_reason=completion.finish_reason,
+        usage=completion.usage,
+        logprob=completion.logprob,
+        error=None,
+    )
