@@ -6,25 +6,14 @@ from tts._version import __version__
 from tts.api.join import join_candidates
 from tts.api.verbs import Samples, compare, run, sample, solve
 from tts.bridge.loop import run_sync
-from tts.contracts.strategy import (
-    Backend,
-    Capabilities,
-    Card,
-    Context,
-    Grader,
-    Judge,
-    JudgeFormat,
-    Needs,
-    NoOptions,
-    Request,
-    Scorer,
-    Strategy,
-    Task,
-)
+from tts.contracts.grader import Grader, grader
+from tts.contracts.models import Backend, Capabilities, Judge, JudgeFormat, NoOptions, Request, Scorer
+from tts.contracts.strategy import Card, Context, Needs, Strategy, strategy
+from tts.contracts.task import Task, task
 from tts.engine.decide import Outcome
 from tts.engine.engine import Engine
 from tts.engine.models import find_model
-from tts.registry.host import grader, plugins, strategy, task
+from tts.registry.host import plugins
 from tts.sources.reading import ReadRow, read_candidate_sets, read_examples, read_rows
 from tts.store.store import Store
 from tts.vocabulary.errors import (

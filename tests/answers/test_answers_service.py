@@ -17,7 +17,8 @@ from hostile import Cost
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tts.answers import Answers, Clusters
+from tts.answers import Answers
+from tts.vocabulary.clusters import Clusters
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,8 @@ class Huge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Number:
+    """A number, exact."""
+
     value: Fraction | Huge
     text: str = field(compare=False)
     decimal: bool = False
@@ -37,6 +39,8 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Word:
+    """An answer in words."""
+
     word: str
     text: str = field(compare=False)
 
@@ -50,6 +54,8 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class Named:
+    """A value with the name that it was given, as in `x = 3`."""
+
     name: str
     value: "Reading"
     text: str = field(compare=False)

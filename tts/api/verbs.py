@@ -10,10 +10,15 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from tts.contracts.strategy import Backend, Strategy
+from tts.contracts.grader import extractor as extractor_of
+from tts.contracts.grader import grader as grader_of
+from tts.contracts.models import Backend
+from tts.contracts.strategy import Strategy
+from tts.contracts.strategy import strategy as strategy_of
+from tts.contracts.task import task as task_of
 from tts.engine.decide import Outcome
 from tts.engine.models import DEFAULT_MODEL, model_name, placed
-from tts.registry import host
+from tts.registry.parameters import build
 from tts.vocabulary.errors import ConfigError, did_you_mean
 from tts.vocabulary.records import CandidateSet, Problem, Result, Sampled, Sampling, Usage
 
@@ -97,7 +102,7 @@ def solve(problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 
     `engine` takes the arguments of `tts.Engine`: model, scorer, judge, synthesizer, store, sampling, seed and others.
     With no model the embedded miniature is used, which only knows the built-in task. Raises what goes wrong.
     """
-    chosen = host.strategy(strategy)
+    chosen = strategy_of(strategy)
 
     async def work(one: Engine) -> Result:
         return await one.solve(problem, chosen, k)
@@ -125,7 +130,7 @@ def run(
     """
     from tts.eval import Run
 
-    chosen = host.strategy(strategy)
+    chosen = strategy_of(strategy)
     source, grader = _task_settings(problems, grader, engine)
 
     def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
@@ -190,7 +195,7 @@ def compare(
     """
     from tts.eval import Comparison
 
-    chosen = [host.strategy(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
+    chosen = [strategy_of(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
     source, grader = _task_settings(samples, grader, engine)
     sets = candidate_sets(source, columns, limit, on_error, engine)
     if isinstance(source, Samples) and engine.get("model") is None:
@@ -228,7 +233,7 @@ def _evaluate(
     from tts.eval import grade
 
     labelled = label_strategies(strategies)
-    judge = host.grader(grader)
+    judge = grader_of(grader)
 
     async def work(one: Engine) -> Comparison:
         started = time.monotonic()
@@ -278,10 +283,10 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
             raise ConfigError(f"{name}= belongs to the sampling: pass sampling=tts.Sampling({name}={value!r})")
         if name not in known:
             raise ConfigError(f"there is no argument {name!r}{did_you_mean(name, known)}")
-    host.extractor(settings.get("extractor", "auto"))
+    extractor_of(settings.get("extractor", "auto"))
     sampling = settings.get("sampling")
     if isinstance(sampling, Mapping):
-        return settings | {"sampling": host.build("sampling", Sampling, sampling)}
+        return settings | {"sampling": build("sampling", Sampling, sampling)}
     if not isinstance(sampling, Sampling | None):
         raise ConfigError(f"sampling={sampling!r}: give a tts.Sampling or a mapping of its fields")
     return settings
@@ -295,12 +300,12 @@ def _examples(source: Source, columns: Any, limit: int | None, on_error: OnError
 
 def _task_settings(source: Any, grader: str | None, engine: dict[str, Any]) -> tuple[Any, str]:
     """A named task as an object, with its extractor and grader unless the call names others."""
-    from tts.contracts.strategy import Task
+    from tts.contracts.task import Task
     from tts.sources.reading import parse_reference
 
     if source is None or (isinstance(source, str) and source.startswith("task:")):
         reference = parse_reference("sums" if source is None else source.removeprefix("task:"))
-        source = host.task(reference.name, **reference.options)
+        source = task_of(reference.name, **reference.options)
     if isinstance(source, Task):
         engine.setdefault("extractor", source.extractor)
         return source, grader or source.grader
@@ -322,7 +327,7 @@ def candidate_sets(
         isinstance(source, (list, tuple)) and source and all(isinstance(one, (CandidateSet, Sampled)) for one in source)
     )
     if holds or (isinstance(source, (str, Path)) and holds_candidates(source, columns)):
-        extract = host.extractor(engine.get("extractor", "auto"))
+        extract = extractor_of(engine.get("extractor", "auto"))
         return read_candidate_sets(source, columns=columns, limit=limit, on_error=on_error, extract=extract)
     return None
 
@@ -330,7 +335,7 @@ def candidate_sets(
 def _stored_sets(path: Path, limit: int | None, engine: dict[str, Any]) -> Iterator[Sampled]:
     from tts.store.store import Store
 
-    extract = host.extractor(engine.get("extractor", "auto"))
+    extract = extractor_of(engine.get("extractor", "auto"))
     with Store(path) as store:
         if len(policies := store.policies()) > 1:
             raise ConfigError(

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from tts._version import __version__
-from tts.registry import host
+from tts.registry import host  # not its function: the module tts.cli.plugins would take that name here
 from tts.vocabulary.errors import (
     ConfigError,
     MismatchWarning,

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from tts.contracts.strategy import Strategy
-from tts.registry.host import build, strategy, strategy_class
+from tts.contracts.strategy import Strategy, strategy, strategy_class
+from tts.registry.parameters import build
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Sampling
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tts.contracts.strategy import Card, Needs, Strategy
-from tts.registry.host import Plugin, plugins, strategy
+from tts.contracts.strategy import Card, Needs, Strategy, strategy
+from tts.registry.host import Plugin, plugins
 from tts.vocabulary.errors import ConfigError
 
 _HEAD = """\

@@ -23,8 +23,8 @@ from tts.cli._options import (
 )
 from tts.cli._output import check_output, finish, write_json
 from tts.cli._progress import watch
+from tts.contracts.grader import extractor
 from tts.contracts.strategy import Strategy
-from tts.registry.host import extractor
 from tts.sources.reading import holds_candidates
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")

@@ -13,10 +13,10 @@ import click
 from tts.cli import say
 from tts.cli._options import output_option
 from tts.cli._output import check_output, write_json, write_sets, write_table
+from tts.contracts.grader import extractor
 from tts.engine.draws import draw_key
 from tts.interop import FORMATS
 from tts.prompts import direct_messages
-from tts.registry.host import extractor
 from tts.sources.reading import read_candidate_sets, row_of
 from tts.store.store import Store, StoredSet
 from tts.vocabulary.errors import ConfigError

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 
-from tts.answers import Answers, Clusters
+from tts.answers import Answers
 from tts.contracts.strategy import Strategy
 from tts.engine.asking import asked
 from tts.engine.draws import Arrivals, Draw, Drawer, Pool
@@ -20,6 +20,7 @@ from tts.engine.models import Loaded
 from tts.engine.roles import missing_role
 from tts.engine.work import Work, with_recorded_of
 from tts.prompts import Prompts
+from tts.vocabulary.clusters import Clusters
 from tts.vocabulary.errors import ConfigError, MissingRoleError, NoCandidatesError
 from tts.vocabulary.events import Event
 from tts.vocabulary.records import (

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Seque
 from contextlib import aclosing
 from typing import Any, NamedTuple, Self, TypeVar
 
-from tts.contracts.strategy import Request
+from tts.contracts.models import Request
 from tts.engine.limiter import Priority, rank
 from tts.engine.models import Loaded
 from tts.store.codec import candidate_of

@@ -17,7 +17,10 @@ from typing import Any, Self, TypeVar
 
 from tts._version import __version__
 from tts.answers.shared import hold
-from tts.contracts.strategy import Backend, Judge, Scorer, Strategy
+from tts.contracts.grader import extractor as extractor_of
+from tts.contracts.models import Backend, Judge, Scorer
+from tts.contracts.strategy import Strategy
+from tts.contracts.strategy import strategy as strategy_of
 from tts.engine.context import SAMPLING, StrategyContext, Unit, count_tokens
 from tts.engine.decide import Decided, Outcome, decide, label_strategies
 from tts.engine.draws import Draw, Drawer, Pool, together
@@ -28,7 +31,7 @@ from tts.engine.roles import Roles
 from tts.engine.stream import stream
 from tts.engine.work import Work, groups
 from tts.prompts import direct_messages
-from tts.registry import host
+from tts.registry.host import emit, plugins
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError, StoreError, TaskError, TTSError
 from tts.vocabulary.events import Event
@@ -88,11 +91,11 @@ class Engine:
         sampling = sampling or Sampling()
         self.sampling: Sampling = sampling if seed is None else sampling.model_copy(update={"seed": seed})
         self._timeout, self._direct_template = timeout, direct_template
-        self._listeners = [*listeners, *host.plugins().event_listeners]
+        self._listeners = [*listeners, *plugins().event_listeners]
         self._models, self._owns_models = ModelPool() if models is None else models, models is None
         references: dict[Role, object] = {"policy": model, "scorer": scorer, "judge": judge, "synthesizer": synthesizer}
         self._roles = Roles(references, self._models, concurrency, self._emit, executor)
-        extract = host.extractor(extractor)
+        extract = extractor_of(extractor)
         self._owns_store = not isinstance(store, Store)
         self.store: Store | None = store if isinstance(store, Store) or store is None else Store(store)
         self._drawer = Drawer(self.store, extract, budget, request_timeout)
@@ -218,7 +221,7 @@ class Engine:
     ) -> AsyncGenerator[Outcome, None]:
         if order_trials < 0:
             raise ConfigError(f"order_trials={order_trials}: give how many other orders are to be tried, or 0")
-        labelled = label_strategies([host.strategy(one) for one in strategies])
+        labelled = label_strategies([strategy_of(one) for one in strategies])
         await self._roles.load(tuple(labelled.values()), sampling=n is not None)
         warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, labelled.values(), k)
         settings = self._check_logprobs(tuple(labelled.values()))
@@ -388,7 +391,7 @@ class Engine:
 
     def _emit(self, event: Event) -> None:
         if self._listeners:
-            host.emit(event, self._listeners)
+            emit(event, self._listeners)
 
 
 def _check_k(k: int) -> None:

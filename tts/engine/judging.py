@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tts.contracts.strategy import JudgeFormat
+from tts.contracts.models import JudgeFormat
 from tts.prompts import visible
 from tts.prompts.refine import keep_end, share_budget
 from tts.vocabulary.errors import BackendError

@@ -11,9 +11,10 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from tts.contracts.strategy import Backend, Judge, JudgeFormat, Scorer
+from tts.contracts.models import Backend, Judge, JudgeFormat, Scorer
 from tts.engine.limiter import Limiter
-from tts.registry.host import build, plugins
+from tts.registry.host import plugins
+from tts.registry.parameters import build
 from tts.vocabulary.errors import BackendError, ConfigError, TTSError, did_you_mean
 
 ModelKind = Literal["backend", "scorer", "judge"]

@@ -19,12 +19,13 @@ from typing import Any, Literal, NamedTuple
 from tts.answers.shared import held
 from tts.api.verbs import compare
 from tts.contracts.strategy import Strategy
+from tts.contracts.strategy import strategy as strategy_of
 from tts.eval._protocol_tables import Shown, protocol_tables
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
 from tts.metrics.comparison import Comparison
 from tts.metrics.costs import Prices
 from tts.metrics.tables import Table
-from tts.registry import host
+from tts.registry.host import plugins
 from tts.sources.reading import holds_candidates
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import CandidateSet, Sampled
@@ -110,7 +111,7 @@ def evaluate(
     target = Path(folder)
     page = _page(target, report)
     given = _allowed(problems, columns, settings) if strategies is None else strategies
-    chosen = [_with_outputs(host.strategy(one), outputs) for one in given]
+    chosen = [_with_outputs(strategy_of(one), outputs) for one in given]
     settings.setdefault("store", target / "store.db")
     comparison = compare(problems, strategies=chosen, k=k, n=n, columns=columns, **settings)
     asked = {"problems": _named(problems), "n": n, "k": k, "outputs": outputs, "estimator": estimator}
@@ -155,14 +156,14 @@ def _with_outputs(strategy: Strategy, outputs: int) -> Strategy:
 
 def _allowed(problems: Any, columns: Mapping[str, str] | None, settings: Mapping[str, Any]) -> list[Strategy]:
     """The strategies of the protocol whose models are there; stored candidates come without a policy."""
-    known = host.plugins().names("strategy")
+    known = plugins().names("strategy")
     if isinstance(problems, str | Path):
         stored = Path(problems).suffix == ".db" or holds_candidates(problems, columns)
     else:
         stored = isinstance(problems, list | tuple) and isinstance(next(iter(problems), None), CandidateSet | Sampled)
     there = {role: settings.get(role) is not None for role in ("scorer", "judge", "synthesizer")}
     there["policy"] = settings.get("model") is not None or not stored
-    every = [host.strategy(name) for name in STRATEGIES if name in known]
+    every = [strategy_of(name) for name in STRATEGIES if name in known]
     return [one for one in every if all(there[role] for role in there if getattr(one.required(), role))]
 
 

@@ -9,7 +9,6 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tts.answers import Clusters
 from tts.answers.shared import held
 from tts.bridge.loop import run_sync
 from tts.metrics.brackets import knockout_at_k, recorded_wins
@@ -18,6 +17,7 @@ from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.grading import Graded
 from tts.metrics.origins import Kind, origins_of, shown_order, written
 from tts.metrics.pairs import Pair, compare_pairs
+from tts.vocabulary.clusters import Clusters
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Candidate, CurveName
 

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.grading import Graded
-from tts.registry.host import build
+from tts.registry.parameters import build
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Candidate, Record, Result, Usage
 

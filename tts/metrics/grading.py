@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tts.contracts.strategy import Grader
+from tts.contracts.grader import Grader
 from tts.engine.decide import Outcome
 from tts.vocabulary.errors import PluginWarning
 

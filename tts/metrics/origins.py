@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from tts.answers import Clusters
+from tts.vocabulary.clusters import Clusters
 from tts.vocabulary.records import Result
 from tts.vocabulary.thinking import split_thinking
 

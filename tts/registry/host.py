@@ -12,15 +12,13 @@ import importlib
 import os
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, NamedTuple, TypeVar, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import pluggy
-from pydantic import BaseModel, ValidationError
 
-from tts.contracts.strategy import Grader, Strategy, Task
 from tts.vocabulary import hooks
 from tts.vocabulary.errors import (
     ConfigError,
@@ -33,7 +31,6 @@ from tts.vocabulary.errors import (
 from tts.vocabulary.events import Event
 from tts.vocabulary.hooks import Entry
 
-P = TypeVar("P", Strategy, Task)
 GROUP = "tts"
 THIS_PROCESS = "this process"
 Kind = Literal["strategy", "backend", "scorer", "judge", "grader", "extractor", "task", "trainer", "report", "command"]
@@ -210,84 +207,3 @@ def emit(event: Event, listeners: Iterable[Callable[..., object]]) -> None:
             listener(event)
         except Exception as error:
             warnings.warn(f"an event listener raised {type(error).__name__}: {error}", PluginWarning, stacklevel=2)
-
-
-def build(kind: str, cls: type[BaseModel], parameters: Mapping[str, Any]) -> Any:
-    """An instance of a parameter class; what is wrong with the parameters becomes one `ConfigError` sentence."""
-    try:
-        return cls(**parameters)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "?"
-        if first["type"] == "extra_forbidden":
-            raise ConfigError(f"{kind} has no parameter {field!r}{did_you_mean(field, cls.model_fields)}") from error
-        why = first["msg"].removeprefix("Value error, ")  # pydantic's, before the sentence of a validator
-        raise ConfigError(f"{kind}: parameter {field}={first.get('input')!r}: {why}") from error
-
-
-def strategy_class(name: str) -> Any:
-    """What a strategy's name, `path/to/file.py:Class` or `package.module:Class` stands for."""
-    if ":" not in name:
-        return plugins().resolve("strategy", name)
-    from tts.registry.user_code import user_class
-
-    return user_class(name)
-
-
-def strategy(name: str | Strategy | type[Strategy], **parameters: Any) -> Strategy:
-    """A strategy by name, class or instance, with its parameters.
-
-    `path/to/file.py:Class` and `package.module:Class` name one that is no plugin. Raises `UnknownPluginError`, and
-    `ConfigError` for a parameter that is unknown or out of range.
-    """
-    if isinstance(name, str) and ":" in name:
-        name = strategy_class(name)
-    return _parametrised("strategy", Strategy, name, parameters)  # type: ignore[type-abstract]  # only a bound
-
-
-def task(name: str | Task | type[Task], **parameters: Any) -> Task:
-    """A task by name, class or instance, with its parameters; `NAME:ARGUMENT` fills the field that the task says.
-
-    Raises `UnknownPluginError`, and `ConfigError` for a parameter that is unknown or out of range.
-    """
-    if isinstance(name, str) and ":" in name:
-        name, _, argument = name.partition(":")
-        cls: type[Task] = plugins().resolve("task", name)
-        if cls.argument is None:
-            raise ConfigError(f"task {name!r} takes nothing after a colon; write 'task:{name}@parameter=value'")
-        parameters = {cls.argument: argument, **parameters}
-    return _parametrised("task", Task, name, parameters)  # type: ignore[type-abstract]  # only a bound
-
-
-def _parametrised(kind: Kind, base: type[P], given: str | P | type[P], parameters: Mapping[str, Any]) -> P:
-    if isinstance(given, base):
-        if not parameters:
-            return given
-        cls, parameters = type(given), {**given.model_dump(), **parameters}
-    else:
-        cls = plugins().resolve(kind, given) if isinstance(given, str) else given  # type: ignore[assignment]
-    if not (isinstance(cls, type) and issubclass(cls, base)):
-        if isinstance(given, type | str):
-            raise ConfigError(f"{kind} {given!r} is a {cls!r}; it must be a subclass of tts.{base.__name__}")
-        raise ConfigError(f"{given!r} is no {kind}; give a name, an instance or a subclass of tts.{base.__name__}")
-    if not isinstance(getattr(cls, "name", None), str):
-        raise ConfigError(f"{kind} class {cls.__name__} has no name; give it `name: ClassVar[str] = ...`")
-    return build(f"{kind} {cls.name!r}", cls, parameters)  # type: ignore[no-any-return]
-
-
-def extractor(name: str) -> Callable[[str], str | None]:
-    """An answer extractor by name."""
-    return plugins().resolve("extractor", name)  # type: ignore[no-any-return]
-
-
-def grader(name: str) -> Grader:
-    """A grader by name, or one that asks a function of the user's: `package.module:function`, `file.py:function`.
-
-    The function gets a gold answer and an answer (never `None`) and says whether they are equal. Raises
-    `UnknownPluginError`, and `ConfigError` where there is no such function.
-    """
-    if ":" not in name:
-        return plugins().resolve("grader", name)()  # type: ignore[no-any-return]
-    from tts.registry.user_code import FunctionGrader, user_function
-
-    return FunctionGrader(user_function(name))

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from tts.answers import Clusters
 from tts.eval import Comparison, Graded
 from tts.metrics.analysis import cluster_lists
 from tts.store.store import Generation, Store
+from tts.vocabulary.clusters import Clusters
 from tts.vocabulary.records import Candidate, Result
 from tts.vocabulary.thinking import split_thinking
 

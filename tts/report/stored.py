@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 from tts.api.verbs import candidate_sets
 from tts.bridge.loop import run_sync
+from tts.contracts.grader import grader as grader_of
+from tts.contracts.strategy import strategy as strategy_of
 from tts.engine.decide import Outcome, label_strategies
 from tts.eval import Comparison, Graded, grade
-from tts.registry import host
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Candidate, Provenance, Result, Sampled, Score, digest
@@ -50,7 +51,7 @@ def stored_run(path: str | Path, *, k: int | None = None, grader: str = "math", 
         size = _only_k(held, k, path)
         chosen = _chosen([one for one in held if one.provenance.k == size])
         outcomes = _outcomes(chosen, sets, size, store)
-    strategies = label_strategies([host.strategy(name, **parameters) for name, parameters in _named(chosen)])
+    strategies = label_strategies([strategy_of(name, **parameters) for name, parameters in _named(chosen)])
     return Comparison(_graded(outcomes, grader), strategies, size, {}, 0.0)
 
 
@@ -107,7 +108,7 @@ def _named(held: Iterable[_Held]) -> list[tuple[str, dict[str, object]]]:
 
 def _outcomes(held: Sequence[_Held], sets: Sequence[Sampled], k: int, store: Store) -> list[Outcome]:
     named = _named(held)
-    written = label_strategies([host.strategy(name, **parameters) for name, parameters in named])
+    written = label_strategies([strategy_of(name, **parameters) for name, parameters in named])
     labels = dict(zip([digest(*pair) for pair in named], written, strict=True))
     rows: dict[_Place, dict[str, Result]] = defaultdict(dict)
     for one in held:
@@ -140,7 +141,7 @@ def _scores(
 
 def _graded(outcomes: Sequence[Outcome], grader: str) -> list[Graded]:
     async def work() -> list[Graded]:
-        judge = host.grader(grader)
+        judge = grader_of(grader)
         try:
             return await grade(outcomes, judge)
         finally:

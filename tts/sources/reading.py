@@ -13,9 +13,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from tts.contracts.strategy import Task
+from tts.contracts.task import Task, task
 from tts.interop import detect, rows_of_format
-from tts.registry.host import plugins, task
+from tts.registry.host import plugins
 from tts.rows.candidates import row_of, sampled_of
 from tts.rows.columns import DEFAULT_COLUMNS, check_columns, choose, example_of
 from tts.rows.files import Row, is_file_name, rows_of_file, rows_of_hub, rows_of_iterable, rows_of_stdin

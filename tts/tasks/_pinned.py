@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from tts.contracts.strategy import Task
+from tts.contracts.task import Task
 from tts.rows.columns import example_of
 from tts.rows.files import Row, rows_of_file, rows_of_hub
 from tts.vocabulary.errors import TaskError

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field
 from reasoning_gym import create_dataset
 from reasoning_gym.factory import DATASETS
 
-from tts.contracts.strategy import Task
+from tts.contracts.task import Task
 from tts.vocabulary.errors import ConfigError, TaskError, did_you_mean
 from tts.vocabulary.records import Example, Problem
 

@@ -17,7 +17,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from tts.contracts.strategy import Task
+from tts.contracts.task import Task
 from tts.vocabulary.errors import TaskError
 from tts.vocabulary.records import Example, Problem, digest
 

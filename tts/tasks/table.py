@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from tts.contracts.strategy import Task
+from tts.contracts.task import Task
 from tts.sources.reading import read_examples
 from tts.vocabulary.errors import TaskError
 from tts.vocabulary.records import Example

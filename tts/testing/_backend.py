@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
 
-from tts.contracts.strategy import Backend, Request
+from tts.contracts.models import Backend, Request
 from tts.vocabulary.errors import ConfigError, ContextLengthError, TTSError
 from tts.vocabulary.records import Completion, Message, Sampling, Usage
 

@@ -16,7 +16,8 @@ from contextlib import contextmanager, redirect_stdout
 from importlib.machinery import PathFinder
 from typing import Any
 
-from tts.contracts.strategy import Request, Strategy
+from tts.contracts.models import Request
+from tts.contracts.strategy import Strategy
 from tts.testing._models import InstantJudge, InstantModel, InstantScorer
 from tts.testing._sets import SETS, candidate_set, tied_sets
 from tts.testing._trial import Models, Watch, compared, decided, eight_problems, shortest_block, watched

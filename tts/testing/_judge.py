@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
-from tts.contracts.strategy import Judge, JudgeFormat
+from tts.contracts.models import Judge, JudgeFormat
 from tts.prompts import visible
 from tts.testing import _answering
 from tts.testing._kit import Check, bound, pickled, run_all

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from tts.contracts.strategy import Capabilities, NoOptions, Request
+from tts.contracts.models import Capabilities, NoOptions, Request
 from tts.vocabulary.records import Candidate, Completion, Problem, Score, Usage, Verdict, digest
 from tts.vocabulary.thinking import split_thinking
 

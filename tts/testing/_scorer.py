@@ -7,7 +7,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from tts.contracts.strategy import Scorer
+from tts.contracts.models import Scorer
 from tts.testing import _answering
 from tts.testing._kit import Check, bound, run_all
 from tts.testing._sets import MARKERS, ODD, candidate_set

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel
 
-from tts.contracts.strategy import Backend, Capabilities, NoOptions, Request
+from tts.contracts.models import Backend, Capabilities, NoOptions, Request
 from tts.vocabulary.records import Candidate, Completion, Problem, Score, Usage, Verdict
 from tts.vocabulary.thinking import split_thinking
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from tts.contracts.strategy import Context, Needs, Strategy
+from tts.contracts.strategy import strategy as plugin_strategy
 from tts.engine.engine import Engine
-from tts.registry.host import strategy as plugin_strategy
 from tts.testing._models import InstantJudge, InstantModel, InstantScorer
 from tts.testing._sets import SETS, WORDS, candidate_set
 from tts.vocabulary.records import CandidateSet, Decision, Example, Problem, Result, Sampled, Usage
