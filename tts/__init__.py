@@ -10,7 +10,6 @@ from tts.contracts.grader import Grader, grader
 from tts.contracts.models import Backend, Capabilities, Judge, JudgeFormat, NoOptions, Request, Scorer
 from tts.contracts.strategy import Card, Context, Needs, Strategy, strategy
 from tts.contracts.task import Task, task
-from tts.engine.decide import Outcome
 from tts.engine.engine import Engine
 from tts.engine.models import find_model
 from tts.registry.host import plugins
@@ -38,6 +37,7 @@ from tts.vocabulary.errors import (
 )
 from tts.vocabulary.events import Event
 from tts.vocabulary.hooks import Entry, hookimpl
+from tts.vocabulary.outcome import Outcome
 from tts.vocabulary.records import (
     Candidate,
     CandidateSet,

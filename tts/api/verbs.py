@@ -16,16 +16,17 @@ from tts.contracts.models import Backend
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
 from tts.contracts.task import task as task_of
-from tts.engine.decide import Outcome
 from tts.engine.models import DEFAULT_MODEL, model_name, placed
 from tts.registry.parameters import build
 from tts.vocabulary.errors import ConfigError, did_you_mean
+from tts.vocabulary.outcome import Outcome
 from tts.vocabulary.records import CandidateSet, Problem, Result, Sampled, Sampling, Usage
 
 if TYPE_CHECKING:
     from tts.engine.engine import Engine
     from tts.engine.models import ModelKind
-    from tts.eval import Comparison, Run
+    from tts.metrics.comparison import Comparison
+    from tts.metrics.run import Run
     from tts.sources.reading import OnError, Source
 
 T = TypeVar("T")
@@ -128,7 +129,7 @@ def run(
     `hub:ID`, `-`. `on_result` hears each result as it is decided. All results are held; for more than memory takes,
     iterate over `Engine.run`. `engine` takes the arguments of `tts.Engine`.
     """
-    from tts.eval import Run
+    from tts.metrics.run import Run
 
     chosen = strategy_of(strategy)
     source, grader = _task_settings(problems, grader, engine)
@@ -193,7 +194,7 @@ def compare(
     `order_trials`, strategies that mind the order of their candidates decide again on so many other orders, and the
     comparison says how often that changes the answer.
     """
-    from tts.eval import Comparison
+    from tts.metrics.comparison import Comparison
 
     chosen = [strategy_of(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
     source, grader = _task_settings(samples, grader, engine)
@@ -229,8 +230,8 @@ def _evaluate(
     *,
     sampling: bool,
 ) -> Comparison:
-    from tts.engine.decide import label_strategies
-    from tts.eval import grade
+    from tts.contracts.labels import label_strategies
+    from tts.metrics.grading import grade
 
     labelled = label_strategies(strategies)
     judge = grader_of(grader)
@@ -254,7 +255,8 @@ def _evaluate(
 
 
 def _with_engine(work: Callable[[Engine], Coroutine[Any, Any, T]], settings: dict[str, Any], *, sampling: bool) -> T:
-    from tts.bridge.loop import WarmModels, run_sync
+    from tts.api.warm_models import WarmModels
+    from tts.bridge.loop import run_sync
     from tts.engine.engine import Engine
 
     settings = _checked(settings)

@@ -1,4 +1,4 @@
-"""One strategy on one problem: run it, watch it, and judge whether what it returned is a decision."""
+"""One strategy on one problem: it is run, it is watched, what it returned is checked."""
 
 from __future__ import annotations
 
@@ -6,33 +6,12 @@ import asyncio
 import inspect
 import json
 import time
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from tts.contracts.strategy import Strategy
 from tts.engine.context import StrategyContext
-from tts.registry.host import plugins
-from tts.vocabulary.errors import ConfigError, StrategyError, TTSError
-from tts.vocabulary.records import Candidate, Decision, Problem, Result
-
-
-class Outcome(NamedTuple):
-    """One problem (one group of k candidates) decided by every strategy attached.
-
-    `order` is the place of the problem in its source; `results` and `errors` are by strategy label. `changed` is there
-    where order trials were asked for: for each strategy that minds the order and that decided, whether another order of
-    the candidates changed its answer, trial by trial. `scores` is what the scorer said of the candidates, by index.
-    """
-
-    order: int
-    problem: Problem
-    answer: str | None
-    group: int
-    candidates: tuple[Candidate, ...]
-    results: dict[str, Result]
-    errors: dict[str, Exception]
-    changed: dict[str, tuple[bool, ...]] | None = None
-    scores: dict[int, float] | None = None
+from tts.vocabulary.errors import StrategyError, TTSError
+from tts.vocabulary.records import Decision
 
 
 class Decided(NamedTuple):
@@ -91,28 +70,3 @@ def _checked(strategy: Strategy, context: StrategyContext, decision: object) -> 
     except (TypeError, ValueError) as error:
         raise StrategyError(f"{where} returned a trace that is not JSON-able: {error}") from error
     return decision
-
-
-def _written(strategy: Strategy) -> str:
-    """A strategy as it would be called, with the parameters that are not default: `cascade(dear=gsr(outputs=4))`."""
-    changed = strategy.model_dump(exclude_defaults=True, mode="json")
-    values = {key: getattr(strategy, key) for key in changed}
-    shown = {key: _written(value) if isinstance(value, Strategy) else changed[key] for key, value in values.items()}
-    return strategy.name + (f"({', '.join(f'{key}={value}' for key, value in shown.items())})" if shown else "")
-
-
-def label_strategies(strategies: Sequence[Strategy]) -> dict[str, Strategy]:
-    """A label for each: its name, with the parameters that are not default where two share a name.
-
-    Raises `ConfigError` for none at all, or for the same strategy twice.
-    """
-    if not strategies:
-        raise ConfigError(f"no strategy is given; known: {', '.join(plugins().names('strategy'))}")
-    names = [one.name for one in strategies]
-    labelled: dict[str, Strategy] = {}
-    for one in strategies:
-        label = _written(one) if names.count(one.name) > 1 else one.name
-        if label in labelled:
-            raise ConfigError(f"strategy {label!r} is given twice with the same parameters")
-        labelled[label] = one
-    return labelled

@@ -18,11 +18,12 @@ from typing import Any, Self, TypeVar
 from tts._version import __version__
 from tts.answers.shared import hold
 from tts.contracts.grader import extractor as extractor_of
+from tts.contracts.labels import label_strategies
 from tts.contracts.models import Backend, Judge, Scorer
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
 from tts.engine.context import SAMPLING, StrategyContext, Unit, count_tokens
-from tts.engine.decide import Decided, Outcome, decide, label_strategies
+from tts.engine.decide import Decided, decide
 from tts.engine.draws import Draw, Drawer, Pool, together
 from tts.engine.mismatch import warn_of_mismatches
 from tts.engine.models import ModelPool
@@ -35,6 +36,7 @@ from tts.registry.host import emit, plugins
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError, StoreError, TaskError, TTSError
 from tts.vocabulary.events import Event
+from tts.vocabulary.outcome import Outcome
 from tts.vocabulary.records import (
     Candidate,
     CandidateSet,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tts.contracts.grader import Grader
-from tts.engine.decide import Outcome
 from tts.vocabulary.errors import PluginWarning
+from tts.vocabulary.outcome import Outcome
 
 
 class Graded(NamedTuple):

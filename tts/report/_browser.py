@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from tts.eval import Comparison, Graded
 from tts.metrics.analysis import cluster_lists
+from tts.metrics.comparison import Comparison
+from tts.metrics.grading import Graded
 from tts.store.store import Generation, Store
 from tts.vocabulary.clusters import Clusters
 from tts.vocabulary.records import Candidate, Result

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from tts.eval import Estimate
+from tts.metrics.estimate import Estimate
 from tts.metrics.tables import Table
 
 Kind = Literal["curve", "groups", "scatter", "interval", "bars"]

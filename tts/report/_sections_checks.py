@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tts.answers import Opinions
-from tts.eval import Disagreement
+from tts.metrics.checks import Disagreement
 from tts.metrics.tables import Table
 from tts.report._data import ReportData
 from tts.report._section import Section

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 
-from tts.eval import Lengths
+from tts.metrics.costs import Lengths
 from tts.metrics.tables import Table
 from tts.report._data import ReportData
 from tts.report._section import Color, Figure, Point, Section, Series

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tts._version import __version__
-from tts.eval import Estimate
+from tts.metrics.estimate import Estimate
 from tts.metrics.gaps import estimate_of, read_summary
 from tts.metrics.tables import Table
 from tts.report._page import Document

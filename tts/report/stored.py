@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 from tts.api.verbs import candidate_sets
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import grader as grader_of
+from tts.contracts.labels import label_strategies
 from tts.contracts.strategy import strategy as strategy_of
-from tts.engine.decide import Outcome, label_strategies
-from tts.eval import Comparison, Graded, grade
+from tts.metrics.comparison import Comparison
+from tts.metrics.grading import Graded, grade
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.outcome import Outcome
 from tts.vocabulary.records import Candidate, Provenance, Result, Sampled, Score, digest
 
 _log = logging.getLogger("tts.report")

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from tts.eval import Comparison, Disagreement, Prices
+from tts.metrics.checks import Disagreement
+from tts.metrics.comparison import Comparison
+from tts.metrics.costs import Prices
 from tts.report._data import ReportData, report_data
 from tts.report._files import save_csv, save_parquet
 from tts.report._gather import sections
