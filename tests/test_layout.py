@@ -70,7 +70,7 @@ def test_every_declared_plugin_resolves() -> None:
 
 def test_every_hook_is_documented() -> None:
     names = [name for name in vars(hooks) if name.startswith("tts_")]
-    assert len(names) == 11
+    assert len(names) == 12
     assert all(getattr(hooks, name).__doc__ for name in names)
 
 

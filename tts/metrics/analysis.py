@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts.answers.shared import held
 from tts.bridge.loop import run_sync
+from tts.metrics.accuracies import Accuracies
 from tts.metrics.brackets import knockout_at_k, recorded_wins
 from tts.metrics.curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
 from tts.metrics.estimate import Estimate, clustered_mean
@@ -18,8 +19,7 @@ from tts.metrics.grading import Graded
 from tts.metrics.origins import Kind, origins_of, shown_order, written
 from tts.metrics.pairs import Pair, compare_pairs
 from tts.vocabulary.clusters import Clusters
-from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.records import Candidate, CurveName
+from tts.vocabulary.records import Candidate
 
 if TYPE_CHECKING:
     from tts.metrics.curves import Floats
@@ -68,18 +68,8 @@ class _Set(NamedTuple):
     scores: list[float]
 
 
-class Analysis:
+class Analysis(Accuracies):
     """The questions; `Comparison` answers them from its rows."""
-
-    rows: list[Graded]
-    strategies: list[str]
-    k: int
-    curve_names: Mapping[str, CurveName | None]  # what strategies declare, by label
-
-    @property
-    def baseline(self) -> str | None:
-        """The majority vote that the Refinement Gap is measured against; `None` where none is compared."""
-        return next((label for label, name in self.curve_names.items() if name == "maj@k"), None)
 
     def curves(self) -> dict[str, Curve]:
         """pass@k, maj@k and, where a scorer was asked, BoN@k and weighted maj@k for every k from 1 to n; knockout@k.
@@ -137,12 +127,6 @@ class Analysis:
         single = name == "pass@1"
         found = self._curves.get("pass@k" if single else name or "")
         return found.points.get(1 if single else self.k) if found else None
-
-    @cached_property
-    def undecided(self) -> frozenset[str]:
-        """The strategies that failed on every group: no accuracy of theirs would be a result."""
-        failed = {label: [row.outcome.results[label].error for row in self.rows] for label in self.strategies}
-        return frozenset(label for label, errors in failed.items() if self.rows and all(errors))
 
     def pairs(self) -> list[Pair]:
         """A paired test of every two strategies on the same groups; see `tts.eval.Pair`. Empty without gold answers.
@@ -226,10 +210,6 @@ class Analysis:
                 for label in self.strategies
             },
         }
-
-    def _check(self, strategy: str) -> None:
-        if strategy not in self.strategies:
-            raise ConfigError(f"{strategy!r} is not in this comparison; it has {', '.join(self.strategies)}")
 
     def _sets(self) -> Iterator[_Set]:
         """The groups of one problem and id put together again."""

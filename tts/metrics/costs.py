@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
+from tts.metrics.accuracies import Accuracies
 from tts.metrics.estimate import Estimate, clustered_mean
-from tts.metrics.grading import Graded
 from tts.registry.parameters import build
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Candidate, Record, Result, Usage
@@ -107,13 +107,8 @@ class Lengths(NamedTuple):
         return 1 - self.written.mean / self.direct.mean if self.direct.mean else None
 
 
-class Costs:
+class Costs(Accuracies):
     """The questions of cost; `Comparison` answers them from its rows."""
-
-    rows: list[Graded]
-    strategies: list[str]
-    accuracy: Callable[[str], Estimate | None]
-    _check: Callable[[str], None]
 
     def costs(self, strategy: str) -> dict[str, Usage]:
         """Calls and tokens of a strategy by role, over all groups, as if it had run alone."""
@@ -130,6 +125,11 @@ class Costs:
         return {
             label: {role: Usage.total(several) for role, several in by_role.items()} for label, by_role in found.items()
         }
+
+    def usage(self, strategy: str) -> Usage:
+        """Calls and tokens of a strategy over all groups and roles, as if it had run alone."""
+        self._check(strategy)
+        return sum(self.costs(strategy).values(), Usage())
 
     def frontier(self) -> list[Point]:
         """Every strategy's accuracy against what it costs, the cheapest first; empty without gold answers."""

@@ -33,7 +33,9 @@ from tts.vocabulary.hooks import Entry
 
 GROUP = "tts"
 THIS_PROCESS = "this process"
-Kind = Literal["strategy", "backend", "scorer", "judge", "grader", "extractor", "task", "trainer", "report", "command"]
+Kind = Literal[
+    "strategy", "backend", "scorer", "judge", "grader", "extractor", "task", "trainer", "report", "page", "command"
+]  # fmt: skip
 _HOOK_OF: dict[Kind, str] = {
     "strategy": "tts_strategies",
     "backend": "tts_backends",
@@ -44,6 +46,7 @@ _HOOK_OF: dict[Kind, str] = {
     "task": "tts_tasks",
     "trainer": "tts_trainers",
     "report": "tts_reports",
+    "page": "tts_pages",
     "command": "tts_commands",
 }
 

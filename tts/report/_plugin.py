@@ -30,3 +30,10 @@ def tts_reports() -> list[Entry]:
         Entry(name=name, target=f"tts.report.{module}:{name}", summary=summary)
         for name, (module, summary) in _HERE.items()
     ]
+
+
+@hookimpl
+def tts_pages() -> list[Entry]:
+    """What `Comparison.report` writes."""
+    summary = "a page in HTML, Markdown, LaTeX tables, or a folder of all"
+    return [Entry(name="report", target="tts.report.writer:write_report", summary=summary)]

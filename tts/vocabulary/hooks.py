@@ -81,6 +81,11 @@ def tts_reports() -> Iterable[Entry]:  # type: ignore[empty-body]
 
 
 @hookspec
+def tts_pages() -> Iterable[Entry]:  # type: ignore[empty-body]
+    """Writers of reports: targets are functions from a comparison and a path to the path that was written."""
+
+
+@hookspec
 def tts_commands() -> Iterable[Entry]:  # type: ignore[empty-body]
     """Command-line commands: targets are `click.Command` objects; `summary` is their line in `tts --help`."""
 
