@@ -8,12 +8,11 @@ problems are held than keep the models busy.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from tts._version import __version__
 from tts.answers.shared import hold
@@ -22,16 +21,15 @@ from tts.contracts.labels import label_strategies
 from tts.contracts.models import Backend, Judge, Scorer
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
-from tts.engine.context import SAMPLING, StrategyContext, Unit, count_tokens
-from tts.engine.decide import Decided, decide
-from tts.engine.draws import Draw, Drawer, Pool, together
+from tts.engine.context import count_tokens
+from tts.engine.draws import Drawer, together
 from tts.engine.mismatch import warn_of_mismatches
 from tts.engine.models import ModelPool
 from tts.engine.order_trials import OrderTrials
 from tts.engine.roles import Roles
+from tts.engine.runner import Plan, Runner
 from tts.engine.stream import stream
 from tts.engine.work import Work, groups
-from tts.prompts import direct_messages
 from tts.registry.host import emit, plugins
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError, StoreError, TaskError, TTSError
@@ -39,7 +37,6 @@ from tts.vocabulary.events import Event
 from tts.vocabulary.outcome import Outcome
 from tts.vocabulary.records import (
     Candidate,
-    CandidateSet,
     Example,
     Problem,
     Provenance,
@@ -101,8 +98,11 @@ class Engine:
         self._owns_store = not isinstance(store, Store)
         self.store: Store | None = store if isinstance(store, Store) or store is None else Store(store)
         self._drawer = Drawer(self.store, extract, budget, request_timeout)
-        self._live: dict[str, Pool] = {}  # draws of first candidates that problems are waiting for, by key
-        self._answers, self._release_answers = hold(self)
+        answers, self._release_answers = hold(self)
+        self._runner = Runner(
+            self._roles, self._drawer, answers, timeout=timeout, direct_template=direct_template, emit=self._emit,
+            listened=bool(self._listeners),
+        )  # fmt: skip
 
     async def __aenter__(self) -> Self:
         return self
@@ -165,14 +165,14 @@ class Engine:
 
         async def draw(work: Work, order: int) -> Sampled:
             try:
-                found = await self._drawn(work, order, self.sampling, k)
+                found = await self._runner.drawn(work, order, self.sampling, k)
             except StoreError:
                 raise
             except TTSError as error:
                 self._emit(Event("problem_failed", work.problem.id, message=str(error)))
                 failed = [Candidate(index=i, text="", finish_reason="error", error=str(error)) for i in range(k)]
-                found = self._set_of(work, failed, self.sampling)
-            await self._keep(work, {})
+                found = self._runner.set_of(work, failed, self.sampling)
+            await self._runner.keep(work, {})
             return Sampled(found, work.answer)
 
         works = (Work(example.problem, example.answer) for example in problems)
@@ -209,7 +209,7 @@ class Engine:
         made it. Else it is a failed result; `ConfigError` where it is the first.
         """
         _check_k(k)
-        return self._outcomes(groups(samples, k, self._can_complete), strategies, k, order_trials, None)
+        return self._outcomes(groups(samples, k, self._runner.can_complete), strategies, k, order_trials, None)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text for the policy (an estimate of four characters a token where there is no policy)."""
@@ -229,12 +229,11 @@ class Engine:
         settings = self._check_logprobs(tuple(labelled.values()))
         provenance = {label: self._provenance(one, k) for label, one in labelled.items()}
         trials = OrderTrials(order_trials, settings.seed, self._timeout) if order_trials else None
+        plan = Plan(k, settings, labelled, provenance, trials)
 
         async def work_out(work: Work, order: int) -> list[Outcome]:
-            parts = [work] if n is None or n == k else await self._sampled_groups(work, order, settings, k, n)
-            return await together(
-                [self._decide_all(part, order, k, settings, labelled, provenance, trials) for part in parts]
-            )
+            parts = [work] if n is None or n == k else await self._runner.sampled_groups(work, order, settings, k, n)
+            return await together([self._runner.decide_all(part, order, plan) for part in parts])
 
         checked = self._roles.check_first(works, tuple(labelled.values()))
         async with aclosing(self._stream(checked, work_out)) as decided:
@@ -245,105 +244,6 @@ class Engine:
     def _stream(self, works: Iterable[Work], decide: Callable[[Work, int], Awaitable[T]]) -> AsyncGenerator[T, None]:
         slots = max((loaded.limiter.slots for loaded in self._roles.loaded.values()), default=64)
         return stream(works, decide, in_flight=8 + 2 * slots)
-
-    async def _drawn(self, work: Work, order: int, sampling: Sampling, n: int) -> CandidateSet:
-        """The first n candidates of a problem; raises where none could be sampled."""
-        pool = self._pool(work, order, sampling)
-        try:
-            return self._set_of(work, await pool.take(n), sampling)
-        finally:
-            await self._release(pool)
-
-    def _set_of(self, work: Work, candidates: Sequence[Candidate], sampling: Sampling) -> CandidateSet:
-        policy = self._roles.loaded["policy"].fingerprint
-        return CandidateSet(problem=work.problem, candidates=tuple(candidates), policy=policy, sampling=sampling)
-
-    async def _sampled_groups(self, work: Work, order: int, sampling: Sampling, k: int, n: int) -> list[Work]:
-        try:
-            found = await self._drawn(work, order, sampling, n)
-        except TTSError as error:
-            return [work._replace(group=group, error=error) for group in range(n // k)]
-        return list(groups([Sampled(found, work.answer)], k, self._can_complete))
-
-    async def _decide_all(
-        self,
-        work: Work,
-        order: int,
-        k: int,
-        sampling: Sampling,
-        strategies: dict[str, Strategy],
-        provenance: dict[str, Provenance],
-        trials: OrderTrials | None,
-    ) -> Outcome:
-        started = time.monotonic()
-        self._emit(Event("problem_started", work.problem.id))
-        pool = self._pool(work, order, sampling)
-        unit = Unit(
-            work, k, order, pool,
-            roles=self._roles.loaded, drawer=self._drawer, sampling=sampling, answers=self._answers, emit=self._emit,
-        )  # fmt: skip
-        contexts = {label: StrategyContext(unit, one, sampling.seed) for label, one in strategies.items()}
-        unit.undecided += trials is not None  # who will want all candidates
-        try:
-            decided = await together([self._decide(work, one, contexts[label]) for label, one in strategies.items()])
-            said = {label: (context, one) for (label, context), one in zip(contexts.items(), decided, strict=True)}
-            changed = None if trials is None else await trials.changed(unit, strategies, said)
-        finally:
-            await self._release(pool)
-            await unit.aclose()
-        results, errors = {}, {}
-        for label, (context, one) in said.items():
-            if isinstance(one.error, StoreError):
-                raise one.error
-            if one.error is not None:
-                errors[label] = one.error
-            context.settle()
-            results[label] = self._result(work, context, one, one.at - (pool.began or started), provenance[label])
-        await self._keep(work, results)
-        received = {index: c for context in contexts.values() for index, c in context.received.items()}
-        candidates = tuple(received[index] for index in sorted(received))
-        return Outcome(order, work.problem, work.answer, work.group, candidates, results, errors, changed, unit.scores)
-
-    async def _decide(self, work: Work, strategy: Strategy, context: StrategyContext) -> Decided:
-        if work.error is not None:
-            return Decided(None, work.error, time.monotonic())
-        try:
-            return await decide(strategy, context, self._timeout)
-        finally:
-            context.leave()
-
-    # --- pieces ----------------------------------------------------------------------------------------------------
-
-    def _can_complete(self, found: CandidateSet) -> bool:
-        policy = self._roles.loaded.get("policy")
-        return policy is not None and policy.fingerprint == found.policy and found.sampling is not None
-
-    def _pool(self, work: Work, order: int, sampling: Sampling) -> Pool:
-        """The candidates of a work; two problems of one text that are in flight together share them."""
-
-        def notify(candidate: Candidate, stored: bool) -> None:
-            if self._listeners:
-                self._emit(Event("candidate", work.problem.id, tokens=candidate.usage.generated_tokens, stored=stored))
-
-        policy, draw = self._roles.loaded.get("policy"), None
-        if policy is not None and (not work.fixed or (policy.fingerprint == work.policy and work.sampling)):
-            trained = policy.model.capabilities.prompts
-            template = self._direct_template or (trained.direct if trained else "direct")
-            messages = direct_messages(work.problem, template)
-            draw = Draw(work.problem, "sample", policy, messages, work.sampling or sampling)
-        if draw is None or work.fixed:
-            return Pool(self._drawer, draw, (SAMPLING, order), fixed=work.fixed, notify=notify)
-        pool = Pool(self._drawer, draw, (SAMPLING, order), notify=notify)
-        shared = self._live.setdefault(pool.key, pool)
-        shared.users += 1
-        return shared
-
-    async def _release(self, pool: Pool) -> None:
-        pool.users -= 1
-        if pool.users <= 0:
-            if self._live.get(pool.key) is pool:
-                del self._live[pool.key]
-            await pool.cancel()
 
     def _check_logprobs(self, strategies: Sequence[Strategy]) -> Sampling:
         """The sampling, with log-probabilities where a strategy or its scorer needs them."""
@@ -362,34 +262,6 @@ class Engine:
             models=self.fingerprints,
             version=__version__,
         )
-
-    def _result(
-        self, work: Work, context: StrategyContext, decided: Decided, seconds: float, provenance: Provenance
-    ) -> Result:
-        decision, error = decided.decision, decided.error
-        sentence = None if error is None else f"{type(error).__name__}: {error}"
-        kind: Any = "decision" if sentence is None else "problem_failed"
-        self._emit(Event(kind, work.problem.id, provenance.strategy, sentence or ""))
-        return Result(
-            problem=work.problem,
-            group=work.group,
-            candidates=tuple(context.received[index] for index in sorted(context.received)),
-            decision=decision,
-            answer=context.answer_of(decision) if decision else None,
-            alternatives=tuple(map(context.visible_answer, decision.alternatives)) if decision else (),
-            usage=context.usage,
-            seconds=seconds,
-            provenance=provenance,
-            error=sentence,
-        )
-
-    async def _keep(self, work: Work, results: dict[str, Result]) -> None:
-        """Store problem and results; return when they are safe."""
-        if self.store is not None:
-            self.store.put_problem(work.problem, work.answer)
-            for result in results.values():
-                self.store.put_result(result)
-            await self.store.flushed()
 
     def _emit(self, event: Event) -> None:
         if self._listeners:

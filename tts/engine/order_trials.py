@@ -7,8 +7,9 @@ import random
 from collections.abc import Mapping
 
 from tts.contracts.strategy import Strategy
-from tts.engine.context import StrategyContext, Unit
+from tts.engine.context import StrategyContext
 from tts.engine.decide import Decided, decide
+from tts.engine.unit import Unit
 from tts.vocabulary.errors import TTSError
 from tts.vocabulary.records import digest
 
