@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import tts
-from tts.sources.reading import parse_reference, read_examples
+from tts.sources.reading import read_examples
+from tts.sources.reference import parse_reference
 
 
 def write(path: Path, *rows: object) -> Path:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 import tts
-from tts.sources.reading import Sampled, holds_candidates, read_candidate_sets, row_of
+from tts.rows.candidates import row_of
+from tts.sources.reading import holds_candidates, read_candidate_sets
+from tts.vocabulary.records import Sampled
 
 ROW = {
     "id": "a",

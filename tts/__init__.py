@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tts._version import __version__
 from tts.api.join import join_candidates
-from tts.api.verbs import Samples, compare, run, sample, solve
+from tts.api.samples import Samples
+from tts.api.verbs import compare, run, sample, solve
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import Grader, grader
 from tts.contracts.models import Backend, Capabilities, Judge, JudgeFormat, NoOptions, Request, Scorer

@@ -184,14 +184,14 @@ def test_a_locked_store_is_one_sentence(tmp_path: Path) -> None:
 def test_a_full_disk_ends_the_run_and_keeps_what_was_committed(tmp_path: Path, fake, monkeypatch) -> None:
     fake(script=lambda *_: "\\boxed{1}" + "x" * 500)
     path = tmp_path / "s.db"
-    opened = tts.Store._connect
+    opened = StoreFile.connect
 
-    def connect(self: tts.Store) -> sqlite3.Connection:
+    def connect(self: StoreFile) -> sqlite3.Connection:
         connection = opened(self)
         connection.execute("PRAGMA max_page_count=120")
         return connection
 
-    monkeypatch.setattr(tts.Store, "_connect", connect)
+    monkeypatch.setattr(StoreFile, "connect", connect)
     with pytest.raises(tts.StoreError, match="the disk is full; free some space and run the same command again"):
         tts.run(sums(400), strategy="majority", model="fake:m", store=path)
     monkeypatch.undo()

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
-from tts.api.verbs import Samples, candidate_sets
+from tts.api.candidate_sets import candidate_sets
+from tts.api.samples import Samples
 from tts.sources.reading import Source
 from tts.vocabulary.errors import ConfigError, TaskError
 from tts.vocabulary.records import Candidate, CandidateSet, Sampled, Usage

@@ -1,100 +1,39 @@
-"""The synchronous face: `solve`, `run`, `sample`, `compare`. Thin: every one drives an `Engine`."""
+"""The verbs of the synchronous face: `solve`, `run`, `sample`, `compare`."""
 
 from __future__ import annotations
 
 import inspect
-import json
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import Any, TypeVar
 
+from tts.api.candidate_sets import candidate_sets
+from tts.api.samples import Samples
+from tts.api.warm_models import WarmModels
+from tts.bridge.loop import run_sync
 from tts.contracts.grader import extractor as extractor_of
 from tts.contracts.grader import grader as grader_of
-from tts.contracts.models import Backend
+from tts.contracts.labels import label_strategies
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
+from tts.contracts.task import Task
 from tts.contracts.task import task as task_of
-from tts.engine.models import DEFAULT_MODEL, model_name, placed
+from tts.engine.engine import Engine
+from tts.engine.models import DEFAULT_MODEL, ModelKind, placed
+from tts.metrics.comparison import Comparison
+from tts.metrics.grading import grade
+from tts.metrics.run import Run
 from tts.registry.parameters import build
+from tts.sources.reading import OnError, Source, read_examples
+from tts.sources.reference import parse_reference
 from tts.vocabulary.errors import ConfigError, did_you_mean
 from tts.vocabulary.outcome import Outcome
-from tts.vocabulary.records import CandidateSet, Problem, Result, Sampled, Sampling, Usage
-
-if TYPE_CHECKING:
-    from tts.engine.engine import Engine
-    from tts.engine.models import ModelKind
-    from tts.metrics.comparison import Comparison
-    from tts.metrics.run import Run
-    from tts.sources.reading import OnError, Source
+from tts.vocabulary.records import Problem, Result, Sampled, Sampling
 
 T = TypeVar("T")
 OnResult = Callable[[Result], None]
 DEFAULT_STRATEGIES = ("first", "majority", "gsr")
-
-
-class Samples(Sequence[CandidateSet]):
-    """Candidate sets with the gold answers of their problems, in the order of the problems.
-
-    `model` is the model that made them, as it was given, so that a later `tts.compare` refines with the same one.
-    """
-
-    def __init__(
-        self,
-        sampled: Sequence[Sampled],
-        model: str | Backend | None,
-        sampling: Sampling | None,
-        spent: dict[str, Usage],
-    ) -> None:
-        self.sampled: list[Sampled] = list(sampled)
-        self.model: str | Backend | None = model
-        self.sampling: Sampling | None = sampling
-        self.spent: dict[str, Usage] = spent
-
-    @property
-    def answers(self) -> dict[str, str | None]:
-        """Gold answers by problem id."""
-        return {one.candidates.problem.id: one.answer for one in self.sampled}
-
-    def __len__(self) -> int:
-        return len(self.sampled)
-
-    @overload
-    def __getitem__(self, position: int) -> CandidateSet: ...
-    @overload
-    def __getitem__(self, position: slice) -> Samples: ...
-    def __getitem__(self, position: int | slice) -> CandidateSet | Samples:
-        if isinstance(position, slice):
-            return Samples(self.sampled[position], self.model, self.sampling, self.spent)
-        return self.sampled[position].candidates
-
-    def __repr__(self) -> str:
-        sizes = sorted({len(one.candidates) for one in self.sampled})
-        of = "an unknown model" if self.model is None else model_name(self.model)
-        return f"<Samples: {len(self)} problems × {'/'.join(map(str, sizes)) or 0} candidates of {of}>"
-
-    def save(self, path: str | Path) -> Path:
-        """Write .jsonl or .parquet that `tts.compare` and the command line read back."""
-        from tts.interop.export import write_parquet
-        from tts.sources.reading import row_of
-
-        target = Path(path)
-        if target.suffix not in (".jsonl", ".parquet"):
-            raise ConfigError(f"cannot save candidate sets to {str(path)!r}: the ending must be .jsonl or .parquet")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.suffix == ".parquet":
-            write_parquet(self.sampled, target)
-            return target
-        with target.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(row_of(one), ensure_ascii=False) + "\n" for one in self.sampled)
-        return target
-
-    def to_dataframe(self) -> Any:
-        """One row per candidate, as a pandas frame."""
-        from tts.interop.export import candidates_frame
-
-        return candidates_frame(self.sampled)
 
 
 def solve(problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 4, **engine: Any) -> Result:
@@ -129,8 +68,6 @@ def run(
     `hub:ID`, `-`. `on_result` hears each result as it is decided. All results are held; for more than memory takes,
     iterate over `Engine.run`. `engine` takes the arguments of `tts.Engine`.
     """
-    from tts.metrics.run import Run
-
     chosen = strategy_of(strategy)
     source, grader = _task_settings(problems, grader, engine)
 
@@ -194,8 +131,6 @@ def compare(
     `order_trials`, strategies that mind the order of their candidates decide again on so many other orders, and the
     comparison says how often that changes the answer.
     """
-    from tts.metrics.comparison import Comparison
-
     chosen = [strategy_of(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
     source, grader = _task_settings(samples, grader, engine)
     sets = candidate_sets(source, columns, limit, on_error, engine)
@@ -220,7 +155,7 @@ def _first(sets: Iterable[Sampled], n: int | None) -> Iterator[Sampled]:
 
 
 def _evaluate(
-    build: type[Comparison],
+    kind: type[Comparison],
     outcomes_of: Callable[[Engine], AsyncGenerator[Outcome, None]],
     strategies: Sequence[Strategy],
     k: int,
@@ -230,9 +165,6 @@ def _evaluate(
     *,
     sampling: bool,
 ) -> Comparison:
-    from tts.contracts.labels import label_strategies
-    from tts.metrics.grading import grade
-
     labelled = label_strategies(strategies)
     judge = grader_of(grader)
 
@@ -247,7 +179,7 @@ def _evaluate(
                         on_result(result)  # type: ignore[misc]  # not None here
             seconds = time.monotonic() - started
             outcomes.sort(key=lambda outcome: outcome.order)
-            return build(await grade(outcomes, judge), labelled, k, one.spent, seconds)
+            return kind(await grade(outcomes, judge), labelled, k, one.spent, seconds)
         finally:
             await judge.aclose()
 
@@ -255,10 +187,6 @@ def _evaluate(
 
 
 def _with_engine(work: Callable[[Engine], Coroutine[Any, Any, T]], settings: dict[str, Any], *, sampling: bool) -> T:
-    from tts.api.warm_models import WarmModels
-    from tts.bridge.loop import run_sync
-    from tts.engine.engine import Engine
-
     settings = _checked(settings)
     kinds: dict[str, ModelKind] = {"model": "backend", "synthesizer": "backend", "scorer": "scorer", "judge": "judge"}
     given = {role: settings.get(role) for role in kinds}
@@ -277,8 +205,6 @@ def _with_engine(work: Callable[[Engine], Coroutine[Any, Any, T]], settings: dic
 
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     """The engine's arguments; raises `ConfigError` for one that it does not have."""
-    from tts.engine.engine import Engine
-
     known = set(inspect.signature(Engine).parameters) - {"models"}
     for name, value in settings.items():
         if name in Sampling.model_fields and name not in known:
@@ -295,16 +221,11 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _examples(source: Source, columns: Any, limit: int | None, on_error: OnError) -> Iterator[Any]:
-    from tts.sources.reading import read_examples
-
     return read_examples(source, columns=columns, limit=limit, on_error=on_error)
 
 
 def _task_settings(source: Any, grader: str | None, engine: dict[str, Any]) -> tuple[Any, str]:
     """A named task as an object, with its extractor and grader unless the call names others."""
-    from tts.contracts.task import Task
-    from tts.sources.reading import parse_reference
-
     if source is None or (isinstance(source, str) and source.startswith("task:")):
         reference = parse_reference("sums" if source is None else source.removeprefix("task:"))
         source = task_of(reference.name, **reference.options)
@@ -312,39 +233,3 @@ def _task_settings(source: Any, grader: str | None, engine: dict[str, Any]) -> t
         engine.setdefault("extractor", source.extractor)
         return source, grader or source.grader
     return source, grader or "math"
-
-
-def candidate_sets(
-    source: Any, columns: Any, limit: int | None, on_error: OnError, engine: dict[str, Any]
-) -> Iterable[Sampled] | None:
-    """The candidate sets in a source, or `None` where it holds problems."""
-    from tts.sources.reading import holds_candidates, read_candidate_sets
-
-    if isinstance(source, Samples):
-        engine.setdefault("sampling", source.sampling)
-        return source.sampled[:limit]
-    if isinstance(source, (str, Path)) and Path(source).suffix == ".db" and Path(source).is_file():
-        return _stored_sets(Path(source), limit, engine)
-    holds = (
-        isinstance(source, (list, tuple)) and source and all(isinstance(one, (CandidateSet, Sampled)) for one in source)
-    )
-    if holds or (isinstance(source, (str, Path)) and holds_candidates(source, columns)):
-        extract = extractor_of(engine.get("extractor", "auto"))
-        return read_candidate_sets(source, columns=columns, limit=limit, on_error=on_error, extract=extract)
-    return None
-
-
-def _stored_sets(path: Path, limit: int | None, engine: dict[str, Any]) -> Iterator[Sampled]:
-    from tts.store.store import Store
-
-    extract = extractor_of(engine.get("extractor", "auto"))
-    with Store(path) as store:
-        if len(policies := store.policies()) > 1:
-            raise ConfigError(
-                f"{str(path)!r} holds candidates of {len(policies)} different models or samplings, which one table "
-                "must not mix; compare the problems with store= and model=, or export the store and choose"
-            )
-        for count, found in enumerate(store.sets()):
-            if limit is not None and count >= limit:
-                return
-            yield Sampled(store.load(found, extract), found.answer)

@@ -15,7 +15,7 @@ import click
 
 from tts.cli import say
 from tts.interop.export import parquet_library, write_parquet
-from tts.sources.reading import row_of
+from tts.rows.candidates import row_of
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Result, Sampled, Usage
 

@@ -17,7 +17,8 @@ from tts.contracts.grader import extractor
 from tts.engine.draws import draw_key
 from tts.interop import FORMATS
 from tts.prompts import direct_messages
-from tts.sources.reading import read_candidate_sets, row_of
+from tts.rows.candidates import row_of
+from tts.sources.reading import read_candidate_sets
 from tts.store.store import Store, StoredSet
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Candidate, Completion, Message, Sampled

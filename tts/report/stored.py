@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tts.api.verbs import candidate_sets
+from tts.api.candidate_sets import candidate_sets
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import grader as grader_of
 from tts.contracts.labels import label_strategies

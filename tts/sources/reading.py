@@ -16,22 +16,12 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from tts.contracts.task import Task, task
 from tts.interop import detect, rows_of_format
 from tts.registry.host import plugins
-from tts.rows.candidates import row_of, sampled_of
-from tts.rows.columns import DEFAULT_COLUMNS, check_columns, choose, example_of
+from tts.rows.candidates import sampled_of
+from tts.rows.columns import check_columns, choose, example_of
 from tts.rows.files import Row, is_file_name, rows_of_file, rows_of_hub, rows_of_iterable, rows_of_stdin
+from tts.sources.reference import parse_reference
 from tts.vocabulary.errors import ConfigError, TaskError
 from tts.vocabulary.records import CandidateSet, Example, Problem, Sampled
-
-__all__ = [
-    "DEFAULT_COLUMNS",
-    "ReadRow",
-    "Sampled",
-    "holds_candidates",
-    "read_candidate_sets",
-    "read_examples",
-    "read_rows",
-    "row_of",
-]
 
 OnError = Literal["raise", "skip"]
 Source = str | Path | Problem | Example | Task | Iterable[Any] | None
@@ -170,28 +160,6 @@ def _rows_of_text(source: str) -> Iterator[Row]:
     if len(source) < 256 and "\n" not in source and Path(source).exists():
         return rows_of_file(Path(source))
     return rows_of_iterable([source])
-
-
-class Reference(NamedTuple):
-    """A name with its options, as `NAME@option=value,...` says them."""
-
-    name: str
-    options: dict[str, str]
-
-
-def parse_reference(text: str) -> Reference:
-    """The parts of `NAME[@option=value,...]`.
-
-    Raises `ConfigError` where an option has no value.
-    """
-    name, _, tail = text.partition("@")
-    options = {}
-    for part in filter(None, tail.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise ConfigError(f"{part!r} in {text!r} is not an option; write {name}@option=value,option=value")
-        options[key.strip()] = value.strip()
-    return Reference(name, options)
 
 
 def _read(

@@ -1,61 +1,29 @@
-"""The store: one SQLite file (WAL) that everything sampled goes into, and nothing is asked for twice.
+"""The store: one SQLite file (WAL) that everything sampled goes into, so that nothing is asked for twice.
 
 * A *draw* is one prompt given to one model under one sampling; its key hashes problem, model fingerprint, sampling and
   messages. Its completions are rows (key, index): the index is part of the key, so k samples never collapse into one,
   and asking for 16 after 4 leaves 12 to sample. First candidates and refinements are both draws.
 * A *call* is a score or a verdict under its own content key.
-* Reads happen where they are asked for (WAL readers never wait for a writer); writes go through one thread that commits
-  what comes within a hundredth of a second together (a twentieth where that is many rows), so a `kill -9` loses at most
-  what was in flight and what ended in that moment. A result is only reported once `flushed`.
+* Reads happen where they are asked for (WAL readers never wait for a writer); writes go through one thread. A result is
+  only reported once `flushed`.
 * Extracted answers are not stored: extraction may improve, samples stay.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import queue
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from tts.store.codec import candidate_of, decode_completion, encode_completion, mended
+from tts.store.file import StoreFile
+from tts.store.writer import Writer
 from tts.vocabulary.errors import StoreError
 from tts.vocabulary.records import CandidateSet, Completion, Message, Problem, Result, Sampling, digest
-
-SCHEMA_VERSION = 1
-GATHER_SECONDS = 0.01  # a commit of one row costs as much as its completion; a commit of ten, a fifth of that for each
-BUSY_ROWS, BUSY_SECONDS = 32, 0.04  # more rows than that in one gathering: rarer commits leave the loop its processor
-APPLICATION_ID = 0x74747363  # "ttsc": tells a store from any other SQLite file
-_SCHEMA = """
-CREATE TABLE problems(digest TEXT PRIMARY KEY, problem TEXT NOT NULL, answer TEXT) WITHOUT ROWID;
-CREATE TABLE draws(key TEXT PRIMARY KEY, problem TEXT NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL,
-                   sampling TEXT, messages TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX draws_by_problem ON draws(problem);
-CREATE TABLE completions(draw TEXT NOT NULL, idx INTEGER NOT NULL, completion TEXT NOT NULL,
-                         PRIMARY KEY(draw, idx)) WITHOUT ROWID;
-CREATE TABLE calls(key TEXT PRIMARY KEY, kind TEXT NOT NULL, problem TEXT NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE results(key TEXT PRIMARY KEY, problem TEXT NOT NULL, strategy TEXT NOT NULL,
-                     result TEXT NOT NULL) WITHOUT ROWID;
-"""
-# Kind of row: its columns, how they are inserted, and what becomes of a row that is there already.
-_INSERT = {
-    "problem": (
-        3,
-        "INSERT INTO problems",
-        "ON CONFLICT(digest) DO UPDATE SET answer=coalesce(excluded.answer, answer)",
-    ),
-    "draw": (6, "INSERT OR IGNORE INTO draws", ""),
-    "completion": (3, "INSERT OR IGNORE INTO completions", ""),
-    "call": (4, "INSERT OR IGNORE INTO calls", ""),
-    "result": (4, "INSERT OR REPLACE INTO results", ""),
-}
-_ROWS_AT_ONCE = 256  # of six columns or fewer: far below SQLite's limit of 32,766 values
 
 
 class StoredSet(NamedTuple):
@@ -87,14 +55,11 @@ class Store:
 
     def __init__(self, path: str | Path, *, busy_seconds: float = 30.0) -> None:
         self.path: Path = Path(path)
-        self._busy_seconds = busy_seconds
-        self._reader = self._open()
+        self._file = StoreFile(self.path, busy_seconds)
+        self._reader = self._file.open()
         self._read_lock = threading.Lock()
-        self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | asyncio.Future[None] | None] = queue.SimpleQueue()
-        self._failure: StoreError | None = None
+        self._writer = Writer(self._file)
         self._closed = False
-        self._writer = threading.Thread(target=self._write_loop, name="tts-store", daemon=True)
-        self._writer.start()
 
     def __enter__(self) -> Self:
         return self
@@ -107,98 +72,15 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"
 
-    # --- opening ---------------------------------------------------------------------------------------------------
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
-        )
-        connection.execute("PRAGMA synchronous=NORMAL")  # safe against a killed process; WAL keeps the file whole
-        return connection
-
-    def _open(self) -> sqlite3.Connection:
-        connection = None
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = self._connect()
-            self._prepare(connection)
-        except BaseException as error:
-            if connection is not None:
-                connection.close()
-            if isinstance(error, sqlite3.Error | OSError):
-                raise self._sentence(error) from error
-            raise
-        return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Create the tables in an empty file; refuse a file that is not ours, untouched."""
-        self._check_ours(connection)
-        self._to_wal(connection)
-        connection.execute("BEGIN IMMEDIATE")  # two processes may create the file at the same moment
-        try:
-            if self._check_ours(connection):
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-                connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-
-    def _to_wal(self, connection: sqlite3.Connection) -> None:
-        """Switch to WAL, trying again while locked: SQLite calls no busy handler for this switch, it fails at once."""
-        deadline = time.monotonic() + self._busy_seconds
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode=WAL")
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
-            else:
-                return
-
-    def _check_ours(self, connection: sqlite3.Connection) -> bool:
-        """Whether the file is empty; raises `StoreError` where it is neither empty nor a store of this version."""
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            return True
-        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise StoreError(f"{str(self.path)!r} is a SQLite file but not a ttscale store; give another path")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version != SCHEMA_VERSION:
-            raise StoreError(
-                f"{str(self.path)!r} has schema version {version} and this ttscale reads {SCHEMA_VERSION}; "
-                "export it with the version that wrote it (tts store export STORE -o sets.jsonl) and import that "
-                "file into a new store (tts store import NEW sets.jsonl)"
-            )
-        return False
-
-    def _sentence(self, error: Exception) -> StoreError:
-        text = str(error)
-        if "locked" in text or "busy" in text:
-            advice = (
-                f"it stayed locked for {self._busy_seconds:g} s; another process is writing: wait for it, "
-                "or use another file"
-            )
-        elif "full" in text:
-            advice = "the disk is full; free some space and run the same command again: what is stored is kept"
-        elif "not a database" in text:
-            advice = "it is not a SQLite file; give another path"
-        else:
-            advice = f"{type(error).__name__}: {text}"
-        return StoreError(f"store {str(self.path)!r}: {advice}")
-
     # --- writing ---------------------------------------------------------------------------------------------------
 
     def _put(self, kind: str, *values: Any) -> None:
         self._check_open()
-        self._queue.put((kind, tuple(map(mended, values))))
+        self._writer.put(kind, tuple(map(mended, values)))
 
     def _check_open(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+        if self._writer.failure is not None:
+            raise self._writer.failure
         if self._closed:
             raise StoreError(f"store {str(self.path)!r} is closed; open it again")
 
@@ -244,59 +126,17 @@ class Store:
     async def flushed(self) -> None:
         """Return when all that was put before is committed; raises `StoreError` where it could not be."""
         self._check_open()
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.put(done)
-        await done
-        if self._failure is not None:
-            raise self._failure
-
-    def _write_loop(self) -> None:
-        connection = self._connect()
-        open_ = True
-        while open_:
-            batch = [self._queue.get()]
-            if batch[0] is not None:
-                time.sleep(GATHER_SECONDS)
-                if self._queue.qsize() > BUSY_ROWS:
-                    time.sleep(BUSY_SECONDS)
-            while len(batch) < 10_000:
-                try:
-                    batch.append(self._queue.get_nowait())
-                except queue.Empty:
-                    break
-            open_ = None not in batch
-            if self._failure is None:
-                self._commit(connection, [item for item in batch if isinstance(item, tuple)])
-            _settle([item for item in batch if isinstance(item, asyncio.Future)])
-        connection.close()
-
-    def _commit(self, connection: sqlite3.Connection, rows: list[tuple[str, tuple[Any, ...]]]) -> None:
-        if not rows:
-            return
-        by_kind: dict[str, list[tuple[Any, ...]]] = {}
-        for kind, values in rows:
-            by_kind.setdefault(kind, []).append(values)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            for kind, found in by_kind.items():
-                for start in range(0, len(found), _ROWS_AT_ONCE):
-                    _insert(connection, kind, found[start : start + _ROWS_AT_ONCE])
-            connection.execute("COMMIT")
-        except Exception as error:  # whatever it is, who waits must hear of it
-            self._failure = self._sentence(error)
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+        await self._writer.flushed()
 
     def close(self) -> None:
         """Commit what is queued and close the file; raises `StoreError` where that failed."""
         if not self._closed:
             self._closed = True
-            self._queue.put(None)
-            self._writer.join()
+            self._writer.close()
             with self._read_lock:
                 self._reader.close()
-            if self._failure is not None:
-                raise self._failure
+            if self._writer.failure is not None:
+                raise self._writer.failure
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -305,7 +145,7 @@ class Store:
             with self._read_lock:
                 return self._reader.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise self._sentence(error) from error
+            raise self._file.error(error) from error
 
     def completions(self, key: str) -> dict[int, Completion]:
         """The stored completions of a draw by index."""
@@ -374,26 +214,3 @@ class Store:
         """Rows per kind of thing stored."""
         tables = ("problems", "draws", "completions", "calls", "results")
         return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}  # noqa: S608 - fixed names
-
-
-def _insert(connection: sqlite3.Connection, kind: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """All rows in one statement, not by `executemany`: that gives up the GIL at each row and waits to have it back."""
-    columns, insert, conflict = _INSERT[kind]
-    places = ",".join([f"({','.join('?' * columns)})"] * len(rows))
-    connection.execute(f"{insert} VALUES{places} {conflict}", [value for row in rows for value in row])
-
-
-def _settle(waiting: Sequence[asyncio.Future[None]]) -> None:
-    """Tell who waits, each loop once: waking one is a system call."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-    for done in waiting:
-        by_loop.setdefault(done.get_loop(), []).append(done)
-    for loop, found in by_loop.items():
-        with suppress(RuntimeError):  # the loop that waited is closed: nobody is waiting any more
-            loop.call_soon_threadsafe(_set_all, found)
-
-
-def _set_all(waiting: Sequence[asyncio.Future[None]]) -> None:
-    for done in waiting:
-        if not done.done():
-            done.set_result(None)
