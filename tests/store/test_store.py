@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tts
-from tts.store.store import decode_completion, encode_completion
+from tts.store.codec import decode_completion, encode_completion
+from tts.store.file import StoreFile
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 
