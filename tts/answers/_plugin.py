@@ -1,4 +1,4 @@
-"""The extractors and the mathematical grader, declared as a stranger would declare them."""
+"""What the room declares as a stranger would declare it: extractors, the mathematical grader."""
 
 from __future__ import annotations
 

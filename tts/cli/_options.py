@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean to the library."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes to stdout: tables for people, JSON lines for programs; and candidate sets to files."""
+"""What goes to stdout: tables for people, JSON lines for programs."""
 
 from __future__ import annotations
 

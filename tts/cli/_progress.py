@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, else a plain line now and then; and what to say on Ctrl-C."""
+"""Progress on stderr: a bar on a terminal, else a plain line now, another then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tts doctor`: is this installation whole, and what is missing for what."""
+"""`tts doctor`: whether this installation is whole."""
 
 from __future__ import annotations
 

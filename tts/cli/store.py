@@ -1,4 +1,4 @@
-"""`tts store`: what is in a store file, and in and out of it."""
+"""`tts store`: what a store file holds."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What samples and decides: one task per problem, one limiter per model."""
+"""What samples, then decides: one task per problem, one limiter per model."""

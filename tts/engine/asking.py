@@ -1,4 +1,4 @@
-"""One call of a scorer or of a judge that is an object: within its limiter, checked, and timed."""
+"""One call of a scorer or of a judge that is an object: within its limiter, checked, timed."""
 
 from __future__ import annotations
 

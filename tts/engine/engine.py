@@ -1,4 +1,4 @@
-"""The engine: one task per problem, no barrier between sampling and aggregation.
+"""The engine: one task per problem, no barrier before aggregation.
 
 A problem is decided as soon as its own candidates are there. What bounds the work is one limiter per model, best first:
 aggregation before sampling, early problems before late ones. Results stream out as they are decided, and no more

@@ -1,4 +1,4 @@
-"""A backend as a judge: the prompt of its format, cut to its context, and the verdict in what it writes."""
+"""A backend as a judge: its prompt is a format's, its verdict is read from what it writes."""
 
 from __future__ import annotations
 

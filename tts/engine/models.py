@@ -1,4 +1,4 @@
-"""Model references and the pool that loads each model once."""
+"""The pool that loads each model once, by its reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluation: grades, metrics and the tables made of them."""
+"""Evaluation: the numbers of outcomes, the protocol that makes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of a protocol's report: nothing in them depends on the run, only on what was asked and answered."""
+"""The tables of a protocol's report: they depend on what was asked, never on the run."""
 
 from __future__ import annotations
 

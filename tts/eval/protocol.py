@@ -1,4 +1,4 @@
-"""`evaluate`: a protocol from problems to a report in a folder, to be stopped and resumed at any point.
+"""`evaluate`: a protocol from problems to a report in a folder, resumable at any point.
 
 It is `tts.compare` with what the paper's evaluation fixes (arXiv 2509.00084, section 4): n candidates of each problem
 in groups of k, several outputs of generative strategies for each group, every strategy that the models at hand allow.

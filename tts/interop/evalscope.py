@@ -1,4 +1,4 @@
-"""evalscope: `reviews/MODEL/BENCHMARK_SUBSET.jsonl` (1.0 and later).
+"""evalscope (1.0 or later): `reviews/MODEL/BENCHMARK_SUBSET.jsonl`.
 
 From the source of 1.14; the tool itself was not run. A review has the target, the conversation and the score of one
 sample; the samples of one problem share its group and stand wherever they finished, so the file is read twice.

@@ -1,4 +1,4 @@
-"""Candidate sets as Parquet, which pandas and `datasets` read, and as a table of one row per candidate."""
+"""Candidate sets as tables: Parquet with one row per set, a frame with one row per candidate."""
 
 from __future__ import annotations
 

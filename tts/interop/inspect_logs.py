@@ -1,4 +1,4 @@
-"""inspect_ai: `.eval` logs and their `.json` form (seen with 0.3.285); the epochs of a sample are its candidates.
+"""inspect_ai: `.eval` logs or their `.json` form (seen with 0.3.285); the epochs of a sample are its candidates.
 
 An `.eval` log is a zip archive with one member per sample and epoch, so its directory says what belongs together and
 one problem is read at a time. A `.json` log is one document and is read whole.

@@ -1,4 +1,4 @@
-"""What a comparison can be asked beyond its table: curves, pairs, rescues, and where answers come from."""
+"""What a comparison can be asked beyond its table: curves, pairs, rescues, origins of answers."""
 
 from __future__ import annotations
 

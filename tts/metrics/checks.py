@@ -1,4 +1,4 @@
-"""Duplicate problems and graders that disagree: what a reviewer asks first."""
+"""What a reviewer asks first: problems that are there twice, graders that disagree."""
 
 from __future__ import annotations
 

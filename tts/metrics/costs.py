@@ -1,4 +1,4 @@
-"""What answers cost: tokens by role and kind, prices, the frontier of accuracy against tokens, lengths of outputs."""
+"""What answers cost: tokens by role or kind, prices, the frontier of accuracy against tokens, lengths of outputs."""
 
 from __future__ import annotations
 

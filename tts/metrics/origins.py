@@ -1,4 +1,4 @@
-"""What a result says of where its outputs come from: the kind of each, and the order in which candidates were shown."""
+"""What a result says of where its outputs come from."""
 
 from __future__ import annotations
 

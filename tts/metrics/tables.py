@@ -1,4 +1,4 @@
-"""Small tables as plain text and as HTML, without a dependency."""
+"""Small tables, as text or HTML, without a dependency."""
 
 from __future__ import annotations
 

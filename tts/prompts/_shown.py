@@ -1,4 +1,4 @@
-"""What of a candidate a model gets to read, and how it is kept from breaking the prompt around it."""
+"""What of a candidate a model gets to read, kept from breaking the prompt around it."""
 
 from __future__ import annotations
 

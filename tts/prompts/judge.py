@@ -1,4 +1,4 @@
-"""The generic judge: which of two responses to a problem is better, as chat messages, and how its verdict is read.
+"""The generic judge: which of two responses to a problem is better, as chat messages.
 
 Judges trained with `tts train judge` learn this format; the verdict is that of RM-R1 (arXiv 2505.02387), `[[A]]` or
 `[[B]]` in an answer block.

@@ -1,4 +1,4 @@
-"""The external synthesizer's prompt: a model reads another model's responses and writes the final one.
+"""The external synthesizer's prompt: a model reads another model's responses to write the final one.
 
 Format of the CoT-based Synthesizer (arXiv 2501.01668), in our wording.
 """

@@ -1,4 +1,4 @@
-"""Functions and classes of the user's that are named in a call or on the command line instead of being a plugin."""
+"""What a user names in a call instead of installing a plugin: a function or class of his own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports: one self-contained page, Markdown and LaTeX tables, data files and figures for papers.
+"""Reports: one self-contained page, tables in Markdown or LaTeX, data files, figures for papers.
 
 `ReportData` is all that is shown, as plain data; a section is a function from it to a `Section` of words, tables and
 figures, found by the hook `tts_reports`, and every output is made of the sections. Nothing here computes a statistic.

@@ -1,4 +1,4 @@
-"""Figures drawn by matplotlib: as SVG for the page, and as files for papers. Imported when something is to be drawn."""
+"""Figures drawn by matplotlib: SVG for the page, files for papers. Imported when something is to be drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data files of the figures: CSV and Parquet, one row for each point."""
+"""Data files of the figures, one row for each point: CSV, Parquet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sections of a report: built-in and plugins', found the same way."""
+"""The sections of a report, built-in or not, all found the same way."""
 
 from __future__ import annotations
 

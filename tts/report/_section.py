@@ -1,4 +1,4 @@
-"""What a section of the report is made of: words, tables and figures, as plain data.
+"""What a section of the report is made of: words, tables, figures, as plain data.
 
 A section says nothing of HTML, LaTeX or colours, so every one, a plugin's included, comes out on the page, in Markdown,
 in LaTeX, as data files and as figures for papers.

@@ -1,4 +1,4 @@
-"""The built-in sections on what a reviewer asks for, twins and doubtful grades, and on what took how long."""
+"""The built-in sections that answer doubts: twins, disputed grades, what took how long."""
 
 from __future__ import annotations
 

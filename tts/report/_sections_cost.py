@@ -1,4 +1,4 @@
-"""The built-in sections on cost, on candidates and where answers come from, and on how the run was made."""
+"""The built-in sections beside accuracy: cost, candidates, origins of answers, how the run was made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report as Markdown, and its tables as LaTeX (booktabs)."""
+"""The report as text: Markdown, or its tables as LaTeX (booktabs)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several runs in one report: accuracies and the Refinement Gap run by run, whatever it is that differs between them.
+"""Several runs in one report: accuracies with their Refinement Gap, whatever it is that differs between runs.
 
 It is made of the summaries that comparisons save: a run is a store, a folder of `tts eval` or a .json file. Single
 problems are for the report of one run.

@@ -1,4 +1,4 @@
-"""A stored run as a comparison again: candidates and decisions from the store, graded anew, without any model."""
+"""A stored run as a comparison again: what the store holds, graded anew, without any model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a row to a candidate set, and back.
+"""Candidate sets in rows, as they are read or written.
 
 Decisions: what a file says about each candidate, in lists that run parallel to them or in further fields of theirs,
 is kept under `metadata["recorded"]`; answers are extracted anew, so that one extractor counts for all.

@@ -1,4 +1,4 @@
-"""From a row of named columns to a problem and its gold answer.
+"""Problem, gold answer, metadata in a row of named columns.
 
 Decisions: a column of the canonical name wins; otherwise one of the names in common use, whatever their case; two of
 those are an error that names them, never a guess. A column that could be the gold answer, or a conversation that may

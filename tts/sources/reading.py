@@ -1,4 +1,4 @@
-"""Problems and candidate sets from files, the hub, standard input, tasks and anything iterable: lazily, one by one.
+"""Problems or candidate sets from files, the hub, standard input, tasks, anything iterable: lazily, one by one.
 
 Decisions: rows are read as they are asked for, and only their ids are remembered; a broken row is one sentence that
 says where, what and what to do; skipping is asked for and then told once, at the end.

@@ -1,4 +1,4 @@
-"""Completions as rows of the store, and candidates made of them."""
+"""Completions as rows of the store."""
 
 from __future__ import annotations
 

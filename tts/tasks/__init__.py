@@ -1,4 +1,4 @@
-"""Built-in tasks and their graders, declared as a stranger would declare them; the core finds them by entry point."""
+"""Built-in tasks with their graders, declared as a stranger would declare them; the core finds them by entry point."""
 
 from __future__ import annotations
 

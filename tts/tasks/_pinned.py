@@ -1,4 +1,4 @@
-"""Published benchmarks: where one is on the hub, and how to know that it is the same one.
+"""Published benchmarks: where one is on the hub, by what it is known to be the same one.
 
 Decisions:
 * Copies of a benchmark differ in columns, ids and white space, so what is pinned besides the hub's revision is a

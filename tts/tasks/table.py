@@ -1,4 +1,4 @@
-"""Any table of problems as a task: a file or a hub data set, with its columns, grader and extractor."""
+"""Any table of problems as a task: a file or a hub data set."""
 
 from __future__ import annotations
 

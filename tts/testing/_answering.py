@@ -1,4 +1,4 @@
-"""What scorers, judges and graders have in common: they are made, asked from event loops, and closed."""
+"""What scorers, judges, graders have in common: they are made, asked from event loops, closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a strategy must behave while it decides: what it calls, pays, leaves behind, prints, and whether it lets go."""
+"""How a strategy must behave while it decides: what it calls, pays, leaves behind, prints, lets go."""
 
 from __future__ import annotations
 

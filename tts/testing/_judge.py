@@ -1,4 +1,4 @@
-"""What every judge must hold: a `JudgeFormat`, which is a prompt and a parser, or an object that compares by itself."""
+"""What every judge must hold, be it a `JudgeFormat` or an object that compares by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that answer at once and always the same: what they say goes by the seed, so by prompt, problem and run.
+"""Models that answer at once, always the same: what they say goes by the seed, so by prompt, problem, run.
 
 Each has `spent`: the usage of everything that it was ever asked for.
 """

@@ -1,4 +1,4 @@
-"""Models that follow a script, and one that fails on purpose."""
+"""Models that follow a script, or fail on purpose."""
 
 from __future__ import annotations
 

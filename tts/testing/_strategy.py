@@ -1,4 +1,4 @@
-"""What every strategy must hold: what it declares, what it decides on odd candidates, and that the seed alone counts.
+"""What every strategy must hold: what it declares, what it decides on odd candidates, that the seed alone counts.
 
 How it behaves meanwhile is in `_conduct`.
 """

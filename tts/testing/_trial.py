@@ -1,4 +1,4 @@
-"""One strategy on some candidate sets, with instant models in every role and an eye on what it does."""
+"""One strategy on some candidate sets, watched, with instant models in every role."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plugin hooks: functions that a plugin module defines under `@tts.hookimpl` and that return declarations.
+"""The plugin hooks: functions under `@tts.hookimpl`, which a plugin module defines to return declarations.
 
 A declaration is an `Entry`: a name and an import string, resolved on first use. So listing plugins imports nothing
 heavy, and a missing dependency becomes one sentence that names the extra to install.

@@ -1,4 +1,4 @@
-"""Where a response stops thinking and starts answering."""
+"""Where the thinking of a response ends."""
 
 from __future__ import annotations
 
