@@ -12,7 +12,7 @@ from tts.contracts.models import Backend, Capabilities, Judge, JudgeFormat, NoOp
 from tts.contracts.strategy import Card, Context, Needs, Strategy, strategy
 from tts.contracts.task import Task, task
 from tts.engine.engine import Engine
-from tts.engine.models import find_model
+from tts.engine.reference import find_model
 from tts.registry.host import plugins
 from tts.sources.reading import ReadRow, read_candidate_sets, read_examples, read_rows
 from tts.store.store import Store

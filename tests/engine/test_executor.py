@@ -9,7 +9,7 @@ import pytest
 from doubles import FakeBackend, LengthScorer, sums
 
 import tts
-from tts.engine.models import find_model, placed
+from tts.engine.reference import find_model, placed
 
 
 class Elsewhere(FakeBackend):
@@ -30,7 +30,7 @@ class LightScorer(LengthScorer):
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr("tts.engine.models.EXECUTORS", ("elsewhere",))
+    monkeypatch.setattr("tts.engine.reference.EXECUTORS", ("elsewhere",))
     tts.plugins().register("backend", "elsewhere", Elsewhere)
     Elsewhere.models = []
     return Elsewhere.models

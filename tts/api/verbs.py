@@ -20,7 +20,7 @@ from tts.contracts.strategy import strategy as strategy_of
 from tts.contracts.task import Task
 from tts.contracts.task import task as task_of
 from tts.engine.engine import Engine
-from tts.engine.models import DEFAULT_MODEL, ModelKind, placed
+from tts.engine.reference import DEFAULT_MODEL, ModelKind, placed
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import grade
 from tts.metrics.run import Run

@@ -11,7 +11,8 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
-from tts.engine.models import ModelKey, ModelPool
+from tts.engine.models import ModelPool
+from tts.engine.reference import ModelKey
 
 # Models stay loaded between calls, so that a second `tts.solve` does not load 7B parameters again.
 _models = ModelPool()

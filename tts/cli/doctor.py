@@ -18,7 +18,8 @@ from typing import Any, Literal, NamedTuple
 import click
 
 from tts.cli._output import write_json, write_table
-from tts.engine.models import DEFAULT_MODEL, ModelPool
+from tts.engine.models import ModelPool
+from tts.engine.reference import DEFAULT_MODEL
 from tts.registry.host import plugins
 from tts.store.store import Store
 from tts.vocabulary.errors import MissingDependencyError, TTSError

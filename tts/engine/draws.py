@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from tts.contracts.models import Request
 from tts.engine.limiter import Priority, rank
 from tts.engine.models import Loaded
-from tts.store.codec import candidate_of
+from tts.store.candidate import candidate_of
 from tts.store.store import Store
 from tts.vocabulary.errors import (
     BackendError,

@@ -12,7 +12,7 @@ from typing import Self
 
 from tts.engine.draws import Draw, Drawer, together
 from tts.engine.limiter import Priority
-from tts.store.codec import candidate_of
+from tts.store.candidate import candidate_of
 from tts.vocabulary.errors import BackendError
 from tts.vocabulary.records import Candidate, Completion, Usage
 

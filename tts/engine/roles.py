@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tts.contracts.strategy import Strategy
-from tts.engine.models import DEFAULT_MODEL, Loaded, ModelKind, ModelPool, live_model, model_name, placed
+from tts.engine.models import Loaded, ModelPool, live_model, model_name
+from tts.engine.reference import DEFAULT_MODEL, ModelKind, placed
 from tts.engine.work import Work
 from tts.vocabulary.errors import MissingCapabilityError, MissingRoleError
 from tts.vocabulary.events import Event

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import to_json
 
-from tts.vocabulary.records import Candidate, Completion, Usage
+from tts.vocabulary.records import Completion, Usage
 
 
 def mended(value: Any) -> Any:
@@ -66,20 +65,4 @@ def decode_completion(text: str, index: int) -> Completion:
         logprob=row.get("logprob"),
         usage=usage,
         **parts,
-    )
-
-
-def candidate_of(completion: Completion, index: int, extract: Callable[[str], str | None]) -> Candidate:
-    """The candidate made of a completion, with its answer extracted from the visible text."""
-    summary = completion.summary
-    return Candidate(
-        index=index,
-        text=completion.text,
-        thinking=completion.thinking,
-        summary=summary,
-        answer=extract(summary) if summary else None,
-        finish_reason=completion.finish_reason,
-        usage=completion.usage,
-        logprob=completion.logprob,
-        error=None,
     )

@@ -19,7 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from tts.store.codec import candidate_of, decode_completion, encode_completion, mended
+from tts.store.candidate import candidate_of
+from tts.store.codec import decode_completion, encode_completion, mended
 from tts.store.file import StoreFile
 from tts.store.writer import Writer
 from tts.vocabulary.errors import StoreError
