@@ -5,7 +5,7 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow test-ray test-browser test-wheel engines test-vllm test-sglang lint format docs api site bench replica replica-scaling clean
+.PHONY: help demo test test-slow test-ray test-browser test-wheel engines test-vllm test-sglang lint format docs map api site bench replica replica-scaling clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -70,6 +70,9 @@ format: $(READY) ## let ruff format and fix
 
 docs: $(READY) ## write docs/strategies.md anew from what the strategies declare
 	TTS_PLUGINS=strategies $(BIN)/tts plugins --cards > docs/strategies.md
+
+map: $(READY) ## print the rooms with the arrows between them, fail on a circle, draw docs/assets/house.svg anew
+	$(BIN)/python docs/structure.py --write
 
 site: $(READY) ## build the documentation into build/site, warnings as errors; open build/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -1,4 +1,4 @@
-"""Puzzles of 4 people, each a knight or a knave (Xie et al. 2024, arXiv 2410.23123): who tells the truth and who lies.
+"""Puzzles of 4 people, each a knight or a knave (Xie et al. 2024, arXiv 2410.23123): who of them tells the truth.
 
 Decisions:
 * An answer is an assignment of a kind to each name. It is written in one form whatever words a response uses,
