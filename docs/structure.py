@@ -14,7 +14,7 @@ import math
 import sys
 import textwrap
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -39,14 +39,10 @@ class House(NamedTuple):
 
 def house() -> House:
     """The house as it stands."""
-    files = {_name(package, folder, path): path for package, folder in PACKAGES.items() for path in _sources(folder)}
-    return House(files, {name: set(_imported(name, path, files)) - {name} for name, path in files.items()})
-
-
-def _sources(folder: Path) -> list[Path]:
-    """A stub says what a lazy module gives, so it stands for it."""
-    found = {path.with_suffix(""): path for ending in ("*.py", "*.pyi") for path in sorted(folder.rglob(ending))}
-    return sorted(found.values())
+    files = {
+        _name(package, folder, path): path for package, folder in PACKAGES.items() for path in folder.rglob("*.py")
+    }
+    return House(files, {name: _imported(name, path, files) - {name} for name, path in sorted(files.items())})
 
 
 def _name(package: str, folder: Path, path: Path) -> str:
@@ -54,15 +50,18 @@ def _name(package: str, folder: Path, path: Path) -> str:
     return ".".join((package, *(part for part in parts if part != "__init__")))
 
 
-def _imported(name: str, path: Path, files: Mapping[str, Path]) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in files)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{name} imports relatively"
-            for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                yield from (one for one in [inner if inner in files else str(node.module)] if one in files)
+def _imported(name: str, path: Path, files: Mapping[str, Path]) -> set[str]:
+    """What a module imports, with what its stub says that it loads later."""
+    found = set()
+    for source in filter(Path.is_file, (path, path.with_suffix(".pyi"))):
+        for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{name} imports relatively"
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= {one if one in files else str(node.module) for one in inner}
+    return found & files.keys()
 
 
 def room_of(module: str) -> str:
@@ -123,13 +122,13 @@ def floors(graph: Graph) -> list[list[str]]:
 def sentence(room: str, files: Mapping[str, Path]) -> str:
     """What a room says that it is for."""
     path = files[room]
-    text = ast.get_docstring(ast.parse(path.with_suffix(".py").read_text("utf-8"))) or ""
+    text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
     return " ".join(text.split("\n\n")[0].split())
 
 
 # --- the picture --------------------------------------------------------------------------------
 
-SMALL = {"tts.__main__", "tts._version"}  # files of a line each, left out
+SMALL = {"tts.__main__", "tts._version", "tts.door"}  # files that are no room, left out
 WIDE, HIGH, GAP, RISE, EDGE = 196, 76, 18, 46, 16  # pixels: a room, what lies between two, the margin
 INKS = {"tts": "#1f5f8b", "tts_strategies": "#2a7a4b", "tts_backends": "#8a5a12", "tts_trainers": "#7a3b78"}
 

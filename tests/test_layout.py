@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.metadata
 import re
 import statistics
@@ -51,11 +52,29 @@ def test_files_are_well_named() -> None:
     assert all((package / "py.typed").exists() for package in PACKAGES)
 
 
-def test_all_and_reality_agree() -> None:
-    public = {name for name in vars(tts) if not name.startswith("_") and not isinstance(vars(tts)[name], type(sys))}
-    public -= {"annotations"}
-    assert public | {"__version__"} == set(tts.__all__)
-    assert tts.__all__ == sorted(tts.__all__)
+LAZY = [path.parent for path in sorted((ROOT / "tts").rglob("__init__.pyi"))]
+
+
+@pytest.mark.parametrize("folder", LAZY, ids=lambda folder: folder.name)
+def test_a_door_gives_what_its_stub_promises(folder: Path) -> None:
+    package = importlib.import_module(".".join(folder.relative_to(ROOT).parts))
+    tree = ast.parse((folder / "__init__.pyi").read_text("utf-8"))
+    (promised,) = (ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign))
+    assert package.__all__ == sorted(promised) == promised
+    assert set(promised) <= set(dir(package))
+    assert [name for name in promised if getattr(package, name) is None] == []
+
+
+def test_importing_the_library_loads_what_is_used() -> None:
+    code = (
+        "import sys, tts; before = set(sys.modules); tts.BackendError; tts.prompts; print('pydantic' in before, before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("False")
+    star = "from tts import *; import tts; assert set(tts.__all__) <= set(globals()), set(tts.__all__) - set(globals())"
+    subprocess.run([sys.executable, "-c", star], timeout=60, check=True)
+    with pytest.raises(AttributeError, match="module 'tts' has no attribute 'Candidates'"):
+        _ = tts.Candidates
 
 
 def test_public_names_have_docstrings() -> None:

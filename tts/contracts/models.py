@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from tts.prompts import Prompts
-from tts.vocabulary.records import Candidate, Completion, Message, Problem, Record, Sampling, Score, Usage, Verdict
+from tts.vocabulary.record import Record
+from tts.vocabulary.records import Candidate, Completion, Message, Problem, Sampling, Score, Usage, Verdict
 
 
 class Capabilities(Record):

@@ -19,6 +19,7 @@ from tts.registry.parameters import Parameters, instance
 from tts.registry.user_code import user_class
 from tts.vocabulary.clusters import Clusters
 from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.record import Record
 from tts.vocabulary.records import (
     Candidate,
     CandidateSet,
@@ -26,7 +27,6 @@ from tts.vocabulary.records import (
     Decision,
     Message,
     Problem,
-    Record,
     Sampling,
     Score,
     Verdict,

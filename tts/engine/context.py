@@ -22,6 +22,7 @@ from tts.prompts import Prompts
 from tts.vocabulary.clusters import Clusters
 from tts.vocabulary.errors import ConfigError, MissingRoleError, NoCandidatesError
 from tts.vocabulary.events import Event
+from tts.vocabulary.record import digest
 from tts.vocabulary.records import (
     Candidate,
     CandidateSet,
@@ -33,7 +34,6 @@ from tts.vocabulary.records import (
     Score,
     Usage,
     Verdict,
-    digest,
 )
 from tts.vocabulary.thinking import split_thinking
 

@@ -23,7 +23,8 @@ from tts.vocabulary.errors import (
     PluginWarning,
     StoreError,
 )
-from tts.vocabulary.records import Candidate, Completion, Message, Problem, Sampling, Usage, digest
+from tts.vocabulary.record import digest
+from tts.vocabulary.records import Candidate, Completion, Message, Problem, Sampling, Usage
 
 ATTEMPTS = 3
 _ADDED_AT_ONCE = 64  # usages: adding up each as it comes shows in profiles

@@ -35,18 +35,8 @@ from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError, StoreError, TaskError, TTSError
 from tts.vocabulary.events import Event
 from tts.vocabulary.outcome import Outcome
-from tts.vocabulary.records import (
-    Candidate,
-    Example,
-    Problem,
-    Provenance,
-    Result,
-    Role,
-    Sampled,
-    Sampling,
-    Usage,
-    digest,
-)
+from tts.vocabulary.record import digest
+from tts.vocabulary.records import Candidate, Example, Problem, Provenance, Result, Role, Sampled, Sampling, Usage
 
 T = TypeVar("T")
 

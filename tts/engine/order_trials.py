@@ -11,7 +11,7 @@ from tts.engine.context import StrategyContext
 from tts.engine.decide import Decided, decide
 from tts.engine.unit import Unit
 from tts.vocabulary.errors import TTSError
-from tts.vocabulary.records import digest
+from tts.vocabulary.record import digest
 
 
 class OrderTrials:

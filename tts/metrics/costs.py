@@ -17,7 +17,8 @@ from tts.metrics.accuracies import Accuracies
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.registry.parameters import build
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.records import Candidate, Record, Result, Usage
+from tts.vocabulary.record import Record
+from tts.vocabulary.records import Candidate, Result, Usage
 
 MILLION = 1_000_000
 

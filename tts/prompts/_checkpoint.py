@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from tts.prompts._template import Template
 from tts.prompts.refine import DIRECT_FIELDS, REFINE_FIELDS
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.records import Record
+from tts.vocabulary.record import Record
 
 PROMPTS_FILE = "tts.json"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.records import Record, digest
+from tts.vocabulary.record import Record, digest
 
 if TYPE_CHECKING:
     import jinja2

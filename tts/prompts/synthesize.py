@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from tts.prompts._shown import neutralised, shuffled, visible
 from tts.prompts._template import read_template
-from tts.vocabulary.records import Candidate, Message, Problem, Record
+from tts.vocabulary.record import Record
+from tts.vocabulary.records import Candidate, Message, Problem
 
 SYNTHESIZE_FIELDS = frozenset({"problem", "candidates"})
 _MARKERS = re.compile(

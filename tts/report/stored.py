@@ -18,7 +18,8 @@ from tts.metrics.grading import Graded, grade
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.outcome import Outcome
-from tts.vocabulary.records import Candidate, Provenance, Result, Sampled, Score, digest
+from tts.vocabulary.record import digest
+from tts.vocabulary.records import Candidate, Provenance, Result, Sampled, Score
 
 _log = logging.getLogger("tts.report")
 

@@ -24,7 +24,8 @@ from tts.store.codec import decode_completion, encode_completion, mended
 from tts.store.file import StoreFile
 from tts.store.writer import Writer
 from tts.vocabulary.errors import StoreError
-from tts.vocabulary.records import CandidateSet, Completion, Message, Problem, Result, Sampling, digest
+from tts.vocabulary.record import digest
+from tts.vocabulary.records import CandidateSet, Completion, Message, Problem, Result, Sampling
 
 
 class StoredSet(NamedTuple):

@@ -19,7 +19,8 @@ from pydantic import Field
 
 from tts.rows.files import Row
 from tts.tasks._pinned import Benchmark, Pin, text_of
-from tts.vocabulary.records import Example, Problem, digest
+from tts.vocabulary.record import digest
+from tts.vocabulary.records import Example, Problem
 
 Assignment = dict[str, str]
 _KINDS = ("knave", "knight")

@@ -19,7 +19,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from tts.contracts.task import Task
 from tts.vocabulary.errors import TaskError
-from tts.vocabulary.records import Example, Problem, digest
+from tts.vocabulary.record import digest
+from tts.vocabulary.records import Example, Problem
 
 Split = Literal["train", "test"]
 

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from tts.contracts.models import Capabilities, NoOptions, Request
-from tts.vocabulary.records import Candidate, Completion, Problem, Score, Usage, Verdict, digest
+from tts.vocabulary.record import digest
+from tts.vocabulary.records import Candidate, Completion, Problem, Score, Usage, Verdict
 from tts.vocabulary.thinking import split_thinking
 
 

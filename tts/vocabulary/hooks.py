@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pluggy
 from pydantic import Field
 
-from tts.vocabulary.records import Record
+from tts.vocabulary.record import Record
 
 if TYPE_CHECKING:
     from tts.vocabulary.events import Event

@@ -6,35 +6,17 @@ one; the gold answer travels beside it, in an `Example`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from tts.vocabulary.record import Record, digest
 
 FinishReason = Literal["stop", "length", "error"]
 Role = Literal["policy", "scorer", "judge", "synthesizer"]
 CurveName = Literal["pass@1", "maj@k", "weighted maj@k", "BoN@k", "knockout@k"]
-
-
-def digest(*parts: object) -> str:
-    """Content hash of JSON-able parts: 32 hex digits, equal across processes and Python versions."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_jsonable)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def _jsonable(value: object) -> object:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    raise TypeError(f"cannot hash a {type(value).__name__}; give JSON-able values")
-
-
-class Record(BaseModel):
-    """Base of every record: frozen, no unknown fields."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
 
 class Message(Record):
