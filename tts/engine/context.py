@@ -56,7 +56,8 @@ class StrategyContext:
     """
 
     def __init__(self, unit: Unit, strategy: Strategy, seed: int) -> None:
-        self._unit, self._strategy, self.seed = unit, strategy, seed
+        self._unit, self._strategy = unit, strategy
+        self.seed: int = seed
         # Metadata may hold recorded verdicts or a reference solution: not for a strategy's eyes.
         self._visible = unit.problem.model_copy(update={"metadata": {}}) if unit.problem.metadata else unit.problem
         self._rng: random.Random | None = None

@@ -90,8 +90,10 @@ class Drawer:
     def __init__(
         self, store: Store | None, extract: Extract, budget: int | None, request_timeout: float | None = None
     ) -> None:
-        self.store, self.budget, self.request_timeout = store, budget, request_timeout
-        self.extract = guarded(extract)
+        self.store: Store | None = store
+        self.budget: int | None = budget
+        self.request_timeout: float | None = request_timeout
+        self.extract: Extract = guarded(extract)
         self._paid: dict[str, list[Usage]] = {}
 
     def charge(self, role: str, usage: Usage) -> None:

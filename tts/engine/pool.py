@@ -32,8 +32,9 @@ class Pool:
         fixed: Iterable[Candidate] = (),
         notify: Callable[[Candidate, bool], None] = lambda _candidate, _stored: None,
     ) -> None:
-        self.draw, self.key = draw, draw.key if draw else ""
-        self.priority = priority
+        self.draw: Draw | None = draw
+        self.key: str = draw.key if draw else ""
+        self.priority: Priority = priority
         self._drawer, self._notify = drawer, notify
         self.arrived: list[Candidate] = list(fixed)
         self._asked = {candidate.index for candidate in self.arrived}
@@ -43,7 +44,7 @@ class Pool:
         self._pumps: list[asyncio.Task[None]] = []
         self._stored: dict[int, Completion] | None = None
         self._closing = False
-        self.cancelled = Usage()  # of completions that were cut short because nobody needed them any more
+        self.cancelled: Usage = Usage()  # of completions that were cut short because nobody needed them any more
         self.began: float | None = None  # when the model first took it up (monotonic seconds)
         self.users = 0  # problems that hold it
 

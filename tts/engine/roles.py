@@ -35,7 +35,7 @@ class Roles:
         emit: Callable[[Event], None],
         executor: str | None = None,
     ) -> None:
-        self.references = dict(references)
+        self.references: dict[Role, object] = dict(references)
         self.loaded: dict[Role, Loaded] = {}
         self._models, self._concurrency, self._emit = models, concurrency, emit
         self._executor = executor

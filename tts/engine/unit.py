@@ -13,7 +13,7 @@ from tts.engine.models import Loaded
 from tts.engine.pool import Pool
 from tts.engine.work import Work, with_recorded_of
 from tts.vocabulary.events import Event
-from tts.vocabulary.records import Message, Role, Sampling, Score, Verdict
+from tts.vocabulary.records import Message, Problem, Role, Sampling, Score, Verdict
 
 Answered = Score | Verdict
 Ask = Callable[[list[int]], Awaitable[Sequence[Answered]]]
@@ -40,10 +40,16 @@ class Unit:
         answers: Answers,
         emit: Callable[[Event], None],
     ) -> None:
-        self.work, self.problem, self.order = work, work.problem, order
-        self.k, self.candidates = k, candidates
-        self.roles, self.drawer, self.sampling = roles, drawer, sampling
-        self.answers, self.emit = answers, emit
+        self.work: Work = work
+        self.problem: Problem = work.problem
+        self.k: int = k
+        self.order: int = order
+        self.candidates: Pool = candidates
+        self.roles: dict[Role, Loaded] = roles
+        self.drawer: Drawer = drawer
+        self.sampling: Sampling = sampling
+        self.answers: Answers = answers
+        self.emit: Callable[[Event], None] = emit
         self.undecided = 0
         self.scores: dict[int, float] = {}  # of the candidates, by index
         self._pools: dict[str, Pool] = {}

@@ -27,7 +27,8 @@ class StoreFile:
     """One file; `busy_seconds` is how long it may stay locked. What goes wrong becomes a `StoreError`."""
 
     def __init__(self, path: Path, busy_seconds: float) -> None:
-        self.path, self._busy_seconds = path, busy_seconds
+        self.path: Path = path
+        self._busy_seconds = busy_seconds
 
     def connect(self) -> sqlite3.Connection:
         """A connection to a file that is there."""

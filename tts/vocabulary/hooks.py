@@ -17,7 +17,7 @@ from tts.vocabulary.record import Record
 if TYPE_CHECKING:
     from tts.vocabulary.events import Event
 
-hookspec = pluggy.HookspecMarker("tts")
+hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker("tts")
 hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker("tts")
 
 
