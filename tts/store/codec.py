@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 from typing import Any
 
 from pydantic_core import to_json
 
 from tts.vocabulary.records import Completion, Usage
+
+_USAGE = ("calls", "prompt_tokens", "cached_tokens", "thinking_tokens", "answer_tokens", "cancelled", "seconds")
+_counted = attrgetter(*_USAGE)
 
 
 def mended(value: Any) -> Any:
@@ -29,10 +33,7 @@ def encode_completion(completion: Completion) -> str:
         row["finish_reason"] = completion.finish_reason
     if completion.logprob is not None:
         row["logprob"] = completion.logprob
-    row["usage"] = [
-        usage.calls, usage.prompt_tokens, usage.cached_tokens,
-        usage.thinking_tokens, usage.answer_tokens, usage.cancelled, usage.seconds,
-    ]  # fmt: skip
+    row["usage"] = _counted(usage)
     return to_json(row).decode()
 
 
@@ -48,16 +49,7 @@ def decode_completion(text: str, index: int) -> Completion:
     for name, default in (("thinking", None), ("summary", row["text"])):
         value = row.get(name, default)
         parts[name] = row["text"][value[0] : value[1]] if isinstance(value, list) else value
-    calls, prompt, cached, thinking, answer, cancelled, *seconds = row["usage"]  # early stores have no seconds
-    usage = Usage(
-        calls=calls,
-        prompt_tokens=prompt,
-        cached_tokens=cached,
-        thinking_tokens=thinking,
-        answer_tokens=answer,
-        cancelled=cancelled,
-        seconds=seconds[0] if seconds else 0.0,
-    )
+    usage = Usage(**dict(zip(_USAGE, row["usage"], strict=False)))  # early stores have no seconds
     return Completion(
         index=index,
         text=row["text"],
