@@ -9,7 +9,7 @@ INSTALL := sh locks/install.sh $(PYTHON)
 LOCKED := pyproject.toml locks/install.sh locks/uv.txt locks/torch.txt locks/torch-cpu.txt
 IN_PARALLEL := $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 
-.PHONY: help demo test test-oldest test-newest test-slow test-ray test-browser test-wheel engines test-vllm test-sglang lint format docs api site bench replica replica-scaling lock clean
+.PHONY: help demo test test-oldest test-newest test-slow test-ray test-browser test-wheel engines test-vllm test-sglang lint format docs map api site bench replica replica-scaling lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -91,6 +91,9 @@ format: $(READY) ## let ruff format and fix
 
 docs: $(READY) ## write docs/strategies.md anew from what the strategies declare
 	TTS_PLUGINS=strategies $(BIN)/tts plugins --cards > docs/strategies.md
+
+map: $(READY) ## print the rooms with the arrows between them, fail on a circle, draw docs/assets/house.svg anew
+	$(BIN)/python docs/structure.py --write
 
 site: $(READY) ## build the documentation into build/site, warnings as errors; open build/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

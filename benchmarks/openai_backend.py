@@ -227,7 +227,7 @@ async def decided_at(base: str, problems: int) -> list[float]:
 
 def served(problems: int, mean: float) -> list[list[float]]:
     """The latencies that the server gives to what the engine asks: the seeds are the engine's own."""
-    from tts._draws import derive_seed, draw_key
+    from tts.engine.draws import derive_seed, draw_key
     from tts.prompts import direct_messages
 
     found = []

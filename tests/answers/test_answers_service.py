@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from waiting import line
 
-from tts.answers import Answers, Clusters
+from tts.answers import Answers
+from tts.vocabulary.clusters import Clusters
 
 
 @pytest.fixture(scope="module")

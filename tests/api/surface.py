@@ -28,7 +28,7 @@ def surface() -> list[str]:
             f"# {package}",
             *sorted(line for name in members.exports for line in _lines(members[str(name)], name)),
         ]
-    hooks = [one for name, one in loaded["_hooks"].members.items() if name.startswith("tts_")]
+    hooks = [one for name, one in loaded["vocabulary.hooks"].members.items() if name.startswith("tts_")]
     lines += ["# hooks", *sorted(f"{one.name}{_signature(one)}" for one in hooks), "# plugins", *sorted(_plugins())]
     return lines
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import tts
-from tts._sources import read_candidate_sets
+from tts.sources.reading import read_candidate_sets
 
 FAKE = ("-m", "fake:5")
 

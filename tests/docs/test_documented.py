@@ -18,8 +18,8 @@ import tts.eval
 import tts.prompts
 import tts.report
 import tts.testing
-from tts import _errors, _hooks
 from tts.cli import main
+from tts.vocabulary import errors, hooks
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -32,11 +32,11 @@ REFERENCE = {
     "answers.md": tts.answers,
     "report.md": tts.report,
 }
-HOOKS = [name for name in vars(_hooks) if name.startswith("tts_")]
+HOOKS = [name for name in vars(hooks) if name.startswith("tts_")]
 ERRORS = [
     one
-    for one in vars(_errors).values()
-    if inspect.isclass(one) and one.__module__ == "tts._errors" and issubclass(one, Exception)
+    for one in vars(errors).values()
+    if inspect.isclass(one) and one.__module__ == "tts.vocabulary.errors" and issubclass(one, Exception)
 ]
 
 
@@ -75,7 +75,7 @@ def test_the_reference_has_the_trainers_and_their_recipes() -> None:
 
 @pytest.mark.parametrize("name", HOOKS)
 def test_every_hook_is_there_with_its_signature(name: str) -> None:
-    signature = inspect.signature(getattr(_hooks, name))
+    signature = inspect.signature(getattr(hooks, name))
     assert f"\n## `{name}{str(signature).replace(chr(39), '')}`\n" in text("hooks.md")
     assert f"\n| `{name}({', '.join(signature.parameters)})` | " in text("hooks.md")
 

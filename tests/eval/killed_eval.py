@@ -19,7 +19,7 @@ from doubles import FakeBackend, FirstJudge, LengthScorer
 
 import tts
 from tts.cli import main
-from tts.eval import _protocol
+from tts.eval import protocol
 
 
 def spoken(request: tts.Request, index: int) -> str:
@@ -48,7 +48,7 @@ def dies_after(times: int, act: Callable[..., Any]) -> Callable[..., Any]:
 
 if __name__ == "__main__":
     tts.Store._put = dies_after(int(sys.argv[1]), tts.Store._put)
-    _protocol._replace = dies_after(int(sys.argv[2]), _protocol._replace)
+    protocol._replace = dies_after(int(sys.argv[2]), protocol._replace)
     for kind, cls in (("backend", Slow), ("scorer", LengthScorer), ("judge", FirstJudge)):
         tts.plugins().register(kind, "slow", cls)
     main(sys.argv[3:], prog_name="tts")

@@ -21,6 +21,6 @@ def data(compared: Comparison) -> ReportData:
 
 @pytest.fixture(scope="session")
 def page_file(data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tts.report._write import write_data
+    from tts.report.writer import write_data
 
     return write_data(data, tmp_path_factory.mktemp("report") / "report.html")

@@ -149,7 +149,7 @@ def test_texts_and_lines_can_be_read_in_both_themes(open_page: Open, theme: str)
 @pytest.fixture(scope="module")
 def large(data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """500 problems with 16 candidates of 2,000 characters each."""
-    from tts.report._write import write_data
+    from tts.report.writer import write_data
 
     index, detail = data.shown[1]
     group = detail["groups"][0]
@@ -185,8 +185,8 @@ def test_five_hundred_problems_open_quickly(open_page: Open, large: Path) -> Non
 
 def test_several_runs_are_a_page_without_candidates_whose_theme_turns(open_page: Open, tmp_path: Path) -> None:
     from tts.eval import Estimate
-    from tts.report._runs import RunData, runs_document
-    from tts.report._write import write_document
+    from tts.report.runs import RunData, runs_document
+    from tts.report.writer import write_document
 
     def run(name: str, gap: float) -> RunData:
         one = {"gsr": Estimate(gap, gap - 0.02, gap + 0.02, 30, 60)}

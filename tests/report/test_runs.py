@@ -12,8 +12,8 @@ from doubles import sums
 
 import tts
 from tts.cli import main
-from tts.report._runs import read_runs, runs_document
 from tts.report._words import estimate
+from tts.report.runs import read_runs, runs_document
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import tts
 from tts.cli import main
-from tts.report._stored import stored_run
+from tts.report.stored import stored_run
 
 QUESTIONS = [tts.Example(problem=tts.Problem(id=f"p{i}", prompt=f"{i}+1"), answer=str(i + 1)) for i in range(5)]
 

@@ -130,7 +130,7 @@ def test_another_answer_is_another_benchmark(tmp_path: Path) -> None:
 def test_a_file_of_the_hub_may_differ_because_it_was_never_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tts._sources_rows import rows_of_file
+    from tts.rows.files import rows_of_file
 
     monkeypatch.setattr("tts.tasks._pinned.rows_of_hub", lambda *_: rows_of_file(written(tmp_path, "x + 1", "7.0")))
     with pytest.raises(tts.TaskError, match=r"written another way \(.* of own/tiny were not seen\); use"):

@@ -1,18 +1,5 @@
 """Final answers: extraction, mathematical equality, equivalence classes, grading."""
 
-from tts.answers._clusters import Clusters, Conflict
-from tts.answers._equality import fast_equal
-from tts.answers._extract import extract
-from tts.answers._opinions import Opinions, second_opinions
-from tts.answers._service import Answers, Stats
+from tts.door import door
 
-__all__ = [
-    "Answers",
-    "Clusters",
-    "Conflict",
-    "Opinions",
-    "Stats",
-    "extract",
-    "fast_equal",
-    "second_opinions",
-]
+__getattr__, __dir__ = door(__name__)

@@ -1,4 +1,4 @@
-"""Equality of two expressions by Math-Verify and SymPy; runs in a worker process, where it may be killed.
+"""Equality of two expressions by Math-Verify (SymPy), asked in a worker process that may be killed.
 
 Decisions: closed expressions are compared by value at 30 digits, relatively, since Math-Verify compares `1/2004!` with
 `1/2006!` absolutely; expressions in the same symbols are compared at sample points before anything is simplified;

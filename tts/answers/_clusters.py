@@ -1,41 +1,8 @@
-"""Equivalence classes from pairwise verdicts.
-
-A class is a connected component of the graph of verdicts "equal": symmetric and transitive by construction and
-independent of the answers' order. Where a verdict disagrees with the classes it is kept as a conflict.
-"""
+"""How pairwise verdicts become equivalence classes."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
-
-class Conflict(NamedTuple):
-    """A verdict that does not fit the classes.
-
-    "intransitive": told unequal but joined through others; "asymmetric": Math-Verify's verdict depends on which is
-    the gold, taken as equal; "undecided": time or memory ran out, taken as unequal.
-    """
-
-    kind: Literal["intransitive", "asymmetric", "undecided"]
-    a: str
-    b: str
-
-
-@dataclass(frozen=True, slots=True)
-class Clusters:
-    """Equivalence classes of answers.
-
-    Attributes:
-        labels: class of each answer, numbered by first appearance; None where there is no answer.
-        representatives: first answer of each class.
-        sizes: number of answers in each class.
-        conflicts: verdicts that do not fit the classes, sorted.
-    """
-
-    labels: tuple[int | None, ...]
-    representatives: tuple[str, ...]
-    sizes: tuple[int, ...]
-    conflicts: tuple[Conflict, ...] = ()
+from tts.vocabulary.clusters import Clusters, Conflict
 
 
 def components(count: int, edges: Iterable[tuple[int, int]]) -> list[int]:

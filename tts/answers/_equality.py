@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from tts.answers._reading import EQUALS, Expression, Huge, Named, Number, Reading, Series, Word, read
+from tts.answers.reading import EQUALS, Expression, Huge, Named, Number, Reading, Series, Word, read
 
 Algebra = Callable[[str, str], bool | None]
 

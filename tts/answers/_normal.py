@@ -1,4 +1,4 @@
-r"""One spelling for one answer: Unicode mathematics, LaTeX layout and units brought to a normal form.
+r"""One spelling for one answer: Unicode mathematics, LaTeX layout, units brought to a normal form.
 
 The normal form is text again, LaTeX that Math-Verify still reads; equal normal forms are equal answers.
 """

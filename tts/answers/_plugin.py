@@ -1,12 +1,8 @@
-"""The extractors and the mathematical grader, declared as a stranger would declare them."""
+"""What the room declares as a stranger would declare it: extractors, the mathematical grader."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-
-from tts._hooks import Entry, hookimpl
-from tts.answers._shared import hold
+from tts.vocabulary.hooks import Entry, hookimpl
 
 
 @hookimpl
@@ -23,7 +19,7 @@ def tts_extractors() -> list[Entry]:
     }
     function = {"auto": "extract"}
     return [
-        Entry(name=name, target=f"tts.answers._extract:{function.get(name, name)}", summary=summary)
+        Entry(name=name, target=f"tts.answers.extraction:{function.get(name, name)}", summary=summary)
         for name, summary in summaries.items()
     ]
 
@@ -31,19 +27,4 @@ def tts_extractors() -> list[Entry]:
 @hookimpl
 def tts_graders() -> list[Entry]:
     """The built-in graders."""
-    return [Entry(name="math", target="tts.answers._plugin:MathGrader", summary="mathematical equality of answers")]
-
-
-class MathGrader:
-    """Implements `tts.Grader` over the answers service."""
-
-    def __init__(self) -> None:
-        self._held = hold(self)
-
-    async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
-        """One verdict per (gold, answer)."""
-        return await self._held.answers.grade_many(pairs)
-
-    async def aclose(self) -> None:
-        """End the worker processes, unless somebody else needs them."""
-        await asyncio.to_thread(self._held.release)
+    return [Entry(name="math", target="tts.answers.grader:MathGrader", summary="mathematical equality of answers")]

@@ -1,4 +1,4 @@
-"""Worker processes and the clock over them.
+"""Worker processes with a clock over them.
 
 Processes are started clean (no fork of a process that holds threads, no `__main__` guard asked of scripts), lazily,
 and serve any thread and any event loop. A fork that exceeds the limit on a pair is killed; its worker has the next one

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Self
 
-from tts.answers._clusters import Clusters, Conflict, assemble, components
+from tts.answers._clusters import assemble, components
 from tts.answers._equality import fast_equal
-from tts.answers._extract import bare
-from tts.answers._reading import SHORT, Number, Reading, read
+from tts.answers.extraction import bare
+from tts.answers.reading import SHORT, Number, Reading, read
+from tts.vocabulary.clusters import Clusters, Conflict
 
 if TYPE_CHECKING:
     from tts.answers._pool import Judgement, Pool

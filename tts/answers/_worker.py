@@ -114,7 +114,7 @@ class _Worker:
 
     def judge(self, a: str, b: str) -> None:
         from tts.answers._equality import compare
-        from tts.answers._reading import read
+        from tts.answers.reading import read
 
         self._asymmetric = False
         equal: bool | None = False

@@ -15,8 +15,9 @@ from typing import Any
 
 import click
 
-from tts import _plugins  # not its function: the module tts.cli.plugins would take that name here
-from tts._errors import (
+from tts._version import __version__
+from tts.registry import host  # not its function: the module tts.cli.plugins would take that name here
+from tts.vocabulary.errors import (
     ConfigError,
     MismatchWarning,
     PluginWarning,
@@ -25,8 +26,7 @@ from tts._errors import (
     UnknownPluginError,
     did_you_mean,
 )
-from tts._hooks import Entry, hookimpl
-from tts._version import __version__
+from tts.vocabulary.hooks import Entry, hookimpl
 
 INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
 
@@ -58,12 +58,12 @@ class PluginGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, without importing anything."""
-        return _plugins.plugins().names("command")
+        return host.plugins().names("command")
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """The command, imported; `None` where there is none of this name."""
         try:
-            command = _plugins.plugins().resolve("command", cmd_name)
+            command = host.plugins().resolve("command", cmd_name)
         except UnknownPluginError:
             return None
         if not isinstance(command, click.Command):
@@ -75,13 +75,13 @@ class PluginGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Click's own, with the nearest names in the message."""
         name = args[0]
-        if name not in _plugins.plugins().names("command") and not name.startswith("-"):
+        if name not in host.plugins().names("command") and not name.startswith("-"):
             ctx.fail(f"no command is called {name!r}{did_you_mean(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """The help lines, from the declarations."""
-        rows = [(plugin.entry.name, plugin.entry.summary) for plugin in _plugins.plugins().all("command")]
+        rows = [(plugin.entry.name, plugin.entry.summary) for plugin in host.plugins().all("command")]
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)

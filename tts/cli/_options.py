@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean to the library."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from tts._contracts import Strategy
-from tts._errors import ConfigError
-from tts._plugins import build, strategy, strategy_class
-from tts._records import Sampling
+from tts.contracts.strategy import Strategy, strategy, strategy_class
+from tts.registry.parameters import build
+from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.records import Sampling
 
 Command = TypeVar("Command", bound=Callable[..., None])
 Pairs = tuple[tuple[str, str], ...]
@@ -154,7 +154,7 @@ def report_option(function: Command) -> Command:
     """`--report`, in `report`; refused before anything is spent where no report could be written there."""
 
     def checked(_ctx: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
-        from tts.report._write import check_target
+        from tts.report.writer import check_target
 
         if path is not None:
             check_target(path)

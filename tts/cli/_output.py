@@ -1,4 +1,4 @@
-"""What goes to stdout: tables for people, JSON lines for programs; and candidate sets to files."""
+"""What goes to stdout: tables for people, JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from tts._errors import ConfigError
-from tts._records import Result, Sampled, Usage
-from tts._sources import row_of
 from tts.cli import say
 from tts.interop.export import parquet_library, write_parquet
+from tts.rows.candidates import row_of
+from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.records import Result, Sampled, Usage
 
 if TYPE_CHECKING:
     from tts.eval import Comparison

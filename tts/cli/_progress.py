@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, else a plain line now and then; and what to say on Ctrl-C."""
+"""Progress on stderr: a bar on a terminal, else a plain line now, another then."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import click
 
-from tts._events import Event
 from tts.cli import INTERRUPTED, say
+from tts.vocabulary.events import Event
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tts._contracts import Card, Needs, Strategy
-from tts._errors import ConfigError
-from tts._plugins import Plugin, plugins, strategy
+from tts.contracts.strategy import Card, Needs, Strategy, strategy
+from tts.registry.host import Plugin, plugins
+from tts.vocabulary.errors import ConfigError
 
 _HEAD = """\
 # Strategies

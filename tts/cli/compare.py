@@ -8,10 +8,7 @@ from typing import Any, Literal
 import click
 
 import tts
-from tts._api import DEFAULT_STRATEGIES
-from tts._contracts import Strategy
-from tts._plugins import extractor
-from tts._sources import holds_candidates
+from tts.api.verbs import DEFAULT_STRATEGIES
 from tts.cli import say
 from tts.cli._options import (
     Pairs,
@@ -26,6 +23,9 @@ from tts.cli._options import (
 )
 from tts.cli._output import check_output, finish, write_json
 from tts.cli._progress import watch
+from tts.contracts.grader import extractor
+from tts.contracts.strategy import Strategy
+from tts.sources.reading import holds_candidates
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 

@@ -1,4 +1,4 @@
-"""`tts doctor`: is this installation whole, and what is missing for what."""
+"""`tts doctor`: whether this installation is whole."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from typing import Any, Literal, NamedTuple
 
 import click
 
-from tts._errors import MissingDependencyError, TTSError
-from tts._models import DEFAULT_MODEL, ModelPool
-from tts._plugins import plugins
-from tts._store import Store
 from tts.cli._output import write_json, write_table
+from tts.engine.models import ModelPool
+from tts.engine.reference import DEFAULT_MODEL
+from tts.registry.host import plugins
+from tts.store.store import Store
+from tts.vocabulary.errors import MissingDependencyError, TTSError
 
 DISTRIBUTION = "ttscale"
 _REQUIREMENT = re.compile(

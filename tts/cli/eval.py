@@ -90,7 +90,7 @@ def evaluate(
     """
     from tts.eval import Prices
     from tts.eval import evaluate as run_protocol
-    from tts.eval._protocol import PAGE
+    from tts.eval.protocol import PAGE
 
     chosen = strategies_of(list(dict.fromkeys(",".join(names).split(","))), parameters) if names else None
     if chosen is None and parameters:

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tts._errors import ConfigError
-from tts._plugins import plugins
 from tts._version import __version__
+from tts.registry.host import plugins
+from tts.vocabulary.errors import ConfigError
 
 _TEMPLATES = Path(__file__).parent / "plugin_template"
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")

@@ -9,9 +9,8 @@ from typing import Any, get_args
 
 import click
 
-from tts._plugins import Kind, Plugin, plugins
 from tts.cli._output import write_table
-from tts.cli._strategies_page import strategies_page
+from tts.registry.host import Kind, Plugin, plugins
 
 
 @click.command("plugins")
@@ -22,6 +21,8 @@ def show(kind: Kind | None, as_json: bool, cards: bool) -> None:
     """List strategies, backends, tasks, commands and other plugins, and what is wrong with any."""
     host = plugins()
     if cards:
+        from tts.cli._strategies_page import strategies_page
+
         click.echo(strategies_page(host.all("strategy")), nl=False)
         return
     rows = [

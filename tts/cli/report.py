@@ -44,9 +44,9 @@ def report(
     folder of `tts eval`, or a .json file of `tts compare -o`.
     """
     from tts.eval import Prices, grader_disagreements
-    from tts.report._runs import read_runs, runs_document
-    from tts.report._stored import stored_run
-    from tts.report._write import check_target, write_document, write_report
+    from tts.report.runs import read_runs, runs_document
+    from tts.report.stored import stored_run
+    from tts.report.writer import check_target, write_document, write_report
 
     check_target(output)
     if len(runs) > 1:

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import click
 
 import tts
-from tts._records import Result
 from tts.cli._options import (
     Pairs,
     engine_options,
@@ -22,6 +21,7 @@ from tts.cli._options import (
 )
 from tts.cli._output import check_output, finish, result_row, write_json
 from tts.cli._progress import expected, watch
+from tts.vocabulary.records import Result
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 

@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 import tts
-from tts._records import Result, Usage
-from tts._thinking import split_thinking
 from tts.cli import say
 from tts.cli._options import Pairs, engine_options, k_option, parameter_option, strategies_of
 from tts.cli._output import write_json
 from tts.cli._progress import watch
+from tts.vocabulary.records import Result, Usage
+from tts.vocabulary.thinking import split_thinking
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`tts store`: what is in a store file, and in and out of it."""
+"""`tts store`: what a store file holds."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Any, Literal
 
 import click
 
-from tts._draws import draw_key
-from tts._errors import ConfigError
-from tts._plugins import extractor
-from tts._records import Candidate, Completion, Message, Sampled
-from tts._sources import read_candidate_sets, row_of
-from tts._store import Store, StoredSet
 from tts.cli import say
 from tts.cli._options import output_option
 from tts.cli._output import check_output, write_json, write_sets, write_table
+from tts.contracts.grader import extractor
+from tts.engine.draws import draw_key
 from tts.interop import FORMATS
 from tts.prompts import direct_messages
+from tts.rows.candidates import row_of
+from tts.sources.reading import read_candidate_sets
+from tts.store.store import Store, StoredSet
+from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.records import Candidate, Completion, Message, Sampled
 
 ENDINGS = (".jsonl", ".parquet")
 _file = click.argument("path", metavar="STORE", type=click.Path(path_type=Path, dir_okay=False))

@@ -1,16 +1,16 @@
-"""The tables of a protocol's report: nothing in them depends on the run, only on what was asked and answered."""
+"""The tables of a protocol's report: they depend on what was asked, never on the run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tts._records import Usage
-from tts.eval._checks import Disagreement, Duplicate
-from tts.eval._comparison import Comparison
-from tts.eval._costs import Prices
-from tts.eval._metrics import Estimate
-from tts.eval._tables import Table, percent, quantity
+from tts.metrics.checks import Disagreement, Duplicate
+from tts.metrics.comparison import Comparison
+from tts.metrics.costs import Prices
+from tts.metrics.estimate import Estimate
+from tts.metrics.tables import Table, percent, quantity
+from tts.vocabulary.records import Usage
 
 _SHOWN = 20  # rows of a list that a person is to look at; the rest is in the JSON file
 _NO = ""

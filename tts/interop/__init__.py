@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tts._errors import ConfigError, TaskError, did_you_mean
-from tts._sources_rows import Row, is_file_name, rows_of_file
+from tts.rows.files import Row, is_file_name, rows_of_file
+from tts.vocabulary.errors import ConfigError, TaskError, did_you_mean
 
 FORMATS = {
     "lm-eval": "tts.interop.lm_eval",

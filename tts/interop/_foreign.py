@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tts._errors import TaskError
-from tts._sources_columns import DEFAULT_COLUMNS
-from tts._sources_rows import Row
+from tts.rows.columns import DEFAULT_COLUMNS
+from tts.rows.files import Row
+from tts.vocabulary.errors import TaskError
 
 Converted = dict[str, Any]
 _ROLES = ("system", "user", "assistant")

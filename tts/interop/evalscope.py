@@ -1,4 +1,4 @@
-"""evalscope: `reviews/MODEL/BENCHMARK_SUBSET.jsonl` (1.0 and later).
+"""evalscope (1.0 or later): `reviews/MODEL/BENCHMARK_SUBSET.jsonl`.
 
 From the source of 1.14; the tool itself was not run. A review has the target, the conversation and the score of one
 sample; the samples of one problem share its group and stand wherever they finished, so the file is read twice.
@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tts._errors import TaskError
-from tts._sources_rows import Row
 from tts.interop._foreign import Converted, grouped_lines, request_of, response, spoken, take
+from tts.rows.files import Row
+from tts.vocabulary.errors import TaskError
 
 
 def holds(path: Path, first: Mapping[str, Any]) -> bool:

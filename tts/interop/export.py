@@ -1,4 +1,4 @@
-"""Candidate sets as Parquet, which pandas and `datasets` read, and as a table of one row per candidate."""
+"""Candidate sets as tables: Parquet with one row per set, a frame with one row per candidate."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tts._errors import MissingDependencyError
-from tts._records import Candidate, Sampled, Usage
-from tts._sources_candidates import row_of
+from tts.rows.candidates import row_of
+from tts.vocabulary.errors import MissingDependencyError
+from tts.vocabulary.records import Candidate, Sampled, Usage
 
 PARQUET_CHUNK = 64  # rows held at a time
 

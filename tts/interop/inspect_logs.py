@@ -1,4 +1,4 @@
-"""inspect_ai: `.eval` logs and their `.json` form (seen with 0.3.285); the epochs of a sample are its candidates.
+"""inspect_ai: `.eval` logs or their `.json` form (seen with 0.3.285); the epochs of a sample are its candidates.
 
 An `.eval` log is a zip archive with one member per sample and epoch, so its directory says what belongs together and
 one problem is read at a time. A `.json` log is one document and is read whole.
@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from tts._errors import MissingDependencyError, TaskError
-from tts._sources_rows import Row
 from tts.interop._foreign import (
     Converted,
     list_at,
@@ -27,6 +25,8 @@ from tts.interop._foreign import (
     text_at,
     usage_of,
 )
+from tts.rows.files import Row
+from tts.vocabulary.errors import MissingDependencyError, TaskError
 
 _MEMBER = re.compile(r"samples/(?P<id>.+)_epoch_(?P<epoch>\d+)\.json")
 _ZSTANDARD = 93  # the compression method in a zip archive

@@ -1,4 +1,4 @@
-"""lighteval: `details_TASK_DATE.parquet`, as `--save-details` writes it (0.10 and later: doc, model_response, metric).
+"""lighteval: `details_TASK_DATE.parquet`, as `--save-details` writes it from 0.10 on (doc, model_response, metric).
 
 From its documented format and the source of 0.13; the tool itself was not run. The scores are one number per problem
 and metric, not per response.
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tts._sources_rows import Row, rows_of_file
 from tts.interop._foreign import Converted, converted, list_at, response, take, text_at, usage_of
+from tts.rows.files import Row, rows_of_file
 
 
 def holds(path: Path, first: Mapping[str, Any]) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tts._sources_rows import Row, rows_of_file
 from tts.interop._foreign import (
     Converted,
     converted,
@@ -21,6 +20,7 @@ from tts.interop._foreign import (
     take,
     text_at,
 )
+from tts.rows.files import Row, rows_of_file
 
 
 def holds(path: Path, first: Mapping[str, Any]) -> bool:

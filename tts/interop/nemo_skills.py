@@ -12,9 +12,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from tts._errors import TaskError
-from tts._sources_rows import Row, rows_of_file
 from tts.interop._foreign import Converted, other_columns, question_of, response, text_at, usage_of
+from tts.rows.files import Row, rows_of_file
+from tts.vocabulary.errors import TaskError
 
 _NAME = re.compile(r"output-rs(\d+)\.jsonl")
 _OWN = ("generation", "_full_generation", "reasoning_content", "serialized_output", "messages", "predicted_answer")

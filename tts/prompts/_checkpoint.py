@@ -8,10 +8,10 @@ from typing import Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from tts._errors import ConfigError
-from tts._records import Record
 from tts.prompts._template import Template
 from tts.prompts.refine import DIRECT_FIELDS, REFINE_FIELDS
+from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.record import Record
 
 PROMPTS_FILE = "tts.json"
 

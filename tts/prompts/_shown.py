@@ -1,4 +1,4 @@
-"""What of a candidate a model gets to read, and how it is kept from breaking the prompt around it."""
+"""What of a candidate a model gets to read, kept from breaking the prompt around it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Sequence
 
-from tts._records import Candidate
+from tts.vocabulary.records import Candidate
 
 _ROUND = str.maketrans("[]{}<>", "()()()")
 # A server reads control tokens in messages as tokens; a judge that repeats a closing think tag ends its own thinking.

@@ -8,8 +8,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tts._errors import ConfigError
-from tts._records import Record, digest
+from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.record import Record, digest
 
 if TYPE_CHECKING:
     import jinja2

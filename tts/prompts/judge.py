@@ -1,4 +1,4 @@
-"""The generic judge: which of two responses to a problem is better, as chat messages, and how its verdict is read.
+"""The generic judge: which of two responses to a problem is better, as chat messages.
 
 Judges trained with `tts train judge` learn this format; the verdict is that of RM-R1 (arXiv 2505.02387), `[[A]]` or
 `[[B]]` in an answer block.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from tts._records import Candidate, Message, Problem
-from tts._thinking import split_thinking
 from tts.prompts._shown import neutralised, visible
 from tts.prompts._template import read_template
+from tts.vocabulary.records import Candidate, Message, Problem
+from tts.vocabulary.thinking import split_thinking
 
 JUDGE_FIELDS = frozenset({"problem", "a", "b"})
 Letter = Literal["A", "B"]

@@ -9,9 +9,10 @@ import random
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
-from tts._records import Candidate, Message, Problem, Record
 from tts.prompts._shown import neutralised, shuffled
 from tts.prompts._template import Template, TemplateSource, read_template
+from tts.vocabulary.record import Record
+from tts.vocabulary.records import Candidate, Message, Problem
 
 DIRECT_FIELDS = frozenset({"problem"})
 REFINE_FIELDS = frozenset({"problem", "candidates"})

@@ -1,4 +1,4 @@
-"""The external synthesizer's prompt: a model reads another model's responses and writes the final one.
+"""The external synthesizer's prompt: a model reads another model's responses to write the final one.
 
 Format of the CoT-based Synthesizer (arXiv 2501.01668), in our wording.
 """
@@ -9,9 +9,10 @@ import random
 import re
 from collections.abc import Sequence
 
-from tts._records import Candidate, Message, Problem, Record
 from tts.prompts._shown import neutralised, shuffled, visible
 from tts.prompts._template import read_template
+from tts.vocabulary.record import Record
+from tts.vocabulary.records import Candidate, Message, Problem
 
 SYNTHESIZE_FIELDS = frozenset({"problem", "candidates"})
 _MARKERS = re.compile(

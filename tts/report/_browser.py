@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from tts._records import Candidate, Result
-from tts._store import Generation, Store
-from tts._thinking import split_thinking
-from tts.answers import Clusters
-from tts.eval import Comparison, Graded
-from tts.eval._analysis import cluster_lists
+from tts.metrics.analysis import cluster_lists
+from tts.metrics.comparison import Comparison
+from tts.metrics.grading import Graded
+from tts.store.store import Generation, Store
+from tts.vocabulary.clusters import Clusters
+from tts.vocabulary.records import Candidate, Result
+from tts.vocabulary.thinking import split_thinking
 
 MOST = 20_000  # characters of one text; a page with every character of long thinking would not open
 

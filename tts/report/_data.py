@@ -6,23 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tts._records import CurveName, Usage
-from tts._store import Store
 from tts._version import __version__
-from tts.eval import (
-    Comparison,
-    Curve,
-    Disagreement,
-    Duplicate,
-    Estimate,
-    Lengths,
-    Origin,
-    Pair,
-    Prices,
-    Rescue,
-    duplicate_problems,
-)
+from tts.metrics.analysis import Curve, Origin, Rescue
+from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems
+from tts.metrics.comparison import Comparison
+from tts.metrics.costs import Lengths, Prices
+from tts.metrics.estimate import Estimate
+from tts.metrics.pairs import Pair
 from tts.report._browser import Shown, browse
+from tts.store.store import Store
+from tts.vocabulary.records import CurveName, Usage
 
 BEST = "best candidate"  # the oracle, as a baseline
 

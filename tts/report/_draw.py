@@ -1,4 +1,4 @@
-"""Figures drawn by matplotlib: as SVG for the page, and as files for papers. Imported when something is to be drawn."""
+"""Figures drawn by matplotlib: SVG for the page, files for papers. Imported when something is to be drawn."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tts._errors import MissingDependencyError
 from tts.report._palette import GRID, INK, MUTED, PAPER, color, marker, variables
 from tts.report._section import Figure, Kind, Point, Series
+from tts.vocabulary.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,12 +1,12 @@
-"""Data files of the figures: CSV and Parquet, one row for each point."""
+"""Data files of the figures, one row for each point: CSV, Parquet."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
 
-from tts._errors import MissingDependencyError
 from tts.report._section import Figure
+from tts.vocabulary.errors import MissingDependencyError
 
 COLUMNS = ("series", "at", "value", "low", "high")
 

@@ -1,14 +1,14 @@
-"""The sections of a report: built-in and plugins', found the same way."""
+"""The sections of a report, built-in or not, all found the same way."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
 
-from tts._errors import PluginWarning, TTSError
-from tts._plugins import plugins
+from tts.registry.host import plugins
 from tts.report._data import ReportData
 from tts.report._section import Section
+from tts.vocabulary.errors import PluginWarning, TTSError
 
 
 def sections(data: ReportData) -> list[Section]:

@@ -1,4 +1,4 @@
-"""Colours: distinguishable under the common colour blindnesses, readable on paper and on a dark screen.
+"""Colours that stay apart under the common colour blindnesses, on paper as on a dark screen.
 
 The page replaces each light colour by its CSS variable, so every one is used for one thing only. Lightness differs
 between neighbours, and every strategy has a marker of its own, so that nothing is told by hue alone.

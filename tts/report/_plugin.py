@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tts._hooks import Entry, hookimpl
+from tts.vocabulary.hooks import Entry, hookimpl
 
 _HERE = {
     "summary": ("_sections", "who is better, by how much, at what cost, and whether one can tell"),
@@ -30,3 +30,10 @@ def tts_reports() -> list[Entry]:
         Entry(name=name, target=f"tts.report.{module}:{name}", summary=summary)
         for name, (module, summary) in _HERE.items()
     ]
+
+
+@hookimpl
+def tts_pages() -> list[Entry]:
+    """What `Comparison.report` writes."""
+    summary = "a page in HTML, Markdown, LaTeX tables, or a folder of all"
+    return [Entry(name="report", target="tts.report.writer:write_report", summary=summary)]

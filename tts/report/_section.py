@@ -1,4 +1,4 @@
-"""What a section of the report is made of: words, tables and figures, as plain data.
+"""What a section of the report is made of: words, tables, figures, as plain data.
 
 A section says nothing of HTML, LaTeX or colours, so every one, a plugin's included, comes out on the page, in Markdown,
 in LaTeX, as data files and as figures for papers.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from tts.eval import Estimate
-from tts.eval._tables import Table
+from tts.metrics.estimate import Estimate
+from tts.metrics.tables import Table
 
 Kind = Literal["curve", "groups", "scatter", "interval", "bars"]
 Color = int | Literal["good", "bad", "shade-1", "shade-2", "shade-3", "shade-4"] | None

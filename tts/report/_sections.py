@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tts.eval import Curve, Estimate, Pair
-from tts.eval._tables import Table
+from tts.metrics.analysis import Curve
+from tts.metrics.estimate import Estimate
+from tts.metrics.pairs import Pair
+from tts.metrics.tables import Table
 from tts.report._data import BEST, ReportData, StrategyData
 from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import count, estimate, interval, p_value, percent, tokens, verdict

@@ -1,16 +1,16 @@
-"""The built-in sections on what a reviewer asks for, twins and doubtful grades, and on what took how long."""
+"""The built-in sections that answer doubts: twins, disputed grades, what took how long."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tts._records import Usage
 from tts.answers import Opinions
-from tts.eval import Disagreement
-from tts.eval._tables import Table
+from tts.metrics.checks import Disagreement
+from tts.metrics.tables import Table
 from tts.report._data import ReportData
 from tts.report._section import Section
 from tts.report._words import count
+from tts.vocabulary.records import Usage
 
 _MOST = 50  # rows of a list that a person is to look at
 

@@ -1,16 +1,16 @@
-"""The built-in sections on cost, on candidates and where answers come from, and on how the run was made."""
+"""The built-in sections beside accuracy: cost, candidates, origins of answers, how the run was made."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
 
-from tts._records import Usage
-from tts.eval import Lengths
-from tts.eval._tables import Table
+from tts.metrics.costs import Lengths
+from tts.metrics.tables import Table
 from tts.report._data import ReportData
 from tts.report._section import Color, Figure, Point, Section, Series
 from tts.report._words import estimate, percent, tokens
+from tts.vocabulary.records import Usage
 
 _SHADES: tuple[Color, ...] = ("shade-1", "shade-2", "shade-3")
 _KINDS: dict[str, Callable[[Usage], int]] = {

@@ -1,11 +1,11 @@
-"""The report as Markdown, and its tables as LaTeX (booktabs)."""
+"""The report as text: Markdown, or its tables as LaTeX (booktabs)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 
-from tts.eval._tables import Table
+from tts.metrics.tables import Table
 from tts.report._section import Section
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#$])")

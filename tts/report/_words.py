@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tts.eval import Estimate, Pair
+from tts.metrics.estimate import Estimate
+from tts.metrics.pairs import Pair
 
 
 def percent(share: float, *, signed: bool = False) -> str:

@@ -1,8 +1,8 @@
-"""Built-in tasks and their graders, declared as a stranger would declare them; the core finds them by entry point."""
+"""Built-in tasks with their graders, declared as a stranger would declare them; the core finds them by entry point."""
 
 from __future__ import annotations
 
-from tts._hooks import Entry, hookimpl
+from tts.vocabulary.hooks import Entry, hookimpl
 
 _REASONING_GYM = "ttscale[reasoning-gym]"
 

@@ -1,4 +1,4 @@
-"""Published benchmarks: where one is on the hub, and how to know that it is the same one.
+"""Published benchmarks: where one is on the hub, by what it is known to be the same one.
 
 Decisions:
 * Copies of a benchmark differ in columns, ids and white space, so what is pinned besides the hub's revision is a
@@ -17,11 +17,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from tts._contracts import Task
-from tts._errors import TaskError
-from tts._records import Example
-from tts._sources_columns import example_of
-from tts._sources_rows import Row, rows_of_file, rows_of_hub
+from tts.contracts.task import Task
+from tts.rows.columns import example_of
+from tts.rows.files import Row, rows_of_file, rows_of_hub
+from tts.vocabulary.errors import TaskError
+from tts.vocabulary.records import Example
 
 _ENDINGS = (".jsonl", ".parquet", ".json", ".csv", ".tsv")
 _INTEGER = re.compile(r"[+-]?\d+")

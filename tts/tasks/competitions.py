@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tts._records import Example
-from tts._sources_rows import Row
+from tts.rows.files import Row
 from tts.tasks._pinned import Benchmark, Pin
+from tts.vocabulary.records import Example
 
 
 class Aime24(Benchmark):

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from tts.answers._extract import bare
-from tts.answers._reading import Huge, Number, read
-from tts.answers._shared import hold
+from tts.answers.extraction import bare
+from tts.answers.reading import Huge, Number, read
+from tts.answers.shared import hold
 
 _TOLERANCE = re.compile(r"\s*(?:\u00b1|\+-|\+/-)\s*(?P<size>\d*\.?\d+(?:[eE][-+]?\d{1,3})?)\s*(?P<percent>%?)\s*$")
 _LETTER = re.compile(r"\W*(?:\\text(?:bf|rm)?)?\W*(?:option|choice|answer)?\W*([A-Z])\W*", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Knights and knaves, 4 people (Xie et al. 2024, arXiv 2410.23123): who tells the truth and who lies.
+"""Puzzles of 4 people, each a knight or a knave (Xie et al. 2024, arXiv 2410.23123): who of them tells the truth.
 
 Decisions:
 * An answer is an assignment of a kind to each name. It is written in one form whatever words a response uses,
@@ -17,9 +17,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from tts._records import Example, Problem, digest
-from tts._sources_rows import Row
+from tts.rows.files import Row
 from tts.tasks._pinned import Benchmark, Pin, text_of
+from tts.vocabulary.record import digest
+from tts.vocabulary.records import Example, Problem
 
 Assignment = dict[str, str]
 _KINDS = ("knave", "knight")
@@ -40,7 +41,7 @@ def canonical(kinds: Mapping[str, str]) -> str:
 
 def assignments(text: str) -> str | None:
     """The assignment that a response ends with, in canonical form: in the box, else the last one said of each name."""
-    from tts.answers._extract import boxed
+    from tts.answers.extraction import boxed
 
     found = stated(boxed(text) or "") or stated(text)
     return canonical(found) if found else None

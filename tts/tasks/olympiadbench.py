@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from tts._records import Example, Problem
-from tts._sources_columns import gold
-from tts._sources_rows import Row
+from tts.rows.columns import gold
+from tts.rows.files import Row
 from tts.tasks._pinned import Benchmark, Pin, text_of
+from tts.vocabulary.records import Example, Problem
 
 _KEPT = ("answer_type", "is_multiple_answer", "unit", "subfield")
 

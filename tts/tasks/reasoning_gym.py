@@ -17,9 +17,9 @@ from pydantic import ConfigDict, Field
 from reasoning_gym import create_dataset
 from reasoning_gym.factory import DATASETS
 
-from tts._contracts import Task
-from tts._errors import ConfigError, TaskError, did_you_mean
-from tts._records import Example, Problem
+from tts.contracts.task import Task
+from tts.vocabulary.errors import ConfigError, TaskError, did_you_mean
+from tts.vocabulary.records import Example, Problem
 
 _GOLD = re.compile(r"(?P<answer>.*) \[(?P<generator>\w+) (?P<settings>\{.*\})\]", re.DOTALL)
 _FULL = 0.999  # of a score of 1, which some generators compute

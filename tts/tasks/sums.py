@@ -17,9 +17,10 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from tts._contracts import Task
-from tts._errors import TaskError
-from tts._records import Example, Problem, digest
+from tts.contracts.task import Task
+from tts.vocabulary.errors import TaskError
+from tts.vocabulary.record import digest
+from tts.vocabulary.records import Example, Problem
 
 Split = Literal["train", "test"]
 

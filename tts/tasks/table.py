@@ -1,4 +1,4 @@
-"""Any table of problems as a task: a file or a hub data set, with its columns, grader and extractor."""
+"""Any table of problems as a task: a file or a hub data set."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from tts._contracts import Task
-from tts._errors import TaskError
-from tts._records import Example
-from tts._sources import read_examples
+from tts.contracts.task import Task
+from tts.sources.reading import read_examples
+from tts.vocabulary.errors import TaskError
+from tts.vocabulary.records import Example
 
 
 class Table(Task):

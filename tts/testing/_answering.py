@@ -1,4 +1,4 @@
-"""What scorers, judges and graders have in common: they are made, asked from event loops, and closed."""
+"""What scorers, judges, graders have in common: they are made, asked from event loops, closed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from tts._errors import BackendError
 from tts.testing._trial import shortest_block
+from tts.vocabulary.errors import BackendError
 
 T = TypeVar("T")
 BLOCK = 0.05  # seconds

@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any, ClassVar
 
-from tts._contracts import Backend, Request
-from tts._errors import ConfigError, ContextLengthError, TTSError
-from tts._records import Completion, Message, Sampling, Usage
+from tts.contracts.models import Backend, Request
+from tts.vocabulary.errors import ConfigError, ContextLengthError, TTSError
+from tts.vocabulary.records import Completion, Message, Sampling, Usage
 
 _ODD = "∑ ½ 中文 عربى 🧮👩🏽‍🔬 e\u0301 \u202e\u200b {{x}} {% y %} \\n \t 'quotes\" <b>"
 _SECONDS = 5.0  # in which cancelled completions end

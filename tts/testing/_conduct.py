@@ -1,4 +1,4 @@
-"""How a strategy must behave while it decides: what it calls, pays, leaves behind, prints, and whether it lets go."""
+"""How a strategy must behave while it decides: what it calls, pays, leaves behind, prints, lets go."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from contextlib import contextmanager, redirect_stdout
 from importlib.machinery import PathFinder
 from typing import Any
 
-from tts._contracts import Request, Strategy
-from tts._records import Candidate, Completion, Problem, Score, Usage, Verdict
+from tts.contracts.models import Request
+from tts.contracts.strategy import Strategy
 from tts.testing._models import InstantJudge, InstantModel, InstantScorer
 from tts.testing._sets import SETS, candidate_set, tied_sets
 from tts.testing._trial import Models, Watch, compared, decided, eight_problems, shortest_block, watched
+from tts.vocabulary.records import Candidate, Completion, Problem, Score, Usage, Verdict
 
 _BLOCK = 0.05  # seconds
 _PATIENCE = 1.0  # seconds in which something cancelled must have ended

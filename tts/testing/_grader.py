@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tts._contracts import Grader
+from tts.contracts.grader import Grader
 from tts.testing import _answering
 from tts.testing._kit import Check, bound, run_all
 from tts.testing._sets import MARKERS, ODD

@@ -1,16 +1,16 @@
-"""What every judge must hold: a `JudgeFormat`, which is a prompt and a parser, or an object that compares by itself."""
+"""What every judge must hold, be it a `JudgeFormat` or an object that compares by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
-from tts._contracts import Judge, JudgeFormat
-from tts._records import Candidate, Message, Problem, Verdict
+from tts.contracts.models import Judge, JudgeFormat
 from tts.prompts import visible
 from tts.testing import _answering
 from tts.testing._kit import Check, bound, pickled, run_all
 from tts.testing._sets import MARKERS, ODD, candidate_set
+from tts.vocabulary.records import Candidate, Message, Problem, Verdict
 
 _WINNERS = ("a", "b", "tie", None)
 _PROBLEM = Problem(id="p", prompt="How much is 1+1? Say it in one word.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from tts._errors import ConfigError, did_you_mean
+from tts.vocabulary.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     import pytest

@@ -1,4 +1,4 @@
-"""Models that answer at once and always the same: what they say goes by the seed, so by prompt, problem and run.
+"""Models that answer at once, always the same: what they say goes by the seed, so by prompt, problem, run.
 
 Each has `spent`: the usage of everything that it was ever asked for.
 """
@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from tts._contracts import Capabilities, NoOptions, Request
-from tts._records import Candidate, Completion, Problem, Score, Usage, Verdict, digest
-from tts._thinking import split_thinking
+from tts.contracts.models import Capabilities, NoOptions, Request
+from tts.vocabulary.record import digest
+from tts.vocabulary.records import Candidate, Completion, Problem, Score, Usage, Verdict
+from tts.vocabulary.thinking import split_thinking
 
 
 class InstantModel:

@@ -7,11 +7,11 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from tts._contracts import Scorer
-from tts._records import Candidate, Problem, Score
+from tts.contracts.models import Scorer
 from tts.testing import _answering
 from tts.testing._kit import Check, bound, run_all
 from tts.testing._sets import MARKERS, ODD, candidate_set
+from tts.vocabulary.records import Candidate, Problem, Score
 
 _TEXTS = (
     "<think>one and one</think>So it is \\boxed{2}.",

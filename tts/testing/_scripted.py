@@ -1,4 +1,4 @@
-"""Models that follow a script, and one that fails on purpose."""
+"""Models that follow a script, or fail on purpose."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel
 
-from tts._contracts import Backend, Capabilities, NoOptions, Request
-from tts._records import Candidate, Completion, Problem, Score, Usage, Verdict
-from tts._thinking import split_thinking
+from tts.contracts.models import Backend, Capabilities, NoOptions, Request
+from tts.vocabulary.records import Candidate, Completion, Problem, Score, Usage, Verdict
+from tts.vocabulary.thinking import split_thinking
 
 Says = str | Sequence[str] | Callable[[Request, int], str | Awaitable[str]]
 Winner = Literal["a", "b", "tie"] | None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tts._records import Candidate, CandidateSet, Problem, Usage
-from tts._thinking import split_thinking
 from tts.answers import extract
+from tts.vocabulary.records import Candidate, CandidateSet, Problem, Usage
+from tts.vocabulary.thinking import split_thinking
 
 # The answers of odd texts are equal, and others are numbers: no check needs the algebra of the answers service.
 MARKERS = (

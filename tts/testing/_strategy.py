@@ -1,4 +1,4 @@
-"""What every strategy must hold: what it declares, what it decides on odd candidates, and that the seed alone counts.
+"""What every strategy must hold: what it declares, what it decides on odd candidates, that the seed alone counts.
 
 How it behaves meanwhile is in `_conduct`.
 """
@@ -14,13 +14,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tts._contracts import Needs, Strategy
-from tts._records import Decision, Result
+from tts.contracts.strategy import Needs, Strategy
 from tts.testing import _conduct
 from tts.testing._kit import Check, bound, pickled, run_all
 from tts.testing._models import InstantModel
 from tts.testing._sets import SETS, candidate_set, tied_sets
 from tts.testing._trial import decided, decision_on, sampled
+from tts.vocabulary.records import Decision, Result
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _PAPER = re.compile(r"arXiv|doi|no paper|\b(?:19|20)\d\d\b", re.IGNORECASE)

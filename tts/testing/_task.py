@@ -9,12 +9,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tts import _plugins
-from tts._contracts import Task
-from tts._errors import UnknownPluginError
-from tts._records import Example
+from tts.contracts.grader import extractor as extractor_of
+from tts.contracts.grader import grader as grader_of
+from tts.contracts.task import Task
 from tts.testing._conduct import importable, in_another_process
 from tts.testing._kit import Check, bound, pickled, run_all
+from tts.vocabulary.errors import UnknownPluginError
+from tts.vocabulary.records import Example
 
 _MOST = 200  # examples that are looked at
 
@@ -103,8 +104,8 @@ def check_metadata(task: Task) -> None:
 def check_grading(task: Task) -> None:
     """Its grader and its extractor are there, and no answer is wrong."""
     try:
-        _plugins.extractor(task.extractor)
-        grader = _plugins.grader(task.grader)
+        extractor_of(task.extractor)
+        grader = grader_of(task.grader)
     except UnknownPluginError as error:
         raise AssertionError(str(error)) from error
     golds = [one.answer for one in _examples(task, 20) if one.answer is not None]

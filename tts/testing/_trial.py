@@ -1,4 +1,4 @@
-"""One strategy on some candidate sets, with instant models in every role and an eye on what it does."""
+"""One strategy on some candidate sets, watched, with instant models in every role."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
-from tts._contracts import Context, Needs, Strategy
-from tts._engine import Engine
-from tts._plugins import strategy as plugin_strategy
-from tts._records import CandidateSet, Decision, Example, Problem, Result, Sampled, Usage
+from tts.contracts.strategy import Context, Needs, Strategy
+from tts.contracts.strategy import strategy as plugin_strategy
+from tts.engine.engine import Engine
 from tts.testing._models import InstantJudge, InstantModel, InstantScorer
 from tts.testing._sets import SETS, WORDS, candidate_set
+from tts.vocabulary.records import CandidateSet, Decision, Example, Problem, Result, Sampled, Usage
 
 T = TypeVar("T")
 _ROLE_OF = {"generate": "policy", "synthesize": "synthesizer", "score": "scorer", "judge": "judge"}

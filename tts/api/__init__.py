@@ -1,0 +1,1 @@
+"""The synchronous face: one function per verb, each of which drives an engine."""

@@ -1,0 +1,46 @@
+"""The candidate sets in a source, whatever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tts.api.samples import Samples
+from tts.contracts.grader import extractor as extractor_of
+from tts.sources.reading import OnError, holds_candidates, read_candidate_sets
+from tts.store.store import Store
+from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.records import CandidateSet, Sampled
+
+
+def candidate_sets(
+    source: Any, columns: Any, limit: int | None, on_error: OnError, engine: dict[str, Any]
+) -> Iterable[Sampled] | None:
+    """The candidate sets in a source, or `None` where it holds problems."""
+    if isinstance(source, Samples):
+        engine.setdefault("sampling", source.sampling)
+        return source.sampled[:limit]
+    if isinstance(source, (str, Path)) and Path(source).suffix == ".db" and Path(source).is_file():
+        return _stored_sets(Path(source), limit, engine)
+    holds = (
+        isinstance(source, (list, tuple)) and source and all(isinstance(one, (CandidateSet, Sampled)) for one in source)
+    )
+    if holds or (isinstance(source, (str, Path)) and holds_candidates(source, columns)):
+        extract = extractor_of(engine.get("extractor", "auto"))
+        return read_candidate_sets(source, columns=columns, limit=limit, on_error=on_error, extract=extract)
+    return None
+
+
+def _stored_sets(path: Path, limit: int | None, engine: dict[str, Any]) -> Iterator[Sampled]:
+    extract = extractor_of(engine.get("extractor", "auto"))
+    with Store(path) as store:
+        if len(policies := store.policies()) > 1:
+            raise ConfigError(
+                f"{str(path)!r} holds candidates of {len(policies)} different models or samplings, which one table "
+                "must not mix; compare the problems with store= and model=, or export the store and choose"
+            )
+        for count, found in enumerate(store.sets()):
+            if limit is not None and count >= limit:
+                return
+            yield Sampled(store.load(found, extract), found.answer)

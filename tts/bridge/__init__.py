@@ -1,0 +1,1 @@
+"""The way from synchronous code to a coroutine."""

@@ -1,0 +1,157 @@
+"""What a model is to the library: a policy, a reward model, or a judge."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, ClassVar, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tts.prompts import Prompts
+from tts.vocabulary.record import Record
+from tts.vocabulary.records import Candidate, Completion, Message, Problem, Sampling, Score, Usage, Verdict
+
+
+class Capabilities(Record):
+    """What a backend can do; checked before the first token is spent.
+
+    `seed`: one seed gives one output whatever else runs. `concurrency`: how many completions the engine keeps in flight
+    at it; more than that for one prompt are asked for in several requests. `context_length` is in tokens, prompt and
+    response together. `prompts` are those that the model was trained on, where it says so.
+    """
+
+    seed: bool = False
+    logprobs: bool = False
+    exact_token_counts: bool = False
+    context_length: int | None = None
+    concurrency: int = 64
+    prompts: Prompts | None = None
+
+
+class Request(Record):
+    """One prompt, `n` completions.
+
+    `seeds` has one entry per completion. `context` names the problem, for messages. An engine with a queue of its own
+    serves a lower `priority` first. A backend calls `on_cancelled` once for each completion that is cut short, with the
+    tokens already spent on it.
+    """
+
+    messages: tuple[Message, ...]
+    n: int = Field(1, ge=1)
+    sampling: Sampling = Sampling()
+    seeds: tuple[int, ...] = (0,)
+    context: str = ""
+    priority: int = 0
+    on_cancelled: Callable[[Usage], None] = Field(default=lambda _: None, exclude=True, repr=False)
+
+
+class NoOptions(BaseModel):
+    """For plugins that take no `@option=value`."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+
+class Backend(Protocol):
+    """A policy model: one verb, `generate`.
+
+    Constructed as `Class(model, options)` on a worker thread, where `options` is an instance of the class's `Options`,
+    validated from the reference `backend:model[@option=value,...]`. `fingerprint` identifies whatever changes the
+    outputs (weights, template, dtype); stored samples are found again by it.
+    """
+
+    @property
+    def Options(self) -> type[BaseModel]:  # noqa: N802 - an attribute of the class
+        """The class of its options."""
+
+    capabilities: Capabilities
+
+    def __init__(self, model: str, options: Any) -> None: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """What identifies its outputs; an attribute will do."""
+
+    def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
+        """Yield `request.n` completions, each when it is finished, in any order.
+
+        Closing the generator cancels what is left, reports it to `request.on_cancelled` and frees its place in the
+        model. Raises `ContextLengthError` before generating where the prompt does not fit, another `BackendError` where
+        the model fails.
+        """
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special tokens read as plain text; an estimate unless `exact_token_counts`."""
+
+    async def aclose(self) -> None:
+        """Free the model; the backend is not used again."""
+
+
+class Scorer(Protocol):
+    """A reward model: a scalar for each response to one problem, higher is better.
+
+    A score is stored under the problem's text and the response's. A scorer that goes by something else, such as the
+    problem's metadata or what is recorded with the candidate, sets `by_content = False`, and may have `check(problem,
+    candidates)`: it is given the first stored set (no candidates, where they are yet to be sampled) before anything is
+    spent, and raises `ConfigError` where the call is wrong. One that goes by the candidates' log-probabilities sets
+    `logprobs = True`, and they are asked for when sampling. One that computes next to nothing sets `light = True` and
+    is not sent to other machines.
+    """
+
+    @property
+    def Options(self) -> type[BaseModel]:  # noqa: N802 - see Backend
+        """The class of its options."""
+
+    fingerprint: str
+
+    def __init__(self, model: str, options: Any) -> None: ...
+
+    async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:
+        """Scores in the order of the responses."""
+
+    async def aclose(self) -> None:
+        """Free the model; the scorer is not used again."""
+
+
+class Judge(Protocol):
+    """Compares two responses to one problem by means of its own.
+
+    A judge that is a prompt and a parser over a language model is a `JudgeFormat` instead.
+    """
+
+    @property
+    def Options(self) -> type[BaseModel]:  # noqa: N802 - see Backend
+        """The class of its options."""
+
+    fingerprint: str
+
+    def __init__(self, model: str, options: Any) -> None: ...
+
+    async def compare(self, problem: Problem, a: Candidate, b: Candidate, *, seed: int) -> Verdict:
+        """Which of the two is better; an output without a valid verdict gives `winner=None`."""
+
+    async def aclose(self) -> None:
+        """Free the model; the judge is not used again."""
+
+
+class JudgeFormat(BaseModel, abc.ABC):
+    """How a generative judge is asked and how its verdict is read; the model behind it is any backend.
+
+    A judge reference `FORMAT:BACKEND:MODEL[@option=value,...]` names the format and the backend. The fields are
+    options: those that the format declares are its own, the others the backend's. Its calls are completions like all
+    others: seeded, stored, limited and charged to the judge. `max_tokens=None` means as in `Sampling`.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = Field(0.6, ge=0, allow_inf_nan=False)
+    top_p: float = Field(0.95, gt=0, le=1)
+    max_tokens: int | None = Field(None, ge=1)
+
+    @abc.abstractmethod
+    def messages(self, problem: Problem, a: Candidate, b: Candidate) -> tuple[Message, ...]:
+        """The prompt; responses too long for the model have lost their beginnings already."""
+
+    @abc.abstractmethod
+    def read(self, text: str) -> Literal["a", "b", "tie"] | None:
+        """The winner that the judge's visible text names, "tie" where the format has one, else `None`."""

@@ -1,0 +1,1 @@
+"""What samples, then decides: one task per problem, one limiter per model."""

@@ -1,0 +1,240 @@
+"""Drawing completions: one prompt, one model, indices 0, 1, 2 …, each stored as it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+import warnings
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from tts.contracts.models import Request
+from tts.engine.limiter import Priority, rank
+from tts.engine.models import Loaded
+from tts.store.candidate import candidate_of
+from tts.store.store import Store
+from tts.vocabulary.errors import (
+    BackendError,
+    BackendTimeout,
+    BudgetExceededError,
+    ContextLengthError,
+    PluginWarning,
+    StoreError,
+)
+from tts.vocabulary.record import digest
+from tts.vocabulary.records import Candidate, Completion, Message, Problem, Sampling, Usage
+
+ATTEMPTS = 3
+_ADDED_AT_ONCE = 64  # usages: adding up each as it comes shows in profiles
+T = TypeVar("T")
+Extract = Callable[[str], str | None]
+
+
+class Draw(NamedTuple):
+    """One prompt for one model; `role` is "sample" for first candidates, else the role that generates."""
+
+    problem: Problem
+    role: str
+    model: Loaded
+    messages: tuple[Message, ...]
+    sampling: Sampling
+
+    @property
+    def key(self) -> str:
+        """The content key."""
+        return draw_key(self.problem, self.role, self.model.fingerprint, self.sampling, self.messages)
+
+
+def draw_key(
+    problem: Problem, role: str, fingerprint: str, sampling: Sampling | None, messages: Sequence[Message]
+) -> str:
+    """Content key of a draw: problem, role, model, sampling, prompt.
+
+    The role counts, so that a strategy that asks the direct prompt again gets new samples, not the candidates.
+    """
+    return digest(problem.digest, role, fingerprint, sampling, [[m.role, m.content] for m in messages])
+
+
+def derive_seed(key: str, index: int) -> int:
+    """The seed (63 bits) of one completion; `key` covers run seed, problem, model and prompt.
+
+    So a sample depends on nothing that runs beside it.
+    """
+    return int.from_bytes(hashlib.blake2b(f"{key}/{index}".encode(), digest_size=8).digest(), "big") >> 1
+
+
+class Receiver(Protocol):
+    """Where the completions of one draw arrive."""
+
+    key: str
+    priority: Priority
+
+    def begin(self) -> None:
+        """The model takes it up."""
+
+    def arrive(self, candidate: Candidate, *, stored: bool = False) -> None:
+        """A completion is there."""
+
+    def lost(self, usage: Usage) -> None:
+        """What a completion had cost when it was cut short."""
+
+
+class Drawer:
+    """Draws completions from models into the store and a pool; meters what is really spent.
+
+    `budget` limits generated and prompt tokens together.
+    """
+
+    def __init__(
+        self, store: Store | None, extract: Extract, budget: int | None, request_timeout: float | None = None
+    ) -> None:
+        self.store: Store | None = store
+        self.budget: int | None = budget
+        self.request_timeout: float | None = request_timeout
+        self.extract: Extract = guarded(extract)
+        self._paid: dict[str, list[Usage]] = {}
+
+    def charge(self, role: str, usage: Usage) -> None:
+        """Add to what was really spent."""
+        paid = self._paid.setdefault(role, [])
+        paid.append(usage)
+        if len(paid) >= _ADDED_AT_ONCE:
+            self._paid[role] = [Usage.total(paid)]
+
+    @property
+    def spent(self) -> dict[str, Usage]:
+        """What was really spent so far, by role."""
+        return {role: Usage.total(paid) for role, paid in self._paid.items()}
+
+    def check_budget(self) -> None:
+        """Raise `BudgetExceededError` once the tokens spent reach the budget."""
+        if self.budget is not None:
+            total = sum(usage.total_tokens for usage in self.spent.values())
+            if total >= self.budget:
+                raise BudgetExceededError(
+                    f"{total:,} tokens are spent and the budget is {self.budget:,}; what is done is kept, "
+                    "raise budget= to go on"
+                )
+
+    async def draw(self, draw: Draw, indices: Sequence[int], pool: Receiver) -> None:
+        """Have completions for `indices` arrive in the pool, each when it is finished; those that fail carry `error`.
+
+        A retryable failure is tried again for what is missing. Raises `ContextLengthError`, `BudgetExceededError`.
+        """
+        missing = list(indices)
+        for attempt in range(ATTEMPTS):
+            try:
+                await self._request(draw, missing, pool)
+                if not missing:
+                    return
+                error = BackendError(f"{draw.model.reference!r} ended {len(missing)} completions short", retryable=True)
+            except (ContextLengthError, BudgetExceededError, StoreError):
+                raise
+            except BackendError as failure:
+                error = failure
+            except Exception as failure:
+                error = BackendError(f"{draw.model.reference!r} raised {type(failure).__name__}: {failure}")
+            if not error.retryable or attempt == ATTEMPTS - 1:
+                break
+            await asyncio.sleep(0.25 * 2**attempt)
+        for index in missing:
+            pool.arrive(Candidate(index=index, text="", finish_reason="error", error=str(error)))
+
+    async def _next_in_time(
+        self, completions: AsyncGenerator[Completion, None], draw: Draw, limit: float
+    ) -> Completion | None:
+        try:
+            async with asyncio.timeout(limit) as watch:
+                return await anext(completions, None)
+        except TimeoutError as error:
+            if not watch.expired():
+                raise
+            raise BackendTimeout(
+                f"{draw.model.reference!r} finished no completion for {limit:g} s (request_timeout)"
+            ) from error
+
+    async def _request(self, draw: Draw, missing: list[int], pool: Receiver) -> None:
+        """One request for what is missing; what arrives is taken from the list."""
+        indices = tuple(missing)
+        limiter, role = draw.model.limiter, draw.role if draw.role != "sample" else "policy"
+        limit = self.request_timeout
+
+        def cancelled(usage: Usage) -> None:
+            told = usage.took(time.monotonic() - started)
+            usage = told.model_copy(update={"cancelled": max(usage.cancelled, 1)})
+            self.charge(role, usage)
+            pool.lost(usage)
+
+        held = await limiter.acquire(len(indices), pool.priority)
+        pool.begin()
+        started = time.monotonic()
+        try:
+            self.check_budget()
+            request = Request(
+                messages=draw.messages,
+                n=len(indices),
+                sampling=draw.sampling,
+                seeds=tuple([derive_seed(pool.key, index) for index in indices]),
+                context=draw.problem.id,
+                priority=rank(pool.priority),
+                on_cancelled=cancelled,
+            )
+            seen: set[int] = set()
+            async with aclosing(draw.model.model.generate(request)) as completions:
+                while (
+                    completion := await (
+                        anext(completions, None) if limit is None else self._next_in_time(completions, draw, limit)
+                    )
+                ) is not None:
+                    _check(completion, request, seen, draw.model.reference)
+                    usage = completion.usage.took(time.monotonic() - started)
+                    if usage is not completion.usage:
+                        completion = completion.model_copy(update={"usage": usage})
+                    if held > len(indices) - len(seen):
+                        limiter.release(1)
+                        held -= 1
+                    self.charge(role, usage)
+                    index = indices[completion.index]
+                    if self.store is not None:
+                        self.store.put_completion(pool.key, index, completion)
+                    candidate = candidate_of(completion, index, self.extract)
+                    missing.remove(index)  # what follows cannot fail: it is there
+                    pool.arrive(candidate)
+        finally:
+            limiter.release(held)
+
+
+async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """What each returns, all at the same time; one alone needs no task of its own."""
+    return [await coroutines[0]] if len(coroutines) == 1 else await asyncio.gather(*coroutines)
+
+
+def guarded(extract: Extract) -> Extract:
+    """An extractor that cannot hurt: where it raises or returns no text there is no answer; one warning names it."""
+    warned = False
+
+    def safe(text: str) -> str | None:
+        nonlocal warned
+        try:
+            answer = extract(text)
+            if answer is None or isinstance(answer, str):
+                return answer
+            trouble = f"returned a {type(answer).__name__}; it must return a str or None"
+        except Exception as error:  # an extractor is a plugin and may raise anything
+            trouble = f"raised {type(error).__name__}: {error}"
+        if not warned:
+            warned = True
+            warnings.warn(f"extractor {extract.__name__!r} {trouble}", PluginWarning, stacklevel=2)
+        return None
+
+    return safe
+
+
+def _check(completion: object, request: Request, seen: set[int], model: str) -> None:
+    if not isinstance(completion, Completion):
+        raise BackendError(f"{model!r} yielded a {type(completion).__name__}; a backend yields tts.Completion")
+    if completion.index >= request.n or completion.index in seen:
+        raise BackendError(f"{model!r} yielded completion index {completion.index} twice or beyond n={request.n}")
+    seen.add(completion.index)

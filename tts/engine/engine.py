@@ -1,0 +1,265 @@
+"""The engine: one task per problem, no barrier before aggregation.
+
+A problem is decided as soon as its own candidates are there. What bounds the work is one limiter per model, best first:
+aggregation before sampling, early problems before late ones. Results stream out as they are decided, and no more
+problems are held than keep the models busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from tts._version import __version__
+from tts.answers.shared import hold
+from tts.contracts.grader import extractor as extractor_of
+from tts.contracts.labels import label_strategies
+from tts.contracts.models import Backend, Judge, Scorer
+from tts.contracts.strategy import Strategy
+from tts.contracts.strategy import strategy as strategy_of
+from tts.engine.context import count_tokens
+from tts.engine.draws import Drawer, together
+from tts.engine.mismatch import warn_of_mismatches
+from tts.engine.models import ModelPool
+from tts.engine.order_trials import OrderTrials
+from tts.engine.roles import Roles
+from tts.engine.runner import Plan, Runner
+from tts.engine.stream import stream
+from tts.engine.work import Work, groups
+from tts.registry.host import emit, plugins
+from tts.store.store import Store
+from tts.vocabulary.errors import ConfigError, StoreError, TaskError, TTSError
+from tts.vocabulary.events import Event
+from tts.vocabulary.outcome import Outcome
+from tts.vocabulary.record import digest
+from tts.vocabulary.records import Candidate, Example, Problem, Provenance, Result, Role, Sampled, Sampling, Usage
+
+T = TypeVar("T")
+
+
+class Engine:
+    """Samples and aggregates; the async face of the library, to be used as an async context manager.
+
+    `model` (the policy), `scorer`, `judge` and `synthesizer` are references `backend:model[@option=value,...]`, or
+    objects of the user's own, which the engine does not close. `store` is the path of a store file or an open `Store`.
+    `concurrency` overrides how many completions a model works on at once. `timeout` is in seconds: a strategy that has
+    had nothing in flight for so long is stopped; `request_timeout` likewise ends a model's request that finishes no
+    completion for so long. `budget` is in tokens. `direct_template` is "direct" or the path of a Jinja file; by default
+    the one that the model's checkpoint was trained with, else ours. `listeners` are called with every `Event`.
+    `executor="ray"` loads the models in actors of a Ray cluster (`docs/scaling.md`).
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str | Backend | None = None,
+        scorer: str | Scorer | None = None,
+        judge: str | Judge | None = None,
+        synthesizer: str | Backend | None = None,
+        store: Store | str | Path | None = None,
+        sampling: Sampling | None = None,
+        seed: int | None = None,
+        concurrency: int | None = None,
+        timeout: float | None = 60.0,
+        request_timeout: float | None = None,
+        budget: int | None = None,
+        extractor: str = "auto",
+        direct_template: str | None = None,
+        executor: str | None = None,
+        listeners: Sequence[Callable[[Event], None]] = (),
+        models: ModelPool | None = None,
+    ) -> None:
+        for name, value in [("concurrency", concurrency), ("timeout", timeout), ("request_timeout", request_timeout),
+                            ("budget", budget)]:  # fmt: skip
+            if value is not None and value <= 0:
+                raise ConfigError(f"{name}={value}: it must be positive, or None for no limit")
+        sampling = sampling or Sampling()
+        self.sampling: Sampling = sampling if seed is None else sampling.model_copy(update={"seed": seed})
+        self._timeout, self._direct_template = timeout, direct_template
+        self._listeners = [*listeners, *plugins().event_listeners]
+        self._models, self._owns_models = ModelPool() if models is None else models, models is None
+        references: dict[Role, object] = {"policy": model, "scorer": scorer, "judge": judge, "synthesizer": synthesizer}
+        self._roles = Roles(references, self._models, concurrency, self._emit, executor)
+        extract = extractor_of(extractor)
+        self._owns_store = not isinstance(store, Store)
+        self.store: Store | None = store if isinstance(store, Store) or store is None else Store(store)
+        self._drawer = Drawer(self.store, extract, budget, request_timeout)
+        answers, self._release_answers = hold(self)
+        self._runner = Runner(
+            self._roles, self._drawer, answers, timeout=timeout, direct_template=direct_template, emit=self._emit,
+            listened=bool(self._listeners),
+        )  # fmt: skip
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Free models and workers and commit the store; raises `StoreError` where that failed."""
+        try:
+            await asyncio.to_thread(self._release_answers)
+            if self._owns_models:
+                await self._models.keep_only(())
+        finally:
+            if self.store is not None and self._owns_store:
+                self.store.close()
+
+    @property
+    def spent(self) -> dict[str, Usage]:
+        """What was really paid so far, per role: stored samples and calls cost nothing."""
+        return self._drawer.spent
+
+    @property
+    def model(self) -> str | Backend | None:
+        """The policy as it was given, where there is one."""
+        return self._roles.references["policy"]  # type: ignore[return-value]  # what __init__ took
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of each loaded model, per role, with the format of a judge that has one."""
+        loaded = self._roles.loaded.items()
+        return {role: f"{one.fingerprint}/{one.format!r}" if one.format else one.fingerprint for role, one in loaded}
+
+    # --- public verbs ----------------------------------------------------------------------------------------------
+
+    async def solve(self, problem: str | Problem, strategy: str | Strategy = "gsr", k: int = 4) -> Result:
+        """Sample k candidates of one problem and decide; raises where `run` would record."""
+        if not isinstance(problem, Problem):
+            if not isinstance(problem, str) or not problem.strip():
+                raise TaskError(f"problem {problem!r}: give a text that is not empty, or a tts.Problem")
+            problem = Problem(id=digest(problem)[:12], prompt=problem)
+        async with aclosing(self.run([Example(problem=problem)], [strategy], k)) as outcomes:
+            async for outcome in outcomes:
+                for error in outcome.errors.values():
+                    raise error
+                return next(iter(outcome.results.values()))
+        raise AssertionError("one problem gives one outcome")
+
+    async def sample(self, problems: Iterable[Example], k: int = 4) -> AsyncGenerator[Sampled, None]:
+        """Candidate sets in the order in which they are complete; stored ones are not sampled again.
+
+        A problem that cannot be sampled at all gives a set whose candidates carry the error.
+        """
+        _check_k(k)
+        await self._roles.load((), sampling=True)
+        warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, (), k)
+        self._check_logprobs(())
+
+        async def draw(work: Work, order: int) -> Sampled:
+            try:
+                found = await self._runner.drawn(work, order, self.sampling, k)
+            except StoreError:
+                raise
+            except TTSError as error:
+                self._emit(Event("problem_failed", work.problem.id, message=str(error)))
+                failed = [Candidate(index=i, text="", finish_reason="error", error=str(error)) for i in range(k)]
+                found = self._runner.set_of(work, failed, self.sampling)
+            await self._runner.keep(work, {})
+            return Sampled(found, work.answer)
+
+        works = (Work(example.problem, example.answer) for example in problems)
+        async with aclosing(self._stream(works, draw)) as results:
+            async for result in results:
+                yield result
+
+    def run(
+        self,
+        problems: Iterable[Example],
+        strategies: Sequence[str | Strategy],
+        k: int = 4,
+        *,
+        n: int | None = None,
+        order_trials: int = 0,
+    ) -> AsyncGenerator[Outcome, None]:
+        """Sample k candidates per problem and let every strategy decide on them; outcomes as they are decided.
+
+        With `n`, n are sampled and decided on in non-overlapping groups of k. With `order_trials`, strategies that mind
+        the order of the candidates decide again on so many permutations of all k of them, which are drawn for it.
+        """
+        _check_k(k)
+        if n is not None and n < k:
+            raise ConfigError(f"n={n} candidates per problem make no group of k={k}; give n={k} or more")
+        works = (Work(example.problem, example.answer) for example in problems)
+        return self._outcomes(works, strategies, k, order_trials, n or k)
+
+    def compare(
+        self, samples: Iterable[Sampled], strategies: Sequence[str | Strategy], k: int = 4, *, order_trials: int = 0
+    ) -> AsyncGenerator[Outcome, None]:
+        """Let every strategy decide on stored candidates, in non-overlapping groups of k; `order_trials` as in `run`.
+
+        A set of fewer than k is completed by the model that made it, if that is the engine's, under the sampling that
+        made it. Else it is a failed result; `ConfigError` where it is the first.
+        """
+        _check_k(k)
+        return self._outcomes(groups(samples, k, self._runner.can_complete), strategies, k, order_trials, None)
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text for the policy (an estimate of four characters a token where there is no policy)."""
+        await self._roles.load((), sampling=False)
+        return await count_tokens(self._roles.loaded.get("policy"), texts)
+
+    # --- the stream ------------------------------------------------------------------------------------------------
+
+    async def _outcomes(
+        self, works: Iterable[Work], strategies: Sequence[str | Strategy], k: int, order_trials: int, n: int | None
+    ) -> AsyncGenerator[Outcome, None]:
+        if order_trials < 0:
+            raise ConfigError(f"order_trials={order_trials}: give how many other orders are to be tried, or 0")
+        labelled = label_strategies([strategy_of(one) for one in strategies])
+        await self._roles.load(tuple(labelled.values()), sampling=n is not None)
+        warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, labelled.values(), k)
+        settings = self._check_logprobs(tuple(labelled.values()))
+        provenance = {label: self._provenance(one, k) for label, one in labelled.items()}
+        trials = OrderTrials(order_trials, settings.seed, self._timeout) if order_trials else None
+        plan = Plan(k, settings, labelled, provenance, trials)
+
+        async def work_out(work: Work, order: int) -> list[Outcome]:
+            parts = [work] if n is None or n == k else await self._runner.sampled_groups(work, order, settings, k, n)
+            return await together([self._runner.decide_all(part, order, plan) for part in parts])
+
+        checked = self._roles.check_first(works, tuple(labelled.values()))
+        async with aclosing(self._stream(checked, work_out)) as decided:
+            async for outcomes in decided:
+                for outcome in outcomes:
+                    yield outcome
+
+    def _stream(self, works: Iterable[Work], decide: Callable[[Work, int], Awaitable[T]]) -> AsyncGenerator[T, None]:
+        slots = max((loaded.limiter.slots for loaded in self._roles.loaded.values()), default=64)
+        return stream(works, decide, in_flight=8 + 2 * slots)
+
+    def _check_logprobs(self, strategies: Sequence[Strategy]) -> Sampling:
+        """The sampling, with log-probabilities where a strategy or its scorer needs them."""
+        who = self._roles.wanting_logprobs(strategies)
+        if who is None and not self.sampling.logprobs:
+            return self.sampling
+        self._roles.check_logprobs(who or "Sampling(logprobs=True)")
+        return self.sampling.model_copy(update={"logprobs": True})
+
+    def _provenance(self, strategy: Strategy, k: int) -> Provenance:
+        return Provenance(
+            strategy=strategy.name,
+            k=k,
+            parameters=strategy.model_dump(mode="json"),
+            seed=self.sampling.seed,
+            models=self.fingerprints,
+            version=__version__,
+        )
+
+    def _emit(self, event: Event) -> None:
+        if self._listeners:
+            emit(event, self._listeners)
+
+
+def _check_k(k: int) -> None:
+    if not isinstance(k, int) or isinstance(k, bool):
+        raise ConfigError(f"k={k!r}: the number of candidates is a whole number")
+    if k < 1:
+        raise ConfigError(f"k={k}: at least one candidate is needed")

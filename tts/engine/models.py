@@ -1,0 +1,129 @@
+"""The pool that loads each model once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Collection
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+from tts.contracts.models import Backend, Judge, JudgeFormat, Scorer
+from tts.engine.limiter import Limiter
+from tts.engine.reference import ModelKey, ModelKind, judge_format, model_key, options_of
+from tts.vocabulary.errors import BackendError, ConfigError, TTSError
+
+_log = logging.getLogger("tts")
+
+
+class Loaded(NamedTuple):
+    """A loaded model with the limiter that all its users share; a backend that judges has a `format`."""
+
+    reference: str
+    model: Any
+    limiter: Limiter
+    format: JudgeFormat | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """What identifies its outputs, given the prompt."""
+        return str(self.model.fingerprint)
+
+
+_PARTS: dict[ModelKind, tuple[str, ...]] = {
+    "backend": ("generate", "count_tokens", "fingerprint", "capabilities"),
+    "scorer": ("score", "fingerprint"),
+    "judge": ("compare", "fingerprint"),
+}
+
+
+def model_name(model: object) -> str:
+    """What to call a model in messages: its reference, or the name of an object that the user made."""
+    return model if isinstance(model, str) else str(getattr(model, "name", type(model).__name__))
+
+
+def live_model(kind: ModelKind, model: object, concurrency: int | None) -> Loaded:
+    """A model that the user made and will close.
+
+    Raises `ConfigError` where it lacks a part of the protocol.
+    """
+    missing = [part for part in _PARTS[kind] if not hasattr(model, part)]
+    if missing or isinstance(model, type):
+        what = f"the class {model.__name__}" if isinstance(model, type) else f"an object of type {type(model).__name__}"
+        raise ConfigError(
+            f"{what} is no {kind}: give a reference like 'hf:folder', or an object with {', '.join(_PARTS[kind])}"
+        )
+    return Loaded(model_name(model), model, Limiter(concurrency or _slots(kind, model)))
+
+
+def _slots(kind: ModelKind, model: Any) -> int:
+    return int(model.capabilities.concurrency) if kind == "backend" else 64
+
+
+class ModelPool:
+    """Loads each model once; two roles, and two threads, with one reference share it."""
+
+    def __init__(self) -> None:
+        self._models: dict[ModelKey, Future[Any]] = {}
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def check(kind: ModelKind, text: str) -> ModelKey:
+        """Everything about a reference that can be checked without loading: the plugin's name and its options."""
+        return model_key(kind, text)
+
+    async def get(self, kind: ModelKind, text: str, concurrency: int | None) -> Loaded:
+        """The model of a reference, loaded on a worker thread the first time.
+
+        Raises `BackendError` where loading fails; it is tried again the next time.
+        """
+        key = self.check(kind, text)
+        with self._lock:
+            mine = key not in self._models
+            loading = self._models.setdefault(key, Future())
+        if mine:
+            try:
+                loading.set_result(await asyncio.to_thread(_load, key))
+            except BaseException as error:
+                with self._lock:
+                    del self._models[key]
+                loading.set_exception(_loading_error(error, kind, text))
+                if not isinstance(error, Exception):
+                    raise
+        model: Backend | Scorer | Judge = await asyncio.wrap_future(loading)
+        # A limiter belongs to one event loop, a model to the process: each engine limits for itself.
+        slots = concurrency or _slots(key.kind, model)
+        judging = judge_format(text) if kind == "judge" else None
+        return Loaded(text, model, Limiter(slots), judging[0] if judging else None)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    async def keep_only(self, wanted: Collection[ModelKey]) -> None:
+        """Close every other model that is loaded; one that fails to close does not keep the others."""
+        with self._lock:
+            idle = [key for key, model in self._models.items() if key not in wanted and model.done()]
+            closing = [self._models.pop(key).result() for key in idle]
+        failures = await asyncio.gather(*(model.aclose() for model in closing), return_exceptions=True)
+        for key, failure in zip(idle, failures, strict=True):
+            if isinstance(failure, Exception):
+                _log.warning("closing %s raised %s: %s", key.reference, type(failure).__name__, failure)
+
+
+def _load(key: ModelKey) -> Any:
+    try:
+        return key.plugin(key.reference.model, options_of(key))
+    except StopIteration as error:  # no future of asyncio takes one, and whoever awaits it would hang
+        raise RuntimeError(f"it raised StopIteration: {error}") from error
+
+
+def _loading_error(error: BaseException, kind: ModelKind, text: str) -> BaseException:
+    """What others hear who wait for the same model: where who was loading it is cancelled, that they may try again."""
+    if isinstance(error, TTSError):
+        return error
+    if not isinstance(error, Exception):
+        return BackendError(f"loading {kind} {text!r} was broken off ({type(error).__name__})", retryable=True)
+    wrapped = BackendError(f"{kind} {text!r} could not be loaded: {type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped

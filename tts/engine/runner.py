@@ -1,0 +1,184 @@
+"""What turns one work into an outcome.
+
+A problem is decided as soon as its own candidates are there; what strategies share of it is asked for once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from tts.answers import Answers
+from tts.contracts.strategy import Strategy
+from tts.engine.context import StrategyContext
+from tts.engine.decide import Decided, decide
+from tts.engine.draws import Draw, Drawer, together
+from tts.engine.order_trials import OrderTrials
+from tts.engine.pool import Pool
+from tts.engine.roles import Roles
+from tts.engine.unit import SAMPLING, Unit
+from tts.engine.work import Work, groups
+from tts.prompts import direct_messages
+from tts.store.store import Store
+from tts.vocabulary.errors import StoreError, TTSError
+from tts.vocabulary.events import Event
+from tts.vocabulary.outcome import Outcome
+from tts.vocabulary.records import Candidate, CandidateSet, Provenance, Result, Sampled, Sampling
+
+
+class Plan(NamedTuple):
+    """What is done with every group of k candidates; strategies and their provenance are by label."""
+
+    k: int
+    sampling: Sampling
+    strategies: dict[str, Strategy]
+    provenance: dict[str, Provenance]
+    trials: OrderTrials | None
+
+
+class Runner:
+    """Draws candidates for works, lets strategies decide on them, keeps the results.
+
+    `emit` hears of events where there is somebody to listen. `timeout` is how many seconds a strategy may be idle.
+    """
+
+    def __init__(
+        self,
+        roles: Roles,
+        drawer: Drawer,
+        answers: Answers,
+        *,
+        timeout: float | None,
+        direct_template: str | None,
+        emit: Callable[[Event], None],
+        listened: bool,
+    ) -> None:
+        self._roles, self._drawer, self._answers = roles, drawer, answers
+        self._timeout, self._direct_template = timeout, direct_template
+        self._emit, self._listened = emit, listened
+        self._store: Store | None = drawer.store
+        self._live: dict[str, Pool] = {}  # draws of first candidates that problems are waiting for, by key
+
+    async def drawn(self, work: Work, order: int, sampling: Sampling, n: int) -> CandidateSet:
+        """The first n candidates of a problem; raises where none could be sampled."""
+        pool = self._pool(work, order, sampling)
+        try:
+            return self.set_of(work, await pool.take(n), sampling)
+        finally:
+            await self._release(pool)
+
+    def set_of(self, work: Work, candidates: Sequence[Candidate], sampling: Sampling) -> CandidateSet:
+        """The candidates of a work as a set of the policy's."""
+        policy = self._roles.loaded["policy"].fingerprint
+        return CandidateSet(problem=work.problem, candidates=tuple(candidates), policy=policy, sampling=sampling)
+
+    async def sampled_groups(self, work: Work, order: int, sampling: Sampling, k: int, n: int) -> list[Work]:
+        """A work that is yet to be sampled, as groups of k of its first n candidates."""
+        try:
+            found = await self.drawn(work, order, sampling, n)
+        except TTSError as error:
+            return [work._replace(group=group, error=error) for group in range(n // k)]
+        return list(groups([Sampled(found, work.answer)], k, self.can_complete))
+
+    async def decide_all(self, work: Work, order: int, plan: Plan) -> Outcome:
+        """What every strategy of the plan says of one group; raises `StoreError`, other errors are in the outcome."""
+        started = time.monotonic()
+        self._emit(Event("problem_started", work.problem.id))
+        pool = self._pool(work, order, plan.sampling)
+        unit = Unit(
+            work, plan.k, order, pool,
+            roles=self._roles.loaded, drawer=self._drawer, sampling=plan.sampling,
+            answers=self._answers, emit=self._emit,
+        )  # fmt: skip
+        contexts = {label: StrategyContext(unit, one, plan.sampling.seed) for label, one in plan.strategies.items()}
+        unit.undecided += plan.trials is not None  # who will want all candidates
+        try:
+            decided = await together(
+                [self._decide(work, one, contexts[label]) for label, one in plan.strategies.items()]
+            )
+            said = {label: (context, one) for (label, context), one in zip(contexts.items(), decided, strict=True)}
+            changed = None if plan.trials is None else await plan.trials.changed(unit, plan.strategies, said)
+        finally:
+            await self._release(pool)
+            await unit.aclose()
+        results, errors = {}, {}
+        for label, (context, one) in said.items():
+            if isinstance(one.error, StoreError):
+                raise one.error
+            if one.error is not None:
+                errors[label] = one.error
+            context.settle()
+            results[label] = self._result(work, context, one, one.at - (pool.began or started), plan.provenance[label])
+        await self.keep(work, results)
+        received = {index: c for context in contexts.values() for index, c in context.received.items()}
+        candidates = tuple(received[index] for index in sorted(received))
+        return Outcome(order, work.problem, work.answer, work.group, candidates, results, errors, changed, unit.scores)
+
+    async def _decide(self, work: Work, strategy: Strategy, context: StrategyContext) -> Decided:
+        if work.error is not None:
+            return Decided(None, work.error, time.monotonic())
+        try:
+            return await decide(strategy, context, self._timeout)
+        finally:
+            context.leave()
+
+    def can_complete(self, found: CandidateSet) -> bool:
+        """The policy is the one that made the set, so it can draw what is missing."""
+        policy = self._roles.loaded.get("policy")
+        return policy is not None and policy.fingerprint == found.policy and found.sampling is not None
+
+    def _pool(self, work: Work, order: int, sampling: Sampling) -> Pool:
+        """The candidates of a work; two problems of one text that are in flight together share them."""
+
+        def notify(candidate: Candidate, stored: bool) -> None:
+            if self._listened:
+                self._emit(Event("candidate", work.problem.id, tokens=candidate.usage.generated_tokens, stored=stored))
+
+        policy, draw = self._roles.loaded.get("policy"), None
+        if policy is not None and (not work.fixed or (policy.fingerprint == work.policy and work.sampling)):
+            trained = policy.model.capabilities.prompts
+            template = self._direct_template or (trained.direct if trained else "direct")
+            messages = direct_messages(work.problem, template)
+            draw = Draw(work.problem, "sample", policy, messages, work.sampling or sampling)
+        if draw is None or work.fixed:
+            return Pool(self._drawer, draw, (SAMPLING, order), fixed=work.fixed, notify=notify)
+        pool = Pool(self._drawer, draw, (SAMPLING, order), notify=notify)
+        shared = self._live.setdefault(pool.key, pool)
+        shared.users += 1
+        return shared
+
+    async def _release(self, pool: Pool) -> None:
+        pool.users -= 1
+        if pool.users <= 0:
+            if self._live.get(pool.key) is pool:
+                del self._live[pool.key]
+            await pool.cancel()
+
+    def _result(
+        self, work: Work, context: StrategyContext, decided: Decided, seconds: float, provenance: Provenance
+    ) -> Result:
+        decision, error = decided.decision, decided.error
+        sentence = None if error is None else f"{type(error).__name__}: {error}"
+        kind: Any = "decision" if sentence is None else "problem_failed"
+        self._emit(Event(kind, work.problem.id, provenance.strategy, sentence or ""))
+        return Result(
+            problem=work.problem,
+            group=work.group,
+            candidates=tuple(context.received[index] for index in sorted(context.received)),
+            decision=decision,
+            answer=context.answer_of(decision) if decision else None,
+            alternatives=tuple(map(context.visible_answer, decision.alternatives)) if decision else (),
+            usage=context.usage,
+            seconds=seconds,
+            provenance=provenance,
+            error=sentence,
+        )
+
+    async def keep(self, work: Work, results: dict[str, Result]) -> None:
+        """Store problem and results; return when they are safe."""
+        if self._store is not None:
+            self._store.put_problem(work.problem, work.answer)
+            for result in results.values():
+                self._store.put_result(result)
+            await self._store.flushed()

@@ -1,0 +1,119 @@
+"""What the strategies of one problem share: its candidates, its pools of completions, its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from tts.answers import Answers
+from tts.engine.draws import Draw, Drawer
+from tts.engine.models import Loaded
+from tts.engine.pool import Pool
+from tts.engine.work import Work, with_recorded_of
+from tts.vocabulary.events import Event
+from tts.vocabulary.records import Message, Problem, Role, Sampling, Score, Verdict
+
+Answered = Score | Verdict
+Ask = Callable[[list[int]], Awaitable[Sequence[Answered]]]
+AGGREGATION = 0  # priority of a strategy's calls: before any sampling
+SAMPLING = 1
+
+
+class Unit:
+    """One problem (one group of k candidates) with everything that its strategies share.
+
+    Pools are shared by prompt, so two strategies that make the same call pay it once.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        k: int,
+        order: int,
+        candidates: Pool,
+        *,
+        roles: dict[Role, Loaded],
+        drawer: Drawer,
+        sampling: Sampling,
+        answers: Answers,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self.work: Work = work
+        self.problem: Problem = work.problem
+        self.k: int = k
+        self.order: int = order
+        self.candidates: Pool = candidates
+        self.roles: dict[Role, Loaded] = roles
+        self.drawer: Drawer = drawer
+        self.sampling: Sampling = sampling
+        self.answers: Answers = answers
+        self.emit: Callable[[Event], None] = emit
+        self.undecided = 0
+        self.scores: dict[int, float] = {}  # of the candidates, by index
+        self._pools: dict[str, Pool] = {}
+        self._calls: dict[str, tuple[asyncio.Task[list[Any]], int]] = {}
+
+    def pool(self, role: Role, messages: tuple[Message, ...], sampling: Sampling) -> Pool:
+        """The shared pool of one prompt."""
+        draw = Draw(self.problem, role, self.roles[role], messages, sampling)
+        pool = Pool(self.drawer, draw, (AGGREGATION, self.order))
+        return self._pools.setdefault(pool.key, pool)
+
+    async def call(self, keys: Sequence[str], kind: str, parse: Callable[[str], Answered], ask: Ask) -> list[Any]:
+        """Scores or verdicts by content key, in order: shared while in flight, stored afterwards.
+
+        `ask` gets the positions that nobody has asked for yet, in one batch.
+        """
+        fresh = [i for i, key in enumerate(keys) if key not in self._calls and key not in keys[:i]]
+        if fresh:
+            batch = asyncio.create_task(self._ask([keys[i] for i in fresh], fresh, kind, parse, ask))
+            self._calls.update({keys[i]: (batch, place) for place, i in enumerate(fresh)})
+        return [(await asyncio.shield(batch))[place] for batch, place in map(self._calls.__getitem__, keys)]
+
+    async def _ask(
+        self, keys: list[str], positions: list[int], kind: str, parse: Callable[[str], Answered], ask: Ask
+    ) -> list[Answered]:
+        store = self.drawer.store
+        stored = {key: text for key in keys if store is not None and (text := store.call(key)) is not None}
+        answers = {key: parse(text) for key, text in stored.items()}
+        missing = [(key, position) for key, position in zip(keys, positions, strict=True) if key not in answers]
+        if missing:
+            self.drawer.check_budget()
+            try:
+                fresh = await ask([position for _, position in missing])
+            except BaseException:
+                for key in keys:
+                    self._calls.pop(key, None)  # whoever asks again tries again
+                raise
+            for (key, _), answer in zip(missing, fresh, strict=True):
+                answers[key] = answer
+                self.drawer.charge(kind, answer.usage)
+                if store is not None:
+                    store.put_call(key, kind, self.problem, answer.model_dump_json())
+        return [answers[key] for key in keys]
+
+    def reordered(self, order: Sequence[int]) -> Unit:
+        """The same problem with its k candidates in another order, indexed anew.
+
+        It shares the calls of this one, and what its strategies have to tell is not told again.
+        """
+        arrived = {candidate.index: candidate for candidate in self.candidates.arrived}
+        members = [arrived[index] for index in order]
+        fixed = [one.model_copy(update={"index": place}) for place, one in enumerate(members)]
+        other = copy.copy(self)
+        other.problem = with_recorded_of(self.problem, members)
+        other.candidates = Pool(self.drawer, self.candidates.draw, (AGGREGATION, self.order), fixed=fixed)
+        other.emit, other.undecided, other.scores = lambda _event: None, 0, {}
+        return other
+
+    async def aclose(self) -> None:
+        """Cancel whatever is still running for this problem."""
+        for pool in self._pools.values():
+            await pool.cancel()
+        calls = {call for call, _ in self._calls.values()}
+        for call in calls:
+            call.cancel()
+        if calls:
+            await asyncio.gather(*calls, return_exceptions=True)

@@ -1,0 +1,70 @@
+"""What the engine works on: a problem to sample, or a group of k stored candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from tts.vocabulary.errors import ConfigError, TTSError
+from tts.vocabulary.records import Candidate, CandidateSet, Problem, Sampled, Sampling
+
+
+class Work(NamedTuple):
+    """One problem with its gold answer; `fixed` candidates are there already.
+
+    `policy` and `sampling` tell what made the fixed ones. A work with an `error` fails without being worked on.
+    """
+
+    problem: Problem
+    answer: str | None
+    group: int = 0
+    fixed: tuple[Candidate, ...] = ()
+    policy: str = ""
+    sampling: Sampling | None = None
+    error: TTSError | None = None
+
+
+def groups(samples: Iterable[Sampled], k: int, can_complete: Callable[[CandidateSet], bool]) -> Iterator[Work]:
+    """Non-overlapping groups of k (arXiv 2509.00084, section 4); what is left over is not used.
+
+    A set of fewer than k, or one with holes where samples failed, is completed where `can_complete` says so. Else the
+    candidates there are close ranks, and a set of fewer than k is an error: raised for the first set, which says that
+    the call is wrong, recorded for a later one.
+    """
+    for number, (found, answer) in enumerate(samples):
+        whole = all(candidate.index == place for place, candidate in enumerate(found))
+        if (len(found) < k or not whole) and can_complete(found):
+            fixed = tuple(candidate for candidate in found if candidate.index < k)
+            yield Work(found.problem, answer, 0, fixed, found.policy, found.sampling)
+        elif len(found) < k:
+            error = ConfigError(
+                f"k={k}, but problem {found.problem.id!r} has {len(found)} stored candidates and model= does not name "
+                f"the model that made them ({found.policy or 'unknown'}); use k={len(found)} or less, or sample more"
+            )
+            if number == 0:
+                raise error
+            yield Work(found.problem, answer, error=error)
+        else:
+            yield from _whole_groups(found, answer, k)
+
+
+def _whole_groups(found: CandidateSet, answer: str | None, k: int) -> Iterator[Work]:
+    for group in range(len(found) // k):
+        members = found.candidates[group * k : (group + 1) * k]
+        # Indices count from 0 within a group, so that a strategy never sees where its group lies in the set.
+        fixed = tuple(c if c.index == i else c.model_copy(update={"index": i}) for i, c in enumerate(members))
+        problem = with_recorded_of(found.problem, members)
+        yield Work(problem, answer, group, fixed, found.policy, found.sampling)
+
+
+def with_recorded_of(problem: Problem, members: Sequence[Candidate]) -> Problem:
+    """The problem with what was recorded about these candidates only, in their order."""
+    recorded = problem.metadata.get("recorded")
+    if not isinstance(recorded, Mapping):
+        return problem
+    places = [candidate.index for candidate in members]
+    own = {
+        name: [values[i] if i < len(values) else None for i in places] if isinstance(values, list) else values
+        for name, values in recorded.items()
+    }
+    return problem.model_copy(update={"metadata": {**problem.metadata, "recorded": own}})

@@ -1,0 +1,46 @@
+from tts.eval.protocol import Evaluation, evaluate
+from tts.metrics.analysis import Curve, Origin, Rescue
+from tts.metrics.brackets import knockout_at_k
+from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
+from tts.metrics.comparison import Comparison
+from tts.metrics.costs import Lengths, Point, Price, Prices
+from tts.metrics.curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
+from tts.metrics.estimate import Estimate, clustered_mean
+from tts.metrics.gaps import Gap, gap_table, read_gaps
+from tts.metrics.grading import Graded, grade
+from tts.metrics.pairs import Pair, compare_pairs
+from tts.metrics.run import Run
+
+__all__ = [
+    "Comparison",
+    "Curve",
+    "Disagreement",
+    "Duplicate",
+    "Estimate",
+    "Evaluation",
+    "Gap",
+    "Graded",
+    "Lengths",
+    "Origin",
+    "Pair",
+    "Point",
+    "Price",
+    "Prices",
+    "Rescue",
+    "Run",
+    "Subsets",
+    "best_of_at_k",
+    "clustered_mean",
+    "compare_pairs",
+    "curve",
+    "duplicate_problems",
+    "evaluate",
+    "gap_table",
+    "grade",
+    "grader_disagreements",
+    "knockout_at_k",
+    "maj_at_k",
+    "pass_at_k",
+    "read_gaps",
+    "weighted_maj_at_k",
+]

@@ -1,0 +1,216 @@
+"""`evaluate`: a protocol from problems to a report in a folder, resumable at any point.
+
+It is `tts.compare` with what the paper's evaluation fixes (arXiv 2509.00084, section 4): n candidates of each problem
+in groups of k, several outputs of generative strategies for each group, every strategy that the models at hand allow.
+All calls are in the folder's store, so the same command again pays for what is missing and writes the same report; what
+depends on the run itself (seconds, what was really spent, what a cache served) is in a file of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from tts.answers.shared import held
+from tts.api.verbs import compare
+from tts.contracts.strategy import Strategy
+from tts.contracts.strategy import strategy as strategy_of
+from tts.eval._protocol_tables import Shown, protocol_tables
+from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
+from tts.metrics.comparison import Comparison
+from tts.metrics.costs import Prices
+from tts.metrics.tables import Table
+from tts.registry.host import plugins
+from tts.sources.reading import holds_candidates
+from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.records import CandidateSet, Sampled
+
+Estimator = Literal["groups", "subsets"]
+STRATEGIES = ("first", "majority", "best_of_n", "weighted_majority", "knockout", "synthesizer", "gsr")
+FILES = ("report.md", "report.json", "results.jsonl", "timings.json")
+PAGE = "report.html"
+_log = logging.getLogger("tts.eval")
+
+
+class Evaluation(NamedTuple):
+    """What a protocol found; prints as tables. `protocol` is what was asked, JSON-able."""
+
+    comparison: Comparison
+    protocol: dict[str, Any]
+    prices: Prices | None
+    duplicates: list[Duplicate]
+    disagreements: list[Disagreement] | None
+
+    def tables(self) -> list[Table]:
+        """The tables of the report."""
+        return protocol_tables(Shown(*self))
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.tables()))
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write report.md, report.json, results.jsonl and timings.json; each is whole or not there."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        report, timings = _without_timings(self.comparison.to_dict())
+        report = {"protocol": self.protocol, **report, "checks": self._checks()}
+        if self.prices is not None:
+            report["price"] = {label: self.prices.of(self.comparison.costs(label)) for label in report["strategies"]}
+        rows = list(self.comparison.records())
+        timings["results"] = [row.pop("seconds") for row in rows]
+        texts = (
+            "\n\n".join(table.markdown() for table in self.tables()) + "\n",
+            _text(report),
+            "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows),
+            _text(timings),
+        )
+        return [_replace(target / name, text) for name, text in zip(FILES, texts, strict=True)]
+
+    def _checks(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"duplicates": [one._asdict() for one in self.duplicates]}
+        if self.disagreements is not None:
+            found["disagreements"] = [
+                one._asdict() | {"opinions": one.opinions._asdict()} for one in self.disagreements
+            ]
+        return found
+
+
+@held()  # strategies, grades, analysis and page ask about the same answers
+def evaluate(
+    problems: Any = None,
+    folder: str | Path = "evaluation",
+    *,
+    strategies: Sequence[str | Strategy] | None = None,
+    k: int = 4,
+    n: int = 16,
+    outputs: int = 4,
+    estimator: Estimator = "groups",
+    prices: Prices | None = None,
+    check_grades: bool = False,
+    report: str | Path | None = PAGE,
+    columns: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> Evaluation:
+    """Sample n candidates per problem, decide on groups of k with every strategy, grade, and write tables to `folder`.
+
+    `problems` and `settings` are those of `tts.compare`; stored candidates are taken as they are, up to n of each
+    problem. `strategies` are by default the paper's, as far as models are given for them. `outputs` is given to those
+    that have such a parameter and not their own value of it. `estimator` decides what the table of accuracies shows:
+    "groups", the paper's, one decision for each non-overlapping group of k, or "subsets", the mean over all subsets of
+    k of the n, for the strategies that have such an estimate. `check_grades` asks other graders, which takes as long as
+    Math-Verify does. `report` is where the page goes, as `tts.report.write_report` takes it, in `folder` unless it is
+    absolute; `None` writes none. Raises `ConfigError` for an estimator that is neither, or a page that cannot be.
+    """
+    if estimator not in ("groups", "subsets"):
+        raise ConfigError(f"estimator={estimator!r}: give 'groups' or 'subsets'")
+    target = Path(folder)
+    page = _page(target, report)
+    given = _allowed(problems, columns, settings) if strategies is None else strategies
+    chosen = [_with_outputs(strategy_of(one), outputs) for one in given]
+    settings.setdefault("store", target / "store.db")
+    comparison = compare(problems, strategies=chosen, k=k, n=n, columns=columns, **settings)
+    asked = {"problems": _named(problems), "n": n, "k": k, "outputs": outputs, "estimator": estimator}
+    evaluation = Evaluation(
+        comparison,
+        asked | _provenance(comparison),
+        prices,
+        duplicate_problems(comparison.rows),
+        grader_disagreements(comparison.rows) if check_grades else None,
+    )
+    evaluation.save(target)
+    if page is not None:
+        found, store = evaluation.disagreements, settings["store"]
+        comparison.report(page, title=_title(evaluation), store=store, prices=prices, disagreements=found)
+    return evaluation
+
+
+def _page(folder: Path, report: str | Path | None) -> Path | None:
+    """Where the page goes, checked before anything is sampled."""
+    from tts.report.writer import check_target
+
+    if report is None:
+        return None
+    if find_spec("matplotlib") is None:
+        _log.warning("no page is written, for its charts need matplotlib; pip install 'ttscale[report]'")
+        return None
+    check_target(folder / report)
+    return folder / report
+
+
+def _title(evaluation: Evaluation) -> str:
+    comparison = evaluation.comparison
+    who = f"{len(comparison.strategies)} strategies" if len(comparison.strategies) > 1 else comparison.strategies[0]
+    return f"{who} on {evaluation.protocol['problems']}"
+
+
+def _with_outputs(strategy: Strategy, outputs: int) -> Strategy:
+    if "outputs" not in type(strategy).model_fields or "outputs" in strategy.model_fields_set:
+        return strategy
+    return strategy.model_copy(update={"outputs": outputs})
+
+
+def _allowed(problems: Any, columns: Mapping[str, str] | None, settings: Mapping[str, Any]) -> list[Strategy]:
+    """The strategies of the protocol whose models are there; stored candidates come without a policy."""
+    known = plugins().names("strategy")
+    if isinstance(problems, str | Path):
+        stored = Path(problems).suffix == ".db" or holds_candidates(problems, columns)
+    else:
+        stored = isinstance(problems, list | tuple) and isinstance(next(iter(problems), None), CandidateSet | Sampled)
+    there = {role: settings.get(role) is not None for role in ("scorer", "judge", "synthesizer")}
+    there["policy"] = settings.get("model") is not None or not stored
+    every = [strategy_of(name) for name in STRATEGIES if name in known]
+    return [one for one in every if all(there[role] for role in there if getattr(one.required(), role))]
+
+
+def _named(problems: Any) -> str:
+    """A source as it may be told again: its reference, without the folder of this machine."""
+    if problems is None:
+        return "task:sums"
+    if not isinstance(problems, str | Path):
+        return type(problems).__name__
+    return Path(problems).name if Path(problems).is_file() else str(problems)
+
+
+def _provenance(comparison: Comparison) -> dict[str, Any]:
+    results = comparison.rows[0].outcome.results if comparison.rows else {}
+    told = {label: result.provenance for label, result in results.items()}
+    first = next(iter(told.values()), None)
+    return {
+        "strategies": {label: {"name": one.strategy, **one.parameters} for label, one in told.items()},
+        "models": first.models if first else {},
+        "seed": first.seed if first else None,
+        "version": first.version if first else None,
+    }
+
+
+def _without_timings(summary: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A comparison's summary, and what of it depends on the run: times, what was spent, what a cache served."""
+    timings = {name: summary.pop(name) for name in ("spent", "seconds")}
+    cached: dict[str, Any] = {}
+    for label, one in summary["strategies"].items():
+        cached[label] = {"mean_seconds": one.pop("mean_seconds"), **_taken(one["usage"], "")}
+        for role, usage in summary["costs"][label].items():
+            cached[label] |= _taken(usage, f"{role}_")
+    return summary, timings | {"strategies": cached}
+
+
+def _taken(usage: dict[str, Any], role: str) -> dict[str, Any]:
+    names = {"cached_tokens": f"{role}cached_tokens", "seconds": f"{role}model_seconds"}
+    return {told: usage.pop(name) for name, told in names.items()}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+
+
+def _replace(path: Path, text: str) -> Path:
+    """Write a file in one step, so that a killed process leaves the old one or the new one."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(text, "utf-8")
+    fresh.replace(path)
+    return path

@@ -1,0 +1,152 @@
+"""How often strategies are right on the same groups of candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property, partial
+
+from tts.metrics.estimate import Estimate, clustered_mean
+from tts.metrics.grading import Graded
+from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.records import CurveName, Result, Usage
+
+
+class Accuracies:
+    """The first questions; `Comparison` answers them from its rows."""
+
+    rows: list[Graded]
+    strategies: list[str]
+    k: int
+    curve_names: dict[str, CurveName | None]  # what strategies declare, by label
+    spent: dict[str, Usage]
+    seconds: float
+
+    @property
+    def baseline(self) -> str | None:
+        """The majority vote that the Refinement Gap is measured against; `None` where none is compared."""
+        return next((label for label, name in self.curve_names.items() if name == "maj@k"), None)
+
+    @cached_property
+    def undecided(self) -> frozenset[str]:
+        """The strategies that failed on every group: no accuracy of theirs would be a result."""
+        failed = {label: [row.outcome.results[label].error for row in self.rows] for label in self.strategies}
+        return frozenset(label for label, errors in failed.items() if self.rows and all(errors))
+
+    @property
+    def results(self) -> list[Result]:
+        """Every result, problem by problem, strategies in the order asked for."""
+        return [row.outcome.results[label] for row in self.rows for label in self.strategies]
+
+    @property
+    def failed(self) -> list[Result]:
+        """The results that have an error instead of a decision."""
+        return [result for result in self.results if result.error is not None]
+
+    def correct(self, strategy: str) -> list[float | None]:
+        """For each group, the share of the strategy's outputs that are correct; `None` without a gold answer."""
+        self._check(strategy)
+        return [share_correct(row, strategy) for row in self.rows]
+
+    def accuracy(self, strategy: str) -> Estimate | None:
+        """Mean accuracy of a strategy; `None` where no problem has a gold answer, or it failed on every group."""
+        self._check(strategy)
+        return None if strategy in self.undecided else self._mean(lambda row: share_correct(row, strategy))
+
+    @cached_property
+    def pass_at_1(self) -> Estimate | None:
+        """Mean accuracy of single candidates; a group that could not be sampled counts as wrong."""
+        return self._mean(lambda row: _mean_of(row.candidates))
+
+    @cached_property
+    def pass_at_k(self) -> Estimate | None:
+        """Share of groups with at least one correct candidate: what an oracle that selects would reach.
+
+        A group that could not be sampled counts as wrong; `None` where a strategy stopped before all k were there.
+        """
+        if any(row.candidates and len(row.candidates) < self.k for row in self.rows):
+            return None
+        return self._mean(lambda row: None if row.candidates is None else float(any(row.candidates)))
+
+    def n_correct(self, row: Graded) -> int | None:
+        """N_c, the number of correct candidates of a complete group; `None` for any other."""
+        return sum(row.candidates) if row.candidates is not None and len(row.candidates) == self.k else None
+
+    def gap(self, strategy: str, baseline: str) -> Estimate | None:
+        """Paired difference of accuracies on the same groups.
+
+        With self-refinement and `majority` this is the Refinement Gap (arXiv 2509.00084). `None` where one has none.
+        """
+        if self.accuracy(strategy) is None or self.accuracy(baseline) is None:
+            return None
+
+        def difference(row: Graded) -> float | None:
+            ours, theirs = share_correct(row, strategy), share_correct(row, baseline)
+            return None if ours is None or theirs is None else ours - theirs
+
+        return self._mean(difference, bounds=(-1.0, 1.0))
+
+    def refinement_gap(self, strategy: str) -> Estimate | None:
+        """Accuracy minus that of the majority vote on the same groups; `None` for the vote itself, and without one."""
+        baseline = self.baseline
+        return None if baseline is None or baseline == strategy else self.gap(strategy, baseline)
+
+    def by_n_correct(self, strategy: str) -> dict[int, Estimate]:
+        """Accuracy by N_c, the number of correct candidates in the group, most first; empty where it has none."""
+        counts = n_correct_values(self) if self.accuracy(strategy) is not None else []
+        strata = ((n, self._mean(partial(self._share_at, n_correct=n, strategy=strategy))) for n in counts)
+        return {n: share for n, share in strata if share is not None}
+
+    def _share_at(self, row: Graded, n_correct: int, strategy: str) -> float | None:
+        return share_correct(row, strategy) if self.n_correct(row) == n_correct else None
+
+    def order_sensitivity(self, strategy: str) -> Estimate | None:
+        """How often another order of the candidates changes the strategy's answer: a share of groups and orders.
+
+        `None` where no order was tried: without order trials, and for strategies that declare themselves invariant.
+        """
+        self._check(strategy)
+
+        def share(row: Graded) -> float | None:
+            changed = (row.outcome.changed or {}).get(strategy)
+            return sum(changed) / len(changed) if changed else None
+
+        return self._mean(share)
+
+    def mean_seconds(self, strategy: str) -> float:
+        """Mean seconds from when the model took a problem up to the strategy's decision."""
+        return sum(row.outcome.results[strategy].seconds for row in self.rows) / max(len(self.rows), 1)
+
+    def rates(self, strategy: str) -> dict[str, tuple[int, int]]:
+        """How often things happened in a strategy's decisions, of how often they could have; see `tts.Decision`."""
+        self._check(strategy)
+        decisions = [d for row in self.rows if (d := row.outcome.results[strategy].decision) is not None]
+        names = dict.fromkeys(name for decision in decisions for name in decision.rates)
+        pairs = {name: [d.rates[name] for d in decisions if name in d.rates] for name in names}
+        return {name: (sum(n for n, _ in found), sum(of for _, of in found)) for name, found in pairs.items()}
+
+    def _mean(
+        self, value: Callable[[Graded], float | None], bounds: tuple[float, float] = (0.0, 1.0)
+    ) -> Estimate | None:
+        pairs = ((row.outcome.problem.digest, value(row)) for row in self.rows)
+        return clustered_mean(((problem, number) for problem, number in pairs if number is not None), bounds)
+
+    def _check(self, strategy: str) -> None:
+        if strategy not in self.strategies:
+            raise ConfigError(f"{strategy!r} is not in this comparison; it has {', '.join(self.strategies)}")
+
+
+def n_correct_values(compared: Accuracies) -> list[int]:
+    """Every N_c that occurs, most first."""
+    return sorted({n for row in compared.rows if (n := compared.n_correct(row)) is not None}, reverse=True)
+
+
+def share_correct(row: Graded, strategy: str) -> float | None:
+    """The share of a strategy's outputs for one group that are correct; `None` without a gold answer."""
+    if row.decisions is None:
+        return None
+    verdicts = row.decisions[strategy]
+    return sum(verdicts) / len(verdicts)
+
+
+def _mean_of(verdicts: tuple[bool, ...] | None) -> float | None:
+    return None if verdicts is None else sum(verdicts) / len(verdicts) if verdicts else 0.0

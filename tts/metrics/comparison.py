@@ -1,0 +1,175 @@
+"""Graded outcomes of several strategies as numbers, tables, files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tts.contracts.strategy import Strategy
+from tts.metrics.accuracies import share_correct
+from tts.metrics.comparison_tables import comparison_tables, failure_lines, rate_lines
+from tts.metrics.costs import Costs, Prices
+from tts.metrics.estimate import Estimate
+from tts.metrics.followed import Followed
+from tts.metrics.grading import Graded
+from tts.metrics.tables import Table
+from tts.registry.host import plugins
+from tts.vocabulary.errors import ConfigError, MissingDependencyError
+from tts.vocabulary.records import CurveName, Usage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tts.metrics.checks import Disagreement
+
+
+class Comparison(Followed, Costs):
+    """Several strategies on the same candidates: prints as tables, renders in notebooks.
+
+    Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged.
+    A failed result counts as wrong, but a strategy that failed on every group has no accuracy. Intervals are 95 %,
+    clustered by problem. What a strategy costs is what it alone would have cost; `spent` is what
+    was really paid, shared samples once and stored ones not at all.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Graded],
+        strategies: Mapping[str, Strategy],
+        k: int,
+        spent: dict[str, Usage],
+        seconds: float,
+    ) -> None:
+        self.rows: list[Graded] = list(rows)
+        self.strategies: list[str] = list(strategies)
+        self.k: int = k
+        self.spent: dict[str, Usage] = spent
+        self.seconds: float = seconds
+        self.curve_names: dict[str, CurveName | None] = {label: one.curve() for label, one in strategies.items()}
+        cards = ((label, one.card) for label, one in strategies.items() if label == one.name)
+        metrics = {label: card.metric.replace("@k", f"@{k}") for label, card in cards if card and card.metric}
+        self._shown = {label: f"{label} ({metrics[label]})" if label in metrics else label for label in strategies}
+
+    def tables(self) -> list[Table]:
+        """The tables that `str` prints: accuracy and cost, Refinement Gap, accuracy by N_c, order sensitivity."""
+        return comparison_tables(self, self._shown)
+
+    def failure_lines(self) -> list[str]:
+        """The most frequent reasons of failed results, a sentence each."""
+        return failure_lines(self)
+
+    def rate_lines(self) -> list[str]:
+        """The rates of every strategy that has some, a line each."""
+        return rate_lines(self)
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.tables()))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {', '.join(self.strategies)} on {len(self.rows)} groups of k={self.k}>"
+
+    def _repr_html_(self) -> str:
+        return "".join(table.html() for table in self.tables())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary as JSON-able numbers: accuracies are shares, intervals (low, high)."""
+        strategies = {}
+        for label in self.strategies:
+            strategies[label] = {
+                "accuracy": _plain(self.accuracy(label)),
+                "unbiased": _plain(self.unbiased(label)),
+                "gap_to_majority": _plain(self.refinement_gap(label)),
+                "order_sensitivity": _plain(self.order_sensitivity(label)),
+                "by_n_correct": _plain_all(self.by_n_correct(label)),
+                "usage": self.usage(label).model_dump(),
+                "rates": self.rates(label),
+                "mean_seconds": self.mean_seconds(label),
+                "failed": sum(row.outcome.results[label].error is not None for row in self.rows),
+            }
+        return {
+            "k": self.k,
+            "groups": len(self.rows),
+            "problems": len({row.outcome.problem.digest for row in self.rows}),
+            "pass@1": _plain(self.pass_at_1),
+            f"pass@{self.k}": _plain(self.pass_at_k),
+            "strategies": strategies,
+            **self._analysis(),
+            **self._cost_summary(),
+            "positions": {label: _plain_all(self.positions(label)) for label in self.strategies},
+            "spent": {role: usage.model_dump() for role, usage in self.spent.items()},
+            "seconds": self.seconds,
+        }
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """One flat JSON-able row per group and strategy."""
+        for row in self.rows:
+            outcome = row.outcome
+            for label in self.strategies:
+                result = outcome.results[label]
+                usage = sum(result.usage.values(), Usage())
+                yield {
+                    "problem_id": outcome.problem.id,
+                    "group": outcome.group,
+                    "strategy": label,
+                    "answer": result.answer,
+                    "gold": outcome.answer,
+                    "correct": share_correct(row, label),
+                    "n_correct": self.n_correct(row),
+                    "chosen": result.decision.chosen if result.decision else None,
+                    "confidence": result.decision.confidence if result.decision else None,
+                    "text": result.text,
+                    "generated_tokens": usage.generated_tokens,
+                    "prompt_tokens": usage.prompt_tokens,
+                    "seconds": result.seconds,
+                    "error": result.error,
+                }
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """`records` as a pandas frame; raises `MissingDependencyError` without pandas."""
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingDependencyError("to_dataframe() needs pandas; pip install 'ttscale[data]'") from error
+        return pd.DataFrame.from_records(list(self.records()))
+
+    def report(
+        self,
+        path: str | Path,
+        *,
+        title: str = "",
+        store: str | Path | None = None,
+        prices: Prices | None = None,
+        disagreements: Sequence[Disagreement] | None = None,
+    ) -> Path:
+        """Write a report: an .html page, .md, .tex tables, or a folder of all; see `tts.report.write_report`."""
+        write_report = plugins().resolve("page", "report")  # above this room, so it is found by name
+        written: Path = write_report(self, path, title=title, store=store, prices=prices, disagreements=disagreements)
+        return written
+
+    def save(self, path: str | Path) -> Path:
+        """Write by ending: .json the summary, .jsonl one record per line, .csv and .parquet the frame."""
+        target = Path(path)
+        if target.suffix not in {".json", ".jsonl", ".csv", ".parquet"}:
+            raise ConfigError(f"cannot save to {str(path)!r}: the ending must be .json, .jsonl, .csv or .parquet")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.suffix == ".json":
+            target.write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n", "utf-8")
+        elif target.suffix == ".jsonl":
+            lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in self.records())
+            with target.open("w", encoding="utf-8") as file:
+                file.writelines(lines)
+        elif target.suffix == ".csv":
+            self.to_dataframe().to_csv(target, index=False)
+        else:
+            self.to_dataframe().to_parquet(target, index=False)
+        return target
+
+
+def _plain(estimate: Estimate | None) -> dict[str, Any] | None:
+    return None if estimate is None else estimate.to_dict()
+
+
+def _plain_all(estimates: Mapping[int, Estimate]) -> dict[str, Any]:
+    return {str(key): estimate.to_dict() for key, estimate in estimates.items()}

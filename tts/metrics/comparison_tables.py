@@ -1,0 +1,130 @@
+"""The tables that a comparison prints."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from tts.metrics.accuracies import n_correct_values
+from tts.metrics.costs import Costs
+from tts.metrics.estimate import Estimate
+from tts.metrics.tables import Table, percent, quantity
+from tts.vocabulary.records import Usage
+
+MIN_PROBLEMS = 6  # with fewer, even a sign test on unanimous differences says nothing at 5 %
+_COUNTS = ("failed", "calls", "tokens out", "tokens in", "model s")  # left out where they would be all zeros
+
+
+def comparison_tables(compared: Costs, shown: Mapping[str, str]) -> list[Table]:
+    """Accuracy with cost, Refinement Gap, accuracy by N_c, order sensitivity; `shown` is how each label is written."""
+    tables = [_main_table(compared, shown)]
+    if any(row.candidates is not None for row in compared.rows):
+        tables += [t for t in (_gap_table(compared, shown), _n_correct_table(compared, shown)) if t.rows]
+    if any(row.outcome.changed is not None for row in compared.rows):
+        tables.append(_order_table(compared, shown))
+    return tables
+
+
+def _main_table(compared: Costs, shown: Mapping[str, str]) -> Table:
+    problems = len({row.outcome.problem.digest for row in compared.rows})
+    title = f"{problems} problems, {len(compared.rows)} groups of k={compared.k}"
+    head = ["strategy", "accuracy", "95 % interval", "answered", *_COUNTS, "s/problem"]
+    rows = []
+    if compared.pass_at_1 is not None:
+        rows.append(["pass@1 (mean candidate)", *_accuracy(compared.pass_at_1), *[""] * 7])
+    if compared.pass_at_k is not None:
+        rows.append([f"pass@{compared.k} (oracle)", *_accuracy(compared.pass_at_k), *[""] * 7])
+    rows += [_strategy_row(compared, label, shown[label]) for label in compared.strategies]
+    kept = [i for i, name in enumerate(head) if name not in _COUNTS or any(row[i] not in ("", "0") for row in rows)]
+    head, *rows = ([row[i] for i in kept] for row in (head, *rows))
+    return Table(title, head, rows, [*failure_lines(compared), *rate_lines(compared), _spent_line(compared)])
+
+
+def _strategy_row(compared: Costs, label: str, shown: str) -> list[str]:
+    results = [row.outcome.results[label] for row in compared.rows]
+    usage = compared.usage(label)
+    return [
+        shown,
+        *(["failed", ""] if label in compared.undecided else _accuracy(compared.accuracy(label))),
+        percent(sum(r.answer is not None for r in results) / max(len(results), 1)),
+        str(sum(r.error is not None for r in results)),
+        quantity(usage.calls),
+        quantity(usage.generated_tokens),
+        quantity(usage.prompt_tokens),
+        f"{usage.seconds:,.1f}" if usage.seconds else "0",
+        f"{compared.mean_seconds(label):.2f}",
+    ]
+
+
+def failure_lines(compared: Costs) -> list[str]:
+    """The most frequent reasons of failed results, a sentence each."""
+    reasons: dict[str, int] = defaultdict(int)
+    for result in compared.failed:
+        sentence = (result.error or "").replace(f" of problem {result.problem.id!r}", "")
+        sentence = sentence.replace(f" on problem {result.problem.id!r}", "")
+        reasons[f"{result.provenance.strategy}: {sentence}"] += 1
+    worst = sorted(reasons.items(), key=lambda item: -item[1])[:3]
+    return [f"failed {count}×: {reason}" for reason, count in worst]
+
+
+def rate_lines(compared: Costs) -> list[str]:
+    """The rates of every strategy that has some, a line each."""
+    lines = []
+    for label in compared.strategies:
+        shown = {name: rate for name, rate in compared.rates(label).items() if rate[1]}
+        said = (f"{name} {quantity(n)} of {quantity(of)} ({percent(n / of)} %)" for name, (n, of) in shown.items())
+        if shown:
+            lines.append(f"{label}: {', '.join(said)}")
+    return lines
+
+
+def _spent_line(compared: Costs) -> str:
+    spent = "; ".join(
+        f"{role} {quantity(u.calls)} calls, {quantity(u.generated_tokens)} generated and "
+        f"{quantity(u.prompt_tokens)} prompt tokens ({quantity(u.cached_tokens)} of them cached), "
+        f"{u.seconds:,.1f} model-seconds"
+        for role, u in sorted(compared.spent.items())
+        if u != Usage()  # recorded scores cost nothing
+    )
+    return f"really spent in {compared.seconds:.1f} s: {spent or 'nothing'}"
+
+
+def _gap_table(compared: Costs, shown: Mapping[str, str]) -> Table:
+    rows = []
+    for label in compared.strategies:
+        gap = compared.refinement_gap(label)
+        if gap is not None:
+            enough = gap.problems >= MIN_PROBLEMS
+            verdict = "better" if gap.low > 0 else "worse" if gap.high < 0 else ""
+            verdict = verdict if enough and verdict else "cannot tell at this n"
+            rows.append([shown[label], *_accuracy(gap, signed=True), verdict])
+    return Table("Refinement Gap: accuracy minus majority, same groups", ["strategy", "gap", "95 % interval", ""], rows)
+
+
+def _n_correct_table(compared: Costs, shown: Mapping[str, str]) -> Table:
+    counts = n_correct_values(compared)
+    groups = [sum(compared.n_correct(row) == n for row in compared.rows) for n in counts]
+    rows = [["groups", *map(str, groups)]]
+    found = ((label, strata) for label in compared.strategies if (strata := compared.by_n_correct(label)))
+    rows += [
+        [shown[label], *(percent(strata[n].mean) if n in strata else "" for n in counts)] for label, strata in found
+    ]
+    return Table("Accuracy by number of correct candidates", ["N_c", *map(str, counts)], rows)
+
+
+def _order_table(compared: Costs, shown: Mapping[str, str]) -> Table:
+    tried = {label: share for label in compared.strategies if (share := compared.order_sensitivity(label)) is not None}
+    rows = [[shown[label], *_accuracy(share), str(share.n)] for label, share in tried.items()]
+    others = ", ".join(label for label in compared.strategies if label not in tried)
+    notes = [f"not tried, for they declare that order does not matter or never decided: {others}"] if others else []
+    head = ["strategy", "changed", "95 % interval", "groups"]
+    return Table("Order: how often another order of the candidates changes the answer, in %", head, rows, notes)
+
+
+def _accuracy(estimate: Estimate | None, *, signed: bool = False) -> list[str]:
+    if estimate is None:
+        return ["", ""]
+    sign = "+" if signed else ""
+    if estimate.problems < 2:
+        return [f"{100 * estimate.mean:{sign}.1f}", ""]
+    return [f"{100 * estimate.mean:{sign}.1f}", f"{100 * estimate.low:{sign}.1f} … {100 * estimate.high:{sign}.1f}"]

@@ -1,0 +1,46 @@
+"""Where in the prompt the candidates stood that a strategy followed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from tts.metrics.analysis import Analysis
+from tts.metrics.estimate import Estimate, clustered_mean
+from tts.metrics.origins import shown_order
+
+
+class Followed(Analysis):
+    """The question of position; `Comparison` answers it from its rows."""
+
+    def positions(self, strategy: str) -> dict[int, Estimate]:
+        """How often the answer that a strategy gave stood at each position, from 1, of what it was shown.
+
+        Over outputs whose answer some of the shown candidates have, and not all: with m of them, each one's position
+        counts 1 / m. Candidates are shown in random order, so a strategy without a bias of position has the same share
+        everywhere, 1 over the number shown. The order is that of the trace (`order`, or the only entry of `prompts`); a
+        strategy that shows no list, or several, has no positions. Empty where no output can say.
+        """
+        self._check(strategy)
+        return self._positions[strategy]
+
+    @cached_property
+    def _positions(self) -> dict[str, dict[int, Estimate]]:
+        counted: dict[str, dict[int, list[tuple[str, float]]]] = {label: {} for label in self.strategies}
+        for (label, place), found in self._classes.items():
+            row = self.rows[place]
+            result = row.outcome.results[label]
+            order = shown_order(result)
+            outputs = 1 + len(result.alternatives)
+            of = dict(zip((c.index for c in result.candidates), found.labels[outputs:], strict=True))
+            for own in found.labels[:outputs]:
+                followed = [i for i, index in enumerate(order, 1) if own is not None and of[index] == own]
+                for i in range(1, len(order) + 1) if 0 < len(followed) < len(order) else ():
+                    share = (i in followed) / len(followed)
+                    counted[label].setdefault(i, []).append((row.outcome.problem.digest, share))
+        return {label: _means(places) for label, places in counted.items()}
+
+
+def _means(places: Mapping[int, Sequence[tuple[str, float]]]) -> dict[int, Estimate]:
+    shares = {place: clustered_mean(places[place], (0.0, 1.0)) for place in sorted(places)}
+    return {place: share for place, share in shares.items() if share is not None}

@@ -1,0 +1,73 @@
+"""What a user names in a call instead of installing a plugin: a function or class of his own."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tts.vocabulary.errors import ConfigError
+
+Same = Callable[[str, str], bool]
+
+
+class FunctionGrader:
+    """Implements `tts.Grader` by one call of a function per answer; no answer is wrong."""
+
+    def __init__(self, same: Same) -> None:
+        self._same = same
+
+    async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
+        """One verdict per (gold, answer)."""
+        return [answer is not None and bool(self._same(gold, answer)) for gold, answer in pairs]
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+def user_function(reference: str) -> Callable[..., Any]:
+    """The function that `package.module:function` or `path/to/file.py:function` names.
+
+    Raises `ConfigError`.
+    """
+    function = _named(reference)
+    if not callable(function):
+        place, _, name = reference.rpartition(":")
+        raise ConfigError(f"{reference!r}: there is no function {name!r} in {place!r}")
+    return function  # type: ignore[no-any-return]
+
+
+def user_class(reference: str) -> type:
+    """The class that `package.module:Class` or `path/to/file.py:Class` names.
+
+    Raises `ConfigError`.
+    """
+    cls = _named(reference)
+    if not isinstance(cls, type):
+        place, _, name = reference.rpartition(":")
+        raise ConfigError(f"{reference!r}: there is no class {name!r} in {place!r}")
+    return cls
+
+
+def _named(reference: str) -> Any:
+    """What the reference names, or `None` where the module has nothing of the name."""
+    place, _, name = reference.rpartition(":")
+    try:
+        module = _module_of_file(Path(place).expanduser()) if place.endswith(".py") else importlib.import_module(place)
+    except Exception as error:  # what is imported is the user's and may raise anything
+        raise ConfigError(f"{reference!r} cannot be imported: {type(error).__name__}: {error}") from error
+    return getattr(module, name, None)
+
+
+def _module_of_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"tts_file_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where pydantic looks for what the annotations of a class name
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,153 @@
+"""A stored run as a comparison again: what the store holds, graded anew, without any model."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tts.api.candidate_sets import candidate_sets
+from tts.bridge.loop import run_sync
+from tts.contracts.grader import grader as grader_of
+from tts.contracts.labels import label_strategies
+from tts.contracts.strategy import strategy as strategy_of
+from tts.metrics.comparison import Comparison
+from tts.metrics.grading import Graded, grade
+from tts.store.store import Store
+from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.outcome import Outcome
+from tts.vocabulary.record import digest
+from tts.vocabulary.records import Candidate, Provenance, Result, Sampled, Score
+
+_log = logging.getLogger("tts.report")
+
+
+class _Place(NamedTuple):
+    """A group of k candidates of one problem: the number of its set, and of the group in it."""
+
+    order: int
+    group: int
+
+
+class _Held(NamedTuple):
+    """A stored result with the number of the set that it decided on."""
+
+    row: dict[str, Any]
+    provenance: Provenance
+    order: int
+
+
+def stored_run(path: str | Path, *, k: int | None = None, grader: str = "math", extractor: str = "auto") -> Comparison:
+    """The decisions that a store holds, strategies by name, groups that all of them have decided.
+
+    `k` chooses where decisions on groups of several sizes are stored. Where a strategy has run with other models or
+    another version, the run with the most results counts. Raises `ConfigError` for a store without results, with
+    several ks, or with candidates of several models.
+    """
+    if not Path(path).is_file():
+        raise ConfigError(f"there is no store {str(path)!r}; `tts compare --store {path}` makes one")
+    sets = list(candidate_sets(Path(path), None, None, "raise", {"extractor": extractor}) or ())
+    with Store(path) as store:
+        held = list(_held(store, sets))
+        size = _only_k(held, k, path)
+        chosen = _chosen([one for one in held if one.provenance.k == size])
+        outcomes = _outcomes(chosen, sets, size, store)
+    strategies = label_strategies([strategy_of(name, **parameters) for name, parameters in _named(chosen)])
+    return Comparison(_graded(outcomes, grader), strategies, size, {}, 0.0)
+
+
+def _held(store: Store, sets: Sequence[Sampled]) -> Iterator[_Held]:
+    places = {one.candidates.problem.digest: order for order, one in enumerate(sets)}
+    for problem, row in store.results():
+        # A result of an early version does not say k: which candidates it decided on cannot be told.
+        if problem in places and "k" in row["provenance"]:
+            yield _Held(row, Provenance.model_validate(row["provenance"]), places[problem])
+
+
+def _group(sampled: Sampled, group: int, k: int) -> tuple[Candidate, ...]:
+    """The candidates of a group, indices from 0 as strategies saw them; a sample that failed is not stored."""
+    known = {candidate.index: candidate for candidate in sampled.candidates}
+    missing = Candidate(index=0, text="", finish_reason="error", error="it could not be sampled")
+    members = (known.get(index, missing) for index in range(group * k, group * k + k))
+    return tuple(one.model_copy(update={"index": place}) for place, one in enumerate(members))
+
+
+def _chosen(held: Sequence[_Held]) -> list[_Held]:
+    """For each strategy with its parameters the run with the most results."""
+    runs: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in held:
+        runs[_strategy_of(one)][digest(one.provenance)] += 1
+    kept = {strategy: max(sorted(counts), key=counts.__getitem__) for strategy, counts in runs.items()}
+    several = sorted({one.provenance.strategy for one in held if len(runs[_strategy_of(one)]) > 1})
+    if several:
+        names = ", ".join(several)
+        _log.warning("%s: several runs are stored, with other models or versions; the largest is shown", names)
+    return [one for one in held if digest(one.provenance) == kept[_strategy_of(one)]]
+
+
+def _strategy_of(one: _Held) -> str:
+    return digest(one.provenance.strategy, one.provenance.parameters)
+
+
+def _only_k(held: Sequence[_Held], k: int | None, path: str | Path) -> int:
+    if not held:
+        raise ConfigError(f"store {str(path)!r} holds no decisions of strategies on stored candidates; run tts compare")
+    ks = sorted({one.provenance.k for one in held})
+    found = f"store {str(path)!r} holds decisions on groups of {', '.join(map(str, ks))}"
+    if k is None and len(ks) > 1:
+        raise ConfigError(f"{found}; say which with k= (-k)")
+    if k is not None and k not in ks:
+        raise ConfigError(f"{found}, none of k={k}")
+    return ks[0] if k is None else k
+
+
+def _named(held: Iterable[_Held]) -> list[tuple[str, dict[str, object]]]:
+    found = {_strategy_of(one): (one.provenance.strategy, one.provenance.parameters) for one in held}
+    order = {"first": "0", "majority": "1"}  # baselines lead
+    return sorted(found.values(), key=lambda pair: (order.get(pair[0], "2"), pair[0], str(pair[1])))
+
+
+def _outcomes(held: Sequence[_Held], sets: Sequence[Sampled], k: int, store: Store) -> list[Outcome]:
+    named = _named(held)
+    written = label_strategies([strategy_of(name, **parameters) for name, parameters in named])
+    labels = dict(zip([digest(*pair) for pair in named], written, strict=True))
+    rows: dict[_Place, dict[str, Result]] = defaultdict(dict)
+    for one in held:
+        problem = sets[one.order].candidates.problem
+        candidates = _group(sets[one.order], one.row["group"], k)
+        result = Result.model_validate(one.row | {"problem": problem, "candidates": candidates})
+        rows[_Place(one.order, result.group)][labels[_strategy_of(one)]] = result
+    whole = {place: found for place, found in sorted(rows.items()) if len(found) == len(labels)}
+    if len(whole) < len(rows):
+        _log.warning("%d groups that not every strategy has decided are left out", len(rows) - len(whole))
+    return [_outcome(place, found, sets[place.order], list(labels.values()), store) for place, found in whole.items()]
+
+
+def _outcome(place: _Place, found: dict[str, Result], sampled: Sampled, labels: list[str], store: Store) -> Outcome:
+    results = {label: found[label] for label in labels}
+    candidates = results[labels[0]].candidates
+    problem = sampled.candidates.problem
+    scores = _scores(results, candidates, problem.digest, store)
+    return Outcome(place.order, problem, sampled.answer, place.group, candidates, results, {}, None, scores)
+
+
+def _scores(
+    results: dict[str, Result], candidates: Sequence[Candidate], problem: str, store: Store
+) -> dict[int, float] | None:
+    """What a scorer that goes by the text alone said of the candidates."""
+    scorers = {one.provenance.models["scorer"] for one in results.values() if "scorer" in one.provenance.models}
+    calls = ((c.index, store.call(digest("score", name, problem, c.text))) for name in scorers for c in candidates)
+    return {index: Score.model_validate_json(text).value for index, text in calls if text is not None} or None
+
+
+def _graded(outcomes: Sequence[Outcome], grader: str) -> list[Graded]:
+    async def work() -> list[Graded]:
+        judge = grader_of(grader)
+        try:
+            return await grade(outcomes, judge)
+        finally:
+            await judge.aclose()
+
+    return run_sync(work)

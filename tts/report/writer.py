@@ -1,0 +1,95 @@
+"""A report as a file, or as a folder of everything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+from tts.metrics.checks import Disagreement
+from tts.metrics.comparison import Comparison
+from tts.metrics.costs import Prices
+from tts.report._data import ReportData, report_data
+from tts.report._files import save_csv, save_parquet
+from tts.report._gather import sections
+from tts.report._page import Document, document, page
+from tts.report._text import latex, markdown
+from tts.store.store import Store
+from tts.vocabulary.errors import ConfigError
+
+ENDINGS = (".html", ".md", ".tex")
+
+
+def write_report(
+    compared: Comparison,
+    path: str | Path,
+    *,
+    title: str = "",
+    store: str | Path | Store | None = None,
+    prices: Prices | None = None,
+    disagreements: Sequence[Disagreement] | None = None,
+) -> Path:
+    """Write the report of a comparison or run: .html the page, .md Markdown, .tex LaTeX tables, no ending a folder.
+
+    The folder has all three, `data/` with each figure's points as CSV and Parquet, and `figures/` with each figure as
+    PDF, SVG and PNG. `store` is the one that the run used: with it the page shows the prompts of what strategies wrote.
+    `prices` adds what a group costs, `disagreements` (of `tts.eval.grader_disagreements`) the answers to look at.
+    Raises `ConfigError` for another ending or a store that is not there, `MissingDependencyError` without matplotlib
+    where something is drawn, without pyarrow for a folder.
+    """
+    target = Path(path)
+    check_target(target)
+    if isinstance(store, str | Path) and not Path(store).is_file():
+        raise ConfigError(f"there is no store {str(store)!r}; give the file that the run was stored in")
+    opened = nullcontext(store) if store is None or isinstance(store, Store) else Store(store)
+    with opened as held:
+        data = report_data(compared, title=title, store=held, prices=prices, disagreements=disagreements)
+    return write_data(data, target)
+
+
+def check_target(target: Path) -> None:
+    """Raise `ConfigError` for an ending that no report has, or a folder's name that is a file's."""
+    if target.suffix and target.suffix not in ENDINGS:
+        raise ConfigError(f"cannot write a report to {str(target)!r}: give .html, .md, .tex, or a folder's name")
+    if not target.suffix and target.exists() and not target.is_dir():
+        raise ConfigError(f"cannot write a report to {str(target)!r}: it is a file; give another name for the folder")
+
+
+def write_data(data: ReportData, target: Path) -> Path:
+    """The same from the data of a report."""
+    return write_document(document(data, sections(data)), target)
+
+
+def write_document(made: Document, target: Path) -> Path:
+    """The same from what is on the page. A file is replaced in one step, so a killed process leaves a whole one."""
+    if not target.suffix:
+        _folder(made, target)
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    fresh.write_text(_text(made, target.suffix), "utf-8")
+    fresh.replace(target)
+    return target
+
+
+def _text(made: Document, ending: str, figures: str | None = None) -> str:
+    if ending == ".md":
+        return markdown(made.title, made.sections, figures)
+    if ending == ".tex":
+        return latex(made.sections)
+    return page(made)
+
+
+def _folder(made: Document, target: Path) -> None:
+    from tts.report._draw import save_figure
+
+    for folder in (target / "data", target / "figures"):
+        folder.mkdir(parents=True, exist_ok=True)
+    for ending in ENDINGS:
+        (target / f"report{ending}").write_text(_text(made, ending, "figures"), "utf-8")
+    for one in (figure for part in made.sections for figure in part.figures):
+        save_csv(one, target / "data" / f"{one.name}.csv")
+        save_parquet(one, target / "data" / f"{one.name}.parquet")
+        for ending in (".pdf", ".svg", ".png"):
+            save_figure(one, target / "figures" / f"{one.name}{ending}")

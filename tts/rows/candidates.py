@@ -1,0 +1,131 @@
+"""Candidate sets in rows, as they are read or written.
+
+Decisions: what a file says about each candidate, in lists that run parallel to them or in further fields of theirs,
+is kept under `metadata["recorded"]`; answers are extracted anew, so that one extractor counts for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from tts.rows.columns import choose, example_of_mapping, jsonable, missing, nested
+from tts.rows.files import Row
+from tts.vocabulary.errors import TaskError
+from tts.vocabulary.records import Candidate, CandidateSet, Problem, Sampled, Sampling
+from tts.vocabulary.thinking import split_thinking
+
+Extract = Callable[[str], str | None]
+
+
+def sampled_of(
+    row: Row, position: int, columns: Mapping[str, str], think: tuple[str, str] | None, extract: Extract
+) -> Sampled:
+    """The candidate set in a row.
+
+    Raises `TaskError`.
+    """
+    if isinstance(row.value, Sampled):
+        return row.value
+    if isinstance(row.value, CandidateSet):
+        return Sampled(row.value, None)
+    if isinstance(row.value, TaskError):
+        raise row.value
+    if not isinstance(row.value, Mapping):
+        raise row.error(
+            f"a value of type {type(row.value).__name__} is not a candidate set; give {{problem, answer, candidates}}"
+        )
+    return _sampled_of_mapping(row, position, columns, think, extract)
+
+
+def _sampled_of_mapping(
+    row: Row, position: int, columns: Mapping[str, str], think: tuple[str, str] | None, extract: Extract
+) -> Sampled:
+    column = choose(row, "candidates", columns)
+    if column is None:
+        raise missing(row, "candidates")
+    values = row.value[column]
+    if not isinstance(values, list):
+        raise row.error(f"the column {column!r} is of type {type(values).__name__}; candidates are a list")
+    example = example_of_mapping(row, position, columns, left_out=(column, "policy", "sampling"))
+    policy = row.value.get("policy") or row.value.get("model")
+    candidates = CandidateSet(
+        problem=_with_recorded(example.problem, values, own=nested(row, "metadata")),
+        candidates=tuple(_candidate(row, i, value, think, extract) for i, value in enumerate(values)),
+        policy=policy if isinstance(policy, str) else "",
+        sampling=_sampling(row),
+    )
+    return Sampled(candidates, example.answer)
+
+
+def _sampling(row: Row) -> Sampling | None:
+    value = nested(row, "sampling")
+    try:
+        return None if value is None else Sampling.model_validate(value)
+    except ValidationError as error:
+        raise row.error(f"sampling: {_first(error)}") from None
+
+
+def _candidate(row: Row, index: int, value: object, think: tuple[str, str] | None, extract: Extract) -> Candidate:
+    fields = {"text": value or ""} if value is None or isinstance(value, str) else value
+    if not isinstance(fields, Mapping) or not isinstance(fields.get("text"), str):
+        raise row.error(
+            f"candidate {index} is of type {type(value).__name__}; it must be text, or a mapping with a text"
+        )
+    known = {name: fields[name] for name in Candidate.model_fields if fields.get(name) is not None}
+    if not {"thinking", "summary"} & known.keys():
+        text = known["text"]
+        known["thinking"], known["summary"] = split_thinking(text, *think) if think else (None, text)
+    known["answer"] = extract(known["summary"]) if known.get("summary") else None
+    try:
+        return Candidate.model_validate({**known, "index": index})
+    except ValidationError as error:
+        raise row.error(f"candidate {index}: {_first(error)}") from None
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}={first['input']!r}: {first['msg']}"
+
+
+def _with_recorded(problem: Problem, candidates: list[Any], own: object) -> Problem:
+    """The problem with what was recorded about each candidate moved under one name.
+
+    What stands in the metadata column of its `own` was metadata when it was written, whatever its length.
+    """
+    count, metadata = len(candidates), dict(problem.metadata)
+    named = own if isinstance(own, Mapping) else {}
+    parallel = {
+        name: metadata.pop(name)
+        for name, value in problem.metadata.items()
+        if count and isinstance(value, list) and len(value) == count and name not in named
+    }
+    for index, candidate in enumerate(candidates):
+        for name in candidate if isinstance(candidate, Mapping) else ():
+            if name not in Candidate.model_fields:
+                parallel.setdefault(name, [None] * count)[index] = candidate[name]
+    if not parallel:
+        return problem
+    metadata["recorded"] = {**metadata.get("recorded", {}), **jsonable(parallel)}
+    return problem.model_copy(update={"metadata": metadata})
+
+
+def row_of(sampled: Sampled) -> dict[str, Any]:
+    """A candidate set as the JSON-able row that `read_candidate_sets` reads."""
+    candidates, problem = sampled.candidates, sampled.candidates.problem
+    question: dict[str, Any] = (
+        {"problem": problem.prompt}
+        if problem.messages is None
+        else {"messages": [m.model_dump() for m in problem.messages]}
+    )
+    return {
+        "id": problem.id,
+        **question,
+        "answer": sampled.answer,
+        "candidates": [c.model_dump(mode="json", exclude_none=True) for c in candidates],
+        "policy": candidates.policy,
+        "sampling": candidates.sampling.model_dump(mode="json") if candidates.sampling else None,
+        "metadata": jsonable(problem.metadata),
+    }

@@ -1,0 +1,1 @@
+"""Everything that problems or candidate sets can be read from."""

@@ -1,0 +1,1 @@
+"""The file in which everything sampled is kept."""

@@ -1,0 +1,1 @@
+"""The words that everything else is written in: records, errors, events, hooks."""

@@ -1,0 +1,288 @@
+"""The records that flow one way: problem → candidates → decision → result.
+
+All are frozen pydantic models that refuse unknown fields. A `Problem` has no answer field, so that no strategy can see
+one; the gold answer travels beside it, in an `Example`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from tts.vocabulary.record import Record, digest
+
+FinishReason = Literal["stop", "length", "error"]
+Role = Literal["policy", "scorer", "judge", "synthesizer"]
+CurveName = Literal["pass@1", "maj@k", "weighted maj@k", "BoN@k", "knockout@k"]
+
+
+class Message(Record):
+    """One chat turn."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Problem(Record):
+    """What is asked: a prompt, or chat messages that are sent as they are.
+
+    A `prompt` is wrapped in the direct-solving template; `messages` are not. The content, not the `id`, decides what is
+    sampled and stored: two problems of one text share their candidates.
+    """
+
+    id: str
+    prompt: str | None = None
+    messages: tuple[Message, ...] | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_one_text(self) -> Self:
+        if (self.prompt is None) == (self.messages is None):
+            raise ValueError(f"problem {self.id!r} needs either a prompt or messages, not both and not neither")
+        if not self.text.strip():
+            raise ValueError(f"problem {self.id!r} is empty")
+        return self
+
+    @property
+    def text(self) -> str:
+        """The question as one string: the prompt, or the last user message."""
+        if self.prompt is not None:
+            return self.prompt
+        return next((m.content for m in reversed(self.messages or ()) if m.role == "user"), "")
+
+    @cached_property
+    def digest(self) -> str:
+        """Content hash of prompt or messages; id and metadata do not count."""
+        return digest(self.prompt, self.messages)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, without the cached digest, which may not fit the copy."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("digest", None)
+        return copy
+
+
+class Example(Record):
+    """A problem with its gold answer (`None` where none is known)."""
+
+    problem: Problem
+    answer: str | None = None
+
+
+class Usage(Record):
+    """Tokens of model calls; adds up with `+`.
+
+    `prompt_tokens` counts every completion's prompt in full, `cached_tokens` the part of it that was served from a
+    shared prefill or a cache, so fresh prompt work is the difference. `thinking_tokens` and `answer_tokens` add up to
+    what was generated. `cancelled` counts completions that were cut short; their tokens, where the backend reports
+    them, are in the other fields. `seconds` is how long the model worked on calls, added up, as far as the backend says
+    (`hf` shares out each step over the sequences in it); else how long each call was under way, calls side by side
+    counted each. It is another in every run, so it does not count where usages are compared.
+    """
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    thinking_tokens: int = 0
+    answer_tokens: int = 0
+    cancelled: int = 0
+    seconds: float = 0.0
+
+    def took(self, seconds: float) -> Usage:
+        """The same with its seconds, where none are told and a model was called."""
+        if self.seconds or not self.calls:
+            return self
+        return Usage(**{**self.__dict__, "seconds": round(seconds, 6)})  # cheaper than a copy
+
+    @property
+    def generated_tokens(self) -> int:
+        """Thinking and answer tokens together."""
+        return self.thinking_tokens + self.answer_tokens
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt (cached or not) and generated tokens."""
+        return self.prompt_tokens + self.thinking_tokens + self.answer_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage.total((self, other))
+
+    @classmethod
+    def total(cls, usages: Sequence[Usage]) -> Usage:
+        """All of them added up, in their order."""
+        return cls(
+            calls=sum([one.calls for one in usages]),
+            prompt_tokens=sum([one.prompt_tokens for one in usages]),
+            cached_tokens=sum([one.cached_tokens for one in usages]),
+            thinking_tokens=sum([one.thinking_tokens for one in usages]),
+            answer_tokens=sum([one.answer_tokens for one in usages]),
+            cancelled=sum([one.cancelled for one in usages]),
+            seconds=sum([one.seconds for one in usages], 0.0),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Usage) and self._counts() == other._counts()
+
+    def __hash__(self) -> int:
+        return hash(self._counts())
+
+    def _counts(self) -> tuple[int, ...]:
+        tokens = (self.prompt_tokens, self.cached_tokens, self.thinking_tokens, self.answer_tokens)
+        return (self.calls, *tokens, self.cancelled)
+
+
+class Sampling(Record):
+    """How completions are drawn; the paper's evaluation settings by default (arXiv 2509.00084).
+
+    `max_tokens=None` means up to 32,768 new tokens or what the model's context leaves. `thinking` is handed to the chat
+    template as `enable_thinking` where it is not `None`. `seed` is the run's seed; each completion derives its own.
+    """
+
+    temperature: float = Field(0.6, ge=0, allow_inf_nan=False)
+    top_p: float = Field(0.95, gt=0, le=1)
+    top_k: int | None = Field(None, ge=1)
+    max_tokens: int | None = Field(None, ge=1)
+    stop: tuple[str, ...] = ()
+    logprobs: bool = False
+    thinking: bool | None = None
+    seed: int = 0
+
+
+class Completion(Record):
+    """One finished completion of a request, as a backend yields it.
+
+    `index` is its place in the request (0 … n-1), whatever the order of arrival. `text` is all that was generated,
+    `thinking` the part inside the think block (`None`: the model wrote none), `summary` the visible part (`None`: the
+    think block was never closed). `logprob` is the sum over generated tokens, in nats.
+    """
+
+    index: int = Field(ge=0)
+    text: str
+    thinking: str | None = None
+    summary: str | None = None
+    finish_reason: FinishReason = "stop"
+    usage: Usage = Usage()
+    logprob: float | None = None
+
+
+class Candidate(Record):
+    """One sampled response; `index` is request order, never arrival order.
+
+    Without a think block `summary` is the text itself. A failed sample has `error` and an empty text.
+    """
+
+    index: int = Field(ge=0)
+    text: str
+    thinking: str | None = None
+    summary: str | None = None
+    answer: str | None = None
+    finish_reason: FinishReason = "stop"
+    usage: Usage = Usage()
+    logprob: float | None = None
+    error: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """It was sampled and it is not blank."""
+        return self.error is None and bool(self.text.strip())
+
+
+class CandidateSet(Record):
+    """The candidates of one problem, in index order, with what produced them."""
+
+    problem: Problem
+    candidates: tuple[Candidate, ...]
+    policy: str = ""
+    sampling: Sampling | None = None
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def __iter__(self) -> Iterator[Candidate]:  # type: ignore[override]  # a set of candidates iterates over them, not over fields
+        return iter(self.candidates)
+
+    def __getitem__(self, position: int) -> Candidate:
+        return self.candidates[position]
+
+    @property
+    def usable(self) -> tuple[Candidate, ...]:
+        """The candidates that were sampled and are not blank."""
+        return tuple(c for c in self.candidates if c.ok)
+
+
+class Sampled(NamedTuple):
+    """A candidate set with the gold answer of its problem (`None` where none is known)."""
+
+    candidates: CandidateSet
+    answer: str | None = None
+
+
+class Score(Record):
+    """A reward model's score of one response; higher is better."""
+
+    value: float = Field(allow_inf_nan=False)
+    usage: Usage = Usage()
+
+
+class Verdict(Record):
+    """A judge's verdict on a pair: which is better, "tie" where neither is, or `None` where its output was invalid."""
+
+    winner: Literal["a", "b", "tie"] | None
+    text: str = ""
+    usage: Usage = Usage()
+
+
+class Decision(Record):
+    """All that a strategy returns.
+
+    `text` is the final response; where it is a candidate's own, `chosen` is that candidate's index. `confidence` is in
+    0 … 1 where the strategy has one. `alternatives` are further independent draws of the same decision, for estimators
+    that average several outputs per group. `trace` is JSON-able and explains the decision. `rates` says how often
+    something happened, of how many times it could have, e.g. `{"invalid verdicts": (2, 14)}`; reports add them up.
+    """
+
+    text: str
+    chosen: int | None = None
+    confidence: float | None = Field(None, ge=0, le=1)
+    alternatives: tuple[str, ...] = ()
+    trace: dict[str, Any] = Field(default_factory=dict)
+    rates: dict[str, tuple[int, int]] = Field(default_factory=dict)
+
+
+class Provenance(Record):
+    """What produced a result, enough to do it again; `k` is the size of its group of candidates."""
+
+    strategy: str
+    k: int
+    parameters: dict[str, Any]
+    seed: int
+    models: dict[str, str]
+    version: str
+
+
+class Result(Record):
+    """One problem (one group of k candidates) decided by one strategy; built only by the engine.
+
+    `usage` is what this strategy alone would have cost per role, stored samples and shared calls included; what a run
+    really paid is the engine's to say. `seconds` runs from when the model took the problem up to the decision. `answer`
+    and `alternatives` are the extracted answers of the decision's texts. A failed result has `error` and no decision.
+    """
+
+    problem: Problem
+    group: int
+    candidates: tuple[Candidate, ...]
+    decision: Decision | None
+    answer: str | None
+    alternatives: tuple[str | None, ...] = ()
+    usage: dict[str, Usage]
+    seconds: float
+    provenance: Provenance
+    error: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The final response, empty where the problem failed."""
+        return self.decision.text if self.decision else ""
