@@ -71,9 +71,9 @@ class Request(Record):
 
 
 class NoOptions(BaseModel):
-    """For plugins that take no `@option=value`."""
+    """For plugins that take no `@option=value`; the base of options, whose docstrings say what they mean."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class Backend(Protocol):
@@ -159,14 +159,23 @@ class JudgeFormat(BaseModel, abc.ABC):
 
     A judge reference `FORMAT:BACKEND:MODEL[@option=value,...]` names the format and the backend. The fields are
     options: those that the format declares are its own, the others the backend's. Its calls are completions like all
-    others: seeded, stored, limited and charged to the judge. `max_tokens=None` means as in `Sampling`.
+    others: seeded, stored, limited and charged to the judge.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     temperature: float = Field(0.6, ge=0, allow_inf_nan=False)
+    """Sampling temperature of the judge's output; 0 is greedy, and then votes in one order are all the same. By default
+    that of GSR's evaluation (arXiv 2509.00084).
+    """
+
     top_p: float = Field(0.95, gt=0, le=1)
+    """Share of the probability that tokens are drawn from, at most 1. By default that of GSR's evaluation."""
+
     max_tokens: int | None = Field(None, ge=1)
+    """The most new tokens of a verdict with its thinking; `none` means up to 32,768 or what the context leaves, as in
+    `Sampling`.
+    """
 
     @abc.abstractmethod
     def messages(self, problem: Problem, a: Candidate, b: Candidate) -> tuple[Message, ...]:
@@ -289,9 +298,9 @@ class Context(Protocol):
 
 
 class Parameters(BaseModel):
-    """Base of plugins whose fields are their parameters: one declaration gives validation, JSON, CLI flags and docs."""
+    """Base of plugins whose fields are parameters, each with its docstring: for calls, JSON, command line and docs."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: ClassVar[str]
 
@@ -375,7 +384,14 @@ class Task(Parameters, abc.ABC):
     argument: ClassVar[str | None] = None
 
     grader: str = "math"
+    """What compares an answer with the gold answer: a grader's name, or a function of yours as `file.py:function`. By
+    default mathematical equality.
+    """
+
     extractor: str = "auto"
+    """What finds the final answer in a candidate's visible text: an extractor's name. By default a box, else other
+    signs of an answer.
+    """
 
     @abc.abstractmethod
     def examples(self) -> Iterable[Example]:

@@ -34,6 +34,9 @@ class AdaptiveConsistency(Strategy):
     )
 
     threshold: float = Field(0.95, gt=0.5, lt=1)
+    """The probability that the leading class leads at which sampling stops; above 0.5 and below 1. By default the
+    paper's (arXiv 2305.11860).
+    """
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The first member of the class that led when sampling stopped."""

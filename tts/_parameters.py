@@ -1,0 +1,111 @@
+"""The parameters of a class as a reader wants them: name, type with its range, default, meaning."""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+_NAMES: dict[Any, str] = {str: "text", bool: "true or false", type(None): "none", Path: "path"}
+_BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+_SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])")
+
+
+class Parameter(NamedTuple):
+    """One field of a strategy, a task, a class of options or a recipe; `default` is `None` where it must be given."""
+
+    name: str
+    type: str
+    default: str | None
+    description: str
+
+    @property
+    def declared(self) -> str:
+        """Type and default: `int >= 1; default 4`."""
+        return f"{self.type}; {'required' if self.default is None else f'default {self.default}'}"
+
+    @property
+    def brief(self) -> str:
+        """A line of an error message: the parameter with the first sentence of its meaning."""
+        meaning = _SENTENCE.split(self.description, maxsplit=1)[0]
+        return f"{self.name} ({self.declared}){f': {meaning}' if meaning else ''}"
+
+
+def parameters(cls: type[BaseModel]) -> list[Parameter]:
+    """The fields in the order of their declaration; those of a table of a recipe are `table.field`."""
+    return list(_parameters(cls, ""))
+
+
+def note_parameters(error: Exception, cls: type[BaseModel], names: Sequence[str] | None = None) -> None:
+    """Put the fields of a class, or some of them, below an error about them; its sentence stays as it is."""
+    for one in parameters(cls):
+        if names is None or one.name in names:
+            error.add_note(f"  {one.brief}")
+
+
+def _parameters(cls: type[BaseModel], prefix: str) -> Iterator[Parameter]:
+    for name, info in cls.model_fields.items():
+        table, many = _table(info.annotation)
+        if table is None:
+            default = None if info.is_required() else _written(info.get_default(call_default_factory=True))
+            yield Parameter(prefix + name, _type(info), default, info.description or "")
+        else:
+            yield from _parameters(table, f"{prefix}{name}.{'NAME.' if many else ''}")
+
+
+def _table(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """The class that the fields of a table are, and whether there is one for each of several names.
+
+    A strategy is a value like any other: it is written by its name.
+    """
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return (None if hasattr(annotation, "needs") else annotation), False
+    found = [one for one in map(_table, get_args(annotation)) if one[0] is not None]
+    return (found[0][0], get_origin(annotation) is dict) if found else (None, False)
+
+
+def _type(info: FieldInfo) -> str:
+    return _bounded(_named(info.annotation), info.metadata)
+
+
+def _named(annotation: Any) -> str:
+    """A type in words that a command line needs: `int or none`, `sum | mean`, `list of text`."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " | ".join(map(str, inner))
+    if origin in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(map(_named, inner)))
+    if hasattr(annotation, "__metadata__"):
+        return _bounded(_named(inner[0]), annotation.__metadata__)
+    if origin is tuple:
+        return f"list of {_named(inner[0])}" if inner[-1] is ... else f"[{', '.join(map(_named, inner))}]"
+    if origin is dict:
+        return f"{{{_named(inner[0])} = {_named(inner[1])}}}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "strategy"
+    return _NAMES.get(annotation) or str(getattr(annotation, "__name__", annotation))
+
+
+def _bounded(name: str, metadata: Sequence[Any]) -> str:
+    """The type with its range: `int >= 1 or none`."""
+    flat = [part for one in metadata for part in getattr(one, "metadata", [one])]
+    bounds = [f"{sign} {getattr(one, key):g}" for one in flat for key, sign in _BOUNDS.items() if hasattr(one, key)]
+    if not bounds:
+        return name
+    head, none, tail = name.partition(" or none")
+    return f"{head} {', '.join(bounds)}{none}{tail}"
+
+
+def _written(value: Any) -> str:
+    """A default as one would write it."""
+    if value is None or value == "":
+        return '""' if value == "" else "none"
+    if isinstance(value, BaseModel):
+        return str(getattr(value, "name", value))
+    return json.dumps(value) if isinstance(value, bool | tuple | dict) else str(value)
