@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from tts._contracts import Backend, Judge, JudgeFormat, Scorer
 from tts._errors import BackendError, ConfigError, TTSError, did_you_mean
 from tts._limiter import Limiter
+from tts._parameters import noted
 from tts._plugins import build, plugins
 
 ModelKind = Literal["backend", "scorer", "judge"]
@@ -249,5 +250,7 @@ def _options(key: ModelKey) -> Any:
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             known = did_you_mean(name, plugin.Options.model_fields)
-            raise ConfigError(f"{reference.plugin!r} has no option {name!r}{known}") from error
-        raise ConfigError(f"{reference}: option {name}={first.get('input')!r}: {first['msg']}") from error
+            unknown = ConfigError(f"{reference.plugin!r} has no option {name!r}{known}")
+            raise noted(unknown, plugin.Options) from error
+        wrong = ConfigError(f"{reference}: option {name}={first.get('input')!r}: {first['msg']}")
+        raise noted(wrong, plugin.Options, name) from error

@@ -12,6 +12,9 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from tts._contracts import Strategy
+from tts._errors import ConfigError
+
 _NAMES: dict[Any, str] = {str: "text", bool: "true or false", type(None): "none", Path: "path"}
 _BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 _SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])")
@@ -42,11 +45,12 @@ def parameters(cls: type[BaseModel]) -> list[Parameter]:
     return list(_parameters(cls, ""))
 
 
-def note_parameters(error: Exception, cls: type[BaseModel], names: Sequence[str] | None = None) -> None:
-    """Put the fields of a class, or some of them, below an error about them; its sentence stays as it is."""
+def noted(error: ConfigError, cls: type[BaseModel], field: str | None = None) -> ConfigError:
+    """The error with the fields of a class below its sentence, or with one of them."""
     for one in parameters(cls):
-        if names is None or one.name in names:
+        if field is None or field.partition(".")[0] == one.name:
             error.add_note(f"  {one.brief}")
+    return error
 
 
 def _parameters(cls: type[BaseModel], prefix: str) -> Iterator[Parameter]:
@@ -54,7 +58,7 @@ def _parameters(cls: type[BaseModel], prefix: str) -> Iterator[Parameter]:
         table, many = _table(info.annotation)
         if table is None:
             default = None if info.is_required() else _written(info.get_default(call_default_factory=True))
-            yield Parameter(prefix + name, _type(info), default, info.description or "")
+            yield Parameter(prefix + name, _type(info), default, " ".join((info.description or "").split()))
         else:
             yield from _parameters(table, f"{prefix}{name}.{'NAME.' if many else ''}")
 
@@ -65,7 +69,7 @@ def _table(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
     A strategy is a value like any other: it is written by its name.
     """
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return (None if hasattr(annotation, "needs") else annotation), False
+        return (None if issubclass(annotation, Strategy) else annotation), False
     found = [one for one in map(_table, get_args(annotation)) if one[0] is not None]
     return (found[0][0], get_origin(annotation) is dict) if found else (None, False)
 

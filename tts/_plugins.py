@@ -32,6 +32,7 @@ from tts._errors import (
 )
 from tts._events import Event
 from tts._hooks import Entry
+from tts._parameters import noted
 
 P = TypeVar("P", Strategy, Task)
 GROUP = "tts"
@@ -213,16 +214,22 @@ def emit(event: Event, listeners: Iterable[Callable[..., object]]) -> None:
 
 
 def build(kind: str, cls: type[BaseModel], parameters: Mapping[str, Any]) -> Any:
-    """An instance of a parameter class; what is wrong with the parameters becomes one `ConfigError` sentence."""
+    """An instance of a parameter class.
+
+    What is wrong with the parameters becomes one `ConfigError` sentence; below it stand those that there are, or the
+    one that is wrong, with their meaning.
+    """
     try:
         return cls(**parameters)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "?"
         if first["type"] == "extra_forbidden":
-            raise ConfigError(f"{kind} has no parameter {field!r}{did_you_mean(field, cls.model_fields)}") from error
+            unknown = ConfigError(f"{kind} has no parameter {field!r}{did_you_mean(field, cls.model_fields)}")
+            raise noted(unknown, cls) from error
         why = first["msg"].removeprefix("Value error, ")  # pydantic's, before the sentence of a validator
-        raise ConfigError(f"{kind}: parameter {field}={first.get('input')!r}: {why}") from error
+        wrong = ConfigError(f"{kind}: parameter {field}={first.get('input')!r}: {why}")
+        raise noted(wrong, cls, field) from error
 
 
 def strategy_class(name: str) -> Any:

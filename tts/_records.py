@@ -153,20 +153,35 @@ class Usage(Record):
 
 
 class Sampling(Record):
-    """How completions are drawn; the paper's evaluation settings by default (arXiv 2509.00084).
+    """How completions are drawn; the paper's evaluation settings by default (arXiv 2509.00084)."""
 
-    `max_tokens=None` means up to 32,768 new tokens or what the model's context leaves. `thinking` is handed to the chat
-    template as `enable_thinking` where it is not `None`. `seed` is the run's seed; each completion derives its own.
-    """
+    model_config: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True)
 
     temperature: float = Field(0.6, ge=0, allow_inf_nan=False)
+    """Sampling temperature; 0 is greedy. By default the paper's."""
+
     top_p: float = Field(0.95, gt=0, le=1)
+    """Share of the probability that tokens are drawn from, above 0 and at most 1. By default the paper's."""
+
     top_k: int | None = Field(None, ge=1)
+    """How many of the likeliest tokens are drawn from. By default all."""
+
     max_tokens: int | None = Field(None, ge=1)
+    """The most new tokens of a completion. By default up to 32,768, as in the paper, or what the model's context
+    leaves.
+    """
+
     stop: tuple[str, ...] = ()
+    """Texts that end a completion. By default none."""
+
     logprobs: bool = False
+    """Whether log-probabilities are asked for."""
+
     thinking: bool | None = None
+    """Handed to the chat template as `enable_thinking`; by default it is not."""
+
     seed: int = 0
+    """The run's seed; each completion derives its own."""
 
 
 class Completion(Record):

@@ -128,7 +128,8 @@ class Optimisation(Section):
 def load_recipe(source: str | Path, model: type[RecipeT], changes: Iterable[str] = ()) -> RecipeT:
     """Read a recipe of ours by name (`"gsr-cpu"`) or a file by path; `changes` are `table.key=value` (TOML values).
 
-    Raises `ConfigError` that names the file, the key and the reason, all of them at once.
+    Raises `ConfigError` that names the file, the key and the reason, all of them at once; below it stand the keys of a
+    table that has no such key, with their meaning.
     """
     try:
         settings = tomllib.loads(_text(source, model.own_prefix))
@@ -139,7 +140,16 @@ def load_recipe(source: str | Path, model: type[RecipeT], changes: Iterable[str]
     try:
         return model.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(f"recipe {str(source)!r}: {_reasons(error, model)}") from error
+        raise _refused(source, error, model) from error
+
+
+def _refused(source: str | Path, error: ValidationError, model: type[BaseModel]) -> ConfigError:
+    found = ConfigError(f"recipe {str(source)!r}: {_reasons(error, model)}")
+    for where in dict.fromkeys(one["loc"][:-1] for one in error.errors() if one["type"] == "extra_forbidden"):
+        section = _section_at(model, where)
+        for name, field in section.model_fields.items() if section is not None else ():
+            found.add_note(f"  {'.'.join(map(str, (*where, name)))}: {field.description}")
+    return found
 
 
 def _text(source: str | Path, prefix: str) -> str:
