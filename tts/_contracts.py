@@ -81,7 +81,7 @@ class Backend(Protocol):
 
     Constructed as `Class(model, options)` on a worker thread, where `options` is an instance of the class's `Options`,
     validated from the reference `backend:model[@option=value,...]`. `fingerprint` identifies whatever changes the
-    outputs (weights, template, dtype); stored samples are found again by it.
+    outputs (weights, template, dtype); stored completions are found again by it.
     """
 
     @property

@@ -202,9 +202,9 @@ class Completion(Record):
 
 
 class Candidate(Record):
-    """One sampled response; `index` is request order, never arrival order.
+    """One completion of the policy for the problem; `index` is request order, never arrival order.
 
-    Without a think block `summary` is the text itself. A failed sample has `error` and an empty text.
+    Without a think block `summary` is the text itself. One that failed has `error` and an empty text.
     """
 
     index: int = Field(ge=0)
@@ -299,9 +299,10 @@ class Provenance(Record):
 class Result(Record):
     """One problem (one group of k candidates) decided by one strategy; built only by the engine.
 
-    `usage` is what this strategy alone would have cost per role, stored samples and shared calls included; what a run
-    really paid is the engine's to say. `seconds` runs from when the model took the problem up to the decision. `answer`
-    and `alternatives` are the extracted answers of the decision's texts. A failed result has `error` and no decision.
+    `usage` is what this strategy alone would have cost per role, stored completions and shared calls included; what a
+    run really paid is the engine's to say. `seconds` runs from when the model took the problem up to the decision.
+    `answer` and `alternatives` are the extracted answers of the decision's texts. A failed result has `error` and no
+    decision.
     """
 
     problem: Problem

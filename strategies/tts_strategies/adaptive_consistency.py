@@ -29,7 +29,7 @@ class AdaptiveConsistency(Strategy):
     tells_confidence: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="none; 1 to k candidates instead of k",
-        use="majority voting with a large k, at a fraction of its samples",
+        use="majority voting with a large k, at a fraction of its candidates",
         weakness="stops as surely on a popular wrong answer; saves nothing below k = 5",
     )
 
