@@ -58,7 +58,7 @@ class Pair(NamedTuple):
         """How many problems, or candidates of these, would tell, in words."""
         if self.needed is None:
             return "no difference to tell"
-        instead = f", or {self.samples:,} samples of each of these" if self.samples is not None else ""
+        instead = f", or {self.samples:,} candidates of each of these" if self.samples is not None else ""
         return f"about {self.needed:,} problems would tell{instead}"
 
 
