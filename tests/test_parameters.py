@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
 import linecache
 import pickle
 import pkgutil
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
@@ -122,6 +124,24 @@ def test_types_ranges_and_defaults_are_told_as_they_are_written() -> None:
     ]
     assert parameters(Outer)[1].brief == "share (float > 0, <= 1; default 0.5): A share."
     assert Parameter("text", "text", None, "").brief == "text (text; required)"
+
+
+class Odd(tts.NoOptions):
+    """What a stranger may declare."""
+
+    since: dt.timedelta = Field(dt.timedelta(1), gt=dt.timedelta(0))
+    paths: tuple[Path, ...] = (Path("a"),)
+    within: Odd | None = None
+    late: int = Field(default_factory=lambda data: data["since"].days)
+
+
+def test_what_is_odd_is_told_as_far_as_can_be() -> None:
+    assert [(one.name, one.type, one.default) for one in parameters(Odd)] == [
+        ("since", "timedelta > 0:00:00", "1 day, 0:00:00"),
+        ("paths", "list of path", '["a"]'),
+        ("within", "table or none", "none"),
+        ("late", "int", "computed"),
+    ]
 
 
 SOURCE = '''

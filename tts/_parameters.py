@@ -42,7 +42,7 @@ class Parameter(NamedTuple):
 
 def parameters(cls: type[BaseModel]) -> list[Parameter]:
     """The fields in the order of their declaration; those of a table of a recipe are `table.field`."""
-    return list(_parameters(cls, ""))
+    return list(_parameters(cls, "", ()))
 
 
 def noted(error: ConfigError, cls: type[BaseModel], field: str | None = None) -> ConfigError:
@@ -53,14 +53,16 @@ def noted(error: ConfigError, cls: type[BaseModel], field: str | None = None) ->
     return error
 
 
-def _parameters(cls: type[BaseModel], prefix: str) -> Iterator[Parameter]:
+def _parameters(cls: type[BaseModel], prefix: str, above: tuple[type[BaseModel], ...]) -> Iterator[Parameter]:
     for name, info in cls.model_fields.items():
         table, many = _table(info.annotation)
-        if table is None:
-            default = None if info.is_required() else _written(info.get_default(call_default_factory=True))
-            yield Parameter(prefix + name, _type(info), default, " ".join((info.description or "").split()))
+        if table is None or table in (cls, *above):  # a table may hold itself
+            description = " ".join((info.description or "").split())
+            yield Parameter(
+                prefix + name, _bounded(_named(info.annotation), info.metadata), _default(info), description
+            )
         else:
-            yield from _parameters(table, f"{prefix}{name}.{'NAME.' if many else ''}")
+            yield from _parameters(table, f"{prefix}{name}.{'NAME.' if many else ''}", (cls, *above))
 
 
 def _table(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
@@ -72,10 +74,6 @@ def _table(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
         return (None if issubclass(annotation, Strategy) else annotation), False
     found = [one for one in map(_table, get_args(annotation)) if one[0] is not None]
     return (found[0][0], get_origin(annotation) is dict) if found else (None, False)
-
-
-def _type(info: FieldInfo) -> str:
-    return _bounded(_named(info.annotation), info.metadata)
 
 
 def _named(annotation: Any) -> str:
@@ -92,18 +90,27 @@ def _named(annotation: Any) -> str:
     if origin is dict:
         return f"{{{_named(inner[0])} = {_named(inner[1])}}}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return "strategy"
+        return "strategy" if issubclass(annotation, Strategy) else "table"
     return _NAMES.get(annotation) or str(getattr(annotation, "__name__", annotation))
 
 
 def _bounded(name: str, metadata: Sequence[Any]) -> str:
     """The type with its range: `int >= 1 or none`."""
     flat = [part for one in metadata for part in getattr(one, "metadata", [one])]
-    bounds = [f"{sign} {getattr(one, key):g}" for one in flat for key, sign in _BOUNDS.items() if hasattr(one, key)]
+    bounds = [f"{sign} {getattr(one, key)}" for one in flat for key, sign in _BOUNDS.items() if hasattr(one, key)]
     if not bounds:
         return name
     head, none, tail = name.partition(" or none")
     return f"{head} {', '.join(bounds)}{none}{tail}"
+
+
+def _default(info: FieldInfo) -> str | None:
+    if info.is_required():
+        return None
+    try:
+        return _written(info.get_default(call_default_factory=True))
+    except Exception:  # a factory of somebody's, which may want what is not there yet
+        return "computed"
 
 
 def _written(value: Any) -> str:
@@ -112,4 +119,4 @@ def _written(value: Any) -> str:
         return '""' if value == "" else "none"
     if isinstance(value, BaseModel):
         return str(getattr(value, "name", value))
-    return json.dumps(value) if isinstance(value, bool | tuple | dict) else str(value)
+    return json.dumps(value, default=str) if isinstance(value, bool | list | tuple | dict) else str(value)

@@ -181,7 +181,7 @@ def parameter_option(function: Command) -> Command:
         type=_NameValue(),
         multiple=True,
         metavar="NAME=VALUE",
-        help="A strategy's parameter; STRATEGY.NAME=VALUE where there are several strategies.",
+        help="A strategy's parameter (`tts plugins STRATEGY` lists them); STRATEGY.NAME=VALUE where there are several.",
     )(function)
 
 
