@@ -38,17 +38,26 @@ class Match(NamedTuple):
 class Judging(Strategy):
     """Base of strategies that ask a judge about pairs.
 
-    `votes` verdicts are asked for per match, each in an order of its own, by seeded coin; `both_orders` asks for each
-    vote in both orders, at twice the price, and tells how often the judge flips. A verdict that cannot be read is asked
-    for again, once, in the other order; if that does not help it does not count. A tie counts for neither. A match
-    between equal answers is not paid for, unless `judge_equal`.
+    A verdict that cannot be read is asked for again, once, in the other order; if that does not help it does not count.
+    A tie counts for neither.
     """
 
     needs: ClassVar[Needs] = Needs(judge=True)
 
     votes: int = Field(1, ge=1)
+    """Verdicts asked for per match, each in an order of its own, by seeded coin; an even number can end in a tie. By
+    default a match is one verdict, as in the paper of `knockout` (arXiv 2505.14674), where more are optional.
+    """
+
     both_orders: bool = False
+    """Ask for each vote in both orders, at twice the price, and tell how often the judge flips. By default the order is
+    drawn at random, as that paper shuffles it.
+    """
+
     judge_equal: bool = False
+    """Ask the judge about candidates of equal answers, too. By default such a match is not paid for: whichever wins,
+    the answer is the same (our choice).
+    """
 
     async def contestants(self, ctx: Context) -> list[Candidate]:
         """Who has something to show, in an order that goes by what the candidates say.

@@ -35,7 +35,14 @@ class Listing(Strategy):
     """Base of strategies whose prompt lists the candidates' summaries, through a template with those two fields."""
 
     candidate_tokens: int = Field(CANDIDATE_TOKENS, ge=1)
+    """Budget for the summary of each candidate, in tokens as the policy counts them, or estimated where there is no
+    policy. What short summaries leave goes to long ones; one over its share loses its beginning, and the cut is logged.
+    By default that of `gsr`, 6,144 for four (arXiv 2509.00084).
+    """
+
     template: str
+    """The prompt: a template of ours by name, or the path of a Jinja file with the fields `problem` and `candidates`.
+    """
 
     @field_validator("template")
     @classmethod

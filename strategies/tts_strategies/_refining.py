@@ -17,7 +17,15 @@ class Refining(Strategy):
     """Base of strategies that use the refine prompt of GSR (arXiv 2509.00084)."""
 
     candidate_tokens: int | None = Field(None, ge=1)
+    """Budget for the summary of each candidate, in tokens as the policy counts them. What short summaries leave goes to
+    long ones; one over its share loses its beginning, and the cut is logged. By default what the policy's checkpoint
+    was trained with, else 1,536: 6,144 for four (arXiv 2509.00084).
+    """
+
     template: str | None = None
+    """The refine prompt: the path of a Jinja file with the fields `problem` and `candidates`. By default what the
+    policy's checkpoint was trained with, else ours.
+    """
 
     @field_validator("template")
     @classmethod

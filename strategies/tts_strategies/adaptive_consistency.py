@@ -29,11 +29,14 @@ class AdaptiveConsistency(Strategy):
     tells_confidence: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="none; 1 to k candidates instead of k",
-        use="majority voting with a large k, at a fraction of its samples",
+        use="majority voting with a large k, at a fraction of its candidates",
         weakness="stops as surely on a popular wrong answer; saves nothing below k = 5",
     )
 
     threshold: float = Field(0.95, gt=0.5, lt=1)
+    """The probability that the leading class leads at which sampling stops; above 0.5 and below 1. By default the
+    paper's (arXiv 2305.11860).
+    """
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The first member of the class that led when sampling stopped."""

@@ -18,9 +18,7 @@ class AggLM(Listing):
     """Let the policy write a final solution that corrects, completes and combines the candidates' summaries.
 
     The paper trains the policy for it by reinforcement learning, on sets of eight; a policy that was not is only
-    prompted. All candidates are in one prompt, in random, seeded order. `outputs` > 1 draws several independent
-    solutions: the first is the answer, the rest are `alternatives`. `candidate_tokens` as in `gsr`; `template` is
-    "agglm" or the path of a Jinja file with the fields `problem` and `candidates`.
+    prompted. All candidates are in one prompt, in random, seeded order.
     """
 
     name: ClassVar[str] = "agglm"
@@ -32,7 +30,12 @@ class AggLM(Listing):
     )
 
     template: str = "agglm"
+    """The prompt: "agglm" (ours), or the path of a Jinja file with the fields `problem` and `candidates`."""
+
     outputs: int = Field(1, ge=1)
+    """Independent solutions written from the one prompt: the first is the answer, the rest are `alternatives`. By
+    default one (our choice).
+    """
 
     def neutralise(self, text: str) -> str:
         """Without brackets around the prompt's markers."""

@@ -15,12 +15,10 @@ from tts_strategies.majority import Majority
 class Cascade(Strategy):
     """Ask `cheap`; where its confidence is not above `threshold`, let `dear` decide instead.
 
-    By default a vote decides where more than half agree, and the policy refines where not; `threshold=0.99` trusts only
-    unanimous votes. Both may be any strategies, by name, or with parameters as `{"name": "gsr", "outputs": 4}`; `cheap`
-    must be one that tells its confidence, and where it has none for once, `dear` decides. Each decides exactly as it
-    would alone, so calls are shared with the same strategy beside it in a comparison. Yue et al. 2023 (arXiv
-    2310.03094) go from a cheap model to a dear one by the agreement of the cheap one's answers; here both read one set
-    of candidates.
+    By default a vote decides where more than half agree, and the policy refines where not. Where `cheap` has no
+    confidence for once, `dear` decides. Each decides exactly as it would alone, so calls are shared with the same
+    strategy beside it in a comparison. Yue et al. 2023 (arXiv 2310.03094) go from a cheap model to a dear one by the
+    agreement of the cheap one's answers; here both read one set of candidates.
 
     Costs what `cheap` costs, and where that does not decide, what `dear` costs; `rates` tells how often that was.
     """
@@ -34,8 +32,19 @@ class Cascade(Strategy):
     )
 
     cheap: Strategy = Majority()
+    """The strategy asked first, by name, or with parameters as `{"name": "majority", "ties": "seeded"}`; it must tell
+    its confidence. By default a vote, whose agreement is what the paper goes by (arXiv 2310.03094).
+    """
+
     dear: Strategy = GSR()
+    """The strategy that decides where the cheap one is not confident; any strategy, by name or with parameters. By
+    default the policy's own refinement (our choice: it needs no further model).
+    """
+
     threshold: float = Field(0.5, ge=0, lt=1)
+    """The confidence above which the cheap strategy's decision stands; at least 0 and below 1, 0.99 trusts only
+    unanimous votes. By default more than half must agree (our choice).
+    """
 
     @field_validator("cheap")
     @classmethod

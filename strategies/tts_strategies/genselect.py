@@ -25,10 +25,8 @@ class GenSelect(Selecting):
     The verdict is the last `Judgment: N` of the visible text (of AIMO-2's models, arXiv 2504.16891, too). One that
     cannot be read is asked for again, once; then the solutions shown vote (the largest class of equal answers, by
     seeded draw where several are, or where nobody has an answer), and the trace counts it. More than `group_size`
-    candidates are selected from in groups of nearly equal size, and the winners meet again, as in the paper's knockout
-    of eight at a time. `runs` > 1 repeats all of it in other orders and lets the winners vote. A candidate that never
-    closed its think block is left out, unless that is so for all. `candidate_tokens` as in `gsr`; `template` is
-    "genselect" or the path of a Jinja file with the fields `problem` and `candidates`.
+    candidates meet in rounds, as in the paper's knockout. A candidate that never closed its think block is left out,
+    unless that is so for all.
     """
 
     name: ClassVar[str] = "genselect"
@@ -39,8 +37,17 @@ class GenSelect(Selecting):
     )
 
     template: str = "genselect"
+    """The prompt: "genselect" (ours), or the path of a Jinja file with the fields `problem` and `candidates`."""
+
     group_size: int = Field(8, ge=2)
+    """The most candidates that one prompt shows; more are selected from in groups of nearly equal size, and the winners
+    meet again. By default the paper's eight (arXiv 2507.17797).
+    """
+
     runs: int = Field(1, ge=1)
+    """How often the whole selection is repeated, each time in another order; the winners vote. By default once (our
+    choice: every further run costs as much).
+    """
 
     def neutralise(self, text: str) -> str:
         """`Judgment: 3` and `Solution 3` become `Judgment no. 3` and `Solution no. 3`."""

@@ -17,15 +17,9 @@ from tts_strategies._refining import Refining
 class GSR(Refining):
     """Refine all k candidates into a new solution, also when every one of them is wrong.
 
-    The policy sees the candidates' summaries (what follows the think block) in random, seeded order. `candidate_tokens`
-    is the budget per candidate; what short ones leave goes to long ones, and every cut is logged. A candidate whose
+    The policy sees the candidates' summaries (what follows the think block) in random, seeded order. A candidate whose
     think block was never closed has no summary and is left out; if that is so for all, the ends of their texts are
-    shown instead. `outputs` > 1 draws several independent refinements: the first is the answer, the rest are
-    `alternatives` (the paper averages four). `group_size` refines groups of at most that many, of nearly equal size,
-    and then their results, for k that one prompt cannot hold; `rsa` is the recursive kin. `skip_unanimous` returns the
-    common answer unrefined. `template` is "refine" or the path of a Jinja file with the fields `problem` and
-    `candidates`. Template and budget are by default those that the policy's checkpoint was trained with, else ours and
-    1,536 tokens (the paper's 6,144 for four).
+    shown instead. `rsa` is the recursive kin.
 
     Costs `outputs` calls; with groups one more for each group of each round: for k = 16 in fours, 5.
     """
@@ -40,8 +34,19 @@ class GSR(Refining):
     )
 
     outputs: int = Field(1, ge=1)
+    """Independent refinements written from the one prompt: the first is the answer, the rest are `alternatives`. By
+    default one; the paper's tables average four (arXiv 2509.00084).
+    """
+
     group_size: int | None = Field(None, ge=2)
+    """The most candidates that one prompt shows: they are refined in groups of nearly equal size, and then their
+    results. By default all are in one prompt, as in the paper; set it for k that one prompt cannot hold.
+    """
+
     skip_unanimous: bool = False
+    """Return the common answer unrefined where all candidates have equal answers. By default they are refined all the
+    same, as in the paper.
+    """
 
     def shown(self, k: int) -> int:
         """All k, or a group of them."""

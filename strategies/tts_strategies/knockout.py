@@ -13,12 +13,9 @@ class Knockout(Judging):
 
     With k candidates that is k - 1 matches in about log2 k rounds; where a round has an odd number, one of them, drawn
     at random, waits for the next. The draw is seeded and goes by what the candidates say, so their order does not
-    matter. `votes` verdicts are asked for per match, each in an order of its own, by seeded coin; `both_orders` asks
-    for each vote in both orders, at twice the price, and tells how often the judge flips. A verdict that cannot be read
-    is asked for again, once, in the other order; if that does not help it does not count, and a match without a
-    majority goes to the seeded coin. A match between equal answers is decided by its draw and not paid for, unless
-    `judge_equal`. A candidate that never closed its think block has nothing to show and is left out, unless that is so
-    for all.
+    matter. A verdict that cannot be read is asked for again, once, in the other order; if that does not help it does
+    not count, and a match without a majority goes to the seeded coin. A match between equal answers is decided by its
+    draw. A candidate that never closed its think block has nothing to show and is left out, unless that is so for all.
 
     Costs `votes` verdicts a match (twice as many with `both_orders`), and one more for each that cannot be read. The
     trace has the bracket, `rates` the invalid verdicts, the flips, and the matches that a coin decided.

@@ -20,9 +20,8 @@ class LLMBlender(Judging, Synthesizing):
 
     The paper's ranker is PairRM (`judge="pairrm:llm-blender/PairRM-hf"`), which is shown every pair in both orders; any
     other judge will do. A candidate's score is the number of matches that it won, a half for each without a winner (the
-    paper's MaxWins); equal scores go by a seeded draw. Where there are `top` candidates or fewer, the judge is not
-    asked. The fuser's prompt is that of `synthesizer`, with `outputs`, `candidate_tokens` and `template` as there;
-    `votes`, `judge_equal` and unreadable verdicts as in `knockout`.
+    paper's MaxWins); equal scores go by a seeded draw. The fuser's prompt is that of `synthesizer`; unreadable verdicts
+    are treated as in `knockout`.
 
     Costs k (k - 1) verdicts, all in flight together (half as many without `both_orders`), and `outputs` syntheses. The
     trace has the ranking, `rates` the invalid verdicts and the flips.
@@ -37,7 +36,14 @@ class LLMBlender(Judging, Synthesizing):
     )
 
     both_orders: bool = True
+    """Ask for each vote in both orders, at twice the price, and tell how often the judge flips. By default so, as the
+    paper's ranker compares every pair (arXiv 2306.02561).
+    """
+
     top: int = Field(3, ge=1)
+    """How many of the best candidates the synthesizer reads; where there are no more than that, the judge is not asked.
+    By default three, as in the paper (arXiv 2306.02561).
+    """
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The first fused answer; empty where the model never closed its think block."""

@@ -12,10 +12,8 @@ from tts_strategies._votes import count_votes, nobody_votes
 class Majority(Strategy):
     """Vote over equivalence classes of answers, not over strings.
 
-    `ties`: the class whose first member came first ("earliest"), or one drawn by the run's seed ("seeded"). `weights`:
-    one vote each ("equal"), or the geometric mean token probability of the response ("logprob"; the policy, or the
-    file of candidates, must have log-probabilities). Candidates without an answer do not vote; where nobody votes, the
-    first usable candidate is returned with confidence 0. Confidence is the winner's share of the votes.
+    Candidates without an answer do not vote; where nobody votes, the first usable candidate is returned with
+    confidence 0. Confidence is the winner's share of the votes.
     """
 
     name: ClassVar[str] = "majority"
@@ -29,7 +27,15 @@ class Majority(Strategy):
     )
 
     ties: Literal["earliest", "seeded"] = "earliest"
+    """Of equally heavy classes the one whose first member came first ("earliest"), or one drawn by the run's seed
+    ("seeded"). By default the earliest (our choice: it needs no seed).
+    """
+
     weights: Literal["equal", "logprob"] = "equal"
+    """A vote counts one ("equal", the vote of arXiv 2203.11171), or the geometric mean token probability of its
+    response ("logprob", that paper's normalised weighted sum; the policy, or the file of candidates, must have
+    log-probabilities).
+    """
 
     def required(self) -> Needs:
         """Log-probabilities for weights that are made of them."""

@@ -21,10 +21,7 @@ class MoA(Listing):
     The candidates are the proposers' layer; `tts.join_candidates` makes one set of what several models said. Each layer
     but the last writes as many responses as there are usable candidates, all from one prompt over the responses of the
     layer before (the paper has a different model write each; here the aggregator writes all, as in its single-proposer
-    setting), the last writes the answer: the paper's three layers are `layers=2`. `outputs` > 1 draws several
-    independent answers: the first counts, the rest are `alternatives`. The candidates come in random, seeded order and
-    without their models' names. `candidate_tokens` as in `gsr`, counted by the policy's tokenizer where there is a
-    policy; `template` is "moa" or the path of a Jinja file with the fields `problem` and `candidates`.
+    setting), the last writes the answer. The candidates come in random, seeded order and without their models' names.
     """
 
     name: ClassVar[str] = "moa"
@@ -36,8 +33,18 @@ class MoA(Listing):
     )
 
     template: str = "moa"
+    """The prompt: "moa" (ours), or the path of a Jinja file with the fields `problem` and `candidates`."""
+
     layers: int = Field(1, ge=1)
+    """How many times responses are aggregated after the candidates, which are the proposers' layer. By default once,
+    the least (our choice: each further layer costs k calls); the paper's three layers are `layers=2` (arXiv
+    2406.04692).
+    """
+
     outputs: int = Field(1, ge=1)
+    """Independent answers written by the last layer: the first counts, the rest are `alternatives`. By default one
+    (our choice).
+    """
 
     def neutralise(self, text: str) -> str:
         """Without brackets around the prompt's markers."""

@@ -25,12 +25,11 @@ PENALTY = 0.1  # on the sum of squared strengths, a prior of one win or so
 class RoundRobin(Judging):
     """Let the judge compare every pair, and take the strongest by the Bradley-Terry model of all verdicts.
 
-    `votes`, `both_orders`, `judge_equal`, unreadable verdicts and candidates without a summary as in `knockout`. Each
-    verdict is a game; a match between equal answers that was not judged is half won by each, and a match of which no
-    verdict could be read is none. A small penalty on squared strengths keeps those finite who win every game, and puts
-    candidates that no verdict connects to the others on the average. Where every match has as many games, the order is
-    that of the games won. Equal strengths go by a seeded draw. Confidence is the winner's share of the strengths
-    (Luce's rule).
+    Unreadable verdicts and candidates without a summary are treated as in `knockout`. Each verdict is a game; a match
+    between equal answers that was not judged is half won by each, and a match of which no verdict could be read is
+    none. A small penalty on squared strengths keeps those finite who win every game, and puts candidates that no
+    verdict connects to the others on the average. Where every match has as many games, the order is that of the games
+    won. Equal strengths go by a seeded draw. Confidence is the winner's share of the strengths (Luce's rule).
 
     Costs `votes` verdicts for each of k (k - 1) / 2 pairs (twice as many with `both_orders`), all in flight together,
     and one more for each that cannot be read. The trace has matches and strengths, `rates` the invalid verdicts, the

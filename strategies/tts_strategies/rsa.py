@@ -19,12 +19,8 @@ from tts_strategies._votes import count_votes
 class RSA(Refining):
     """Refine `population` random subsets of `subset` solutions into the next population, `loops` times.
 
-    The first population are the k candidates; a later one has `population` solutions, by default as many as the first.
-    Each is written by the policy from its own subset, drawn with the seed and without replacement, through the refine
-    prompt of `gsr`; `candidate_tokens` and `template` are as there. Equal prompts of one problem are independent draws.
-    `final` is a vote of the last population ("majority"), or one of it at random, the others being `alternatives`
-    ("random"). The paper takes k = 16, subsets of 4 and 10 steps; its first step is the sampling of the candidates, so
-    that is `loops=9`.
+    The first population are the k candidates. Each solution of a later one is written by the policy from its own
+    subset, through the refine prompt of `gsr`. Equal prompts of one problem are independent draws.
 
     Costs `loops` times `population` calls.
     """
@@ -38,9 +34,24 @@ class RSA(Refining):
     )
 
     subset: int = Field(4, ge=1)
+    """How many solutions of the population each prompt shows, drawn with the seed and without replacement. By default
+    the paper's four (arXiv 2509.26626).
+    """
+
     population: int | None = Field(None, ge=1)
+    """How many solutions a population has after the first, which are the k candidates. By default as many as the first,
+    as in the paper, whose k is 16.
+    """
+
     loops: int = Field(3, ge=1)
+    """How many times the population is refined; calls grow with it. By default three (our choice: a third of the
+    paper's price); its ten steps count the sampling of the candidates, so that they are `loops=9`.
+    """
+
     final: Literal["majority", "random"] = "majority"
+    """What the last population comes to: a vote ("majority"), or one solution at random, the others being
+    `alternatives` ("random"). By default the vote (our choice: it needs answers that can be compared).
+    """
 
     @property
     def tells_confidence(self) -> bool:  # type: ignore[override]  # here it hangs on a field

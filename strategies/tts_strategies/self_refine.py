@@ -21,11 +21,8 @@ class SelfRefine(Strategy):
 
     The candidate is drawn by seed and by its text from those that closed their think block: a plain sample, as in the
     paper. The others are charged and not used, so k = 1 is what the method costs by itself. A round's feedback ends the
-    loop where its visible text contains the words of `stop`, in any case (by default those of the authors' code for
-    arithmetic); else the response is rewritten. Feedback or rewriting without visible text is asked for again, once;
-    then the response stays as it is. `candidate_tokens` limits response and feedback as it limits candidates in `gsr`.
-    `feedback_template` is "self_refine_feedback" or the path of a Jinja file with the fields `problem`, `response` and
-    `stop`, `rewrite_template` is "self_refine_rewrite" or one with `problem`, `response` and `feedback`.
+    loop where its visible text contains the words of `stop`; else the response is rewritten. Feedback or rewriting
+    without visible text is asked for again, once; then the response stays as it is.
     """
 
     name: ClassVar[str] = "self_refine"
@@ -37,10 +34,29 @@ class SelfRefine(Strategy):
     )
 
     rounds: int = Field(4, ge=1)
+    """The most rounds of feedback and rewriting, two calls each, one after the other. By default the paper's four
+    (arXiv 2303.17651).
+    """
+
     stop: str = "it is correct"
+    """The words, in any case, at which visible feedback ends the loop; at least two characters. By default those of the
+    authors' code for arithmetic.
+    """
+
     candidate_tokens: int = Field(CANDIDATE_TOKENS, ge=1)
+    """Budget for response and for feedback in a prompt, each in tokens as the policy counts them; what is over loses
+    its beginning. By default that of `gsr`, 6,144 for four (arXiv 2509.00084).
+    """
+
     feedback_template: str = "self_refine_feedback"
+    """The prompt for feedback: "self_refine_feedback" (ours), or the path of a Jinja file with the fields `problem`,
+    `response` and `stop`.
+    """
+
     rewrite_template: str = "self_refine_rewrite"
+    """The prompt for rewriting: "self_refine_rewrite" (ours), or the path of a Jinja file with the fields `problem`,
+    `response` and `feedback`.
+    """
 
     @field_validator("stop")
     @classmethod

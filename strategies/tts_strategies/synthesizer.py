@@ -17,8 +17,18 @@ class Synthesizing(Strategy):
     """Base of strategies in which the synthesizer writes from the summaries of candidates."""
 
     outputs: int = Field(1, ge=1)
+    """Independent answers written from the last prompt: the first is the answer, the rest are `alternatives`. By
+    default one; the tables of arXiv 2509.00084 average four.
+    """
+
     candidate_tokens: int = Field(1280, ge=1)
+    """Budget for the summary of each candidate, in tokens as the policy counts them, or estimated where there is no
+    policy. What short summaries leave goes to long ones; one over its share loses its beginning. By default 1,280: five
+    of them, the problem and 1,024 new tokens fit the 8,192 of the Synthesizer's paper (arXiv 2501.01668).
+    """
+
     template: str = "synthesize"
+    """The prompt: "synthesize" (ours), or the path of a Jinja file with the fields `problem` and `candidates`."""
 
     @field_validator("template")
     @classmethod
@@ -44,13 +54,7 @@ class Synthesizer(Synthesizing):
     """Let an external model write a solution from the problem and the candidates' summaries.
 
     The candidates come in random, seeded order; one that never closed its think block is left out, unless that is so
-    for all. `candidate_tokens` is the budget per candidate; what short ones leave goes to long ones, and a summary over
-    its share loses its beginning (tokens as the policy counts them where there is one, else estimated). Five of 1,280,
-    the problem and 1,024 new tokens fit the paper's context of 8,192. More than `group_size` candidates are synthesized
-    in groups of nearly equal size first, and then their results (the paper trains on five); `None` puts all into one
-    prompt. `outputs` > 1 draws several independent syntheses: the first is the answer, the rest are `alternatives`
-    (GSR's paper averages four). `template` is "synthesize" or the path of a Jinja file with the fields `problem` and
-    `candidates`.
+    for all.
 
     Costs `outputs` calls, and one more for each group of each round: for k = 16, 6.
     """
@@ -64,6 +68,9 @@ class Synthesizer(Synthesizing):
     )
 
     group_size: int | None = Field(5, ge=2)
+    """The most candidates that one prompt shows; more are synthesized in groups of nearly equal size first, and then
+    their results. `none` puts all into one prompt. By default the paper's five (arXiv 2501.01668).
+    """
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The first synthesis's summary; empty where the model never closed its think block."""

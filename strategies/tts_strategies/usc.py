@@ -21,8 +21,7 @@ class USC(Selecting):
     consistent response is Response N`, or, without such a sentence, the only `Response N` that the visible text names.
     One that cannot be read is asked for again, once; then the candidates vote (the largest class of equal answers, by
     seeded draw where several are, or where nobody has an answer), and the trace counts it. The candidates come in
-    random, seeded order, within `candidate_tokens` each as in `gsr`. `template` is "usc" or the path of a Jinja file
-    with the fields `problem` and `candidates`.
+    random, seeded order.
     """
 
     name: ClassVar[str] = "usc"
@@ -33,6 +32,7 @@ class USC(Selecting):
     )
 
     template: str = "usc"
+    """The prompt: "usc" (ours), or the path of a Jinja file with the fields `problem` and `candidates`."""
 
     def neutralise(self, text: str) -> str:
         """`Response 3` becomes `Response no. 3`: neither a heading nor a verdict."""

@@ -13,13 +13,10 @@ from tts_strategies._votes import count_votes, nobody_votes
 class WeightedMajority(Strategy):
     """The class of equivalent answers with the highest reward, all its members together.
 
-    `reduce`: the sum, mean or maximum of the rewards of a class; max is Best-of-N among candidates with an answer.
-    The papers sum probabilities of a verifier. Rewards that may be negative, such as those of most reward models, need
-    `softmax`, which turns the rewards of the problem's candidates into positive shares first: a sum of negative ones
-    counts against large classes, and `rates` tells on how many problems that was so. Equal classes go to the one whose
-    first member came first. The response returned is the class's best. Candidates without an answer do not vote
-    and are not scored; where nobody votes, the first usable candidate is returned with confidence 0. Confidence is
-    the winner's share of the weight, where no weight is negative.
+    A sum of negative rewards counts against large classes; `softmax` avoids it, and `rates` tells on how many problems
+    that was so. Equal classes go to the one whose first member came first. The response returned is the class's best.
+    Candidates without an answer do not vote and are not scored; where nobody votes, the first usable candidate is
+    returned with confidence 0. Confidence is the winner's share of the weight, where no weight is negative.
     """
 
     name: ClassVar[str] = "weighted_majority"
@@ -33,7 +30,14 @@ class WeightedMajority(Strategy):
     )
 
     reduce: Literal["sum", "mean", "max"] = "sum"
+    """What the rewards of a class come to: their sum, mean or maximum; max is Best-of-N among candidates with an
+    answer. By default the sum, as in the paper (arXiv 2206.02336).
+    """
+
     softmax: bool = False
+    """Turn the rewards of the problem's candidates into positive shares first, which rewards of any sign need, such as
+    those of most reward models. By default they are taken as they are: the paper's verifier gives probabilities.
+    """
 
     def curve(self) -> Literal["weighted maj@k"] | None:
         """That of summed rewards."""

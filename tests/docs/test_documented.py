@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from types import ModuleType
 
 import click
 import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 import tts
 import tts.answers
@@ -19,6 +22,7 @@ import tts.prompts
 import tts.report
 import tts.testing
 from tts.cli import main
+from tts.registry.host import Plugin
 from tts.vocabulary import errors, hooks
 
 ROOT = Path(__file__).parents[2]
@@ -112,13 +116,18 @@ def commands(command: click.Command, context: click.Context) -> Iterator[tuple[s
 COMMANDS = dict(commands(main, click.Context(main, info_name="tts")))
 
 
-def command_line_page() -> str:
-    spec = importlib.util.spec_from_file_location("command_line", DOCS / "command_line.py")
+def made(page: str, hook: str) -> str:
+    """A page as a hook of the site fills it in."""
+    spec = importlib.util.spec_from_file_location(hook, DOCS / f"{hook}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return str(module.on_page_markdown(text("cli.md")))
+    return str(module.on_page_markdown(text(page)))
+
+
+def command_line_page() -> str:
+    return made("cli.md", "command_line")
 
 
 @pytest.mark.parametrize("path", COMMANDS)
@@ -168,3 +177,52 @@ def test_pages_use_no_name_that_is_gone() -> None:
     for page in DOCS.rglob("*.md"):
         for name in re.findall(r"\btts\.([A-Za-z]\w*)(?=[`(\s])", page.read_text("utf-8")):
             assert hasattr(tts, name) or name == "json", f"{page.name}: tts.{name}"  # tts.json is a file
+
+
+def fields(plugin: Plugin) -> dict[str, FieldInfo]:
+    cls = tts.plugins().resolve(plugin.kind, plugin.entry.name)
+    found: dict[str, FieldInfo] = (cls if issubclass(cls, BaseModel) else cls.Options).model_fields
+    return found
+
+
+def test_the_page_of_options_has_every_one_with_its_meaning() -> None:
+    page = made("options.md", "parameters")
+    assert "<!--" not in page
+    for kind in ("backend", "scorer", "judge", "task"):
+        for plugin in tts.plugins().all(kind):
+            if plugin.distribution != "ttscale":
+                continue
+            section = page.partition(f"{{ #{kind}-{plugin.entry.name} }}")[2].partition("\n#")[0]
+            assert plugin.entry.summary in section
+            if plugin.entry.extra != "ttscale[ray]":
+                rows = {row.split("`")[1]: row for row in section.splitlines() if row.startswith("| `")}
+                assert list(rows) == list(fields(plugin))
+                assert all(row.endswith(f" | {plain(fields(plugin)[name])} |") for name, row in rows.items())
+
+
+def plain(field: FieldInfo) -> str:
+    return " ".join(str(field.description).split()).replace("|", "\\|")
+
+
+def test_the_page_of_recipes_has_every_key() -> None:
+    page = made("recipes.md", "parameters")
+    assert "<!--" not in page
+    for key in ("optimisation.batch", "lora.r", "filter.pass_rate", "sizes.NAME.layers", "pairs_per_problem"):
+        assert f"| `{key}` | " in page
+    assert all(row.count(" | ") >= 3 for row in page.splitlines() if row.startswith("| `"))
+
+
+def test_what_the_glossary_names_exists() -> None:
+    named = re.findall(r"`((?:tts[\w.]*|Comparison|Outcome)\.\w+)`", text("glossary.md"))
+    assert len(named) > 30
+    homes = {"Comparison": "tts.eval.Comparison", "Outcome": "tts.Outcome"}
+    for name in named:
+        first, _, rest = name.partition(".")
+        pkgutil.resolve_name(f"{homes.get(first, first)}.{rest}")
+
+
+def test_the_glossary_defines_each_word_once() -> None:
+    words = [word for line in text("glossary.md").splitlines() for word in re.findall(r"\*\*([^*]+)\*\*", line)]
+    assert len(words) == len(set(map(str.lower, words))) > 60
+    for word in ("candidate", "group", "draw", "decision", "class", "N_c", "Refinement Gap", "role", "unit"):
+        assert word in words

@@ -167,4 +167,4 @@ def test_a_pair_says_how_many_samples_of_these_would_tell() -> None:
     shares = {"a": 4 * better + 2 * worse, "b": 4 * worse + 2 * better}
     (pair,) = compare_pairs(names, shares, k=4)
     assert pair.samples == 4 * groups_needed(names, [x - y for x, y in zip(*shares.values(), strict=True)])
-    assert str(pair).endswith(f"problems would tell, or {pair.samples:,} samples of each of these")
+    assert str(pair).endswith(f"problems would tell, or {pair.samples:,} candidates of each of these")

@@ -20,40 +20,74 @@ RecipeT = TypeVar("RecipeT", bound="Section")
 
 
 class Section(BaseModel):
-    """A table of a recipe: unknown keys are errors."""
+    """A table of a recipe: unknown keys are errors, and the docstring under a key says what it means."""
 
     own_prefix: ClassVar[str] = ""  # of a whole recipe: what the names of ours of its kind begin with
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class HybridObjective(Section):
     """The arm of the paper's Table 2 and the weighting of its two losses."""
 
     arm: Arm = "hybrid"
+    """Which rows are learned from: `direct`, `refine`, or both; the arms of the paper's Table 2 (arXiv 2509.00084)."""
+
     refine_weight: float = Field(1.0, ge=0)
+    """Lambda in L = L_direct + lambda * L_selfR. The paper calls it a constant; 1 weighs both alike."""
+
     normalisation: Normalisation = "objective"
+    """Each objective's own token mean (`objective`), or one token mean over both (`token`). The paper does not say; by
+    default its own mean, so that long refinements do not outweigh short solutions (our choice).
+    """
 
 
 class Optimisation(Section):
-    """How long and how fast a model learns: what the tables of all trainers share.
-
-    An optimiser step takes `batch` rows of all processes together, `per_device` at a time; `warmup` below 1 is a share
-    of all steps.
-    """
+    """How long and how fast a model learns: what the tables of all trainers share."""
 
     epochs: float | None = Field(None, gt=0)
+    """Passes over the rows; a part of one is allowed."""
+
     steps: int | None = Field(None, ge=1)
+    """Optimiser steps, in place of epochs."""
+
     batch: int = Field(ge=1)
+    """Rows of an optimiser step, of all processes together; a multiple of `per_device`."""
+
     per_device: int | None = Field(None, ge=1)
+    """Rows of a micro-batch on one device: memory grows with it, results do not change. By default as many as fill the
+    batch at once.
+    """
+
     learning_rate: float = Field(gt=0)
+    """The highest learning rate."""
+
     schedule: Literal["constant", "constant_with_warmup", "cosine", "linear"] = "cosine"
+    """How the learning rate runs over the steps, as transformers calls it. By default the paper's cosine (arXiv
+    2509.00084).
+    """
+
     warmup: float = Field(0.0, ge=0)
+    """Over how much the learning rate rises first: below 1 a share of all steps, else steps. By default none; the
+    paper's recipe has 0.1.
+    """
+
     weight_decay: float = Field(0.0, ge=0)
+    """Weight decay of the optimiser. By default none, as in transformers."""
+
     max_grad_norm: float = Field(1.0, gt=0)
+    """Norm that gradients are clipped to. By default that of transformers."""
+
     max_length: int | None = Field(None, ge=16)
+    """The most tokens of a row, prompt and completion together; longer rows are left out and counted."""
+
     gradient_checkpointing: bool = False
+    """Compute activations anew in the backward pass: less memory, more time. Off by default (our choice: small models
+    need none).
+    """
+
     bf16: bool = False
+    """Compute in bfloat16 while master weights stay as they are. Off by default (our choice: not every machine can)."""
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
@@ -94,7 +128,8 @@ class Optimisation(Section):
 def load_recipe(source: str | Path, model: type[RecipeT], changes: Iterable[str] = ()) -> RecipeT:
     """Read a recipe of ours by name (`"gsr-cpu"`) or a file by path; `changes` are `table.key=value` (TOML values).
 
-    Raises `ConfigError` that names the file, the key and the reason, all of them at once.
+    Raises `ConfigError` that names the file, the key and the reason, all of them at once; below it stand the keys of a
+    table that has no such key, with their meaning.
     """
     try:
         settings = tomllib.loads(_text(source, model.own_prefix))
@@ -105,7 +140,16 @@ def load_recipe(source: str | Path, model: type[RecipeT], changes: Iterable[str]
     try:
         return model.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(f"recipe {str(source)!r}: {_reasons(error, model)}") from error
+        raise _refused(source, error, model) from error
+
+
+def _refused(source: str | Path, error: ValidationError, model: type[BaseModel]) -> ConfigError:
+    found = ConfigError(f"recipe {str(source)!r}: {_reasons(error, model)}")
+    for where in dict.fromkeys(one["loc"][:-1] for one in error.errors() if one["type"] == "extra_forbidden"):
+        section = _section_at(model, where)
+        for name, field in section.model_fields.items() if section is not None else ():
+            found.add_note(f"  {'.'.join(map(str, (*where, name)))}: {field.description}")
+    return found
 
 
 def _text(source: str | Path, prefix: str) -> str:

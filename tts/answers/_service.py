@@ -207,5 +207,5 @@ def _key(a: str, b: str) -> tuple[str, str]:
 
 
 def _both_exact(a: Reading, b: Reading) -> bool:
-    """Whether two different readings are exact numbers, hence unequal: the common case among samples."""
+    """Whether two different readings are exact numbers, hence unequal: the common case among candidates."""
     return isinstance(a, Number) and isinstance(b, Number) and not (a.decimal or b.decimal or a.percent or b.percent)

@@ -24,7 +24,7 @@ from tts.engine.reference import DEFAULT_MODEL, ModelKind, placed
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import grade
 from tts.metrics.run import Run
-from tts.registry.parameters import build
+from tts.registry.instance import build
 from tts.sources.reading import OnError, Source, read_examples
 from tts.sources.reference import parse_reference
 from tts.vocabulary.errors import ConfigError, did_you_mean

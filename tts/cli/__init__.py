@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,6 +97,8 @@ class PluginGroup(click.Group):
                 if os.environ.get("TTS_DEBUG") == "1":
                     raise
                 say(f"error: {' '.join(str(error).split())}")
+                for note in getattr(error, "__notes__", ()):
+                    say(textwrap.fill(note, shutil.get_terminal_size().columns, subsequent_indent="      "))
                 sys.exit(2 if isinstance(error, ConfigError | TaskError) else 1)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
 from tts.contracts.strategy import Strategy, strategy, strategy_class
-from tts.registry.parameters import build
+from tts.registry.instance import build
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Sampling
 
@@ -181,7 +181,7 @@ def parameter_option(function: Command) -> Command:
         type=_NameValue(),
         multiple=True,
         metavar="NAME=VALUE",
-        help="A strategy's parameter; STRATEGY.NAME=VALUE where there are several strategies.",
+        help="A strategy's parameter (`tts plugins STRATEGY` lists them); STRATEGY.NAME=VALUE where there are several.",
     )(function)
 
 
@@ -209,11 +209,13 @@ def _strategy(name: str, texts: Mapping[str, str]) -> Strategy:
 
 
 def _value(cls: type[Strategy], field: str, text: str) -> Any:
-    """Text as the field takes it: as it is, else as JSON (`[1,2]`, `null`)."""
+    """Text as the field takes it: `none` where it may be none, as it is, else as JSON (`[1,2]`)."""
     declared = cls.model_fields.get(field)
     if declared is None:
         return text
     annotation: Any = declared.annotation
+    if text == "none" and type(None) in get_args(annotation):
+        return None
     try:
         TypeAdapter(annotation).validate_python(text)
     except ValidationError:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from tts.contracts.strategy import Card, Needs, Strategy, strategy
-from tts.registry.host import Plugin, plugins
-from tts.vocabulary.errors import ConfigError
+from tts.cli._plugin_page import Described
+from tts.registry.host import Plugin
 
 _HEAD = """\
 # Strategies
@@ -17,35 +16,39 @@ cost. The models that a strategy needs are given as `--model` (the policy), `--s
 Calls are those after sampling, for k candidates and default parameters. Where the order of the candidates counts,
 `--order-trials M` tells how often another order changes the answer.
 
+Below the table are the parameters of each: `-p outputs=4` on the command line, `tts.strategy("gsr", outputs=4)` in
+Python. `tts plugins NAME` prints all of it for one.
+
 This page is printed by `tts plugins --cards` from what the plugins declare; `make docs` writes it anew.
 """
 _COLUMNS = ("method", "paper", "needs", "calls per problem", "order", "when to use", "known weakness")
-_NO_CARD = Card(calls="", use="", weakness="")
+_PARAMETERS = ("parameter", "type", "default", "meaning")
 
 
 def strategies_page(found: Sequence[Plugin]) -> str:
-    """Markdown with a row for each strategy plugin, by its defaults; one that cannot be imported says why."""
-    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *(_row(plugin) for plugin in found if plugin.kind == "strategy")]
-    table = "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
-    return f"{_HEAD}\n{table}\n"
+    """Markdown with a row for each strategy plugin, by its defaults, and a table of the parameters of each.
+
+    One that cannot be imported says why.
+    """
+    strategies = [Described(plugin) for plugin in found if plugin.kind == "strategy"]
+    tables = [_table(_COLUMNS, map(_row, strategies)), *(_parameters(one) for one in strategies if one.parameters)]
+    return "\n".join([_HEAD, *tables])
 
 
-def _row(plugin: Plugin) -> tuple[str, ...]:
-    entry = plugin.entry
-    method, paper = f"`{entry.name}`: {entry.summary}", entry.paper or "none"
-    try:
-        cls = plugins().resolve("strategy", entry.name)
-    except ConfigError as error:
-        return (method, paper, "", "", "", "", str(error))
-    try:
-        default: Strategy | type[Strategy] = strategy(cls)
-        needs = strategy(cls).required()
-    except ConfigError:  # it has parameters without a default
-        default, needs = cls, cls.needs
-    roles = ", ".join(name for name in Needs.model_fields if getattr(needs, name)) or "nothing"
-    order = "does not count" if default.order_invariant else "counts"
-    card = cls.card or _NO_CARD
-    return (method, paper, roles, card.calls, order, card.use, card.weakness)
+def _row(one: Described) -> tuple[str, ...]:
+    entry, card = one.plugin.entry, one.card
+    told = [card.get(name, "") for name in ("needs", "calls", "order", "use", "weakness")]
+    return (f"`{entry.name}`: {entry.summary}", entry.paper or "none", *told[:-1], one.problem or told[-1])
+
+
+def _parameters(one: Described) -> str:
+    rows = [(f"`{p.name}`", p.type, p.default or "required", p.description) for p in one.parameters]
+    return f"## `{one.plugin.entry.name}`\n\n{_table(_PARAMETERS, rows)}"
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
 
 
 def _cell(text: str) -> str:

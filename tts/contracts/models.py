@@ -47,9 +47,9 @@ class Request(Record):
 
 
 class NoOptions(BaseModel):
-    """For plugins that take no `@option=value`."""
+    """For plugins that take no `@option=value`; the base of options, whose docstrings say what they mean."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class Backend(Protocol):
@@ -57,7 +57,7 @@ class Backend(Protocol):
 
     Constructed as `Class(model, options)` on a worker thread, where `options` is an instance of the class's `Options`,
     validated from the reference `backend:model[@option=value,...]`. `fingerprint` identifies whatever changes the
-    outputs (weights, template, dtype); stored samples are found again by it.
+    outputs (weights, template, dtype); stored completions are found again by it.
     """
 
     @property
@@ -139,14 +139,23 @@ class JudgeFormat(BaseModel, abc.ABC):
 
     A judge reference `FORMAT:BACKEND:MODEL[@option=value,...]` names the format and the backend. The fields are
     options: those that the format declares are its own, the others the backend's. Its calls are completions like all
-    others: seeded, stored, limited and charged to the judge. `max_tokens=None` means as in `Sampling`.
+    others: seeded, stored, limited and charged to the judge.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     temperature: float = Field(0.6, ge=0, allow_inf_nan=False)
+    """Sampling temperature of the judge's output; 0 is greedy, and then votes in one order are all the same. By default
+    that of GSR's evaluation (arXiv 2509.00084).
+    """
+
     top_p: float = Field(0.95, gt=0, le=1)
+    """Share of the probability that tokens are drawn from, at most 1. By default that of GSR's evaluation."""
+
     max_tokens: int | None = Field(None, ge=1)
+    """The most new tokens of a verdict with its thinking; `none` means up to 32,768 or what the context leaves, as in
+    `Sampling`.
+    """
 
     @abc.abstractmethod
     def messages(self, problem: Problem, a: Candidate, b: Candidate) -> tuple[Message, ...]:

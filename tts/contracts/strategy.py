@@ -15,7 +15,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from tts.prompts import Prompts
 from tts.registry.host import plugins
-from tts.registry.parameters import Parameters, instance
+from tts.registry.instance import instance
+from tts.registry.parameters import Parameters
 from tts.registry.user_code import user_class
 from tts.vocabulary.clusters import Clusters
 from tts.vocabulary.errors import ConfigError

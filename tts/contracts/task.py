@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from tts.registry.host import plugins
-from tts.registry.parameters import Parameters, instance
+from tts.registry.instance import instance
+from tts.registry.parameters import Parameters
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Example
 
@@ -22,7 +23,14 @@ class Task(Parameters, abc.ABC):
     argument: ClassVar[str | None] = None
 
     grader: str = "math"
+    """What compares an answer with the gold answer: a grader's name, or a function of yours as `file.py:function`. By
+    default mathematical equality.
+    """
+
     extractor: str = "auto"
+    """What finds the final answer in a candidate's visible text: an extractor's name. By default a box, else other
+    signs of an answer.
+    """
 
     @abc.abstractmethod
     def examples(self) -> Iterable[Example]:

@@ -52,7 +52,7 @@ def draw_key(
 ) -> str:
     """Content key of a draw: problem, role, model, sampling, prompt.
 
-    The role counts, so that a strategy that asks the direct prompt again gets new samples, not the candidates.
+    The role counts, so that a strategy that asks the direct prompt again gets new completions, not the candidates.
     """
     return digest(problem.digest, role, fingerprint, sampling, [[m.role, m.content] for m in messages])
 
@@ -60,7 +60,7 @@ def draw_key(
 def derive_seed(key: str, index: int) -> int:
     """The seed (63 bits) of one completion; `key` covers run seed, problem, model and prompt.
 
-    So a sample depends on nothing that runs beside it.
+    So a completion depends on nothing that runs beside it.
     """
     return int.from_bytes(hashlib.blake2b(f"{key}/{index}".encode(), digest_size=8).digest(), "big") >> 1
 

@@ -114,7 +114,7 @@ class Engine:
 
     @property
     def spent(self) -> dict[str, Usage]:
-        """What was really paid so far, per role: stored samples and calls cost nothing."""
+        """What was really paid so far, per role: stored completions and calls cost nothing."""
         return self._drawer.spent
 
     @property

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from tts.contracts.models import JudgeFormat
 from tts.registry.host import plugins
-from tts.registry.parameters import build
+from tts.registry.instance import build
+from tts.registry.parameters import noted
 from tts.vocabulary.errors import ConfigError, did_you_mean
 
 ModelKind = Literal["backend", "scorer", "judge"]
@@ -89,8 +90,10 @@ def options_of(key: ModelKey) -> Any:
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             known = did_you_mean(name, plugin.Options.model_fields)
-            raise ConfigError(f"{reference.plugin!r} has no option {name!r}{known}") from error
-        raise ConfigError(f"{reference}: option {name}={first.get('input')!r}: {first['msg']}") from error
+            unknown = ConfigError(f"{reference.plugin!r} has no option {name!r}{known}")
+            raise noted(unknown, plugin.Options) from error
+        wrong = ConfigError(f"{reference}: option {name}={first.get('input')!r}: {first['msg']}")
+        raise noted(wrong, plugin.Options, name) from error
 
 
 def judge_format(text: str) -> tuple[JudgeFormat, str] | None:

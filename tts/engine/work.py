@@ -27,9 +27,9 @@ class Work(NamedTuple):
 def groups(samples: Iterable[Sampled], k: int, can_complete: Callable[[CandidateSet], bool]) -> Iterator[Work]:
     """Non-overlapping groups of k (arXiv 2509.00084, section 4); what is left over is not used.
 
-    A set of fewer than k, or one with holes where samples failed, is completed where `can_complete` says so. Else the
-    candidates there are close ranks, and a set of fewer than k is an error: raised for the first set, which says that
-    the call is wrong, recorded for a later one.
+    A set of fewer than k, or one with holes where candidates failed, is completed where `can_complete` says so. Else
+    the candidates there are close ranks, and a set of fewer than k is an error: raised for the first set, which says
+    that the call is wrong, recorded for a later one.
     """
     for number, (found, answer) in enumerate(samples):
         whole = all(candidate.index == place for place, candidate in enumerate(found))

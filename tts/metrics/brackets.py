@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def knockout_at_k(wins: ArrayLike, correct: ArrayLike, *, brackets: int = 200, seed: int = 0) -> Subsets:
-    """Accuracy of a knockout tournament (arXiv 2505.14674) over k samples, for every k up to n, by resampled brackets.
+    """Accuracy of a knockout (arXiv 2505.14674) over k candidates, for every k up to n, by resampled brackets.
 
-    `wins[p, i, j]` is the chance that sample i of problem p sends sample j home: 1, 0, or 0.5 for a coin, so that
+    `wins[p, i, j]` is the chance that candidate i of problem p sends candidate j home: 1, 0, or 0.5 for a coin, so that
     `wins[p, i, j] + wins[p, j, i]` is 1; `correct` is problems × n. Each bracket is a random subset of k in random
     pairs, anew in every round, and where a round has an odd number its last one waits. Seeded; `error` is the Monte
     Carlo standard error over so many brackets. Exact for k = 1, which is the mean, whatever is drawn.
@@ -40,7 +40,7 @@ def knockout_at_k(wins: ArrayLike, correct: ArrayLike, *, brackets: int = 200, s
 
 
 def _winners(beats: Floats, standing: NDArray[np.int64], rng: Any) -> NDArray[np.int64]:
-    """The last one of each row; `standing` has a set of samples in each."""
+    """The last one of each row; `standing` has a set of candidates in each."""
     import numpy as np
 
     while standing.shape[1] > 1:

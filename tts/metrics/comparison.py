@@ -31,7 +31,7 @@ class Comparison(Followed, Costs):
     Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged.
     A failed result counts as wrong, but a strategy that failed on every group has no accuracy. Intervals are 95 %,
     clustered by problem. What a strategy costs is what it alone would have cost; `spent` is what
-    was really paid, shared samples once and stored ones not at all.
+    was really paid, shared completions once and stored ones not at all.
     """
 
     def __init__(

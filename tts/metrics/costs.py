@@ -15,7 +15,7 @@ from pydantic import Field
 
 from tts.metrics.accuracies import Accuracies
 from tts.metrics.estimate import Estimate, clustered_mean
-from tts.registry.parameters import build
+from tts.registry.instance import build
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.record import Record
 from tts.vocabulary.records import Candidate, Result, Usage

@@ -1,7 +1,7 @@
-"""Accuracy against k: unbiased estimates for every k ≤ n from n samples of each problem.
+"""Accuracy against k: unbiased estimates for every k ≤ n from n candidates of each problem.
 
-Each function takes rectangular arrays, problems × n samples in any order, and returns problems × n: column k − 1 is the
-mean over all C(n, k) subsets of k samples. Ties are averaged over what is tied, in place of being broken.
+Each function takes rectangular arrays, problems × n candidates in any order, and returns problems × n: column k − 1 is
+the mean over all C(n, k) subsets of k candidates. Ties are averaged over what is tied, in place of being broken.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 EXACT_VOTE = (
-    512  # samples; a vote over more is drawn by lot: the exact sum takes seconds a problem, and overflows at 1,030
+    512  # candidates; a vote over more is drawn by lot: the exact sum takes seconds a problem, and overflows at 1,030
 )
-EXACT_WEIGHTED = 12  # samples; a weighted vote over more is drawn by lot: its subsets cannot be counted, only listed
+EXACT_WEIGHTED = 12  # candidates; a vote over more is drawn by lot: its subsets cannot be counted, only listed
 
 
 class Subsets(NamedTuple):
@@ -31,7 +31,7 @@ class Subsets(NamedTuple):
 
 
 def pass_at_k(correct: ArrayLike) -> Floats:
-    """Share of subsets with a correct sample: 1 − C(n − c, k) / C(n, k) where c are correct.
+    """Share of subsets with a correct candidate: 1 − C(n − c, k) / C(n, k) where c are correct.
 
     Chen et al. 2021, arXiv 2107.03374.
     """
@@ -45,11 +45,11 @@ def pass_at_k(correct: ArrayLike) -> Floats:
 
 
 def best_of_at_k(scores: ArrayLike, correct: ArrayLike) -> Floats:
-    """Accuracy of Best-of-N over k samples: of those with the subset's highest score, the share that is correct.
+    """Accuracy of Best-of-N over k candidates: of those with the subset's highest score, the share that is correct.
 
-    The sample of rank i (from 0, lowest score first) is the best of C(i, k − 1) subsets; samples of one score stand in
-    for each other. A score of −inf is for what cannot be chosen unless nothing else can (Cobbe et al. 2021, arXiv
-    2110.14168, is the method; the estimator is the one of arXiv 2107.03374).
+    The candidate of rank i (from 0, lowest score first) is the best of C(i, k − 1) subsets; candidates of one score
+    stand in for each other. A score of −inf is for what cannot be chosen unless nothing else can (Cobbe et al. 2021,
+    arXiv 2110.14168, is the method; the estimator is the one of arXiv 2107.03374).
     """
     import numpy as np
 
@@ -71,11 +71,11 @@ def best_of_at_k(scores: ArrayLike, correct: ArrayLike) -> Floats:
 
 
 def maj_at_k(labels: ArrayLike, correct: ArrayLike, *, orders: int = 200, seed: int = 0) -> Subsets:
-    """Accuracy of a majority vote over k samples (Wang et al. 2022, arXiv 2203.11171).
+    """Accuracy of a majority vote over k candidates (Wang et al. 2022, arXiv 2203.11171).
 
     `labels` are the equivalence classes of the answers, whole numbers from 0, −1 for no answer, which is no vote. A
     class counts as right as far as its members are; subsets without a vote are wrong. Exact for n ≤ 512: the subsets
-    are counted by dynamic programming over the classes (how many samples are taken, how many classes lead), once for
+    are counted by dynamic programming over the classes (how many candidates are taken, how many classes lead), once for
     each size m of the leading classes; smaller classes only fill up. Beyond, as `weighted_maj_at_k` by lot.
     """
     import numpy as np
@@ -132,11 +132,11 @@ def _led_by(m: int, counts: Floats, values: Floats, leaders: Floats, choose: Flo
 def weighted_maj_at_k(
     labels: ArrayLike, weights: ArrayLike, correct: ArrayLike, *, orders: int = 200, seed: int = 0
 ) -> Subsets:
-    """Accuracy of a vote over k samples in which each has its weight, e.g. its reward (arXiv 2206.02336, 2408.00724).
+    """Accuracy of a vote over k candidates, each with its weight, e.g. its reward (arXiv 2206.02336, 2408.00724).
 
-    The class with the highest sum wins; `labels` as in `maj_at_k`, the weight of a sample without a vote is not read.
-    Exact for n ≤ 12, by listing the subsets. Beyond, by `orders` seeded random orders of each problem's samples: the
-    first k of each are a random subset, so one order serves every k.
+    The class with the highest sum wins; `labels` as in `maj_at_k`, the weight of a candidate without a vote is not
+    read. Exact for n ≤ 12, by listing the subsets. Beyond, by `orders` seeded random orders of each problem's
+    candidates: the first k of each are a random subset, so one order serves every k.
     """
     import numpy as np
 

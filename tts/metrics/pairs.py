@@ -55,10 +55,10 @@ class Pair(NamedTuple):
 
     @property
     def would_tell(self) -> str:
-        """How many problems, or samples of these, would tell, in words."""
+        """How many problems, or candidates of these, would tell, in words."""
         if self.needed is None:
             return "no difference to tell"
-        instead = f", or {self.samples:,} samples of each of these" if self.samples is not None else ""
+        instead = f", or {self.samples:,} candidates of each of these" if self.samples is not None else ""
         return f"about {self.needed:,} problems would tell{instead}"
 
 

@@ -67,7 +67,7 @@ def _held(store: Store, sets: Sequence[Sampled]) -> Iterator[_Held]:
 
 
 def _group(sampled: Sampled, group: int, k: int) -> tuple[Candidate, ...]:
-    """The candidates of a group, indices from 0 as strategies saw them; a sample that failed is not stored."""
+    """The candidates of a group, indices from 0 as strategies saw them; one that failed is not stored."""
     known = {candidate.index: candidate for candidate in sampled.candidates}
     missing = Candidate(index=0, text="", finish_reason="error", error="it could not be sampled")
     members = (known.get(index, missing) for index in range(group * k, group * k + k))

@@ -1,12 +1,12 @@
 """The store: one SQLite file (WAL) that everything sampled goes into, so that nothing is asked for twice.
 
 * A *draw* is one prompt given to one model under one sampling; its key hashes problem, model fingerprint, sampling and
-  messages. Its completions are rows (key, index): the index is part of the key, so k samples never collapse into one,
+  messages. Its completions are rows (key, index): the index is part of the key, so k of them never collapse into one,
   and asking for 16 after 4 leaves 12 to sample. First candidates and refinements are both draws.
 * A *call* is a score or a verdict under its own content key.
 * Reads happen where they are asked for (WAL readers never wait for a writer); writes go through one thread. A result is
   only reported once `flushed`.
-* Extracted answers are not stored: extraction may improve, samples stay.
+* Extracted answers are not stored: extraction may improve, completions stay.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ class Store:
     def load(self, found: StoredSet, extract: Callable[[str], str | None]) -> CandidateSet:
         """The candidates of a stored draw, in index order, with answers extracted now.
 
-        An index whose sample failed is missing; the engine draws it anew where the model is at hand.
+        An index whose completion failed is missing; the engine draws it anew where the model is at hand.
         """
         stored = self.completions(found.key)
         candidates = tuple(candidate_of(stored[index], index, extract) for index in sorted(stored))

@@ -55,15 +55,20 @@ def _plain(answer: str) -> str:
 class Benchmark(Task):
     """A published data set: from the hub at its pinned revision, or from a local copy.
 
-    `data_dir` is a folder that holds a copy, in the hub's columns or the common ones, or the file itself; nothing is
-    fetched then. `check=False` accepts a copy whose answers are not those that are known. Iterating raises `TaskError`
-    where a row cannot be read, the number of problems is wrong, or the answers are others.
+    Iterating raises `TaskError` where a row cannot be read, the number of problems is wrong, or the answers are others.
     """
 
     pin: ClassVar[Pin]
 
     data_dir: Path | None = None
+    """A local copy to read instead of the hub: the file, or the folder that holds it, in the hub's columns or the
+    common ones. Without it the hub is asked for the pinned revision.
+    """
+
     check: bool = True
+    """Refuse a copy whose number of problems or whose answers are not those that are known. On by default (our choice:
+    an accuracy on other problems is another number).
+    """
 
     def examples(self) -> Iterator[Example]:
         """The examples in the order of the data set, checked first."""

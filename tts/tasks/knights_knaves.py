@@ -71,7 +71,14 @@ class KnightsKnaves(Benchmark):
     )
 
     grader: str = "assignments"
+    """What compares an answer with the gold answer: a grader's name, or a function of yours as `file.py:function`. By
+    default who is a knight and who a knave.
+    """
+
     extractor: str = "assignments"
+    """What finds the final answer in a candidate's visible text: an extractor's name. By default who is said to be a
+    knight and who a knave.
+    """
 
     def example(self, row: Row, position: int) -> Example:
         """The hub's columns (`quiz`, `names`, `solution`) or those of a normalised copy (`problem`)."""
@@ -88,8 +95,19 @@ class KnightsKnavesChoice(KnightsKnaves):
     name: ClassVar[str] = "knights_knaves_choice"
 
     grader: str = "choice"
+    """What compares an answer with the gold answer: a grader's name, or a function of yours as `file.py:function`. By
+    default the letter of the option.
+    """
+
     extractor: str = "choice"
+    """What finds the final answer in a candidate's visible text: an extractor's name. By default the letter that is
+    chosen.
+    """
+
     options: int = Field(4, ge=2, le=10)
+    """How many assignments a puzzle offers, one of them right; 2 to 10. By default four (our choice: the usual number
+    of a multiple choice).
+    """
 
     def examples(self) -> Iterator[Example]:
         """The puzzles with lettered options; the answer is a letter."""

@@ -33,6 +33,9 @@ class OlympiadBench(Benchmark):
     )
 
     grader: str = "answers"
+    """What compares an answer with the gold answer: a grader's name, or a function of yours as `file.py:function`. By
+    default `answers`: several of them in any order, within the tolerance that the data set gives.
+    """
 
     def example(self, row: Row, position: int) -> Example:
         """The hub's columns, or those of a normalised copy (`problem` for `question`)."""

@@ -26,10 +26,7 @@ _FULL = 0.999  # of a score of 1, which some generators compute
 
 
 class ReasoningGym(Task):
-    """Problems of one generator, `task:reasoning_gym:NAME`; further options are the generator's own settings.
-
-    The problem `index` of a seed does not depend on `size`.
-    """
+    """Problems of one generator, `task:reasoning_gym:NAME`; further options are the generator's own settings."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow")
 
@@ -37,9 +34,18 @@ class ReasoningGym(Task):
     argument: ClassVar[str | None] = "generator"
 
     grader: str = "reasoning_gym"
+    """What compares an answer with the gold answer: a grader's name, or a function of yours as `file.py:function`. By
+    default the generator's own score: an answer is right that gets full marks.
+    """
+
     generator: str
+    """The name of a generator of reasoning-gym, such as `chain_sum`; it may follow the task's name after a colon."""
+
     size: int = Field(200, ge=1)
+    """How many problems. By default 200 (our choice, as for `sums`)."""
+
     seed: int = 0
+    """Seed of the problems; the problem at a place does not depend on `size`."""
 
     def examples(self) -> Iterator[Example]:
         """The problems, made as they are asked for."""

@@ -188,20 +188,34 @@ def response(thinking: str, summary: str) -> str:
 class Sums(Task):
     """Generated sums of products.
 
-    Seeded and lazy: the first n problems of a larger size are those of the smaller one. `terms`, `left` and `right` are
-    inclusive ranges of the number of products and of their factors, (3, 4) or "3-4". No problem occurs twice, in
-    whatever wording or order of terms, and train and test never share one. Iterating raises `TaskError` where the
-    ranges hold fewer problems than `size`.
+    Seeded and lazy: the first n problems of a larger size are those of the smaller one. Ranges are inclusive. No
+    problem occurs twice, in whatever wording or order of terms, and train and test never share one. Iterating raises
+    `TaskError` where the ranges hold fewer problems than `size`.
     """
 
     name: ClassVar[str] = "sums"
 
     size: int = Field(200, ge=1)
+    """How many problems. By default 200 (our choice: minutes on a CPU)."""
+
     seed: int = 0
+    """Seed of the problems; another seed gives others."""
+
     split: Split = "test"
+    """The side of the split: one problem in five is a test problem, whatever the seed and the ranges. By default those
+    that no model of ours was trained on.
+    """
+
     terms: Range = (3, 4)
+    """How many products are added, smallest and largest number: (3, 4) or "3-4". By default what the miniature family
+    was trained on.
+    """
+
     left: Range = (12, 99)
+    """The range of each product's first factor. By default what the miniature family was trained on."""
+
     right: Range = (3, 9)
+    """The range of each product's second factor. By default what the miniature family was trained on."""
 
     @model_validator(mode="after")
     def _ranges_run_upwards(self) -> Self:

@@ -16,24 +16,43 @@ from tts.vocabulary.records import Example
 
 
 class Table(Task):
-    """`task:table:FILE` or `task:table:hub:ORG/NAME`, with what its columns are called and how answers are graded.
-
-    `tolerance` is how far a number may be from the gold answer, as `0.01` or `1%`; its grader is `numeric` then.
-    `split`, `config` and `revision` are for the hub. `sha256` is the checksum of the file, or the beginning of one.
-    """
+    """`task:table:FILE` or `task:table:hub:ORG/NAME`, with what its columns are called and how answers are graded."""
 
     name: ClassVar[str] = "table"
     argument: ClassVar[str | None] = "source"
 
     source: str
+    """Where the problems are: a file (.jsonl, .csv, .parquet ...) or `hub:ORG/NAME`; it may follow the task's name
+    after a colon.
+    """
+
     id: str | None = None
+    """The column that names a problem; found by its usual names where not given, else the problems are numbered."""
+
     problem: str | None = None
+    """The column of the problem's text; found by its usual names where not given."""
+
     answer: str | None = None
+    """The column of the gold answer; found by its usual names where not given."""
+
     tolerance: str | None = Field(None, pattern=r"^\d*\.?\d+([eE]-?\d+)?%?$", coerce_numbers_to_str=True)
+    """How far a number may be from the gold answer: absolute as `0.01`, or relative as `1%`. Where it is given, the
+    grader is `numeric` unless you say otherwise. By default answers are compared by `grader` alone.
+    """
+
     split: str | None = None
+    """The split, for the hub only; by default the hub's own."""
+
     config: str | None = None
+    """The configuration of the data set, for the hub only; by default the hub's own."""
+
     revision: str | None = None
+    """The revision (a branch, a tag or a commit), for the hub only; by default the newest."""
+
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{8,64}$")
+    """The SHA-256 of the file in hexadecimal, or its first 8 digits or more: another file is refused. By default any
+    file is read.
+    """
 
     def model_post_init(self, _: object) -> None:
         """A tolerance is the grader's to heed."""

@@ -42,7 +42,7 @@ WORDS = ("apple", "birch", "cedar", "daisy", "elm", "fern", "grass", "hazel")
 def candidate_set(
     texts: Sequence[str], errors: Sequence[str | None] = (), problem: Problem | None = None
 ) -> CandidateSet:
-    """A set of these responses to one problem; `errors` are those of samples that failed, by index."""
+    """A set of these responses to one problem; `errors` are those of candidates that failed, by index."""
     candidates = []
     for index, text in enumerate(texts):
         thinking, summary = split_thinking(text)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from tts.vocabulary.record import Record, digest
 
@@ -135,20 +135,35 @@ class Usage(Record):
 
 
 class Sampling(Record):
-    """How completions are drawn; the paper's evaluation settings by default (arXiv 2509.00084).
+    """How completions are drawn; the paper's evaluation settings by default (arXiv 2509.00084)."""
 
-    `max_tokens=None` means up to 32,768 new tokens or what the model's context leaves. `thinking` is handed to the chat
-    template as `enable_thinking` where it is not `None`. `seed` is the run's seed; each completion derives its own.
-    """
+    model_config: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True)
 
     temperature: float = Field(0.6, ge=0, allow_inf_nan=False)
+    """Sampling temperature; 0 is greedy. By default the paper's."""
+
     top_p: float = Field(0.95, gt=0, le=1)
+    """Share of the probability that tokens are drawn from, above 0 and at most 1. By default the paper's."""
+
     top_k: int | None = Field(None, ge=1)
+    """How many of the likeliest tokens are drawn from. By default all."""
+
     max_tokens: int | None = Field(None, ge=1)
+    """The most new tokens of a completion. By default up to 32,768, as in the paper, or what the model's context
+    leaves.
+    """
+
     stop: tuple[str, ...] = ()
+    """Texts that end a completion. By default none."""
+
     logprobs: bool = False
+    """Whether log-probabilities are asked for."""
+
     thinking: bool | None = None
+    """Handed to the chat template as `enable_thinking`; by default it is not."""
+
     seed: int = 0
+    """The run's seed; each completion derives its own."""
 
 
 class Completion(Record):
@@ -169,9 +184,9 @@ class Completion(Record):
 
 
 class Candidate(Record):
-    """One sampled response; `index` is request order, never arrival order.
+    """One completion of the policy for the problem; `index` is request order, never arrival order.
 
-    Without a think block `summary` is the text itself. A failed sample has `error` and an empty text.
+    Without a think block `summary` is the text itself. One that failed has `error` and an empty text.
     """
 
     index: int = Field(ge=0)
@@ -266,9 +281,10 @@ class Provenance(Record):
 class Result(Record):
     """One problem (one group of k candidates) decided by one strategy; built only by the engine.
 
-    `usage` is what this strategy alone would have cost per role, stored samples and shared calls included; what a run
-    really paid is the engine's to say. `seconds` runs from when the model took the problem up to the decision. `answer`
-    and `alternatives` are the extracted answers of the decision's texts. A failed result has `error` and no decision.
+    `usage` is what this strategy alone would have cost per role, stored completions and shared calls included; what a
+    run really paid is the engine's to say. `seconds` runs from when the model took the problem up to the decision.
+    `answer` and `alternatives` are the extracted answers of the decision's texts. A failed result has `error` and no
+    decision.
     """
 
     problem: Problem

@@ -23,25 +23,46 @@ from tts_backends.checkpoints.source import Source, commit_of, find, trained_pro
 
 
 class Options(BaseModel):
-    """What `hf:model[@option=value,...]` takes.
+    """What `hf:model[@option=value,...]` takes."""
 
-    `dtype` is by default float32 on CPU and bfloat16 where an accelerator has it. `max_batch` is the most completions
-    decoded at once. `chat_template` is a file that replaces the model's own. `gguf` names the file in a folder.
-    `attn` is an attention implementation as transformers calls them, e.g. eager.
-    """
-
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Number format of the weights. `auto` is float32 on CPUs, where a completion depends on its seed alone, and
+    bfloat16 where an accelerator has it.
+    """
+
     device: str = "auto"
+    """Where the model goes, as torch names devices: `cpu`, `cuda:1`. `auto` takes an accelerator where there is one."""
+
     max_batch: int = Field(128, ge=1)
+    """The most completions decoded at once; of a scorer, the most conversations in a batch. By default 128 (our choice;
+    memory grows with it).
+    """
+
     chat_template: Path | None = None
+    """A Jinja file that replaces the model's own chat template."""
+
     think_open: str = Field("<think>", min_length=1)
+    """The marker that opens a think block in the model's text. By default what reasoning models of the Qwen and
+    DeepSeek families write.
+    """
+
     think_close: str = Field("</think>", min_length=1)
+    """The marker that closes a think block; what follows it is the summary."""
+
     gguf: str | None = None
+    """Which GGUF file of the folder or repository to load; not needed where there is only one."""
+
     revision: str | None = None
+    """The revision of a hub id (a branch, a tag or a commit); by default the newest."""
+
     attn: str | None = None
+    """The attention implementation as transformers calls them, such as `eager` or `sdpa`; by default the model's."""
+
     trust_remote_code: bool = False
+    """Whether code that comes with a checkpoint may run. Off by default (our choice: it can do anything that you can).
+    """
 
 
 class Loaded(NamedTuple):

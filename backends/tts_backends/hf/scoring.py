@@ -23,14 +23,17 @@ from tts_backends.hf.score_batch import Item, LengthBatcher
 
 
 class ScoringOptions(hf_load.Options):
-    """What a scorer's reference takes: as `hf`, and the sizes of a batch.
-
-    `max_length` is the most tokens of a conversation, by default what the model has positions for. A batch has at most
-    `max_batch` conversations and, with its padding, `batch_tokens` tokens (but at least one conversation).
-    """
+    """What a scorer's reference takes: as `hf`, and the sizes of a batch."""
 
     max_length: int | None = Field(None, ge=1)
+    """The most tokens of a conversation. By default what the model has positions for; for `pairrm` 2,048, as on its
+    model card.
+    """
+
     batch_tokens: int = Field(16_384, ge=1)
+    """The most tokens of a batch with its padding, though a batch has at least one conversation. By default 16,384 (our
+    choice, to bound memory).
+    """
 
 
 class Encoded(NamedTuple):

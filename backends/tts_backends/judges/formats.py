@@ -27,12 +27,10 @@ _ASSISTANTS: dict[str, Winner] = {"Assistant 1": "a", "Assistant 2": "b"}
 
 
 class Generic(JudgeFormat):
-    """For any instruction-tuned model, and for judges trained with `tts train judge`; verdict `[[A]]` or `[[B]]`.
-
-    `template` is "judge" or the path of a Jinja file with the fields `problem`, `a` and `b`.
-    """
+    """For any instruction-tuned model, and for judges trained with `tts train judge`; verdict `[[A]]` or `[[B]]`."""
 
     template: str = "judge"
+    """The user message: "judge" (ours), or the path of a Jinja file with the fields `problem`, `a` and `b`."""
 
     @field_validator("template")
     @classmethod
@@ -56,8 +54,16 @@ class _Published(JudgeFormat):
     """
 
     temperature: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """Sampling temperature of the judge's output; 0 is greedy, as the authors evaluate it, and then votes in one order
+    are all the same.
+    """
+
     top_p: float = Field(1.0, gt=0, le=1)
+    """Share of the probability that tokens are drawn from, above 0 and at most 1. By default all of it."""
+
     template: str
+    """The user message: a template of ours by name, or the path of a Jinja file with the fields `problem`, `a` and `b`.
+    """
 
     _MARKERS: ClassVar[re.Pattern[str]]
     _HEADING: ClassVar[re.Pattern[str]] = re.compile(r"(?!)")  # none
@@ -82,6 +88,7 @@ class _WithSystem(_Published):
     """A published format with a system message, from `system`."""
 
     system: str
+    """The system message: a template of ours by name, or the path of a Jinja file without fields."""
 
     @field_validator("system")
     @classmethod
@@ -110,11 +117,11 @@ def _chatbot(text: str) -> Winner:
 class RMR1(_Published):
     """RM-R1's distilled models (arXiv 2505.02387): one user message, verdict `[[A]]` or `[[B]]`, both is none.
 
-    Greedy by default, as its authors evaluate it; several votes in one order need `@temperature=`. `template` is
-    "rm-r1" or the path of a Jinja file with the fields `problem`, `a` and `b`.
+    Greedy by default, as its authors evaluate it; several votes in one order need `@temperature=`.
     """
 
     template: str = "rm-r1"
+    """The user message: "rm-r1" (ours), or the path of a Jinja file with the fields `problem`, `a` and `b`."""
 
     _MARKERS: ClassVar[re.Pattern[str]] = re.compile(_CHATBOTS, re.IGNORECASE)
 
@@ -126,13 +133,14 @@ class RMR1(_Published):
 class RMR1Instruct(_WithSystem):
     """RM-R1's instruct models (arXiv 2505.02387): the task in the system message, verdict as `RMR1`.
 
-    The judge names the type of task, writes a solution or a rubric of its own, and evaluates by it. `template` (fields
-    `problem`, `a` and `b`) and `system` (no fields) are "rm-r1-instruct" and "rm-r1-instruct-system", or paths of Jinja
-    files.
+    The judge names the type of task, writes a solution or a rubric of its own, and evaluates by it.
     """
 
     template: str = "rm-r1-instruct"
+    """The user message: "rm-r1-instruct" (ours), or the path of a Jinja file with the fields `problem`, `a` and `b`."""
+
     system: str = "rm-r1-instruct-system"
+    """The system message: "rm-r1-instruct-system" (ours), or the path of a Jinja file without fields."""
 
     _MARKERS: ClassVar[re.Pattern[str]] = re.compile(
         _CHATBOTS + r"|<\s*/?\s*(?:type|rubric|justify|solution|eval|quote_[AB]|summary_[AB])\s*>", re.IGNORECASE
@@ -144,16 +152,19 @@ class RMR1Instruct(_WithSystem):
 
 
 class RRM(_WithSystem):
-    r"""Reward Reasoning Models (arXiv 2505.14674): verdict `\boxed{Assistant 1}` or `\boxed{Assistant 2}`, exactly.
-
-    `template` (fields `problem`, `a` and `b`) and `system` (no fields) are "rrm" and "rrm-system", or paths of Jinja
-    files, of the user and the system message.
-    """
+    r"""Reward Reasoning Models (arXiv 2505.14674): verdict `\boxed{Assistant 1}` or `\boxed{Assistant 2}`, exactly."""
 
     temperature: float = Field(0.6, ge=0, allow_inf_nan=False)
+    """Sampling temperature of the judge's output. By default the paper's (arXiv 2505.14674)."""
+
     max_tokens: int | None = Field(8192, ge=1)
+    """The most new tokens of a verdict with its thinking. By default the paper's (arXiv 2505.14674)."""
+
     template: str = "rrm"
+    """The user message: "rrm" (ours), or the path of a Jinja file with the fields `problem`, `a` and `b`."""
+
     system: str = "rrm-system"
+    """The system message: "rrm-system" (ours), or the path of a Jinja file without fields."""
 
     _MARKERS: ClassVar[re.Pattern[str]] = re.compile(r"\\boxed\s*\{\s*Assistant\s+[12]\s*\}", re.IGNORECASE)
     _HEADING: ClassVar[re.Pattern[str]] = re.compile(
@@ -171,14 +182,17 @@ class PairJudge(_WithSystem):
     """PairJudge RM (arXiv 2501.13007): judges each response on its own, `<resp_a_judge>Correct</resp_a_judge>`.
 
     The only correct one wins; both correct or both incorrect is a tie, which a knockout leaves to its coin (the paper's
-    tournament drops two incorrect ones). Greedy, at most 2,048 tokens, as its authors run it. `template`
-    (fields `problem`, `a` and `b`) and `system` (no fields) are "pairjudge" and "pairjudge-system", or paths of Jinja
-    files.
+    tournament drops two incorrect ones). Greedy by default, as its authors run it.
     """
 
     max_tokens: int | None = Field(2048, ge=1)
+    """The most new tokens of a verdict with its thinking. By default as its authors run it (arXiv 2501.13007)."""
+
     template: str = "pairjudge"
+    """The user message: "pairjudge" (ours), or the path of a Jinja file with the fields `problem`, `a` and `b`."""
+
     system: str = "pairjudge-system"
+    """The system message: "pairjudge-system" (ours), or the path of a Jinja file without fields."""
 
     _MARKERS: ClassVar[re.Pattern[str]] = re.compile(
         r"<\s*/?\s*(?:resp_[ab]_judge|response_[ab]|question)\s*>", re.IGNORECASE

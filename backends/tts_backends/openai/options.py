@@ -17,29 +17,54 @@ _OPENAI = "https://api.openai.com/v1"
 
 
 class Connection(BaseModel):
-    """How servers are reached; several addresses in `base_url` are joined by `+` and form a pool.
+    """How servers are reached."""
 
-    `concurrency` is the number of completions in flight at each server. The key is read from the environment variable
-    `key_env` or the file `key_file`, further headers from the lines `Name: value` of `headers_file`.
-    `retries` bounds how often a completion is asked for again. Timeouts are in seconds: `first_byte_timeout` also
-    between two bytes, `timeout` for a whole request, `patience` for how long no server at all may be there.
-    """
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
     base_url: str = ""
+    """The server's address up to `/v1`; several joined by `+` are a pool."""
+
     concurrency: int = Field(64, ge=1)
+    """Completions in flight at each server. By default 64 (our choice, as for other backends)."""
+
     key_env: str = "OPENAI_API_KEY"
+    """The environment variable that the API key is read from; by default the usual one."""
+
     key_file: Path | None = None
+    """A file to read the API key from, in place of the environment."""
+
     headers_file: Path | None = None
+    """A file with further headers, one `Name: value` in a line."""
+
     proxy: str | None = None
+    """The proxy's address. By default HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment are followed."""
+
     retries: int = Field(8, ge=0)
+    """How often one completion is asked for again after a failure that may pass. By default 8 (our choice)."""
+
     connect_timeout: float = Field(10.0, gt=0)
+    """Seconds until a connection stands."""
+
     first_byte_timeout: float | None = Field(None, gt=0)
+    """Seconds until a byte comes, and between two bytes. By default no limit: a model may think for long before it
+    sends anything.
+    """
+
     timeout: float = Field(3600.0, gt=0)
+    """Seconds for a whole request. By default an hour (our choice: long reasoning on a busy server)."""
+
     patience: float = Field(120.0, ge=0)
+    """Seconds that no server at all may be there before problems fail. By default two minutes (our choice: a server
+    that starts anew).
+    """
+
     think_open: str = Field("<think>", min_length=1)
+    """The marker that opens a think block in the model's text. By default what reasoning models of the Qwen and
+    DeepSeek families write.
+    """
+
     think_close: str = Field("</think>", min_length=1)
+    """The marker that closes a think block; what follows it is the summary."""
 
     def addresses(self) -> list[Address]:
         """Where the servers are; raises `ConfigError` for what is no address."""
@@ -72,16 +97,30 @@ class Connection(BaseModel):
 
 
 class Options(Connection):
-    """Options of a reference `openai:`; `base_url` is by default the environment's OPENAI_BASE_URL, else OpenAI's own.
+    """What `openai:model[@option=value,...]` takes."""
 
-    `stream` asks for tokens as they come. `grouping` says when several completions are asked for in one request.
-    `context_length` is for servers that do not tell theirs.
+    base_url: str = ""
+    """The server's address up to `/v1`; several joined by `+` are a pool. By default the environment's OPENAI_BASE_URL,
+    else OpenAI's own.
     """
 
     api: Literal["chat", "completions"] = "chat"
+    """Which interface: `chat`, or `completions` for base models, whose prompt is then written in paragraphs, `User:
+    ...` and `Assistant:`.
+    """
+
     stream: bool = False
+    """Ask for tokens as they come: a stall is seen earlier and a cancelled completion's tokens are known, at more CPU.
+    Off by default.
+    """
+
     grouping: Literal["auto", "never", "always"] = "auto"
+    """Whether the completions of a prompt are asked for in one request. `auto` does so only where nothing is lost by
+    it, `always` is for services that bill the prompt with each request and gives up seeds.
+    """
+
     context_length: int | None = Field(None, ge=1)
+    """Tokens of prompt and response together, for servers that do not tell theirs."""
 
 
 class Access(NamedTuple):

@@ -30,17 +30,20 @@ __all__ = ["RayBackend", "RayJudge", "RayScorer"]
 
 
 class RayOptions(BaseModel):
-    """What an actor needs; every other option is the model's own.
+    """What an actor needs; every other option is the model's own."""
 
-    `actors` is one per GPU of the cluster by default, or one per node where there is none; `gpus` is 1 where there are
-    some.
-    """
-
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
 
     actors: int | None = Field(None, ge=1)
+    """How many copies of the model. By default one for each GPU of the cluster, or one for each node where there is no
+    GPU.
+    """
+
     gpus: float | None = Field(None, ge=0)
+    """GPUs of each actor; a fraction shares one. By default 1 where the cluster has some, else none."""
+
     cpus: float = Field(1.0, ge=0)
+    """CPU cores of each actor, as Ray counts them. By default 1 (Ray's own for a task)."""
 
 
 class _OnRay:

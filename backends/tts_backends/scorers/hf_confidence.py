@@ -22,15 +22,22 @@ Measure = Literal["self-certainty", "mean-logprob"]
 
 
 class ConfidenceOptions(ScoringOptions):
-    """What `hf-confidence:model[@option=value,...]` takes: as `hf-reward`, what is measured, and the prompt.
-
-    `template` is the direct-solving template that the responses were sampled with, by default the model's own, else
-    ours. `batch_tokens` is smaller than for other scorers, since each token has a distribution over the vocabulary.
-    """
+    """What `hf-confidence:model[@option=value,...]` takes: as `hf-reward`, what is measured, and the prompt."""
 
     measure: Measure = "self-certainty"
+    """What is measured over the tokens of the response: self-certainty (arXiv 2502.18581), or the mean log-probability,
+    both in nats per token.
+    """
+
     template: str | None = None
+    """The direct-solving prompt that the responses were sampled with: a name of ours, or the path of a Jinja file with
+    the field `problem`. By default what the checkpoint was trained with, else ours.
+    """
+
     batch_tokens: int = Field(4096, ge=1)
+    """The most tokens of a batch with its padding, though a batch has at least one conversation. By default 4,096,
+    fewer than for other scorers, since each token has a distribution over the vocabulary.
+    """
 
 
 class HFConfidence(BatchedScorer):

@@ -29,13 +29,15 @@ _REDUCE: dict[str, Callable[[list[float]], float]] = {
 
 
 class ProcessOptions(ScoringOptions):
-    """What `hf-prm:model[@option=value,...]` takes: as `hf-reward`, how steps are marked, what is made of their scores.
-
-    `step_token` is the token of the model's own that stands after each step.
-    """
+    """What `hf-prm:model[@option=value,...]` takes: as `hf-reward`, and how steps are marked and scored."""
 
     reduce: Reduce = "product"
+    """What the scores of the steps come to: their product, the least, the last, or the mean. By default the product, as
+    in arXiv 2501.07301 and arXiv 2305.20050.
+    """
+
     step_token: str = Field("<extra_0>", min_length=1)
+    """The model's own token that stands after each step. By default that of Qwen2.5-Math-PRM."""
 
 
 class Qwen2ForProcessRewardModel(Qwen2ForTokenClassification):  # type: ignore[no-untyped-call]  # of transformers

@@ -16,6 +16,9 @@ class LengthOptions(NoOptions):
     """What `length:shorter[@unit=tokens]` takes."""
 
     unit: Literal["characters", "tokens"] = "characters"
+    """What is counted: characters of all that was generated, or tokens as the backend counted them when sampling. By
+    default characters (our choice: candidates from a file may have no token counts).
+    """
 
 
 class Length:

@@ -40,12 +40,15 @@ class Options(Connection):
     With `base_url` the model is asked of servers that run already, reached as the other options say; `model` is then
     where its tokenizer is found. Without it an engine is started, and every option of `sglang.launch_server` is one
     here by its name with underscores: a switch is `true` or `false`, as in `tp_size=2`, `disable_radix_cache=true`.
-    `chat_template` is a file that replaces the model's own.
     """
 
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
 
+    base_url: str = ""
+    """The address of a server that runs already; several joined by `+` are a pool. Without it an engine is started."""
+
     chat_template: Path | None = None
+    """A Jinja file that replaces the model's own chat template."""
 
     def engine(self) -> dict[str, str]:
         """The options of an engine of our own; raises `ConfigError` where they do not go with the others."""

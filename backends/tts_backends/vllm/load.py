@@ -30,15 +30,21 @@ class Options(BaseModel):
     """What `vllm:model[@option=value,...]` takes: every engine option of `vllm serve` by its name, and ours.
 
     Names are written with underscores, a switch as `true` or `false`, a part of a JSON option after a dot, as in
-    `tensor_parallel_size=2`, `enforce_eager=true`, `speculative_config.method=ngram`. `chat_template` is a file that
-    replaces the model's own.
+    `tensor_parallel_size=2`, `enforce_eager=true`, `speculative_config.method=ngram`.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
 
     chat_template: Path | None = None
+    """A Jinja file that replaces the model's own chat template."""
+
     think_open: str = Field("<think>", min_length=1)
+    """The marker that opens a think block in the model's text. By default what reasoning models of the Qwen and
+    DeepSeek families write.
+    """
+
     think_close: str = Field("</think>", min_length=1)
+    """The marker that closes a think block; what follows it is the summary."""
 
 
 class Engine(NamedTuple):

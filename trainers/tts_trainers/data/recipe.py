@@ -20,19 +20,34 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class SourceSection(Section):
     """Where problems come from and what their columns are called.
 
-    `data` is anything that `tts.read_examples` takes as text: a file, `hub:ORG/NAME[@split=...]`, `task:NAME`. Rows
-    with one problem text are one problem with several solutions. `solutions` and `candidates` hold a text or a list of
-    them. Where `answer` and `solutions` name one column, the answer is the one that the solution ends in.
+    Rows with one problem text are one problem with several solutions.
     """
 
     data: str = Field(min_length=1)
+    """Anything that `tts.read_examples` takes as text: a file, `hub:ORG/NAME[@split=...]`, `task:NAME`."""
+
     id: str | None = None
+    """The column that names a problem. By default its usual names."""
+
     problem: str | None = None
+    """The column of the problem's text. By default its usual names."""
+
     answer: str | None = None
+    """The column of the gold answer. By default its usual names; where it names the solutions' column, too, the answer
+    is the one that the solution ends in.
+    """
+
     solutions: str | None = None
+    """The column of worked solutions, a text or a list of them. By default there are none."""
+
     pass_rate: str | None = None
+    """The column of the pass rate: a number, or text such as "0.5" and "n/a". By default there is none."""
+
     candidates: str | None = None
+    """The column of candidates, a text or a list of them, for `student.model = "recorded"`."""
+
     limit: int | None = Field(None, ge=1)
+    """Read only so many rows. By default all."""
 
     def read_as(self) -> dict[str, str]:
         """The columns that `tts.read_rows` is told."""
@@ -44,9 +59,22 @@ class FilterSection(Section):
     """Which rows are used, in this order: `where` column by column, pass rate, evaluation tasks."""
 
     where: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    """Columns with the value that a row must have there. By default every row is used; the paper keeps two values of
+    OpenMathReasoning (arXiv 2509.00084, Table 6).
+    """
+
     pass_rate: tuple[float, float] | None = None
+    """The lowest and the highest pass rate that is used, each a share of 0 to 1. By default any; the paper's is 0.25 to
+    0.90.
+    """
+
     evaluation: tuple[str, ...] = ()
+    """Evaluation tasks, as `source.data`, whose problems are taken out. Name every task that you will evaluate on."""
+
     ngram: int = Field(13, ge=1)
+    """Words in a row that a problem shares with an evaluation problem to count as that problem. By default 13, a usual
+    number for decontamination (GPT-3, arXiv 2005.14165).
+    """
 
     @model_validator(mode="after")
     def _runs_upwards(self) -> Self:
@@ -59,10 +87,21 @@ class DrawnSection(Section):
     """A model that answers: a reference `backend:model`, or `recorded` for what the source's own columns hold."""
 
     model: str = Field(min_length=1)
+    """Who answers: `backend:model`, or `recorded` for what the source's own columns hold."""
+
     n: int = Field(ge=1)
+    """Completions per prompt."""
+
     temperature: float = Field(ge=0)
+    """Sampling temperature; 0 is greedy."""
+
     top_p: float = Field(0.95, gt=0, le=1)
+    """Share of the probability that tokens are drawn from, above 0 and at most 1. By default the paper's (arXiv
+    2509.00084).
+    """
+
     max_tokens: int = Field(ge=1)
+    """The most new tokens of a completion."""
 
     def sampling(self, seed: int) -> Sampling:
         """How completions are drawn."""
@@ -73,31 +112,53 @@ class StudentSection(DrawnSection):
     """The model to be trained; a newer checkpoint here refreshes the candidates on-policy."""
 
     n: int = Field(6, ge=1)
+    """Candidates per problem. By default the paper's six (arXiv 2509.00084, section 3.2)."""
+
     temperature: float = Field(1.0, ge=0)
+    """Sampling temperature of the candidates; 0 is greedy. By default the paper's."""
+
     max_tokens: int = Field(4096, ge=1)
+    """The most new tokens of a candidate. By default the paper's."""
 
 
 class TeacherSection(DrawnSection):
-    """The model that answers the refine prompts; where all of its answers are right, `of_all_correct` of them stay."""
+    """The model that answers the refine prompts; its wrong answers are dropped."""
 
     n: int = Field(10, ge=1)
+    """Answers per refine prompt. By default the paper's ten (arXiv 2509.00084, section 3.2)."""
+
     temperature: float = Field(0.7, ge=0)
+    """Sampling temperature of the answers; 0 is greedy. By default the paper's."""
+
     max_tokens: int = Field(16384, ge=1)
+    """The most new tokens of an answer. By default the paper's."""
+
     of_all_correct: int = Field(4, ge=1)
+    """How many answers stay, at random, where all of them are right. By default the paper's four."""
 
 
 class LabelSection(Section):
     """What counts as correct.
 
-    Without gold answers the label is the majority of the candidates (of at least `minimum_share`) or the answer of the
-    one that `scorer` likes best: what the paper names as its limitation, and as noisy as it sounds.
+    Labels other than gold are what the paper names as its limitation, and as noisy as it sounds.
     """
 
     kind: Literal["gold", "majority", "reward-model"] = "gold"
+    """What counts as correct: the gold answer, the majority of the candidates, or the answer of the one that a reward
+    model likes best. By default gold, as in the paper.
+    """
+
     minimum_share: float = Field(0.5, ge=0, le=1)
+    """Share of the candidates that a majority must have to be a label, 0 to 1. By default half (our choice)."""
+
     scorer: str | None = None
+    """The reward model, as `scorer:model`; for `kind = "reward-model"` only."""
+
     extractor: str = "boxed"
+    """What finds the final answer in a visible text, by name. By default the box that the prompts ask for."""
+
     grader: str = "math"
+    """What compares an answer with the label, by name. By default mathematical equality."""
 
     @model_validator(mode="after")
     def _scorer_where_it_is_asked(self) -> Self:
@@ -107,18 +168,30 @@ class LabelSection(Section):
 
 
 class PromptSection(Section):
-    """What a refine prompt shows, and which are left out.
-
-    `mix` is the largest share of the prompts for each N_c (how many of the candidates shown are correct) that it names;
-    the others are not limited. `{ 4 = 0.3 }`: at most 30 % show four correct candidates, which teaches to copy.
-    """
+    """What a refine prompt shows, and which are left out."""
 
     shown: int = Field(4, ge=1)
+    """Candidates in a refine prompt: correct ones first, filled with wrong ones, shuffled. By default the paper's four
+    (arXiv 2509.00084).
+    """
+
     mix: dict[int, Share] = Field(default_factory=dict)
+    """The largest share of the prompts for each N_c (how many of the candidates shown are correct) that is named, 0 to
+    1; `{ 4 = 0.3 }`: at most 30 % show four correct ones, which teaches to copy. By default none is limited, as in the
+    paper.
+    """
+
     refine_template: str = "refine"
+    """The refine prompt: a name of ours, or the path of a Jinja file with the fields `problem` and `candidates`."""
+
     direct_template: str = "direct"
+    """The direct prompt: a name of ours, or the path of a Jinja file with the field `problem`."""
+
     candidate_tokens: int = Field(1536, ge=1)
+    """Budget in tokens for the summary of each candidate. By default 1,536: 6,144 for four (arXiv 2509.00084)."""
+
     max_tokens: int = Field(8192, ge=1)
+    """The most tokens of a refine prompt; longer ones are left out and counted. By default the paper's."""
 
     @model_validator(mode="after")
     def _mixes_what_there_is(self) -> Self:
@@ -130,21 +203,30 @@ class PromptSection(Section):
 
 
 class DirectSection(Section):
-    """The direct half: `per_refine` rows for each refine row.
-
-    They are drawn from the given solutions or from the student's own correct candidates.
-    """
+    """The direct half of the rows."""
 
     origin: Literal["solutions", "candidates"] = "solutions"
+    """Where direct rows are drawn from: the given solutions, or the student's own correct candidates. By default the
+    solutions, as in the paper.
+    """
+
     per_refine: float = Field(1.0, ge=0)
-    check: bool = True  # only solutions that end in the label
+    """Direct rows for each refine row, at least 0. By default as many, as in the paper."""
+
+    check: bool = True
+    """Use only solutions that end in the label. On by default (our choice: a source may hold wrong ones)."""
 
 
 class OutputSection(Section):
-    """The files: `evaluation_share` of the problems, with all their rows, are set apart for evaluation."""
+    """The files, for training and for evaluation."""
 
     format: Literal["parquet", "jsonl"] = "parquet"
+    """The kind of the files. By default Parquet (our choice: it is small and typed)."""
+
     evaluation_share: float = Field(0.01, ge=0, lt=1)
+    """Share of the problems that are set apart for evaluation, with all their rows; at least 0 and below 1. By default
+    one in a hundred (our choice).
+    """
 
 
 class DataRecipe(Section):
@@ -152,14 +234,31 @@ class DataRecipe(Section):
 
     own_prefix: ClassVar[str] = "data-"
     seed: int = 0
+    """Seed of sampling, choice, order and split."""
+
     source: SourceSection
+    """The raw problems."""
+
     filter: FilterSection = FilterSection()
+    """Which of them are used."""
+
     student: StudentSection
+    """Whose candidates are shown."""
+
     label: LabelSection = LabelSection()
+    """What counts as correct."""
+
     prompt: PromptSection = PromptSection()
+    """What a refine prompt shows."""
+
     teacher: TeacherSection
+    """Who answers the refine prompts."""
+
     direct: DirectSection = DirectSection()
+    """The direct half."""
+
     output: OutputSection = OutputSection()
+    """The files."""
 
     @model_validator(mode="after")
     def _sections_fit_together(self) -> Self:

@@ -32,17 +32,24 @@ Teacher = Callable[[Problem, Candidate, Candidate, Letter], str]
 
 
 class JudgeRecipe(HelperRecipe):
-    """The settings of `tts train judge`.
-
-    The evaluation judges at most `evaluated_pairs` held-out pairs in both orders, greedily, with up to `max_tokens` for
-    thinking and verdict.
-    """
+    """The settings of `tts train judge`."""
 
     own_prefix: ClassVar[str] = "judge-"
     pairs_per_problem: int = Field(4, ge=1)
+    """The most pairs of a correct and a wrong response to one problem; each is shown in both orders. By default four
+    (our choice).
+    """
+
     template: str = TEMPLATE
+    """The prompt: a template of ours by name, or the path of a Jinja file with the fields `problem`, `a` and `b`. By
+    default what the judge format `generic` asks with.
+    """
+
     evaluated_pairs: int = Field(200, ge=1)
+    """The most held-out pairs that are judged, in both orders and greedily. By default 200 (our choice)."""
+
     max_tokens: int = Field(1024, ge=1)
+    """The most new tokens of a verdict with its thinking, in the evaluation. By default 1,024 (our choice)."""
 
 
 class Verdicts(NamedTuple):

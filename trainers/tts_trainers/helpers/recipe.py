@@ -16,17 +16,26 @@ from tts_trainers.runtime.processes import processes
 
 
 class HelperOptimisation(Optimisation):
-    """How long and how fast; `steps` replaces `epochs`, and `warmup` below 1 is a share of all steps.
-
-    An optimiser step takes `batch` rows (pairs for a reward model), `per_device` at a time. What is longer than
-    `max_length` tokens, by default the model's positions, is left out and counted.
-    """
+    """How long and how fast; `steps` replaces `epochs`, and `max_length` is by default the model's positions."""
 
     epochs: float = Field(1.0, gt=0)
+    """Passes over the rows, unless `steps` is given. By default one: a second overfits pairs (our choice)."""
+
     batch: int = Field(16, ge=1)
+    """Rows of an optimiser step (pairs for a reward model), of all processes together. By default 16 (our choice)."""
+
     learning_rate: float = Field(1e-5, gt=0)
+    """The highest learning rate. By default 1e-5 (our choice, careful for any size; the recipes for small models have
+    2e-5).
+    """
+
     warmup: float = Field(0.05, ge=0)
+    """Over how much the learning rate rises first: below 1 a share of all steps, else steps. By default 0.05 (our
+    choice).
+    """
+
     adam_beta2: float = Field(0.999, gt=0, lt=1)
+    """AdamW's decay of squared gradients, above 0 and below 1. By default torch's."""
 
     @property
     def micro_batch(self) -> int:
@@ -69,10 +78,23 @@ class HelperOptimisation(Optimisation):
 
 
 class HelperRecipe(Section):
-    """What every helper's recipe has: `held_out` is the share of problems kept for the evaluation."""
+    """What every helper's recipe has."""
 
     seed: int = 0
+    """Seed of the split, of the pairs and of the order of rows."""
+
     held_out: float = Field(0.1, ge=0, lt=1)
+    """Share of the problems, with all that was drawn for them, that is kept for the evaluation. By default a tenth (our
+    choice).
+    """
+
     extractor: str = "auto"
+    """What finds the final answer in a candidate's visible text, by name. By default a box, else other signs of an
+    answer.
+    """
+
     grader: str = "math"
+    """What compares an answer with the gold answer, by name. By default mathematical equality."""
+
     optimisation: HelperOptimisation = HelperOptimisation()
+    """How long and how fast."""

@@ -40,6 +40,9 @@ class RewardModelRecipe(HelperRecipe):
 
     own_prefix: ClassVar[str] = "reward-model-"
     pairs_per_problem: int = Field(4, ge=1)
+    """The most pairs of a correct and a wrong response to one problem, so that no problem dominates. By default four
+    (our choice).
+    """
 
 
 class RewardModelReport(NamedTuple):

@@ -15,29 +15,59 @@ Range = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 
 
 class Optimisation(Section):
-    """How long and how fast one stage learns; an optimiser step is `batch` rows times `accumulate`."""
+    """How long and how fast one stage learns."""
 
     steps: int = Field(ge=1)
+    """Optimiser steps."""
+
     batch: int = Field(ge=1)
+    """Rows of a micro-batch."""
+
     accumulate: int = Field(1, ge=1)
+    """Micro-batches of an optimiser step. By default one."""
+
     learning_rate: float = Field(gt=0)
+    """The highest learning rate."""
+
     schedule: Literal["constant_with_warmup", "cosine", "linear", "warmup_stable_decay"] = "cosine"
+    """How the learning rate runs over the steps, as transformers calls it. By default cosine, as in the paper."""
+
     warmup_steps: int = Field(0, ge=0)
-    decay_steps: int = Field(0, ge=0)  # the end of warmup_stable_decay
+    """Optimiser steps over which the learning rate rises first. By default none."""
+
+    decay_steps: int = Field(0, ge=0)
+    """Optimiser steps at the end over which `warmup_stable_decay` falls; the others have none."""
+
     weight_decay: float = Field(0.01, ge=0)
+    """Weight decay of AdamW. By default torch's."""
+
     adam_beta2: float = Field(0.98, gt=0, lt=1)
+    """AdamW's decay of squared gradients, above 0 and below 1. By default 0.98 (our choice for few steps)."""
+
     max_grad_norm: float = Field(1.0, gt=0)
-    length_window: int = Field(16, ge=1)  # batches sorted by length together; 1 sorts nothing
+    """Norm that gradients are clipped to. By default that of transformers."""
+
+    length_window: int = Field(16, ge=1)
+    """Batches that are sorted by length together, which spares padding; 1 sorts nothing. By default 16 (our choice)."""
+
     bf16: bool = False
-    save_steps: int | None = Field(None, ge=1)  # checkpoints on the way, to see where a student should stop
+    """Compute in bfloat16; faster on CPUs with AVX512-BF16. Off by default: others should leave it so."""
+
+    save_steps: int | None = Field(None, ge=1)
+    """Optimiser steps between checkpoints, to see where a student should stop. By default none is kept on the way."""
 
 
 class TaskRanges(Section):
     """Problems of the `sums` task, as its fields name them."""
 
     terms: Range
+    """How many products are added, smallest and largest number."""
+
     left: Range
+    """The range of each product's first factor."""
+
     right: Range
+    """The range of each product's second factor."""
 
     def reference(self, *, size: int, seed: int, split: str) -> str:
         """The problems as a source that `tts.run` reads."""
@@ -46,28 +76,45 @@ class TaskRanges(Section):
 
 
 class Architecture(Section):
-    """Shape of a model; `head_size` is one that vLLM and SGLang accept."""
+    """Shape of a model."""
 
     layers: int = Field(ge=1)
+    """Transformer layers."""
+
     width: int = Field(ge=8)
+    """Size of the hidden states."""
+
     heads: int = Field(ge=1)
+    """Attention heads."""
+
     head_size: int = 64
+    """Size of an attention head. By default one that vLLM and SGLang accept."""
+
     feed_forward: int = Field(ge=8)
-    base_steps: int | None = Field(None, ge=1)  # of its own, where the model learns later than the others
+    """Size of the inner layer of the feed-forward part."""
+
+    base_steps: int | None = Field(None, ge=1)
+    """Optimiser steps of the base stage in place of its own, where a size learns later than the others."""
 
 
 class TokenizerSettings(Section):
     """The vocabulary that all sizes share."""
 
     context: int = Field(2048, ge=64)
+    """Positions of the models, in tokens. By default room for ten candidates (our choice)."""
+
     vocab: int = Field(720, ge=270)
+    """Entries of the vocabulary that all sizes share. By default 720 (our choice for words and digits of one task)."""
 
 
 class BaseStage(Section):
     """The student: direct SFT on worked solutions, stopped at intermediate skill."""
 
     problems: int = Field(ge=1)
+    """Problems that the student learns from."""
+
     optimisation: Optimisation
+    """How long and how fast it learns."""
 
     def optimisation_of(self, shape: Architecture) -> Optimisation:
         """The optimisation of one size."""
@@ -80,14 +127,32 @@ class CandidateStage(Section):
     """The student's own candidates, and which of them a refine prompt shows (arXiv 2509.00084, section 3.2)."""
 
     problems: int = Field(ge=1)
+    """Problems that candidates are drawn for."""
+
     sampled: int = Field(6, ge=1)
-    shown: tuple[Annotated[int, Field(ge=1)], ...] = (4,)  # one of these at random for each prompt
-    prompts: int = Field(1, ge=1)  # refine prompts made of one problem's candidates, each with its own choice
+    """Candidates per problem. By default the paper's six (arXiv 2509.00084, section 3.2)."""
+
+    shown: tuple[Annotated[int, Field(ge=1)], ...] = (4,)
+    """How many candidates a refine prompt shows: one of these numbers at random for each prompt. By default the paper's
+    four.
+    """
+
+    prompts: int = Field(1, ge=1)
+    """Refine prompts made of one problem's candidates, each with its own choice. By default one, as in the paper."""
+
     temperature: float = Field(1.0, gt=0)
+    """Sampling temperature, above 0. By default the paper's."""
+
     top_p: float = Field(0.95, gt=0, le=1)
+    """Share of the probability that tokens are drawn from, above 0 and at most 1. By default the paper's."""
+
     max_tokens: int = Field(128, ge=8)
-    # Largest share of rows whose shown candidates are all correct: they teach to copy, and little else.
+    """The most new tokens of a candidate. By default 128 (our choice, for the short solutions of the task)."""
+
     all_correct_share: float = Field(0.25, ge=0, le=1)
+    """Largest share of rows whose shown candidates are all correct, 0 to 1: they teach to copy, and little else. By
+    default a quarter (our choice).
+    """
 
     @model_validator(mode="after")
     def _enough_to_choose_from(self) -> Self:
@@ -99,14 +164,19 @@ class CandidateStage(Section):
 class ArmStage(Section):
     """Training of the student on direct rows, refine rows or both: the arms of the paper's Table 2.
 
-    `optimisation` is that of the hybrid arm, whose steps hold micro-batches of both kinds in equal number. The others
+    The steps of the hybrid arm hold micro-batches of both kinds in equal number. The others
     leave out one kind: they see the same number of rows of their own kind in the same number of steps. (The paper's
     arms have equal rows in all, so its single arms see twice as many of their kind.)
     """
 
     direct_problems: int = Field(ge=1)
+    """Problems of the direct half."""
+
     objective: HybridObjective = HybridObjective()
+    """The loss of the hybrid arm."""
+
     optimisation: Optimisation
+    """How long and how fast the hybrid arm learns."""
 
     @model_validator(mode="after")
     def _both_kinds_in_a_step(self) -> Self:
@@ -127,32 +197,72 @@ class ArmStage(Section):
 class EvaluationStage(Section):
     """What is measured: candidates and refinements at one temperature, as in the paper."""
 
-    groups: int = Field(1000, ge=1)  # the main table
-    arm_groups: int = Field(500, ge=1)  # each arm, each size, each k, the harder problems
+    groups: int = Field(1000, ge=1)
+    """Groups of the main table, one for each problem. By default 1,000 (our choice)."""
+
+    arm_groups: int = Field(500, ge=1)
+    """Groups for each arm, each size, each k and the harder problems. By default 500 (our choice)."""
+
     k: int = Field(4, ge=1)
+    """Candidates of a group. By default the paper's four (arXiv 2509.00084)."""
+
     ks: tuple[int, ...] = (2, 4, 6, 8, 10)
-    outputs: int = Field(4, ge=1)  # refinements averaged for each group of the main table (the paper's 4)
+    """The numbers of candidates of the figure over k. By default 2 to 10 (our choice)."""
+
+    outputs: int = Field(4, ge=1)
+    """Refinements averaged for each group of the main table. By default the paper's four."""
+
     temperature: float = Field(0.6, gt=0)
+    """Sampling temperature of candidates and refinements, above 0. By default the paper's."""
+
     top_p: float = Field(0.95, gt=0, le=1)
+    """Share of the probability that tokens are drawn from, above 0 and at most 1. By default the paper's."""
+
     max_tokens: int = Field(320, ge=8)
+    """The most new tokens of a completion. By default 320 (our choice, for the short refinements of the task)."""
 
 
 class ReplicaRecipe(Section):
     """From nothing to the family and its tables."""
 
     seed: int = 0
+    """Seed of everything that is drawn."""
+
     task: TaskRanges
-    harder: TaskRanges  # another distribution than `task`
+    """What the family is trained and measured on."""
+
+    harder: TaskRanges
+    """Another distribution of problems, which no training sees."""
+
     tokenizer: TokenizerSettings = TokenizerSettings()
-    sizes: dict[str, Architecture] = Field(min_length=1)  # smallest first
-    main: str  # the size that has every arm and helper, and ships
+    """The vocabulary."""
+
+    sizes: dict[str, Architecture] = Field(min_length=1)
+    """The shapes of the models by name, smallest first."""
+
+    main: str
+    """The size that has every arm and helper, and ships."""
+
     base: BaseStage
+    """The student."""
+
     candidates: CandidateStage
+    """The student's own candidates."""
+
     arm: ArmStage
+    """The training of the arms."""
+
     reward: RewardModelRecipe
+    """The recipe of the reward model."""
+
     judge: JudgeRecipe
+    """The recipe of the judge."""
+
     synthesizer: SynthesizerRecipe
+    """The recipe of the synthesizer."""
+
     evaluation: EvaluationStage = EvaluationStage()
+    """What is measured."""
 
     @model_validator(mode="after")
     def _main_is_a_size(self) -> Self:

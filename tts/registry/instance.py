@@ -1,0 +1,53 @@
+"""Instances of plugin classes, made of a name with its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tts.registry.host import Kind, plugins
+from tts.registry.parameters import Parameters, noted
+from tts.vocabulary.errors import ConfigError, did_you_mean
+
+P = TypeVar("P", bound=Parameters)
+
+
+def build(kind: str, cls: type[BaseModel], parameters: Mapping[str, Any]) -> Any:
+    """An instance of a parameter class.
+
+    What is wrong with the parameters becomes one `ConfigError` sentence; below it stand those that there are, or the
+    one that is wrong, with their meaning.
+    """
+    try:
+        return cls(**parameters)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "?"
+        if first["type"] == "extra_forbidden":
+            unknown = ConfigError(f"{kind} has no parameter {field!r}{did_you_mean(field, cls.model_fields)}")
+            raise noted(unknown, cls) from error
+        why = first["msg"].removeprefix("Value error, ")  # pydantic's, before the sentence of a validator
+        wrong = ConfigError(f"{kind}: parameter {field}={first.get('input')!r}: {why}")
+        raise noted(wrong, cls, field) from error
+
+
+def instance(kind: Kind, base: type[P], given: str | P | type[P], parameters: Mapping[str, Any]) -> P:
+    """The instance that a name, a class or an instance stands for, with parameters; `base` is what it must be.
+
+    Raises `UnknownPluginError`, or `ConfigError` for anything else that is wrong.
+    """
+    if isinstance(given, base):
+        if not parameters:
+            return given
+        cls, parameters = type(given), {**given.model_dump(), **parameters}
+    else:
+        cls = plugins().resolve(kind, given) if isinstance(given, str) else given  # type: ignore[assignment]
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        if isinstance(given, type | str):
+            raise ConfigError(f"{kind} {given!r} is a {cls!r}; it must be a subclass of tts.{base.__name__}")
+        raise ConfigError(f"{given!r} is no {kind}; give a name, an instance or a subclass of tts.{base.__name__}")
+    if not isinstance(getattr(cls, "name", None), str):
+        raise ConfigError(f"{kind} class {cls.__name__} has no name; give it `name: ClassVar[str] = ...`")
+    return build(f"{kind} {cls.name!r}", cls, parameters)  # type: ignore[no-any-return]
