@@ -14,14 +14,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from pydantic import BaseModel, Field
-from tts_trainers.hybrid.recipe import HybridRecipe
 
 import tts
 import tts_trainers
 from tts.registry.host import Plugin
 from tts.registry.parameters import Parameter, parameters
-from tts_backends import _hf_load
+from tts_backends.hf import load as hf_load
 from tts_trainers.data.recipe import DataRecipe
+from tts_trainers.hybrid.recipe import HybridRecipe
 from tts_trainers.recipe import Section, load_recipe
 from tts_trainers.replica.recipe import ReplicaRecipe
 
@@ -206,7 +206,7 @@ def test_a_wrong_value_is_answered_with_its_parameter() -> None:
 
 def test_an_unknown_option_of_a_model_is_answered_with_those_that_there_are() -> None:
     found = notes(lambda: tts.find_model("backend", "hf:miniature@max_bath=3"))
-    assert [line.split()[0] for line in found] == list(_hf_load.Options.model_fields)
+    assert [line.split()[0] for line in found] == list(hf_load.Options.model_fields)
     (line,) = notes(lambda: tts.find_model("backend", "hf:miniature@max_batch=0"))
     assert line.startswith("  max_batch (int >= 1; default 128): ")
 

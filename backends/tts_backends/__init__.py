@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from tts import Entry, hookimpl
 
 _ON_RAY = Entry(
@@ -49,7 +51,7 @@ def tts_backends() -> list[Entry]:
 def tts_scorers() -> list[Entry]:
     """The built-in scorers."""
     return [
-        _ON_RAY.model_copy(update={"target": "tts_backends.ray.model:RayScorer"}),
+        dataclasses.replace(_ON_RAY, target="tts_backends.ray.model:RayScorer"),
         Entry(
             name="hf-reward",
             target="tts_backends.scorers.hf_reward:HFReward",
@@ -102,7 +104,7 @@ def tts_scorers() -> list[Entry]:
 def tts_judges() -> list[Entry]:
     """The built-in formats of generative judges, for any backend: FORMAT:BACKEND:MODEL."""
     return [
-        _ON_RAY.model_copy(update={"target": "tts_backends.ray.model:RayJudge"}),
+        dataclasses.replace(_ON_RAY, target="tts_backends.ray.model:RayJudge"),
         Entry(
             name="generic",
             target="tts_backends.judges.formats:Generic",

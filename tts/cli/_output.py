@@ -1,11 +1,9 @@
-"""What goes to stdout: tables for people, JSON lines for programs."""
+"""What goes to stdout or a file for programs: JSON lines, candidate sets."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -26,20 +24,6 @@ if TYPE_CHECKING:
 def write_json(value: Any, file: TextIO | None = None) -> None:
     """One JSON value on one line, of stdout where no file is given."""
     click.echo(json.dumps(value, ensure_ascii=False), file=file)
-
-
-def write_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """An aligned table on stdout; on a terminal the last column is wrapped to its width."""
-    texts = [[str(cell) for cell in row] for row in [header, *rows]]
-    widths = [max(len(text[column]) for text in texts) for column in range(len(header))]
-    indent = sum(widths[:-1]) + 2 * (len(header) - 1)
-    room = max(shutil.get_terminal_size().columns - indent, 24) if sys.stdout.isatty() else 10_000
-    for text in texts:
-        head = "  ".join(cell.ljust(width) for cell, width in zip(text[:-1], widths, strict=False))
-        lines = textwrap.wrap(text[-1], room) or [""]
-        click.echo(f"{head}  {lines[0]}".rstrip())
-        for line in lines[1:]:
-            click.echo(" " * indent + line)
 
 
 def check_output(path: Path | None, endings: Sequence[str]) -> None:

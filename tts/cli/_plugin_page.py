@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import textwrap
 import typing
@@ -97,7 +98,7 @@ class Described:
             "kind": self.plugin.kind,
             "distribution": self.plugin.distribution,
             "version": self.plugin.version,
-            **entry.model_dump(),
+            **dataclasses.asdict(entry),
             "problem": self.problem,
             "card": self.card,
             "description": self.description,

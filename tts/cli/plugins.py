@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import click
 
-from tts.cli._output import write_table
+from tts.cli._table import write_table
 from tts.registry.host import Kind, Plugin, PluginHost, plugins
 from tts.vocabulary.errors import ConfigError
 

@@ -12,7 +12,8 @@ import click
 
 from tts.cli import say
 from tts.cli._options import output_option
-from tts.cli._output import check_output, write_json, write_sets, write_table
+from tts.cli._output import check_output, write_json, write_sets
+from tts.cli._table import write_table
 from tts.contracts.grader import extractor
 from tts.engine.draws import draw_key
 from tts.interop import FORMATS

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import pluggy
 
@@ -28,8 +28,10 @@ from tts.vocabulary.errors import (
     UnknownPluginError,
     did_you_mean,
 )
-from tts.vocabulary.events import Event
 from tts.vocabulary.hooks import Entry
+
+if TYPE_CHECKING:
+    from tts.vocabulary.events import Event
 
 GROUP = "tts"
 THIS_PROCESS = "this process"

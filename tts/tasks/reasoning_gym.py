@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
 from pydantic import ConfigDict, Field
-from reasoning_gym import create_dataset
-from reasoning_gym.factory import DATASETS
 
 from tts.contracts.task import Task
 from tts.vocabulary.errors import ConfigError, TaskError, did_you_mean
 from tts.vocabulary.records import Example, Problem
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", SyntaxWarning)  # of a package that it needs, when Python first compiles it
+    from reasoning_gym import create_dataset
+    from reasoning_gym.factory import DATASETS
 
 _GOLD = re.compile(r"(?P<answer>.*) \[(?P<generator>\w+) (?P<settings>\{.*\})\]", re.DOTALL)
 _FULL = 0.999  # of a score of 1, which some generators compute

@@ -6,33 +6,49 @@ heavy, and a missing dependency becomes one sentence that names the extra to ins
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pluggy
-from pydantic import Field
 
-from tts.vocabulary.record import Record
+from tts.vocabulary.errors import ConfigError
 
 if TYPE_CHECKING:
     from tts.vocabulary.events import Event
 
 hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker("tts")
 hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker("tts")
+_FORMS = (("name", r"[a-z0-9][a-z0-9_.-]*", "shortest"), ("target", r"[\w.]+:\w+", "my_package.module:Class"))
 
 
-class Entry(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
     """Declares one plugin object: `target` is `"package.module:attribute"`, `extra` what provides its imports.
 
-    `extra` is a requirement as pip reads it, e.g. `"ttscale[hf]"`. `summary` is its line in `tts plugins`, `paper` what
-    the method comes from, e.g. `"Wang et al. 2022, arXiv 2203.11171"`.
+    `name` is of lower-case letters, digits, `_`, `.` and `-`. `extra` is a requirement as pip reads it, e.g.
+    `"ttscale[hf]"`. `summary` is its line in `tts plugins`, `paper` what the method comes from, e.g. `"Wang et al.
+    2022, arXiv 2203.11171"`. Raises `ConfigError` for a value of another form.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
-    target: str = Field(pattern=r"^[\w.]+:\w+$")
+    # No pydantic model: declarations are all that `tts --help` needs, and pydantic is most of what it would import.
+    name: str
+    target: str
     extra: str | None = None
     summary: str = ""
     paper: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the form of each value."""
+        for field, form, example in _FORMS:
+            value = getattr(self, field)
+            if not (isinstance(value, str) and re.fullmatch(form, value)):
+                raise ConfigError(f"Entry: {field}={value!r} should look like {example!r}")
+        for field in ("extra", "summary", "paper"):
+            value = getattr(self, field)
+            if not (isinstance(value, str) or (value is None and field != "summary")):
+                raise ConfigError(f"Entry {self.name!r}: {field}={value!r} should be text")
 
 
 @hookspec
