@@ -3,8 +3,9 @@
     python docs/structure.py            print rooms, arrows, circles; exit status 1 where there is a circle
     python docs/structure.py --write    also draw docs/assets/house.svg anew
 
-When the site is built it fills the tables of rooms in docs/structure.md. A room is a folder of a package; what lies beside the folders is a room for each file. An arrow is an import, wherever
-in a file it stands. The picture leaves out arrows that others imply: where a uses b and b uses c, that from a to c.
+When the site is built it fills the tables of rooms in docs/structure.md. A room is a folder of a package; what lies
+beside the folders is a room for each file. An arrow is an import, wherever in a file it stands. The picture leaves out
+arrows that others imply: where a uses b and b uses c, that from a to c.
 """
 
 from __future__ import annotations
@@ -241,7 +242,7 @@ def _arrows(pairs: list[tuple[Place, Place]], width: int) -> Iterator[str]:
         for floor in range(start.floor - 1, end.floor, -1):
             level = [place for place in places if place.floor == floor]
             aim = stops[-1][0] + (target - stops[-1][0]) // (floor - end.floor + 1)
-            lane = min(_lanes(level, width) - taken[floor], key=lambda one: (abs(one - aim), one))  # noqa: B023 - used here
+            lane = min(_lanes(level, width) - taken[floor], key=lambda one: (abs(one - aim), one))
             taken[floor].add(lane)
             stops += [(lane, level[0].y), (lane, level[0].y + HIGH)]
         yield _curve([*stops, (target, end.y - 2)])
