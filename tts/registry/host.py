@@ -117,7 +117,7 @@ class PluginHost:
                 self._leave_out(f"{who} defines the unknown hook {name!r}, which is never called{hint}")
 
     def _collect(self, module: Any, kind: Kind, hook: str, template: Plugin, who: str) -> None:
-        if self._manager.parse_hookimpl_opts(module, hook) is None:
+        if not hasattr(module, hook) or self._manager.parse_hookimpl_opts(module, hook) is None:
             return
         try:
             declared = list(getattr(module, hook)())
