@@ -183,8 +183,8 @@ def _put(opened: Store, sampled: Sampled) -> None:
     opened.put_problem(problem, sampled.answer)
     opened.put_draw(key, problem, "sample", candidates.policy, candidates.sampling, messages)
     for one in candidates:
-        if one.error is None:
-            opened.put_completion(key, one.index, _completion(one))
+        if one.error is None and (completion := _completion(one)).whole:
+            opened.put_completion(key, one.index, completion)
 
 
 def _completion(one: Candidate) -> Completion:

@@ -24,7 +24,7 @@ from tts.vocabulary.errors import (
     StoreError,
 )
 from tts.vocabulary.record import digest
-from tts.vocabulary.records import Candidate, Completion, Message, Problem, Sampling, Usage
+from tts.vocabulary.records import Candidate, Completion, FinishReason, Message, Problem, Sampling, Usage
 
 ATTEMPTS = 3
 _ADDED_AT_ONCE = 64  # usages: adding up each as it comes shows in profiles
@@ -121,7 +121,8 @@ class Drawer:
     async def draw(self, draw: Draw, indices: Sequence[int], pool: Receiver) -> None:
         """Have completions for `indices` arrive in the pool, each when it is finished; those that fail carry `error`.
 
-        A retryable failure is tried again for what is missing. Raises `ContextLengthError`, `BudgetExceededError`.
+        A retryable failure is tried again for what is missing; a completion that the backend says has failed is not.
+        Raises `ContextLengthError`, `BudgetExceededError`.
         """
         missing = list(indices)
         for attempt in range(ATTEMPTS):
@@ -197,9 +198,11 @@ class Drawer:
                         held -= 1
                     self.charge(role, usage)
                     index = indices[completion.index]
-                    if self.store is not None:
-                        self.store.put_completion(pool.key, index, completion)
-                    candidate = candidate_of(completion, index, self.extract)
+                    candidate = _failed(completion, index)
+                    if candidate is None:
+                        if self.store is not None:
+                            self.store.put_completion(pool.key, index, completion)
+                        candidate = candidate_of(completion, index, self.extract)
                     missing.remove(index)  # what follows cannot fail: it is there
                     pool.arrive(candidate)
         finally:
@@ -230,6 +233,18 @@ def guarded(extract: Extract) -> Extract:
         return None
 
     return safe
+
+
+def _failed(completion: Completion, index: int) -> Candidate | None:
+    """The failed candidate where nothing whole came; it is not stored, so that the next run asks again."""
+    error = completion.error
+    if completion.whole:
+        if completion.text or completion.usage.generated_tokens:
+            return None
+        error = "an empty completion of no tokens came"
+    reason: FinishReason = "refused" if completion.finish_reason == "refused" else "error"
+    error = error or f"the completion ended with {completion.finish_reason!r}"
+    return Candidate(index=index, text="", finish_reason=reason, usage=completion.usage, error=error)
 
 
 def _check(completion: object, request: Request, seen: set[int], model: str) -> None:

@@ -61,7 +61,8 @@ class Pool:
     def _take_stored(self, draw: Draw, indices: Iterable[int]) -> list[int]:
         if self._stored is None:
             store = self._drawer.store
-            self._stored = store.completions(self.key) if store else {}
+            stored = store.completions(self.key) if store else {}
+            self._stored = {index: one for index, one in stored.items() if one.whole}
             if store:
                 store.put_problem(draw.problem)
                 store.put_draw(self.key, draw.problem, draw.role, draw.model.fingerprint, draw.sampling, draw.messages)

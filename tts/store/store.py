@@ -99,7 +99,12 @@ class Store:
         )
 
     def put_completion(self, key: str, index: int, completion: Completion) -> None:
-        """Queue one completion of a draw; the first one stored under (key, index) stays."""
+        """Queue one completion of a draw; the first one stored under (key, index) stays.
+
+        Raises `StoreError` for one that failed: it would be taken for an answer for ever.
+        """
+        if not completion.whole:
+            raise StoreError(f"completion {index} of draw {key} is {completion.finish_reason!r}; it is not to be kept")
         self._put("completion", key, index, encode_completion(completion))
 
     def put_call(self, key: str, kind: str, problem: Problem, answer: str) -> None:

@@ -163,7 +163,8 @@ class SGLangBackend:
         except (ValueError, KeyError, TypeError):
             raise unreadable(repr(said).encode(), server.address.base) from None
         if answer.aborted and not ask.withdrawn:
-            raise Trouble(BackendUnavailable(f"{self.name!r}: the server has aborted a request"))
+            tail = f": {answer.message}" if answer.message else ""
+            raise Trouble(BackendUnavailable(f"{self.name!r}: the server has aborted a request{tail}"))
         return answer
 
     async def _explained(self, error: BackendError) -> BackendError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
-from tts import Capabilities, Completion, Request, Usage
+from tts import BackendError, Capabilities, Completion, Request, Usage
 from tts_backends.foreign import in_thread
 from tts_backends.vllm import load as vllm_load
 
@@ -68,16 +68,20 @@ class VLLMBackend:
         job = await self._job(request)
         self._engine.submit(job)
         left = set(range(request.n))
+        failure: BackendError | None = None
         try:
             while left:
                 arrived = await job.arrivals.get()
                 left.remove(arrived.index)
-                if isinstance(arrived, Failure):
-                    raise arrived.error
+                if isinstance(arrived, Failure):  # the others are still worth having
+                    failure = failure or arrived.error
+                    continue
                 yield await in_thread(self._completion, job, arrived)
         finally:
             if left:
                 await self._withdraw(job, left)
+        if failure is not None:
+            raise failure
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, exactly, special tokens read as plain text."""
@@ -136,7 +140,7 @@ class VLLMBackend:
             sample.tokens,
             index=sample.index,
             text=self._cut(job, sample),
-            finish_reason="length" if sample.finish_reason == "length" else "stop",
+            finish_reason=sample.finish_reason,
             cached_tokens=sample.cached_tokens,
             logprob=sample.logprob,
         )
