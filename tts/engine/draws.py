@@ -41,10 +41,9 @@ class Draw(NamedTuple):
     messages: tuple[Message, ...]
     sampling: Sampling
 
-    @property
-    def key(self) -> str:
-        """The content key."""
-        return draw_key(self.problem, self.role, self.model.fingerprint, self.sampling, self.messages)
+    def key(self, store: Store | None) -> str:
+        """The content key, as this store has it."""
+        return stored_key(store, self.problem, self.role, self.model.fingerprint, self.sampling, self.messages)
 
 
 def draw_key(
@@ -53,8 +52,38 @@ def draw_key(
     """Content key of a draw: problem, role, model, sampling, prompt.
 
     The role counts, so that a strategy that asks the direct prompt again gets new completions, not the candidates.
+    Log-probabilities do not: asking for them changes no completion.
     """
+    return _key(problem, role, fingerprint, sampling and _measured(sampling, False), messages)
+
+
+def stored_key(
+    store: Store | None,
+    problem: Problem,
+    role: str,
+    fingerprint: str,
+    sampling: Sampling | None,
+    messages: Sequence[Message],
+) -> str:
+    """The key under which a store has a draw, or is to have it.
+
+    Early stores have a draw with log-probabilities under a key of its own, and go on with it; where they have both,
+    each goes on with its own.
+    """
+    key = draw_key(problem, role, fingerprint, sampling, messages)
+    if store is None or sampling is None:
+        return key
+    early = _key(problem, role, fingerprint, _measured(sampling, True), messages)
+    there = store.drawn(key, early)
+    return early if early in there and (sampling.logprobs or key not in there) else key
+
+
+def _key(problem: Problem, role: str, fingerprint: str, sampling: Sampling | None, messages: Sequence[Message]) -> str:
     return digest(problem.digest, role, fingerprint, sampling, [[m.role, m.content] for m in messages])
+
+
+def _measured(sampling: Sampling, logprobs: bool) -> Sampling:
+    return sampling if sampling.logprobs == logprobs else sampling.model_copy(update={"logprobs": logprobs})
 
 
 def derive_seed(key: str, index: int) -> int:
@@ -66,10 +95,11 @@ def derive_seed(key: str, index: int) -> int:
 
 
 class Receiver(Protocol):
-    """Where the completions of one draw arrive."""
+    """Where the completions of one draw arrive; `lacking` are the indices whose stored rows are to be replaced."""
 
     key: str
     priority: Priority
+    lacking: frozenset[int]
 
     def begin(self) -> None:
         """The model takes it up."""
@@ -201,7 +231,8 @@ class Drawer:
                     candidate = _failed(completion, index)
                     if candidate is None:
                         if self.store is not None:
-                            self.store.put_completion(pool.key, index, completion)
+                            put = self.store.replace_completion if index in pool.lacking else self.store.put_completion
+                            put(pool.key, index, completion)
                         candidate = candidate_of(completion, index, self.extract)
                     missing.remove(index)  # what follows cannot fail: it is there
                     pool.arrive(candidate)
