@@ -52,6 +52,7 @@ class OpenAIBackend:
 
     def __init__(self, model: str, options: openai_options.Options) -> None:
         """Probe the server; raises `ConfigError` or `BackendUnavailable`."""
+        options.refuse_address(model)
         self.name = f"openai:{model}"
         self._options = options
         self._pool = Pool("openai", options.addresses(), options.access(), options.limits(), options.retries)
