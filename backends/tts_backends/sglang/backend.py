@@ -81,6 +81,10 @@ class SGLangBackend:
             prompts=self._served.prompts,
         )
 
+    def outdated(self) -> bool:
+        """Whether the files of an engine of its own have changed since it was started."""
+        return self._served.files is not None and self._served.files.changed()
+
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield the request's completions as they finish; see `tts.Backend`."""
         link, facts = await self._pool.link(), self._served.facts

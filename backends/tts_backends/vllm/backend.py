@@ -40,7 +40,7 @@ class VLLMBackend:
         from tts_backends.checkpoints.digest import fingerprint
         from tts_backends.vllm.engine import RunningEngine
 
-        self.name = f"vllm:{model}"
+        self.name, self._files = f"vllm:{model}", engine.files
         self._engine = RunningEngine(self.name, engine)
         self._stop = weakref.finalize(self, self._engine.stop)  # no process of the engine stays behind
         self._chat = Chat(self._engine.llm.get_tokenizer(), engine.template, options.think_open, options.think_close)
@@ -60,6 +60,10 @@ class VLLMBackend:
             concurrency=at_once + at_once // _QUEUED,
             prompts=engine.prompts,
         )
+
+    def outdated(self) -> bool:
+        """Whether the files that it was loaded from have changed."""
+        return bool(self._files.changed())
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield the request's completions as they finish; see `tts.Backend`."""
