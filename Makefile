@@ -81,7 +81,7 @@ lint: $(READY) ## ruff, mypy and pyright strict, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests/typing
+	$(BIN)/mypy tests/downstream
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 

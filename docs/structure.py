@@ -3,18 +3,21 @@
     python docs/structure.py            print rooms, arrows, circles; exit status 1 where there is a circle
     python docs/structure.py --write    also draw docs/assets/house.svg anew
 
-A room is a folder of a package; what lies beside the folders is a room for each file. An arrow is an import, wherever
-in a file it stands. The picture leaves out arrows that others imply: where a uses b and b uses c, that from a to c.
+When the site is built it fills the tables of rooms in docs/structure.md. A room is a folder of a package; what lies
+beside the folders is a room for each file. An arrow is an import, wherever in a file it stands. The picture leaves out
+arrows that others imply: where a uses b and b uses c, that from a to c.
 """
 
 from __future__ import annotations
 
 import ast
 import math
+import re
 import sys
 import textwrap
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -37,6 +40,7 @@ class House(NamedTuple):
     imports: Graph
 
 
+@cache
 def house() -> House:
     """The house as it stands."""
     files = {
@@ -126,10 +130,36 @@ def sentence(room: str, files: Mapping[str, Path]) -> str:
     return " ".join(text.split("\n\n")[0].split())
 
 
+# --- the page -----------------------------------------------------------------------------------
+
+MARK = re.compile(r"<!-- rooms of (\w+) -->")
+SMALL = {"tts.__main__", "tts._version", "tts.door"}  # files that are no room, left out
+FLAT = {"tts_strategies"}  # a package of files is one room; docs/strategies.md has a row for each
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Hook of MkDocs, called with each page."""
+    return MARK.sub(lambda mark: "\n".join(table(mark[1])), markdown)
+
+
+def table(package: str) -> Iterator[str]:
+    """A row for each room of a package, from the ground up."""
+    found = house()
+    graph = {room: used for room, used in rooms(found).items() if room not in SMALL}
+    yield "| room | what it is for |\n| --- | --- |"
+    for level in floors(graph):
+        for room in level:
+            if room == package or (room.startswith(f"{package}.") and package not in FLAT):
+                said = sentence(room, found.files).replace("|", "\\|")
+                path = found.files[room].relative_to(ROOT).as_posix()
+                yield f"| `{path.removesuffix('__init__.py')}` | {said} |"
+
+
 # --- the picture --------------------------------------------------------------------------------
 
-SMALL = {"tts.__main__", "tts._version", "tts.door"}  # files that are no room, left out
-WIDE, HIGH, GAP, RISE, EDGE = 196, 76, 18, 46, 16  # pixels: a room, what lies between two, the margin
+WIDE, HIGH, GAP, RISE, EDGE = 168, 88, 22, 42, 12  # pixels: a room, what lies between two, the margin
+LETTERS, LINES = 22, 4  # of a room's sentence: so many in a line, so many lines
+PORT, LANE, MARGIN = 16, 6, 5  # between arrows of one room, between those that pass a floor, from them to a room
 INKS = {"tts": "#1f5f8b", "tts_strategies": "#2a7a4b", "tts_backends": "#8a5a12", "tts_trainers": "#7a3b78"}
 
 
@@ -157,24 +187,17 @@ def drawn(graph: Graph, files: Mapping[str, Path]) -> str:
         for floor, level in enumerate(levels)
         for i, room in enumerate(level)
     }
-    lines = [
-        _arrow(places[room], places[one], places.values()) for room in sorted(arrows) for one in sorted(arrows[room])
-    ]
+    lines = _arrows([(places[room], places[one]) for room in arrows for one in arrows[room]], width)
     tiles = [_tile(room, place, files) for room, place in sorted(places.items())]
     return "\n".join([_head(width, height), *lines, *tiles, "</svg>", ""])
 
 
 def _gathered(graph: Graph) -> Graph:
-    """The files beside a plugin package's folders as one room, or all of it where that would tie a circle."""
-    apart = _merged(graph, whole=frozenset())
-    tied = frozenset(room.partition(".")[0] for circle in circles(apart) for room in circle)
-    return _merged(graph, whole=tied) if tied else apart
+    """The graph with each package of plugins as one room."""
 
-
-def _merged(graph: Graph, whole: frozenset[str]) -> Graph:
     def shown(room: str) -> str:
-        package, _, rest = room.partition(".")
-        return room if package not in whole and (package == "tts" or (PACKAGES[package] / rest).is_dir()) else package
+        package = room.partition(".")[0]
+        return room if package == "tts" else package
 
     found: Graph = defaultdict(set)
     for room, used in graph.items():
@@ -200,7 +223,7 @@ def _mean(numbers: Iterable[float]) -> float:
 def _head(width: int, height: int) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
-        'font-family="system-ui, sans-serif" font-size="11">\n'
+        'font-family="system-ui, sans-serif" font-size="12">\n'
         "<title>The rooms of the library; arrows point to what a room uses</title>\n"
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="#8a8f98"/></marker></defs>\n'
@@ -208,33 +231,55 @@ def _head(width: int, height: int) -> str:
     )
 
 
-def _arrow(start: Place, end: Place, places: Iterable[Place]) -> str:
-    """A curve down from the one to the other, between the rooms of the floors that it passes."""
-    x, y = start.x + WIDE // 2, start.y + HIGH
-    target = end.x + WIDE // 2
-    curve = f"M{x} {y}"
-    for floor in range(start.floor - 1, end.floor, -1):
-        level = [place for place in places if place.floor == floor]
-        gaps = [place.x - GAP // 2 for place in level] + [max(place.x for place in level) + WIDE + GAP // 2]
-        aim = x + (target - x) // (floor - end.floor + 1)
-        gap = min(gaps, key=lambda one: (abs(one - aim), one))
-        curve += f"C{x} {y + RISE // 2} {gap} {level[0].y - RISE // 2} {gap} {level[0].y}V{level[0].y + HIGH}"
-        x, y = gap, level[0].y + HIGH
-    curve += f"C{x} {y + RISE // 2} {target} {end.y - RISE // 2} {target} {end.y - 2}"
-    return f'<path d="{curve}" fill="none" stroke="#8a8f98" stroke-width="1.3" marker-end="url(#tip)"/>'
+def _arrows(pairs: list[tuple[Place, Place]], width: int) -> Iterator[str]:
+    """A curve for each arrow; those of one room leave and arrive side by side, in the order of where they lead."""
+    places = {place for pair in pairs for place in pair}
+    taken: dict[int, set[int]] = defaultdict(set)  # where arrows pass a floor
+    for start, end in sorted(pairs, key=lambda pair: (pair[0].floor - pair[1].floor, pair)):
+        x = _port(start, [target for source, target in pairs if source == start], end)
+        target = _port(end, [source for source, target in pairs if target == end], start)
+        stops = [(x, start.y + HIGH)]
+        for floor in range(start.floor - 1, end.floor, -1):
+            level = [place for place in places if place.floor == floor]
+            aim = stops[-1][0] + (target - stops[-1][0]) // (floor - end.floor + 1)
+            lane = min(_lanes(level, width) - taken[floor], key=lambda one: (abs(one - aim), one))
+            taken[floor].add(lane)
+            stops += [(lane, level[0].y), (lane, level[0].y + HIGH)]
+        yield _curve([*stops, (target, end.y - 2)])
+
+
+def _port(place: Place, others: list[Place], other: Place) -> int:
+    """Where on a room's edge the arrow from or to another room stands."""
+    order = sorted(others, key=lambda one: (one.x, one.floor))
+    return place.x + WIDE // 2 + PORT * (2 * order.index(other) - len(order) + 1) // 2
+
+
+def _lanes(level: list[Place], width: int) -> set[int]:
+    """Where a floor can be passed."""
+    return {x for x in range(EDGE, width - EDGE, LANE) if all(not -MARGIN < x - p.x < WIDE + MARGIN for p in level)}
+
+
+def _curve(stops: list[tuple[int, int]]) -> str:
+    """Down through the stops: a bend from floor to floor, straight past the rooms of one."""
+    (x, y), *rest = stops
+    path = f"M{x} {y}"
+    for number, (to, down) in enumerate(rest):
+        path += f"V{down}" if number % 2 else f"C{x} {y + RISE // 2} {to} {down - RISE // 2} {to} {down}"
+        x, y = to, down
+    return f'<path d="{path}" fill="none" stroke="#8a8f98" stroke-width="1.3" marker-end="url(#tip)"/>'
 
 
 def _tile(room: str, place: Place, files: Mapping[str, Path]) -> str:
     _, x, y = place
     ink = INKS[room.partition(".")[0]]
     said = sentence(room, files).partition(". ")[0].rstrip(".").replace("`", "")
-    lines = textwrap.wrap(said, 31, max_lines=3, placeholder=" …")
+    lines = textwrap.wrap(said, LETTERS, max_lines=LINES, placeholder=" …")
     words = "".join(
-        f'<text x="{x + 10}" y="{y + 35 + 14 * i}" fill="#3c4048">{escape(line)}</text>' for i, line in enumerate(lines)
+        f'<text x="{x + 10}" y="{y + 36 + 14 * i}" fill="#3c4048">{escape(line)}</text>' for i, line in enumerate(lines)
     )
     return (
         f'<rect x="{x}" y="{y}" width="{WIDE}" height="{HIGH}" rx="6" fill="#fff" stroke="{ink}" stroke-width="1.4"/>'
-        f'<text x="{x + 10}" y="{y + 18}" font-size="13" font-weight="600" fill="{ink}">{escape(room)}</text>{words}'
+        f'<text x="{x + 10}" y="{y + 18}" font-size="14" font-weight="600" fill="{ink}">{escape(room)}</text>{words}'
     )
 
 

@@ -21,7 +21,8 @@ ln -s venv .venv
 "$bin/pyright"
 PATH="$work/venv/bin:$PATH" "$bin/pyright" --verifytypes tts --ignoreexternal >types.log || { cat types.log; exit 1; }
 "$work/venv/bin/python" -m pytest -q -m "not slow" --ignore tests/api/test_surface.py tests/answers tests/api \
-    tests/contracts tests/engine tests/metrics tests/prompts tests/registry tests/sources tests/store tests/strategies tests/tasks
+    tests/contracts tests/engine tests/metrics tests/prompts tests/registry tests/sources tests/store tests/strategies tests/tasks \
+    tests/downstream
 # Without the extra, the default model is one sentence that names it.
 if "$work/venv/bin/tts" solve "1+1" 2>"$work/error"; then echo "solve should need the hf extra"; exit 1; fi
 grep -q "pip install 'ttscale\[hf\]'" "$work/error" || { cat "$work/error"; exit 1; }

@@ -1,4 +1,4 @@
-"""ttscale: sample k candidates once, then turn them into one answer with any strategy."""
+"""Sample k candidates once, then turn them into one answer with any strategy."""
 
 from tts.door import door
 

@@ -1,4 +1,7 @@
-"""Models the engine can call, declared as a stranger would declare them."""
+"""Models the engine can call: policies, scorers, judges.
+
+They are declared as a stranger would declare them.
+"""
 
 from __future__ import annotations
 

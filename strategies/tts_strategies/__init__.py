@@ -1,4 +1,7 @@
-"""Aggregation strategies, one file each, declared as a stranger would declare them."""
+"""Aggregation strategies, one file each.
+
+They are declared as a stranger would declare them.
+"""
 
 from __future__ import annotations
 

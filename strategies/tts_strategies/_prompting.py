@@ -1,4 +1,4 @@
-"""What strategies with a prompt of their own share: templates by name, what of the candidates is shown, and outputs."""
+"""What strategies with a prompt of their own share: templates by name, what is shown of the candidates, outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Votes: who has one, and for which class of equal answers."""
+"""Votes: who has one, for which class of equal answers."""
 
 from __future__ import annotations
 

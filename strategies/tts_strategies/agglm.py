@@ -1,4 +1,4 @@
-"""AggLM: the policy reviews its candidates, reconciles them and writes the final solution (arXiv 2509.06870)."""
+"""AggLM: the policy writes the final solution from a review of its candidates (arXiv 2509.06870)."""
 
 from __future__ import annotations
 

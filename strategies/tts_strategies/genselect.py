@@ -1,4 +1,4 @@
-"""GenSelect: the policy reasons over several solutions at once and selects the best (arXiv 2507.17797)."""
+"""GenSelect: the policy selects the best of several solutions shown at once (arXiv 2507.17797)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GSR, Generative Self-Refinement (arXiv 2509.00084): the policy reads its own candidates and writes a new solution."""
+"""GSR, Generative Self-Refinement (arXiv 2509.00084): the policy writes a new solution from its own candidates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A round robin under a judge: all pairs, ranked by the model of Bradley and Terry (doi 10.2307/2334029).
+"""A round robin under a judge: all pairs, ranked by the Bradley–Terry model (doi 10.2307/2334029).
 
 The ranking is fitted by choix, which is imported when it is first needed: it loads scipy.
 """

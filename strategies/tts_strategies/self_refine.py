@@ -1,4 +1,4 @@
-"""Self-Refine: the policy criticises one response and rewrites it, again and again (arXiv 2303.17651)."""
+"""Self-Refine: the policy rewrites one response by its own criticism, round after round (arXiv 2303.17651)."""
 
 from __future__ import annotations
 

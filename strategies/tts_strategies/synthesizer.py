@@ -1,4 +1,4 @@
-"""The CoT-based Synthesizer: another model reads all candidates and writes the answer (arXiv 2501.01668)."""
+"""The CoT-based Synthesizer: another model writes the answer from all candidates (arXiv 2501.01668)."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tts.answers import Answers, _shared
+from tts.answers import Answers, shared
 
 EIGHT = (r"\sqrt{8}", r"2\sqrt{2}")
 
@@ -21,14 +21,14 @@ class Holder:
 def alone(monkeypatch: pytest.MonkeyPatch) -> Answers:
     """A shared service that nobody holds."""
     service = Answers()
-    monkeypatch.setattr(_shared, "_service", service)
-    monkeypatch.setattr(_shared, "_holders", 0)
+    monkeypatch.setattr(shared, "_service", service)
+    monkeypatch.setattr(shared, "_holders", 0)
     return service
 
 
 def test_what_one_has_compared_the_other_knows() -> None:
     one, other = Holder(), Holder()
-    first, second = _shared.hold(one), _shared.hold(other)
+    first, second = shared.hold(one), shared.hold(other)
     assert asyncio.run(first.answers.equal(*EIGHT))
     assert asyncio.run(second.answers.equal(*EIGHT))
     assert (second.answers.stats.compared, second.answers.stats.cached) == (1, 1)
@@ -37,7 +37,7 @@ def test_what_one_has_compared_the_other_knows() -> None:
 
 
 def test_workers_end_with_the_last_holder_and_verdicts_stay(alone: Answers) -> None:
-    first, second = _shared.hold(a := Holder()), _shared.hold(b := Holder())
+    first, second = shared.hold(a := Holder()), shared.hold(b := Holder())
     assert asyncio.run(first.answers.equal(*EIGHT))
     first.release()
     first.release()
@@ -47,7 +47,7 @@ def test_workers_end_with_the_last_holder_and_verdicts_stay(alone: Answers) -> N
     assert alone._pool is not None
     second.release()
     assert alone._pool is None
-    with _shared.held() as again:
+    with shared.held() as again:
         assert asyncio.run(again.equal(*EIGHT))
         assert again._pool is None, "nothing is left to compare"
     del b
@@ -55,7 +55,7 @@ def test_workers_end_with_the_last_holder_and_verdicts_stay(alone: Answers) -> N
 
 def test_a_holder_that_is_gone_holds_nothing(alone: Answers) -> None:
     holder = Holder()
-    assert asyncio.run(_shared.hold(holder).answers.equal(*EIGHT))
+    assert asyncio.run(shared.hold(holder).answers.equal(*EIGHT))
     del holder
     gc.collect()
     assert alone._pool is None

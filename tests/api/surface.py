@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,7 +60,8 @@ def _signature(function: griffe.Object | griffe.Alias) -> str:
 def _annotated(attribute: griffe.Object | griffe.Alias) -> str:
     told = f": {attribute.annotation}" if attribute.annotation else ""
     is_field = attribute.value is not None and "class-attribute" in attribute.labels and told
-    return f"{told} = {attribute.value}" if is_field else told
+    value = re.sub(r"Field\(default=(?!lambda)", "Field(", str(attribute.value))  # written so for pyright: one promise
+    return f"{told} = {value}" if is_field else told
 
 
 def _plugins() -> Iterator[str]:

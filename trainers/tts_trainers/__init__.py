@@ -1,4 +1,7 @@
-"""Training on top of TRL, declared as a stranger would declare it."""
+"""Training on top of TRL, of models that refine, score, judge or synthesize.
+
+Its commands are declared as a stranger would declare them.
+"""
 
 from __future__ import annotations
 

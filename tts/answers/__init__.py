@@ -1,4 +1,4 @@
-"""Final answers: extraction, mathematical equality, equivalence classes, grading."""
+"""Final answers: their extraction, equality as mathematics, classes, grading."""
 
 from tts.door import door
 

@@ -1,6 +1,7 @@
-"""The `tts` command: one file per subcommand, each imported only when it is called.
+"""The `tts` command: one file per subcommand.
 
-The subcommands, those of plugins included, come from the plugin host. stdout is data, stderr is progress and messages.
+Subcommands, those of plugins included, come from the plugin host; each is imported only when it is called. stdout is
+data, stderr is progress and messages.
 """
 
 from __future__ import annotations

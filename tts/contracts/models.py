@@ -38,7 +38,7 @@ class Request(Record):
     """
 
     messages: tuple[Message, ...]
-    n: int = Field(1, ge=1)
+    n: int = Field(default=1, ge=1)
     sampling: Sampling = Sampling()
     seeds: tuple[int, ...] = (0,)
     context: str = ""
@@ -147,15 +147,15 @@ class JudgeFormat(BaseModel, abc.ABC):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    temperature: float = Field(0.6, ge=0, allow_inf_nan=False)
+    temperature: float = Field(default=0.6, ge=0, allow_inf_nan=False)
     """Sampling temperature of the judge's output; 0 is greedy, and then votes in one order are all the same. By default
     that of GSR's evaluation (arXiv 2509.00084).
     """
 
-    top_p: float = Field(0.95, gt=0, le=1)
+    top_p: float = Field(default=0.95, gt=0, le=1)
     """Share of the probability that tokens are drawn from, at most 1. By default that of GSR's evaluation."""
 
-    max_tokens: int | None = Field(None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
     """The most new tokens of a verdict with its thinking; `none` means up to 32,768 or what the context leaves, as in
     `Sampling`.
     """

@@ -1,8 +1,8 @@
-"""Candidate sets that other evaluation tools have written, as rows that `read_candidate_sets` takes.
+"""Candidate sets that other evaluation tools have written.
 
-One module per tool with two functions: `holds(path, first)` says whether a file is the tool's, given its first row, and
-`rows(path)` yields one row per problem. What a tool recorded about a response (its score, its extracted answer) is
-kept beside the candidate; answers are extracted and graded anew.
+They come as rows that `read_candidate_sets` takes. One module per tool with two functions: `holds(path, first)` says
+whether a file is the tool's, given its first row, and `rows(path)` yields one row per problem. What a tool recorded
+about a response (its score, its extracted answer) is kept beside the candidate; answers are extracted and graded anew.
 """
 
 from __future__ import annotations

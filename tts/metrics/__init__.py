@@ -1,1 +1,1 @@
-"""Numbers about outcomes: grades, accuracies, curves, tests, costs, their tables."""
+"""Numbers about outcomes: grades, accuracies, curves, tests, costs."""

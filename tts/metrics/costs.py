@@ -26,9 +26,9 @@ MILLION = 1_000_000
 class Price(Record):
     """What a million tokens of one role cost; cached prompt tokens as much as fresh ones where nothing is said."""
 
-    prompt: float = Field(0.0, ge=0)
-    cached: float | None = Field(None, ge=0)
-    generated: float = Field(0.0, ge=0)
+    prompt: float = Field(default=0.0, ge=0)
+    cached: float | None = Field(default=None, ge=0)
+    generated: float = Field(default=0.0, ge=0)
 
     def of(self, usage: Usage) -> float:
         """The price of some usage."""

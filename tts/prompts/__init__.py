@@ -1,7 +1,8 @@
-"""Prompts as files: direct solving, refining (GSR, arXiv 2509.00084), judging, synthesizing, templates of one's own.
+"""Prompts as files: solving, refining, judging, synthesizing, templates of one's own.
 
-The wording is ours; the paper gives the parts. A template is a Jinja file, so a user can put any published wording in.
-The trainers build their data with these very functions, so what a model is trained on is what it sees later.
+The wording is ours, the parts are those of GSR (arXiv 2509.00084). A template is a Jinja file, so a user can put any
+published wording in. The trainers build their data with these very functions, so what a model is trained on is what it
+sees later.
 """
 
 from __future__ import annotations

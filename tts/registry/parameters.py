@@ -97,7 +97,8 @@ def _named(annotation: Any) -> str:
     if origin is dict:
         return f"{{{_named(inner[0])} = {_named(inner[1])}}}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation.__name__.lower() if issubclass(annotation, Parameters) else "table"
+        bases = (one for one in annotation.__mro__ if Parameters in one.__bases__)
+        return next((one.__name__.lower() for one in bases), "table")  # a strategy is called so
     return _NAMES.get(annotation) or str(getattr(annotation, "__name__", annotation))
 
 

@@ -1,1 +1,1 @@
-"""Rows of files, hubs, iterables: what stands in each becomes an example or a candidate set."""
+"""Rows of files, hubs, iterables, made into examples or candidate sets."""

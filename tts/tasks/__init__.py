@@ -1,4 +1,7 @@
-"""Built-in tasks with their graders, declared as a stranger would declare them; the core finds them by entry point."""
+"""Built-in tasks with their graders.
+
+They are declared as a stranger would declare them; the core finds them by entry point.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Checks that every plugin of a kind must pass, for its author to run: plain functions, no test runner needed.
+"""Checks that every plugin of a kind must pass, for its author to run.
+
+They are plain functions that need no test runner:
 
     def test_mine():
         tts.testing.check_strategy(MyStrategy())

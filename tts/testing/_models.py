@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -23,7 +23,7 @@ class InstantModel:
     As `InstantModel("backwards")` it yields the completions of a request last one first.
     """
 
-    Options: ClassVar[type[BaseModel]] = NoOptions
+    Options: type[BaseModel] = NoOptions
     capabilities: Capabilities = Capabilities(seed=True, logprobs=True)
     fingerprint = "instant"
 
@@ -59,7 +59,7 @@ def _said(seed: int) -> str:
 class InstantScorer:
     """A scorer whose rewards go by the text and are often equal: -1, 0 or 1."""
 
-    Options: ClassVar[type[BaseModel]] = NoOptions
+    Options: type[BaseModel] = NoOptions
     fingerprint = "instant"
 
     def __init__(self, model: str = "", options: Any = None) -> None:  # noqa: ARG002 - a scorer is made so
@@ -78,7 +78,7 @@ class InstantScorer:
 class InstantJudge:
     """A judge that often contradicts itself and sometimes says nothing: its verdict goes by texts, order and seed."""
 
-    Options: ClassVar[type[BaseModel]] = NoOptions
+    Options: type[BaseModel] = NoOptions
     fingerprint = "instant"
 
     def __init__(self, model: str = "", options: Any = None) -> None:  # noqa: ARG002 - a judge is made so

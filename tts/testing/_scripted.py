@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -25,7 +25,7 @@ class ScriptedModel:
     function of the request and the completion's index, which may be async and may wait.
     """
 
-    Options: ClassVar[type[BaseModel]] = NoOptions
+    Options: type[BaseModel] = NoOptions
 
     def __init__(self, says: Says, capabilities: Capabilities | None = None) -> None:
         self._says = says
@@ -81,7 +81,7 @@ class ScriptedScorer:
     `calls` has the texts of all that it was asked to score.
     """
 
-    Options: ClassVar[type[BaseModel]] = NoOptions
+    Options: type[BaseModel] = NoOptions
 
     def __init__(self, scores: Callable[[Candidate], float] | Mapping[str, float]) -> None:
         self._scores = scores
@@ -108,7 +108,7 @@ class ScriptedJudge:
     Where both hold it, or neither, it says "tie". `calls` has the texts of the pairs in the order shown.
     """
 
-    Options: ClassVar[type[BaseModel]] = NoOptions
+    Options: type[BaseModel] = NoOptions
 
     def __init__(self, prefers: Callable[[Candidate, Candidate], Winner] | str) -> None:
         self._prefers = prefers
@@ -138,7 +138,7 @@ class FaultyModel:
     without any. A function of the request may be given instead. Requests without a fault pass through.
     """
 
-    Options: ClassVar[type[BaseModel]] = NoOptions
+    Options: type[BaseModel] = NoOptions
 
     def __init__(self, inner: Backend, faults: Mapping[int, Fault] | Callable[[Request], Fault | None]) -> None:
         self._inner, self._faults = inner, faults

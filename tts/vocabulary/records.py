@@ -139,16 +139,16 @@ class Sampling(Record):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True)
 
-    temperature: float = Field(0.6, ge=0, allow_inf_nan=False)
+    temperature: float = Field(default=0.6, ge=0, allow_inf_nan=False)
     """Sampling temperature; 0 is greedy. By default the paper's."""
 
-    top_p: float = Field(0.95, gt=0, le=1)
+    top_p: float = Field(default=0.95, gt=0, le=1)
     """Share of the probability that tokens are drawn from, above 0 and at most 1. By default the paper's."""
 
-    top_k: int | None = Field(None, ge=1)
+    top_k: int | None = Field(default=None, ge=1)
     """How many of the likeliest tokens are drawn from. By default all."""
 
-    max_tokens: int | None = Field(None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
     """The most new tokens of a completion. By default up to 32,768, as in the paper, or what the model's context
     leaves.
     """
@@ -271,7 +271,7 @@ class Decision(Record):
 
     text: str
     chosen: int | None = None
-    confidence: float | None = Field(None, ge=0, le=1)
+    confidence: float | None = Field(default=None, ge=0, le=1)
     alternatives: tuple[str, ...] = ()
     trace: dict[str, Any] = Field(default_factory=dict)
     rates: dict[str, tuple[int, int]] = Field(default_factory=dict)

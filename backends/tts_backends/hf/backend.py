@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from pydantic import BaseModel
@@ -35,7 +35,7 @@ class HFBackend:
     Of a request's completions the first counts its prompt as computed, the others as cached.
     """
 
-    Options: ClassVar[type[BaseModel]] = hf_load.Options
+    Options: type[BaseModel] = hf_load.Options
 
     def __init__(self, model: str, options: hf_load.Options) -> None:
         """Load the model; raises `ConfigError` or `BackendUnavailable`."""

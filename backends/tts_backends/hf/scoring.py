@@ -7,7 +7,7 @@ import asyncio
 import math
 import weakref
 from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 from torch import Tensor
@@ -46,7 +46,7 @@ class Encoded(NamedTuple):
 class BatchedScorer(abc.ABC):
     """A model in memory that scores; subclasses say how a response is encoded and how a score is read."""
 
-    Options: ClassVar[type[BaseModel]] = ScoringOptions
+    Options: type[BaseModel] = ScoringOptions
 
     def __init__(self, name: str, loaded: Loaded, options: ScoringOptions, *settings: object) -> None:
         """Take over a loaded model; `settings` are what else its scores depend on."""

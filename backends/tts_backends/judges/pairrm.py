@@ -12,7 +12,7 @@ import math
 import re
 import weakref
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from pydantic import BaseModel
@@ -69,7 +69,7 @@ class PairRM:
     draws nothing: votes on one order are all the same. Verdicts do not depend on the batch beyond rounding.
     """
 
-    Options: ClassVar[type[BaseModel]] = ScoringOptions
+    Options: type[BaseModel] = ScoringOptions
 
     def __init__(self, model: str, options: ScoringOptions) -> None:
         """Load the model; raises `ConfigError` or `BackendUnavailable`."""

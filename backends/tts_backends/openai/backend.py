@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -48,7 +48,7 @@ class OpenAIBackend:
     close choice. Token counts are the server's; without its `/tokenize`, `count_tokens` is an estimate.
     """
 
-    Options: ClassVar[type[BaseModel]] = openai_options.Options
+    Options: type[BaseModel] = openai_options.Options
 
     def __init__(self, model: str, options: openai_options.Options) -> None:
         """Probe the server; raises `ConfigError` or `BackendUnavailable`."""

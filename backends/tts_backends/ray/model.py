@@ -49,7 +49,7 @@ class RayOptions(BaseModel):
 class _OnRay:
     """A model in actors; the driver keeps everything else."""
 
-    Options: ClassVar[type[BaseModel]] = RayOptions
+    Options: type[BaseModel] = RayOptions
     _kind: ClassVar[Literal["backend", "scorer", "judge"]]
 
     def __init__(self, model: str, options: RayOptions) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, Field
@@ -49,7 +49,7 @@ class HFConfidence(BatchedScorer):
     into the model; the token that ended it does not.
     """
 
-    Options: ClassVar[type[BaseModel]] = ConfidenceOptions
+    Options: type[BaseModel] = ConfidenceOptions
 
     def __init__(self, model: str, options: ConfidenceOptions) -> None:
         """Load the model; raises `ConfigError` or `BackendUnavailable`."""

@@ -6,7 +6,7 @@ import math
 import re
 import statistics
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
@@ -72,7 +72,7 @@ class HFProcessReward(BatchedScorer):
     `hf-reward`; the system message is what the model's chat template writes where none is given.
     """
 
-    Options: ClassVar[type[BaseModel]] = ProcessOptions
+    Options: type[BaseModel] = ProcessOptions
 
     def __init__(self, model: str, options: ProcessOptions) -> None:
         """Load the model; raises `ConfigError` or `BackendUnavailable`."""

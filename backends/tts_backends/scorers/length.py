@@ -27,7 +27,7 @@ class Length:
     Tokens are those that the backend counted; a candidate from a file may have none, which is a `BackendError`.
     """
 
-    Options: ClassVar[type[BaseModel]] = LengthOptions
+    Options: type[BaseModel] = LengthOptions
     by_content: ClassVar[bool] = False
     light: ClassVar[bool] = True
 

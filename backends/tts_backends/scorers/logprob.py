@@ -18,7 +18,7 @@ class LogProbability:
     Candidates are sampled with log-probabilities then; stored ones without them are a `BackendError`.
     """
 
-    Options: ClassVar[type[BaseModel]] = NoOptions
+    Options: type[BaseModel] = NoOptions
     by_content: ClassVar[bool] = False
     light: ClassVar[bool] = True
     logprobs: ClassVar[bool] = True

@@ -18,7 +18,7 @@ class Recorded:
     for another problem, or a candidate, without a recorded number.
     """
 
-    Options: ClassVar[type[BaseModel]] = NoOptions
+    Options: type[BaseModel] = NoOptions
     by_content: ClassVar[bool] = False
     light: ClassVar[bool] = True
 

@@ -7,7 +7,6 @@ import json
 import math
 import weakref
 from collections.abc import Sequence
-from typing import ClassVar
 
 from pydantic import BaseModel
 
@@ -42,7 +41,7 @@ class SGLangReward:
     A response too long for the model keeps its end.
     """
 
-    Options: ClassVar[type[BaseModel]] = sglang_serve.Options
+    Options: type[BaseModel] = sglang_serve.Options
 
     def __init__(self, model: str, options: sglang_serve.Options) -> None:
         """Start the engine, or find the servers.

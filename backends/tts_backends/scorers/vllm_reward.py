@@ -6,7 +6,6 @@ import asyncio
 import math
 import weakref
 from collections.abc import Sequence
-from typing import ClassVar
 
 from pydantic import BaseModel
 
@@ -25,7 +24,7 @@ class VLLMReward:
     read as plain text. A response too long for the model keeps its end.
     """
 
-    Options: ClassVar[type[BaseModel]] = vllm_load.Options
+    Options: type[BaseModel] = vllm_load.Options
 
     def __init__(self, model: str, options: vllm_load.Options) -> None:
         """Start the engine; raises `ConfigError`, `MissingDependencyError` or `BackendUnavailable`."""

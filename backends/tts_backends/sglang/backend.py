@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import weakref
 from collections.abc import AsyncGenerator, Sequence
-from typing import ClassVar
 
 from pydantic import BaseModel
 
@@ -54,7 +53,7 @@ class SGLangBackend:
     started with RETURN_ORIGINAL_LOGPROB=1 in their environment. Cached tokens are those that the engine reports.
     """
 
-    Options: ClassVar[type[BaseModel]] = sglang_serve.Options
+    Options: type[BaseModel] = sglang_serve.Options
 
     def __init__(self, model: str, options: sglang_serve.Options) -> None:
         """Start the engine, or find the servers.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -31,7 +31,7 @@ class VLLMBackend:
     Cached tokens are those that the engine reports: whole blocks of its cache.
     """
 
-    Options: ClassVar[type[BaseModel]] = vllm_load.Options
+    Options: type[BaseModel] = vllm_load.Options
 
     def __init__(self, model: str, options: vllm_load.Options) -> None:
         """Start the engine; raises `ConfigError`, `MissingDependencyError` or `BackendUnavailable`."""
