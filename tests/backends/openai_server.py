@@ -142,6 +142,7 @@ class Server:
             answer = self._write(body)
         if isinstance(answer, web.Response):
             return answer
+        end(answer, fault)
         if not behaviour.usage:
             answer.pop("usage")
         if body.get("stream"):
@@ -172,6 +173,9 @@ class Server:
             return web.Response(text='{"choices": [{"index": 0, "mess', content_type="application/json")
         if fault == "strange":
             return web.json_response({"choices": [{"index": 0}]})
+        if fault == "filtered":
+            said = {"message": "The prompt was filtered.", "code": "content_filter"}
+            return web.json_response({"error": said}, status=400)
         if fault == "page":
             return web.Response(text=PAGE, content_type="text/html")
         if fault == "hang":
@@ -197,7 +201,9 @@ class Server:
         await response.prepare(request)
         choice = answer["choices"][0]
         message = dict(choice["message"]) if "message" in choice else {"content": choice["text"]}
-        pieces = [(name, piece) for name in ("reasoning_content", "content") for piece in words(message.get(name))]
+        pieces = [
+            (name, piece) for name in ("reasoning_content", "content", "refusal") for piece in words(message.get(name))
+        ]
         for name, piece in pieces[: len(pieces) // 2 if broken else None]:
             part = {"delta": {name: piece}} if "message" in choice else {"text": piece}
             await response.write(event({"choices": [{"index": 0, **part}]}))
@@ -297,6 +303,20 @@ def spent(done: list[Any]) -> dict[str, Any]:
         "prompt_tokens_details": {"cached_tokens": done[0].usage.cached_tokens},
         "completion_tokens_details": {"reasoning_tokens": sum(one.usage.thinking_tokens for one in done)},
     }
+
+
+def end(answer: dict[str, Any], fault: str) -> None:
+    """A fault "ends HOW": the first choice ends by this finish_reason, in a refusal, or before any token."""
+    choice, how = answer["choices"][0], fault.removeprefix("ends ")
+    if how == fault:
+        return
+    if how == "refusal":
+        choice["message"] = {"role": "assistant", "content": None, "refusal": "I can't help with that."}
+    elif how == "empty":
+        choice["message"] = {"role": "assistant", "content": ""}
+        answer["usage"]["completion_tokens"] = 0
+    else:
+        choice["finish_reason"] = None if how == "null" else how
 
 
 def words(text: str | None) -> list[str]:

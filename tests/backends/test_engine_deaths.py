@@ -59,7 +59,7 @@ class Engine:
     """An AsyncLLM: writes a token for each request, when it is let."""
 
     def __init__(self) -> None:
-        self.go, self.failure = asyncio.Event(), None
+        self.go, self.failure, self.reason = asyncio.Event(), None, "stop"
         self.shut = False
 
     async def get_supported_tasks(self) -> tuple[str, ...]:
@@ -69,7 +69,9 @@ class Engine:
         await self.go.wait()
         if self.failure is not None:
             raise self.failure
-        made = types.SimpleNamespace(finish_reason="stop", stop_reason=None, token_ids=[1], cumulative_logprob=None)
+        made = types.SimpleNamespace(
+            finish_reason=self.reason, stop_reason=None, token_ids=[1], cumulative_logprob=None
+        )
         yield types.SimpleNamespace(outputs=[made], num_cached_tokens=0)
 
     async def encode(self, *arguments: Any) -> AsyncGenerator[Any, None]:
@@ -119,6 +121,37 @@ async def arrivals(job: vllm_engine.Job) -> list[Any]:
 
 def job(n: int = 3) -> vllm_engine.Job:
     return vllm_engine.Job(request(n), types.SimpleNamespace(ids=[1, 2]), [None] * n)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"), [("abort", "aborted a request by itself"), (None, "aborted"), ("error", "inside the engine")]
+)
+def test_what_the_engine_broke_off_by_itself_is_no_sample(
+    engine: vllm_engine.RunningEngine, reason: str | None, told: str
+) -> None:
+    engine.llm.reason = reason
+
+    async def main() -> list[Any]:
+        mine = job()
+        engine.submit(mine)
+        engine._thread._loop.call_soon_threadsafe(engine.llm.go.set)
+        return await arrivals(mine)
+
+    heard = asyncio.run(main())
+    assert all(told in str(one.error) and one.error.retryable for one in heard)
+
+
+def test_what_is_withdrawn_arrives_with_its_tokens(engine: vllm_engine.RunningEngine) -> None:
+    engine.llm.reason = "abort"
+
+    async def main() -> list[Any]:
+        mine = job()
+        engine.submit(mine)
+        await asyncio.sleep(0.05)
+        engine.withdraw(mine)
+        return await arrivals(mine)
+
+    assert [(one.finish_reason, one.tokens) for one in asyncio.run(main())] == [("abort", [1])] * 3
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_rates_of_responses() -> None:
         k=4,
     )
     assert {name: rate.mean for name, rate in found.response_rates().items()} == {
-        "truncated": 0.25, "answerless": 0.5, "failed": 0.25,
+        "truncated": 0.25, "answerless": 0.5, "refused": 0.0, "failed": 0.25,
     }  # fmt: skip
     assert found.summary_share().mean == pytest.approx(len("so \\boxed{1}") / len("<think>a</think>so \\boxed{1}"))
     assert found.answerless("majority").mean == 0

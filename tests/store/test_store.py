@@ -78,6 +78,14 @@ def test_what_was_stored_first_stays_and_k_grows(tmp_path: Path) -> None:
         assert [c.index for c in store.load(found, lambda text: text)] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("reason", ["error", "refused"])
+def test_a_completion_that_failed_is_not_taken(tmp_path: Path, reason: str) -> None:
+    with tts.Store(tmp_path / "s.db") as store:
+        with pytest.raises(tts.StoreError, match=f"completion 3 of draw a is '{reason}'"):
+            store.put_completion("a", 3, tts.Completion(index=3, text="", finish_reason=reason, error="why"))
+        assert store.counts()["completions"] == 0
+
+
 def test_a_known_answer_is_not_forgotten(tmp_path: Path) -> None:
     problem = sums(1)[0].problem
     with tts.Store(tmp_path / "s.db") as store:

@@ -184,6 +184,23 @@ class AlwaysStops(Good):
         return super().finished(request, index, text, count).model_copy(update={"finish_reason": "stop"})
 
 
+class BreaksOff(Good):
+    def finished(self, request: tts.Request, index: int, text: str, count: int) -> tts.Completion:
+        return super().finished(request, index, text, count).model_copy(update={"finish_reason": "error"})
+
+
+class KeepsWhatWasBrokenOff(Good):
+    def finished(self, request: tts.Request, index: int, text: str, count: int) -> tts.Completion:
+        broken = {"finish_reason": "error", "error": "the server aborted it"}
+        return super().finished(request, index, text, count).model_copy(update=broken)
+
+
+class Empties(Good):
+    def finished(self, request: tts.Request, index: int, text: str, count: int) -> tts.Completion:
+        nothing = {"text": "", "thinking": None, "summary": "", "usage": self.usage(request, index, 0)}
+        return super().finished(request, index, text, count).model_copy(update=nothing)
+
+
 class IgnoresStops(Good):
     def finished(self, request: tts.Request, index: int, text: str, count: int) -> tts.Completion:
         plain = request.model_copy(update={"sampling": request.sampling.model_copy(update={"stop": ()})})

@@ -14,6 +14,9 @@ from tts.testing import BackendContract, _backend
 FAULTS = (
     (bad.FromOne, "test_one_prompt_gives_n_completions", "from 0 to n - 1"),
     (bad.Silent, "test_one_prompt_gives_n_completions", "raise a BackendError"),
+    (bad.BreaksOff, "test_a_completion_is_whole_or_says_why_it_failed", "without error"),
+    (bad.KeepsWhatWasBrokenOff, "test_a_completion_is_whole_or_says_why_it_failed", "is not to be kept"),
+    (bad.Empties, "test_a_completion_is_whole_or_says_why_it_failed", "raise a BackendError where none came"),
     (bad.NeverSplits, "test_text_is_thinking_and_summary", "tts.split_thinking(text)"),
     (bad.Rewrites, "test_text_is_thinking_and_summary", "as they stand there"),
     (bad.TakesTurns, "test_a_short_completion_does_not_wait_for_a_long_one", "serve requests side by side"),

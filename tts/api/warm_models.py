@@ -23,7 +23,8 @@ _lock = threading.Lock()
 class WarmModels:
     """The models of the synchronous face while one call uses them.
 
-    Models that no call uses are closed first, so that changing the model does not keep two in memory.
+    Models that no call uses are closed first, so that changing the model does not keep two in memory, and so are those
+    whose files have changed since they were loaded.
     """
 
     def __init__(self, references: set[tuple[Any, str]]) -> None:
@@ -32,12 +33,21 @@ class WarmModels:
 
     async def __aenter__(self) -> ModelPool:
         with _lock:
+            idle = {key for key in self._wanted if _users[key] <= 0}
             _users.update(self._wanted)
             used = {key for key, count in _users.items() if count > 0}
-        await _models.keep_only(used)
+        try:
+            await _models.drop_outdated(self._wanted, idle)
+            await _models.keep_only(used)
+        except BaseException:
+            self._leave()
+            raise
         return _models
 
     async def __aexit__(self, *_: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         with _lock:
             _users.subtract(self._wanted)
 

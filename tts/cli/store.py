@@ -15,7 +15,7 @@ from tts.cli._options import output_option
 from tts.cli._output import check_output, write_json, write_sets
 from tts.cli._table import write_table
 from tts.contracts.grader import extractor
-from tts.engine.draws import draw_key
+from tts.engine.draws import stored_key
 from tts.interop import FORMATS
 from tts.prompts import direct_messages
 from tts.rows.candidates import row_of
@@ -179,12 +179,12 @@ def _put(opened: Store, sampled: Sampled) -> None:
     request = metadata.pop("request", None)
     problem = candidates.problem.model_copy(update={"metadata": metadata})
     messages = direct_messages(problem) if request is None else tuple(Message(**message) for message in request)
-    key = draw_key(problem, "sample", candidates.policy, candidates.sampling, messages)
+    key = stored_key(opened, problem, "sample", candidates.policy, candidates.sampling, messages)
     opened.put_problem(problem, sampled.answer)
     opened.put_draw(key, problem, "sample", candidates.policy, candidates.sampling, messages)
     for one in candidates:
-        if one.error is None:
-            opened.put_completion(key, one.index, _completion(one))
+        if one.error is None and (completion := _completion(one)).whole:
+            opened.put_completion(key, one.index, completion)
 
 
 def _completion(one: Candidate) -> Completion:

@@ -58,6 +58,9 @@ class Backend(Protocol):
     Constructed as `Class(model, options)` on a worker thread, where `options` is an instance of the class's `Options`,
     validated from the reference `backend:model[@option=value,...]`. `fingerprint` identifies whatever changes the
     outputs (weights, template, dtype); stored completions are found again by it.
+
+    A model of files may have a method `outdated()`: whether they have changed since it was loaded. It is asked at each
+    call, on a worker thread, and where it says so the model is loaded anew; a scorer or judge may have it, too.
     """
 
     @property

@@ -24,7 +24,7 @@ from tts.vocabulary.errors import (
     StoreError,
 )
 from tts.vocabulary.record import digest
-from tts.vocabulary.records import Candidate, Completion, Message, Problem, Sampling, Usage
+from tts.vocabulary.records import Candidate, Completion, FinishReason, Message, Problem, Sampling, Usage
 
 ATTEMPTS = 3
 _ADDED_AT_ONCE = 64  # usages: adding up each as it comes shows in profiles
@@ -41,10 +41,9 @@ class Draw(NamedTuple):
     messages: tuple[Message, ...]
     sampling: Sampling
 
-    @property
-    def key(self) -> str:
-        """The content key."""
-        return draw_key(self.problem, self.role, self.model.fingerprint, self.sampling, self.messages)
+    def key(self, store: Store | None) -> str:
+        """The content key, as this store has it."""
+        return stored_key(store, self.problem, self.role, self.model.fingerprint, self.sampling, self.messages)
 
 
 def draw_key(
@@ -53,8 +52,38 @@ def draw_key(
     """Content key of a draw: problem, role, model, sampling, prompt.
 
     The role counts, so that a strategy that asks the direct prompt again gets new completions, not the candidates.
+    Log-probabilities do not: asking for them changes no completion.
     """
+    return _key(problem, role, fingerprint, sampling and _measured(sampling, False), messages)
+
+
+def stored_key(
+    store: Store | None,
+    problem: Problem,
+    role: str,
+    fingerprint: str,
+    sampling: Sampling | None,
+    messages: Sequence[Message],
+) -> str:
+    """The key under which a store has a draw, or is to have it.
+
+    Early stores have a draw with log-probabilities under a key of its own, and go on with it; where they have both,
+    each goes on with its own.
+    """
+    key = draw_key(problem, role, fingerprint, sampling, messages)
+    if store is None or sampling is None:
+        return key
+    early = _key(problem, role, fingerprint, _measured(sampling, True), messages)
+    there = store.drawn(key, early)
+    return early if early in there and (sampling.logprobs or key not in there) else key
+
+
+def _key(problem: Problem, role: str, fingerprint: str, sampling: Sampling | None, messages: Sequence[Message]) -> str:
     return digest(problem.digest, role, fingerprint, sampling, [[m.role, m.content] for m in messages])
+
+
+def _measured(sampling: Sampling, logprobs: bool) -> Sampling:
+    return sampling if sampling.logprobs == logprobs else sampling.model_copy(update={"logprobs": logprobs})
 
 
 def derive_seed(key: str, index: int) -> int:
@@ -66,10 +95,11 @@ def derive_seed(key: str, index: int) -> int:
 
 
 class Receiver(Protocol):
-    """Where the completions of one draw arrive."""
+    """Where the completions of one draw arrive; `lacking` are the indices whose stored rows are to be replaced."""
 
     key: str
     priority: Priority
+    lacking: frozenset[int]
 
     def begin(self) -> None:
         """The model takes it up."""
@@ -121,7 +151,8 @@ class Drawer:
     async def draw(self, draw: Draw, indices: Sequence[int], pool: Receiver) -> None:
         """Have completions for `indices` arrive in the pool, each when it is finished; those that fail carry `error`.
 
-        A retryable failure is tried again for what is missing. Raises `ContextLengthError`, `BudgetExceededError`.
+        A retryable failure is tried again for what is missing; a completion that the backend says has failed is not.
+        Raises `ContextLengthError`, `BudgetExceededError`.
         """
         missing = list(indices)
         for attempt in range(ATTEMPTS):
@@ -197,9 +228,12 @@ class Drawer:
                         held -= 1
                     self.charge(role, usage)
                     index = indices[completion.index]
-                    if self.store is not None:
-                        self.store.put_completion(pool.key, index, completion)
-                    candidate = candidate_of(completion, index, self.extract)
+                    candidate = _failed(completion, index)
+                    if candidate is None:
+                        if self.store is not None:
+                            put = self.store.replace_completion if index in pool.lacking else self.store.put_completion
+                            put(pool.key, index, completion)
+                        candidate = candidate_of(completion, index, self.extract)
                     missing.remove(index)  # what follows cannot fail: it is there
                     pool.arrive(candidate)
         finally:
@@ -230,6 +264,18 @@ def guarded(extract: Extract) -> Extract:
         return None
 
     return safe
+
+
+def _failed(completion: Completion, index: int) -> Candidate | None:
+    """The failed candidate where nothing whole came; it is not stored, so that the next run asks again."""
+    error = completion.error
+    if completion.whole:
+        if completion.text or completion.usage.generated_tokens:
+            return None
+        error = "an empty completion of no tokens came"
+    reason: FinishReason = "refused" if completion.finish_reason == "refused" else "error"
+    error = error or f"the completion ended with {completion.finish_reason!r}"
+    return Candidate(index=index, text="", finish_reason=reason, usage=completion.usage, error=error)
 
 
 def _check(completion: object, request: Request, seen: set[int], model: str) -> None:

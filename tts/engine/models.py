@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
@@ -100,15 +100,46 @@ class ModelPool:
     def __len__(self) -> int:
         return len(self._models)
 
+    async def drop_outdated(self, wanted: Collection[ModelKey], idle: Collection[ModelKey] = ()) -> set[ModelKey]:
+        """Forget those of these models that say that their files have changed, so that they are loaded anew.
+
+        One of the `idle` is closed; another is freed when whoever works with it lets go of it. Returns which they are.
+        """
+        with self._lock:
+            there = {
+                key: loading
+                for key in wanted
+                if (loading := self._models.get(key)) and loading.done() and not loading.exception()
+            }
+        old = {key: one for key, one in there.items() if await asyncio.to_thread(_outdated, one.result())}
+        with self._lock:
+            mine = {key: one.result() for key, one in old.items() if self._models.get(key) is one}
+            for key in mine:
+                del self._models[key]
+        await _close({key: model for key, model in mine.items() if key in idle})
+        return set(old)
+
     async def keep_only(self, wanted: Collection[ModelKey]) -> None:
         """Close every other model that is loaded; one that fails to close does not keep the others."""
         with self._lock:
             idle = [key for key, model in self._models.items() if key not in wanted and model.done()]
-            closing = [self._models.pop(key).result() for key in idle]
-        failures = await asyncio.gather(*(model.aclose() for model in closing), return_exceptions=True)
-        for key, failure in zip(idle, failures, strict=True):
-            if isinstance(failure, Exception):
-                _log.warning("closing %s raised %s: %s", key.reference, type(failure).__name__, failure)
+            closing = {key: self._models.pop(key).result() for key in idle}
+        await _close(closing)
+
+
+async def _close(models: Mapping[ModelKey, Any]) -> None:
+    failures = await asyncio.gather(*(model.aclose() for model in models.values()), return_exceptions=True)
+    for key, failure in zip(models, failures, strict=True):
+        if isinstance(failure, Exception):
+            _log.warning("closing %s raised %s: %s", key.reference, type(failure).__name__, failure)
+
+
+def _outdated(model: Any) -> bool:
+    try:
+        return hasattr(model, "outdated") and bool(model.outdated())
+    except Exception as error:  # a model is a plugin and may raise anything
+        name = f"{type(model).__module__}.{type(model).__name__}"
+        raise BackendError(f"outdated() of {name} raised {type(error).__name__}: {error}") from error
 
 
 def _load(key: ModelKey) -> Any:

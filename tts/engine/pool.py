@@ -33,7 +33,7 @@ class Pool:
         notify: Callable[[Candidate, bool], None] = lambda _candidate, _stored: None,
     ) -> None:
         self.draw: Draw | None = draw
-        self.key: str = draw.key if draw else ""
+        self.key: str = draw.key(drawer.store) if draw else ""
         self.priority: Priority = priority
         self._drawer, self._notify = drawer, notify
         self.arrived: list[Candidate] = list(fixed)
@@ -43,10 +43,16 @@ class Pool:
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._pumps: list[asyncio.Task[None]] = []
         self._stored: dict[int, Completion] | None = None
+        self.lacking: frozenset[int] = frozenset()  # stored, but broken off, or without log-probabilities
         self._closing = False
         self.cancelled: Usage = Usage()  # of completions that were cut short because nobody needed them any more
         self.began: float | None = None  # when the model first took it up (monotonic seconds)
         self.users = 0  # problems that hold it
+
+    @property
+    def share(self) -> tuple[str, bool]:
+        """What those who share it agree in: the draw, and whether log-probabilities come with it."""
+        return self.key, self.draw is not None and self.draw.sampling.logprobs
 
     def ensure(self, n: int) -> None:
         """See to it that indices below `n` are there or on their way."""
@@ -61,7 +67,11 @@ class Pool:
     def _take_stored(self, draw: Draw, indices: Iterable[int]) -> list[int]:
         if self._stored is None:
             store = self._drawer.store
-            self._stored = store.completions(self.key) if store else {}
+            stored, measured = store.completions(self.key) if store else {}, draw.sampling.logprobs
+            self._stored = {
+                index: one for index, one in stored.items() if one.whole and (one.logprob is not None or not measured)
+            }
+            self.lacking = frozenset(stored.keys() - self._stored.keys())
             if store:
                 store.put_problem(draw.problem)
                 store.put_draw(self.key, draw.problem, draw.role, draw.model.fingerprint, draw.sampling, draw.messages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -16,6 +17,10 @@ ModelKind = Literal["backend", "scorer", "judge"]
 DEFAULT_MODEL = "hf:miniature"
 EXECUTORS = ("ray",)  # backends, scorers and judges of this name run others, elsewhere
 _KINDS: tuple[ModelKind, ...] = ("backend", "scorer", "judge")
+
+
+_BARE_ADDRESS = re.compile(r"@\s*[A-Za-z][\w+.-]*://")
+_ADDRESS_WITH_USER = re.compile(r"://\S*@")
 
 
 class Reference(NamedTuple):
@@ -43,6 +48,7 @@ def parse_reference(text: str, kind: ModelKind = "backend") -> Reference:
     Raises `ConfigError` for anything that has not this form, with examples of the kind.
     """
     plugin, colon, rest = text.partition(":")
+    _refuse_address(plugin, rest)
     if not colon or not plugin or not rest:
         raise ConfigError(f"model reference {text!r} should look like {_EXAMPLES[kind]}")
     model, at, tail = rest.rpartition("@")
@@ -55,6 +61,25 @@ def parse_reference(text: str, kind: ModelKind = "backend") -> Reference:
             raise ConfigError(f"model reference {text!r}: {part!r} is not option=value")
         options.append((key.strip(), value.strip()))
     return Reference(plugin, model, tuple(sorted(options)))
+
+
+def _refuse_address(plugin: str, rest: str) -> None:
+    """Raise `ConfigError` for an address that stands where a name or an option should.
+
+    It would be taken for a part of the model's name and sent to whoever serves by default. It may hold a password, so
+    the sentence does not repeat it.
+    """
+    name = rest.partition("@")[0]
+    if _BARE_ADDRESS.search(rest):
+        raise ConfigError(
+            f"model reference '{plugin}:{name}@…': an address is an option; "
+            f"write base_url= before it, as in '{plugin}:{name}@base_url=http://127.0.0.1:8000/v1'"
+        )
+    if _ADDRESS_WITH_USER.search(rest):
+        raise ConfigError(
+            f"model reference '{plugin}:{name}@…' has an address with a user or password, which references do not "
+            "take; give them by @key_env=, @key_file= or @headers_file=, a proxy's by the environment (HTTPS_PROXY)"
+        )
 
 
 class ModelKey(NamedTuple):

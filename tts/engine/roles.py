@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tts.contracts.strategy import Strategy
 from tts.engine.models import Loaded, ModelPool, live_model, model_name
-from tts.engine.reference import DEFAULT_MODEL, ModelKind, placed
+from tts.engine.reference import DEFAULT_MODEL, ModelKey, ModelKind, placed
 from tts.engine.work import Work
 from tts.vocabulary.errors import MissingCapabilityError, MissingRoleError
 from tts.vocabulary.events import Event
@@ -58,11 +58,25 @@ class Roles:
         for role in needed:
             self._check(role)
         async with self._lock:
+            await self._forget_outdated(needed)
             for role in sorted(needed - set(self.loaded)):
                 name = model_name(self.references[role])
                 self._emit(Event("loading", message=name))
                 self.loaded[role] = await self._share(role)
                 self._emit(Event("loaded", message=name))
+
+    async def _forget_outdated(self, needed: set[Role]) -> None:
+        """Whose files have changed since an earlier call is loaded anew; what is under way ends with what it has."""
+        keys = {role: key for role in needed & self.loaded.keys() if (key := self._key(role)) is not None}
+        if keys:
+            old = await self._models.drop_outdated(set(keys.values()))
+            for role, key in keys.items():
+                if key in old:
+                    del self.loaded[role]
+
+    def _key(self, role: Role) -> ModelKey | None:
+        given, kind = self.references[role], KINDS[role]
+        return self._models.check(kind, placed(kind, given, self._executor)) if isinstance(given, str) else None
 
     def _check(self, role: Role) -> None:
         given = self.references[role]

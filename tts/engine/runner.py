@@ -58,7 +58,7 @@ class Runner:
         self._timeout, self._direct_template = timeout, direct_template
         self._emit, self._listened = emit, listened
         self._store: Store | None = drawer.store
-        self._live: dict[str, Pool] = {}  # draws of first candidates that problems are waiting for, by key
+        self._live: dict[tuple[str, bool], Pool] = {}  # draws of first candidates that problems are waiting for
 
     async def drawn(self, work: Work, order: int, sampling: Sampling, n: int) -> CandidateSet:
         """The first n candidates of a problem; raises where none could be sampled."""
@@ -140,19 +140,22 @@ class Runner:
             trained = policy.model.capabilities.prompts
             template = self._direct_template or (trained.direct if trained else "direct")
             messages = direct_messages(work.problem, template)
-            draw = Draw(work.problem, "sample", policy, messages, work.sampling or sampling)
+            wanted = work.sampling or sampling
+            if sampling.logprobs and not wanted.logprobs:  # they change no sample, and a strategy needs them
+                wanted = wanted.model_copy(update={"logprobs": True})
+            draw = Draw(work.problem, "sample", policy, messages, wanted)
         if draw is None or work.fixed:
             return Pool(self._drawer, draw, (SAMPLING, order), fixed=work.fixed, notify=notify)
         pool = Pool(self._drawer, draw, (SAMPLING, order), notify=notify)
-        shared = self._live.setdefault(pool.key, pool)
+        shared = self._live.setdefault(pool.share, pool)
         shared.users += 1
         return shared
 
     async def _release(self, pool: Pool) -> None:
         pool.users -= 1
         if pool.users <= 0:
-            if self._live.get(pool.key) is pool:
-                del self._live[pool.key]
+            if self._live.get(pool.share) is pool:
+                del self._live[pool.share]
             await pool.cancel()
 
     def _result(

@@ -52,14 +52,14 @@ class Unit:
         self.emit: Callable[[Event], None] = emit
         self.undecided = 0
         self.scores: dict[int, float] = {}  # of the candidates, by index
-        self._pools: dict[str, Pool] = {}
+        self._pools: dict[tuple[str, bool], Pool] = {}
         self._calls: dict[str, tuple[asyncio.Task[list[Any]], int]] = {}
 
     def pool(self, role: Role, messages: tuple[Message, ...], sampling: Sampling) -> Pool:
         """The shared pool of one prompt."""
         draw = Draw(self.problem, role, self.roles[role], messages, sampling)
         pool = Pool(self.drawer, draw, (AGGREGATION, self.order))
-        return self._pools.setdefault(pool.key, pool)
+        return self._pools.setdefault(pool.share, pool)
 
     async def call(self, keys: Sequence[str], kind: str, parse: Callable[[str], Answered], ask: Ask) -> list[Any]:
         """Scores or verdicts by content key, in order: shared while in flight, stored afterwards.

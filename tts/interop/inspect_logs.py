@@ -142,6 +142,8 @@ def _candidate(row: Row, sample: Mapping[str, Any]) -> Converted:
     if error is not None or not choices:
         message = error.get("message") if isinstance(error, Mapping) else error
         return {"text": "", "finish_reason": "error", "error": str(message or "there is no output")}
+    if choices[0].get("stop_reason") == "content_filter":
+        return {"text": "", "finish_reason": "refused", "error": "the completion was stopped by a content filter"}
     thinking, text = spoken(take(row, "message", "content", of=choices[0]))
     usage = sample["output"].get("usage") or {}
     return {

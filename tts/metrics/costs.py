@@ -182,15 +182,17 @@ class Costs(Accuracies):
         )
 
     def response_rates(self) -> dict[str, Estimate]:
-        """How many candidates are truncated, answerless or failed, as shares of all.
+        """How many candidates are truncated, answerless, refused or failed, as shares of all.
 
         truncated: cut at the token limit, or a think block that was never closed; answerless: sampled, but without an
-        answer that can be extracted, truncated ones included; failed: an error came instead.
+        answer that can be extracted, truncated ones included; refused: the model or a content filter declined; failed:
+        another error came instead.
         """
         kinds: dict[str, Callable[[Candidate], bool]] = {
             "truncated": lambda c: c.error is None and (c.finish_reason == "length" or c.summary is None),
             "answerless": lambda c: c.error is None and c.answer is None,
-            "failed": lambda c: c.error is not None,
+            "refused": lambda c: c.error is not None and c.finish_reason == "refused",
+            "failed": lambda c: c.error is not None and c.finish_reason != "refused",
         }
         shares = {
             name: clustered_mean(((problem, float(holds(c))) for problem, c in self._candidates()), (0.0, 1.0))

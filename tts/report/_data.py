@@ -57,9 +57,10 @@ class ReportData(NamedTuple):
     """All that sections and the candidate browser show.
 
     `groups` are the groups of k candidates that every strategy decided on, `n_correct` how many of them have how many
-    correct candidates, `response_rates` how many candidates are truncated, answerless or failed, `summary_share` how
-    much of a candidate is its visible summary. `baseline` is what rescue and harm are measured against: `majority`
-    where it is compared, else the first strategy. `models` are fingerprints by role, `shown` is for the browser.
+    correct candidates, `response_rates` how many candidates are truncated, answerless, refused or failed,
+    `summary_share` how much of a candidate is its visible summary. `baseline` is what rescue and harm are measured
+    against: `majority` where it is compared, else the first strategy. `models` are fingerprints by role, `shown` is
+    for the browser.
     `disagreements` are `None` where graders were not compared.
     """
 

@@ -141,8 +141,9 @@ def candidates(data: ReportData) -> Section | None:
     if not any(found.mean for found in data.response_rates.values()) and data.summary_share is None:
         return None
     text = (
-        "truncated: cut at the token limit or thinking to the end; answerless: no answer can be extracted; failed: an "
-        "error came instead. A candidate's visible summary is what stands outside its think block."
+        "truncated: cut at the token limit or thinking to the end; answerless: no answer can be extracted; refused: "
+        "the model or a content filter declined; failed: another error came instead. A candidate's visible summary is "
+        "what stands outside its think block."
     )
     table = Table("Share of candidates and of outputs, %", ["what", "share"], rows)
     return Section("candidates", "Truncated and answerless", (text,), (table,), order=55)

@@ -99,8 +99,18 @@ class Store:
         )
 
     def put_completion(self, key: str, index: int, completion: Completion) -> None:
-        """Queue one completion of a draw; the first one stored under (key, index) stays."""
-        self._put("completion", key, index, encode_completion(completion))
+        """Queue one completion of a draw; the first one stored under (key, index) stays.
+
+        Raises `StoreError` for one that failed: it would be taken for an answer for ever.
+        """
+        self._put("completion", key, index, _kept(key, index, completion))
+
+    def replace_completion(self, key: str, index: int, completion: Completion) -> None:
+        """Queue a completion that takes the place of one which lacks something, such as log-probabilities.
+
+        Raises `StoreError` as `put_completion` does.
+        """
+        self._put("better completion", key, index, _kept(key, index, completion))
 
     def put_call(self, key: str, kind: str, problem: Problem, answer: str) -> None:
         """Queue the answer (JSON) of a score or verdict."""
@@ -145,6 +155,11 @@ class Store:
             return {index: decode_completion(text, index) for index, text in rows}
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"store {str(self.path)!r}: draw {key} holds what is no completion: {error}") from error
+
+    def drawn(self, *keys: str) -> set[str]:
+        """Which of these draws are stored, with completions or without."""
+        places = ",".join("?" * len(keys))
+        return {key for (key,) in self._rows(f"SELECT key FROM draws WHERE key IN ({places})", *keys)}  # noqa: S608
 
     def call(self, key: str) -> str | None:
         """The stored answer (JSON) of a score or verdict."""
@@ -198,10 +213,36 @@ class Store:
             yield problem, json.loads(text)
 
     def policies(self) -> list[tuple[str, str]]:
-        """The different (policy fingerprint, sampling as JSON) of the stored first candidates."""
-        return self._rows("SELECT DISTINCT model, sampling FROM draws WHERE role='sample' ORDER BY model, sampling")
+        """The different (policy fingerprint, sampling as JSON) of the stored first candidates.
+
+        Samplings that differ in log-probabilities alone are one, unless a problem was sampled under both, as in early
+        stores.
+        """
+        found: dict[tuple[str, Sampling | None], list[tuple[str, str]]] = {}
+        for model, text in self._rows(
+            "SELECT DISTINCT model, sampling FROM draws WHERE role='sample' ORDER BY model, sampling"
+        ):
+            sampling = Sampling.model_validate_json(text).model_copy(update={"logprobs": False}) if text else None
+            found.setdefault((model, sampling), []).append((model, text))
+        return [one for same in found.values() for one in (same if self._overlap(same) else same[:1])]
+
+    def _overlap(self, policies: list[tuple[str, str]]) -> bool:
+        """Whether a problem has first candidates under two of these."""
+        return len(policies) > 1 and bool(
+            self._rows(
+                "SELECT 1 FROM draws WHERE role='sample' AND model=? AND sampling IN (?, ?)"
+                " GROUP BY problem, messages HAVING count(*) > 1 LIMIT 1",
+                policies[0][0], policies[0][1], policies[1][1],
+            )
+        )  # fmt: skip
 
     def counts(self) -> dict[str, int]:
         """Rows per kind of thing stored."""
         tables = ("problems", "draws", "completions", "calls", "results")
         return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}  # noqa: S608 - fixed names
+
+
+def _kept(key: str, index: int, completion: Completion) -> str:
+    if not completion.whole:
+        raise StoreError(f"completion {index} of draw {key} is {completion.finish_reason!r}; it is not to be kept")
+    return encode_completion(completion)

@@ -29,6 +29,7 @@ _INSERT = {
     ),
     "draw": (6, "INSERT OR IGNORE INTO draws", ""),
     "completion": (3, "INSERT OR IGNORE INTO completions", ""),
+    "better completion": (3, "INSERT OR REPLACE INTO completions", ""),
     "call": (4, "INSERT OR IGNORE INTO calls", ""),
     "result": (4, "INSERT OR REPLACE INTO results", ""),
 }

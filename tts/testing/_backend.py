@@ -73,6 +73,19 @@ class BackendContract:
                 "thinking and summary must be parts of text, as they stand there"
             )
 
+    def test_a_completion_is_whole_or_says_why_it_failed(self) -> None:
+        for one in self.ask(self.request(n=2, max_tokens=8)):
+            if one.whole:
+                assert one.text or one.usage.generated_tokens, (
+                    "an empty completion of no tokens; raise a BackendError where none came"
+                )
+            else:
+                assert one.error, (
+                    f"finish_reason={one.finish_reason!r} without error; a completion that the model did not finish "
+                    "says why it failed, in `error`, or the backend raises a BackendError"
+                )
+                assert not one.text, "a completion that failed has a text; what was broken off is not to be kept"
+
     def test_a_short_completion_does_not_wait_for_a_long_one(self) -> None:
         async def trial() -> list[str]:
             order: list[str] = []

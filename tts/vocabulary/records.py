@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from tts.vocabulary.record import Record, digest
 
-FinishReason = Literal["stop", "length", "error"]
+FinishReason = Literal["stop", "length", "error", "refused"]
 Role = Literal["policy", "scorer", "judge", "synthesizer"]
 CurveName = Literal["pass@1", "maj@k", "weighted maj@k", "BoN@k", "knockout@k"]
 
@@ -172,6 +172,9 @@ class Completion(Record):
     `index` is its place in the request (0 … n-1), whatever the order of arrival. `text` is all that was generated,
     `thinking` the part inside the think block (`None`: the model wrote none), `summary` the visible part (`None`: the
     think block was never closed). `logprob` is the sum over generated tokens, in nats.
+
+    One that failed for good in this run, while others of its request may have come, has `error`, which says why, no
+    text, and the finish reason "error", or "refused" where the model or a content filter declined to answer.
     """
 
     index: int = Field(ge=0)
@@ -181,12 +184,19 @@ class Completion(Record):
     finish_reason: FinishReason = "stop"
     usage: Usage = Usage()
     logprob: float | None = None
+    error: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        """The model came to its end or to the token limit; any other is not kept."""
+        return self.error is None and self.finish_reason in ("stop", "length")
 
 
 class Candidate(Record):
     """One completion of the policy for the problem; `index` is request order, never arrival order.
 
-    Without a think block `summary` is the text itself. One that failed has `error` and an empty text.
+    Without a think block `summary` is the text itself. One that failed has `error` and an empty text; where it was
+    refused, by the model or by a content filter, its finish reason is "refused".
     """
 
     index: int = Field(ge=0)

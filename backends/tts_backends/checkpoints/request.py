@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from tts import Completion, ConfigError, ContextLengthError, Request, Usage
 from tts_backends.checkpoints.chat import Chat, Prompt
@@ -40,26 +40,33 @@ def completion(
     *,
     index: int,
     text: str | None,
-    finish_reason: Literal["stop", "length"],
+    finish_reason: str,
     cached_tokens: int,
     logprob: float | None,
     seconds: float = 0.0,
 ) -> Completion:
-    """Generated tokens as a completion; `text` where a stop string has cut it, `seconds` where they are known."""
+    """Generated tokens as a completion; `text` where a stop string has cut it, `seconds` where they are known.
+
+    Whatever else an engine ends it with than "stop" or "length" makes it a failed one.
+    """
     parts = chat.split(tokens, prompt.opens_thinking, text)
+    usage = Usage(
+        calls=1,
+        prompt_tokens=len(prompt.ids),
+        cached_tokens=cached_tokens,
+        thinking_tokens=parts.thinking_tokens,
+        answer_tokens=len(tokens) - parts.thinking_tokens,
+        seconds=round(seconds, 4),
+    )
+    if finish_reason not in ("stop", "length"):
+        why = f"the engine ended the completion with {finish_reason!r}"
+        return Completion(index=index, text="", finish_reason="error", usage=usage, error=why)
     return Completion(
         index=index,
         text=parts.text,
         thinking=parts.thinking,
         summary=parts.summary,
-        finish_reason=finish_reason,
-        usage=Usage(
-            calls=1,
-            prompt_tokens=len(prompt.ids),
-            cached_tokens=cached_tokens,
-            thinking_tokens=parts.thinking_tokens,
-            answer_tokens=len(tokens) - parts.thinking_tokens,
-            seconds=round(seconds, 4),
-        ),
+        finish_reason=cast("Literal['stop', 'length']", finish_reason),
+        usage=usage,
         logprob=logprob,
     )

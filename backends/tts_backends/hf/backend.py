@@ -69,7 +69,7 @@ class HFBackend:
         return backend
 
     def _set_up(self, name: str, loaded: Loaded, options: hf_load.Options, weights: Callable[[], str]) -> None:
-        self.name, self._weights = name, weights
+        self.name, self._weights, self._files = name, weights, loaded.files
         self._chat = Chat(loaded.tokenizer, loaded.template, options.think_open, options.think_close)
         self._context = context_length(loaded.model, loaded.tokenizer)
         dtype = loaded.model.dtype
@@ -90,6 +90,10 @@ class HFBackend:
     def fingerprint(self) -> str:
         """What the outputs depend on."""
         return fingerprint(self._weights(), *self._settings)
+
+    def outdated(self) -> bool:
+        """Whether the files that it was loaded from have changed."""
+        return self._files is not None and self._files.changed()
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield the request's completions as they finish; see `tts.Backend`."""

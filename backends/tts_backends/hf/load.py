@@ -18,7 +18,7 @@ from transformers.utils import logging as transformers_logging
 from tts import BackendUnavailable, ConfigError, MissingDependencyError
 from tts.prompts import Prompts
 from tts_backends.checkpoints.chat import read_template
-from tts_backends.checkpoints.digest import weights_digest
+from tts_backends.checkpoints.files import CheckpointFiles
 from tts_backends.checkpoints.source import Source, commit_of, find, trained_prompts
 
 
@@ -66,13 +66,17 @@ class Options(BaseModel):
 
 
 class Loaded(NamedTuple):
-    """A model ready to run, its tokenizer, a digest of what its weights and files are, and what it was trained on."""
+    """A model ready to run, its tokenizer, a digest of what its weights and files are, and what it was trained on.
+
+    `files` are those that it was loaded from.
+    """
 
     model: Any
     tokenizer: Any
     template: str | None
     digest: str
     prompts: Prompts | None = None
+    files: CheckpointFiles | None = None
 
 
 def load(model: str, options: Options) -> Loaded:
@@ -92,6 +96,7 @@ def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Lo
     `further` goes to its `from_pretrained`. Also returns the names of weights that the checkpoint does not have.
     """
     source = find(model, options.gguf)
+    files = CheckpointFiles(source)
     _refuse_unreachable(model, source, options.revision)
     device = _device(options.device)
     dtype = _dtype(options.dtype, device)
@@ -116,8 +121,8 @@ def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Lo
             first = ["it comes with code of its own; if you trust its authors, run it with @trust_remote_code=true"]
         raise BackendUnavailable(f"{model!r} cannot be loaded: {first[0]}", retryable=False) from error
     loaded.to(device).eval()
-    digest = weights_digest(source, commit_of(loaded.config, options.revision))
-    return Loaded(loaded, tokenizer, template, digest), _absent(info)
+    digest = files.digest(commit_of(loaded.config, options.revision))
+    return Loaded(loaded, tokenizer, template, digest, files=files), _absent(info)
 
 
 def _refuse_unreachable(model: str, source: Source, revision: str | None) -> None:

@@ -50,7 +50,7 @@ class BatchedScorer(abc.ABC):
 
     def __init__(self, name: str, loaded: Loaded, options: ScoringOptions, *settings: object) -> None:
         """Take over a loaded model; `settings` are what else its scores depend on."""
-        self._name = name
+        self._name, self._files = name, loaded.files
         self._chat = Chat(loaded.tokenizer, loaded.template, options.think_open, options.think_close)
         positions = context_length(loaded.model, loaded.tokenizer)
         self._window = min(positions, options.max_length or positions)
@@ -60,6 +60,10 @@ class BatchedScorer(abc.ABC):
         )
         self._batcher = LengthBatcher(loaded.model, options.max_batch, options.batch_tokens, self._reader())
         self._stop = weakref.finalize(self, self._batcher.stop)
+
+    def outdated(self) -> bool:
+        """Whether the files that it was loaded from have changed."""
+        return self._files is not None and self._files.changed()
 
     @abc.abstractmethod
     def _encode(self, problem: Problem, response: Candidate) -> Encoded:

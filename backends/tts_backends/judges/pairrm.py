@@ -80,11 +80,15 @@ class PairRM:
         self._opening = loaded.tokenizer.convert_ids_to_tokens([getattr(config, name) for name in _NAMED[:3]])
         special = (token.content for token in loaded.tokenizer.added_tokens_decoder.values() if token.special)
         self._special = re.compile("|".join(map(re.escape, special)))
-        self._window = options.max_length or TOKENS
+        self._window, self._files = options.max_length or TOKENS, loaded.files
         attention = config._attn_implementation  # noqa: SLF001 - transformers has no public name for it
         self.fingerprint = fingerprint(loaded.digest, loaded.model.dtype, attention, self._window)
         self._batcher = LengthBatcher(loaded.model, options.max_batch, options.batch_tokens, _logits)
         self._stop = weakref.finalize(self, self._batcher.stop)
+
+    def outdated(self) -> bool:
+        """Whether the files that it was loaded from have changed."""
+        return self._files is not None and self._files.changed()
 
     async def compare(self, problem: Problem, a: Candidate, b: Candidate, *, seed: int) -> Verdict:  # noqa: ARG002 - it draws nothing
         """The winner by the sign of the logit, which is the verdict's text; see `tts.Judge`."""

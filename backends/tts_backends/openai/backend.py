@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from tts import (
+    BackendError,
     BackendTimeout,
     Capabilities,
     Completion,
@@ -40,7 +41,7 @@ class OpenAIBackend:
 
     Each completion is a request of its own with its own seed, yielded when it is there. Where the server takes `n` and
     no seed, and answers faster than we can ask, the completions of one prompt are one request. A completion that fails
-    is asked for again, on another server where there is one; the others go on.
+    is asked for again, on another server where there is one; the others go on. One that is refused is not.
 
     `fingerprint` is what the server says of the model, not its address: a pool, a new port or a proxy find what is
     stored. `capabilities.seed` says that the server follows seeds; with 16-bit weights a batch may still change a
@@ -51,6 +52,7 @@ class OpenAIBackend:
 
     def __init__(self, model: str, options: openai_options.Options) -> None:
         """Probe the server; raises `ConfigError` or `BackendUnavailable`."""
+        options.refuse_address(model)
         self.name = f"openai:{model}"
         self._options = options
         self._pool = Pool("openai", options.addresses(), options.access(), options.limits(), options.retries)
@@ -99,8 +101,10 @@ class OpenAIBackend:
                 for completion in arrived:
                     ask.prompt_tokens = completion.usage.prompt_tokens
                     yield completion
-                for index in indices[len(arrived) :]:  # fewer choices than asked for
-                    start((index,))
+                there = {completion.index for completion in arrived}
+                for index in indices:
+                    if index not in there:  # fewer choices than asked for, or one that was broken off
+                        start((index,))
         finally:
             if asking:
                 await self._withdraw(ask, asking)
@@ -148,7 +152,13 @@ class OpenAIBackend:
         """Completions for the first of these indices, at least one; raises `BackendError`."""
 
         async def once(server: Server) -> list[Completion]:
-            return await self._once(link, server, ask, indices)
+            try:
+                return await self._once(link, server, ask, indices)
+            except Trouble as trouble:
+                if not trouble.filtered:
+                    raise
+                why = str(trouble.error)
+                return [Completion(index=i, text="", finish_reason="refused", error=why) for i in indices]
 
         return await self._pool.persist(link, once, lambda trouble: self._fit(ask, trouble))
 
@@ -163,7 +173,11 @@ class OpenAIBackend:
             link.took(time.monotonic() - started)
         seconds = round(time.monotonic() - started, 6)
         try:
-            return self._wire.read(answer, indices, ask.request.sampling.logprobs, seconds)
+            return self._wire.read(
+                answer, indices, ask.request.sampling.logprobs, seconds, lost=ask.request.on_cancelled
+            )
+        except BackendError as error:
+            raise Trouble(BackendError(f"{server.address.base}: {error}", retryable=error.retryable)) from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise unreadable(link.scrubbed(json.dumps(answer).encode()), server.address.base) from None
 

@@ -24,6 +24,8 @@ _PROMPT = (
     r"(?:resulted in|contains?|too long:?|n_prompt_tokens\"?:?) ?(?:at least )?(\d[\d,]*)",
     r"requested (\d[\d,]*) tokens",
 )
+# The codes with which Azure and OpenAI decline a prompt.
+_FILTER = re.compile(rb'"code"\s*:\s*"(?:content_filter|content_policy_violation|invalid_prompt)"')
 _ABOUT_CONTEXT = re.compile(r"context|too long|prompt length|model length|input length", re.IGNORECASE)
 
 
@@ -38,7 +40,7 @@ class Trouble(Exception):  # noqa: N818 - it is what a request met, and carries 
     """A request that brought nothing: `error` is for the user if it was the last attempt.
 
     `after` is for how many seconds the server wants to be left alone. `unreachable` says that nobody took the request;
-    `overflow` that prompt and new tokens do not fit.
+    `overflow` that prompt and new tokens do not fit; `filtered` that a content filter declines the prompt.
     """
 
     def __init__(
@@ -49,10 +51,11 @@ class Trouble(Exception):  # noqa: N818 - it is what a request met, and carries 
         after: float | None = None,
         unreachable: bool = False,
         overflow: Overflow | None = None,
+        filtered: bool = False,
     ) -> None:
         super().__init__(str(error))
         self.error, self.status, self.after = error, status, after
-        self.unreachable, self.overflow = unreachable, overflow
+        self.unreachable, self.overflow, self.filtered = unreachable, overflow, filtered
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, where: str) -> Trouble:
@@ -75,7 +78,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, where: str) ->
         sentence = f"{where} redirects to {headers.get('Location', 'another address')!r}; use that as base_url"
     else:
         sentence = f"{where} refuses the request (HTTP {status}){tail}"
-    return Trouble(BackendError(sentence), status=status)
+    return Trouble(BackendError(sentence), status=status, filtered=status == 400 and _FILTER.search(body) is not None)
 
 
 def message_of(body: bytes) -> str:

@@ -72,11 +72,24 @@ class Connection(BaseModel):
         bases = re.split(r"\+(?=https?://)", written)
         for base in bases:
             if not re.match(r"https?://[^/\s@]+(/\S*)?$", base):
+                shown = re.sub(r"^(.*//)?.*@", r"\1***@", base)
                 raise ConfigError(
-                    f"base_url={base!r} is no address; give e.g. 'http://127.0.0.1:8000/v1', several joined by '+', "
+                    f"base_url={shown!r} is no address; give e.g. 'http://127.0.0.1:8000/v1', several joined by '+', "
                     "and no user or password in it (use @key_env=, @key_file= or @headers_file=)"
                 )
         return [Address.of(base, self.proxy) for base in bases]
+
+    def refuse_address(self, model: str) -> None:
+        """Raise `ConfigError` for a name that holds an address; the sentence does not repeat it.
+
+        Names with an `@` are for servers that have them; sent to the default one they are a slip.
+        """
+        default = not (self.base_url or os.environ.get("OPENAI_BASE_URL"))
+        if "://" in model or (default and "@" in model):
+            raise ConfigError(
+                f"openai: the model's name has {'an address' if '://' in model else 'an @'} in it, and is not sent "
+                "anywhere; write 'openai:NAME@base_url=http://127.0.0.1:8000/v1'"
+            )
 
     def limits(self) -> Limits:
         """The timeouts."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any, Literal
 
-from tts import BackendUnavailable, ConfigError, Message
+from tts import BackendError, BackendUnavailable, ConfigError, Message
 from tts_backends.openai.errors import Trouble
 from tts_backends.openai.link import Link
 from tts_backends.openai.server import Server
@@ -155,7 +155,7 @@ class _Prober:
         """Which of what was asked for can be seen in an answer; a seed cannot, it is tried on its own."""
         try:
             read = self._wire.read(answer, (0, 1), with_logprobs=True)
-        except (ValueError, KeyError, TypeError):
+        except (BackendError, ValueError, KeyError, TypeError):
             return set()
         self.usage = self.usage or bool((answer.get("usage") or {}).get("completion_tokens"))
         self.reasoning = self.reasoning or any(_has_reasoning(choice) for choice in answer["choices"])
@@ -167,7 +167,7 @@ class _Prober:
     def _text(self, answer: dict[str, Any]) -> str:
         try:
             return self._wire.read(answer, (0,), with_logprobs=False)[0].text
-        except (ValueError, KeyError, TypeError):
+        except (BackendError, ValueError, KeyError, TypeError):
             return ""
 
     def _unusable(self, trouble: Trouble, models: list[dict[str, Any]]) -> ConfigError | BackendUnavailable:

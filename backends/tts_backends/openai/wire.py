@@ -7,10 +7,11 @@ has the think block in it, as the hf backend's has.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from tts import Completion, Message, Request, Usage, split_thinking
+from tts import BackendError, Completion, Message, Request, Usage, split_thinking
+from tts_backends.openai.ending import ending
 
 DEFAULT_TOKENS = 32_768  # what `max_tokens=None` means
 _BYTES_PER_TOKEN = 4  # of UTF-8, where nobody counts
@@ -83,12 +84,18 @@ class Wire(NamedTuple):
         return max(1, context - estimate(self.prompt(request.messages)["prompt"]))
 
     def read(
-        self, answer: dict[str, Any], indices: Sequence[int], with_logprobs: bool, seconds: float = 0.0
+        self,
+        answer: dict[str, Any],
+        indices: Sequence[int],
+        with_logprobs: bool,
+        seconds: float = 0.0,
+        lost: Callable[[Usage], None] = lambda _: None,
     ) -> list[Completion]:
         """The completions in an answer, for these indices in turn: at most as many, and fewer where fewer came.
 
-        `seconds` is how long the answer took. Raises `ValueError`, `KeyError` or `TypeError` where the answer has
-        another form.
+        One that was refused, or that failed for good, has its `error`. One that was broken off is left out, and what
+        it has cost goes to `lost`. `seconds` is how long the answer took. Raises `ValueError`, `KeyError` or
+        `TypeError` where the answer has another form, `BackendError` where all were broken off.
         """
         choices = sorted(answer["choices"], key=lambda choice: choice.get("index") or 0)[: len(indices)]
         if not choices:
@@ -97,21 +104,28 @@ class Wire(NamedTuple):
         inside = [part.text if part.summary is None else part.thinking or "" for part in parts]
         texts = [(text, part.text) for text, part in zip(inside, parts, strict=True)]
         usages = split_usage(answer.get("usage"), texts, seconds)
-        return [
-            Completion(
-                index=index,
-                text=part.text,
-                thinking=part.thinking,
-                summary=part.summary,
-                finish_reason="length" if choice.get("finish_reason") == "length" else "stop",
-                usage=usage,
-                logprob=_logprob(choice.get("logprobs")) if with_logprobs else None,
-            )
-            for index, choice, part, usage in zip(indices, choices, parts, usages, strict=False)
-        ]
+        found, why = [], ""
+        for index, choice, part, usage in zip(indices, choices, parts, usages, strict=False):
+            end = ending(choice, self._message(choice))
+            if end.again:
+                why = end.why or ""
+                lost(usage.model_copy(update={"cancelled": 1}))
+            elif end.why is not None:
+                found.append(Completion(index=index, text="", finish_reason=end.reason, usage=usage, error=end.why))
+            else:
+                logprob = _logprob(choice.get("logprobs")) if with_logprobs else None
+                found.append(
+                    Completion(index=index, finish_reason=end.reason, usage=usage, logprob=logprob, **part._asdict())
+                )
+        if not found:
+            raise BackendError(why, retryable=True)
+        return found
+
+    def _message(self, choice: dict[str, Any]) -> dict[str, Any]:
+        return choice["message"] if self.api == "chat" else {"content": choice["text"]}
 
     def _parts(self, choice: dict[str, Any]) -> _Parts:
-        message = choice["message"] if self.api == "chat" else {"content": choice["text"]}
+        message = self._message(choice)
         content = message.get("content") or ""
         reasoning = message.get("reasoning_content") or message.get("reasoning")
         if not reasoning:
@@ -203,6 +217,7 @@ class Events:
         self.texts: dict[str, list[str]] = {}
         self._logprobs: list[Any] = []
         self._finish: str | None = None
+        self._error: Any = None
         self._usage: dict[str, Any] | None = None
         self.done = False
 
@@ -223,8 +238,9 @@ class Events:
 
     def _add(self, choice: dict[str, Any]) -> None:
         self._finish = choice.get("finish_reason") or self._finish
+        self._error = choice.get("error") or self._error
         delta: dict[str, Any] = (choice.get("delta") or {}) if self._chat else {"content": choice.get("text")}
-        for name in ("content", "reasoning_content", "reasoning"):
+        for name in ("content", "reasoning_content", "reasoning", "refusal"):
             if piece := delta.get(name):
                 self.texts.setdefault(name, []).append(piece)
         logprobs = choice.get("logprobs") or {}
@@ -242,7 +258,7 @@ class Events:
     def answer(self) -> dict[str, Any]:
         """The answer in one piece."""
         message = {name: "".join(pieces) for name, pieces in self.texts.items()}
-        choice: dict[str, Any] = {"index": 0, "finish_reason": self._finish}
+        choice: dict[str, Any] = {"index": 0, "finish_reason": self._finish, "error": self._error}
         if self._chat:
             choice |= {"message": message, "logprobs": {"content": self._logprobs or None}}
         else:

@@ -61,6 +61,10 @@ class SGLangReward:
                 self._stop()
             raise
 
+    def outdated(self) -> bool:
+        """Whether the files of an engine of its own have changed since it was started."""
+        return self._served.files is not None and self._served.files.changed()
+
     async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:
         """A score for each response; see `tts.Scorer`."""
 

@@ -33,7 +33,7 @@ class VLLMReward:
         from tts_backends.checkpoints.digest import fingerprint
         from tts_backends.vllm.engine import RunningEngine
 
-        self._name = f"vllm-reward:{model}"
+        self._name, self._files = f"vllm-reward:{model}", engine.files
         labels = engine.config.model_config.hf_config.num_labels
         if labels != 1:
             raise ConfigError(f"{model!r} is no reward model: its head has {labels} outputs and should have one")
@@ -46,6 +46,10 @@ class VLLMReward:
         self._window = int(engine.config.model_config.max_model_len)
         dtype = engine.config.model_config.dtype
         self.fingerprint = fingerprint("vllm", engine.digest, dtype, self._chat.template, self._window)
+
+    def outdated(self) -> bool:
+        """Whether the files that it was loaded from have changed."""
+        return bool(self._files.changed())
 
     async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:
         """A score for each response; see `tts.Scorer`."""

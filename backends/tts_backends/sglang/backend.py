@@ -80,6 +80,10 @@ class SGLangBackend:
             prompts=self._served.prompts,
         )
 
+    def outdated(self) -> bool:
+        """Whether the files of an engine of its own have changed since it was started."""
+        return self._served.files is not None and self._served.files.changed()
+
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield the request's completions as they finish; see `tts.Backend`."""
         link, facts = await self._pool.link(), self._served.facts
@@ -162,7 +166,8 @@ class SGLangBackend:
         except (ValueError, KeyError, TypeError):
             raise unreadable(repr(said).encode(), server.address.base) from None
         if answer.aborted and not ask.withdrawn:
-            raise Trouble(BackendUnavailable(f"{self.name!r}: the server has aborted a request"))
+            tail = f": {answer.message}" if answer.message else ""
+            raise Trouble(BackendUnavailable(f"{self.name!r}: the server has aborted a request{tail}"))
         return answer
 
     async def _explained(self, error: BackendError) -> BackendError:

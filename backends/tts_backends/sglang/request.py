@@ -61,19 +61,25 @@ class Ask:
 
 
 class Answer(NamedTuple):
-    """One completion as the server gives it; an aborted one has the tokens that were made until then."""
+    """One completion as the server gives it; an aborted one has the tokens that were made until then.
+
+    `message` is what the server says beside its reason.
+    """
 
     tokens: list[int]
     cached_tokens: int
     finish_reason: str
     stopped_by: str | None
     logprob: float | None
+    message: str = ""
 
     @classmethod
     def of(cls, said: dict[str, Any]) -> Self:
         """Raises `KeyError`, `TypeError` or `ValueError` where it has another form."""
         meta = said["meta_info"]
-        reason = meta["finish_reason"]
+        reason = meta["finish_reason"] or {"type": ""}
+        if not isinstance(reason, dict):
+            raise TypeError(f"the finish_reason is {reason!r}")
         ids = [int(token) for token in said.get("output_ids", ())]
         # SGLang 0.5 puts the end of the prompt before them, which it needs to write text piece by piece.
         before = max(0, len(ids) - int(meta.get("completion_tokens", len(ids))))
@@ -82,15 +88,16 @@ class Answer(NamedTuple):
         return cls(
             tokens=ids[before:],
             cached_tokens=int(meta.get("cached_tokens") or 0),
-            finish_reason=str(reason["type"]),
+            finish_reason=str(reason["type"] or ""),
             stopped_by=matched if isinstance(matched, str) else None,
             logprob=None if logprobs is None else float(sum(value for value, *_ in logprobs)),
+            message=str(reason.get("message") or ""),
         )
 
     @property
     def aborted(self) -> bool:
         """Whether somebody ended it, not the model."""
-        return self.finish_reason == "abort"
+        return self.finish_reason in {"abort", "error", ""}
 
     def completion(self, chat: Chat, ask: Ask, index: int) -> Completion:
         """The completion of this index."""
@@ -102,7 +109,7 @@ class Answer(NamedTuple):
             self.tokens,
             index=index,
             text=self._cut(chat, ask.request.sampling.stop),
-            finish_reason="length" if self.finish_reason == "length" else "stop",
+            finish_reason=self.finish_reason,
             cached_tokens=cached,
             logprob=self.logprob if ask.request.sampling.logprobs else None,
         )

@@ -12,7 +12,8 @@ from pydantic import ConfigDict
 
 from tts import BackendUnavailable, ConfigError, run_sync
 from tts_backends.checkpoints.chat import Chat, read_template
-from tts_backends.checkpoints.digest import fingerprint, weights_digest
+from tts_backends.checkpoints.digest import fingerprint
+from tts_backends.checkpoints.files import CheckpointFiles
 from tts_backends.checkpoints.source import Source, commit_of, find, trained_prompts
 from tts_backends.openai.errors import Trouble
 from tts_backends.openai.link import Link
@@ -88,6 +89,7 @@ class Served(NamedTuple):
     process: EngineProcess | None
     digest: str
     prompts: Any  # tts.prompts.Prompts | None
+    files: CheckpointFiles | None = None  # of an engine of our own
 
     def fingerprint(self, options: Options) -> str:
         """What identifies the outputs."""
@@ -103,6 +105,7 @@ def serve(name: str, model: str, options: Options, defaults: Mapping[str, str]) 
     engine = options.engine()
     addresses = [_with_version(one) for one in options.addresses()] if options.base_url else []
     source = find(model)
+    files = CheckpointFiles(source)
     if source.gguf is not None:
         raise ConfigError(f"{model!r} is a GGUF file; use hf:{model}, or give sglang a folder with safetensors")
     template = read_template(options.chat_template)
@@ -122,7 +125,12 @@ def serve(name: str, model: str, options: Options, defaults: Mapping[str, str]) 
         process.stop()
         raise
     lasting = sorted((key, value) for key, value in engine.items() if key not in _PLACEMENT)
-    return Served(pool, chat, facts, process, f"{weights_digest(source, commit)}\0{lasting}", prompts)
+    try:
+        digest = files.digest(commit)
+    except BaseException:
+        process.stop()
+        raise
+    return Served(pool, chat, facts, process, f"{digest}\0{lasting}", prompts, files)
 
 
 def _with_version(address: Address) -> Address:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from tts import Capabilities, Completion, Request, Usage
+from tts import BackendError, Capabilities, Completion, Request, Usage
 from tts_backends.foreign import in_thread
 from tts_backends.vllm import load as vllm_load
 
@@ -40,7 +40,7 @@ class VLLMBackend:
         from tts_backends.checkpoints.digest import fingerprint
         from tts_backends.vllm.engine import RunningEngine
 
-        self.name = f"vllm:{model}"
+        self.name, self._files = f"vllm:{model}", engine.files
         self._engine = RunningEngine(self.name, engine)
         self._stop = weakref.finalize(self, self._engine.stop)  # no process of the engine stays behind
         self._chat = Chat(self._engine.llm.get_tokenizer(), engine.template, options.think_open, options.think_close)
@@ -61,6 +61,10 @@ class VLLMBackend:
             prompts=engine.prompts,
         )
 
+    def outdated(self) -> bool:
+        """Whether the files that it was loaded from have changed."""
+        return bool(self._files.changed())
+
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield the request's completions as they finish; see `tts.Backend`."""
         from tts_backends.vllm.engine import Failure
@@ -68,16 +72,20 @@ class VLLMBackend:
         job = await self._job(request)
         self._engine.submit(job)
         left = set(range(request.n))
+        failure: BackendError | None = None
         try:
             while left:
                 arrived = await job.arrivals.get()
                 left.remove(arrived.index)
-                if isinstance(arrived, Failure):
-                    raise arrived.error
+                if isinstance(arrived, Failure):  # the others are still worth having
+                    failure = failure or arrived.error
+                    continue
                 yield await in_thread(self._completion, job, arrived)
         finally:
             if left:
                 await self._withdraw(job, left)
+        if failure is not None:
+            raise failure
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, exactly, special tokens read as plain text."""
@@ -136,7 +144,7 @@ class VLLMBackend:
             sample.tokens,
             index=sample.index,
             text=self._cut(job, sample),
-            finish_reason="length" if sample.finish_reason == "length" else "stop",
+            finish_reason=sample.finish_reason,
             cached_tokens=sample.cached_tokens,
             logprob=sample.logprob,
         )

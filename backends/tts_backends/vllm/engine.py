@@ -165,12 +165,17 @@ class RunningEngine:
         output: Any = None
         async for output in running:  # noqa: B007 - the last one is the whole
             pass
+        if output is None:
+            raise BackendError(f"{self._name!r} ended a request without an answer", retryable=True)
         made = output.outputs[0]
         if made.finish_reason == "error":
             raise BackendError(f"{self._name!r} failed on a request inside the engine", retryable=True)
+        if made.finish_reason in {"abort", None} and not job.cancelled:  # nobody here has asked for that
+            raise BackendError(f"{self._name!r} aborted a request by itself", retryable=True)
         by = made.stop_reason if isinstance(made.stop_reason, str) else None
         tokens = list(made.token_ids)
-        return Sample(index, tokens, output.num_cached_tokens or 0, made.finish_reason, by, made.cumulative_logprob)
+        word = str(made.finish_reason or "abort")
+        return Sample(index, tokens, output.num_cached_tokens or 0, word, by, made.cumulative_logprob)
 
     async def _classify(self, ids: list[int]) -> float:
         from vllm import PoolingParams

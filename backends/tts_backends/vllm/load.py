@@ -15,6 +15,7 @@ from tts.prompts import Prompts
 from tts_backends.foreign import words
 
 if TYPE_CHECKING:
+    from tts_backends.checkpoints.files import CheckpointFiles
     from tts_backends.checkpoints.source import Source
 
 # What says where and how fast a model runs, but not what it answers; every other option counts in the fingerprint.
@@ -55,6 +56,7 @@ class Engine(NamedTuple):
     template: str | None
     digest: str
     prompts: Prompts | None
+    files: CheckpointFiles
 
 
 def configure(model: str, options: Options, **defaults: str) -> Engine:
@@ -64,10 +66,11 @@ def configure(model: str, options: Options, **defaults: str) -> Engine:
     """
     require()
     from tts_backends.checkpoints.chat import read_template
-    from tts_backends.checkpoints.digest import weights_digest
+    from tts_backends.checkpoints.files import CheckpointFiles
     from tts_backends.checkpoints.source import commit_of, find, trained_prompts
 
     source = find(model)
+    files = CheckpointFiles(source)
     _check(model, source)
     given = {name: str(value) for name, value in (options.model_extra or {}).items()}
     arguments = _arguments(model, source.place, {**_defaults(), **defaults, **given})
@@ -78,8 +81,8 @@ def configure(model: str, options: Options, **defaults: str) -> Engine:
         raise BackendUnavailable(f"vllm cannot run {model!r}: {first_line(error)}", retryable=False) from error
     commit = commit_of(config.model_config.hf_config, arguments.revision)
     lasting = sorted((name, value) for name, value in given.items() if name.partition(".")[0] not in _PLACEMENT)
-    digest = f"{weights_digest(source, commit)}\0{lasting}"
-    return Engine(arguments, config, template, digest, trained_prompts(source, commit))
+    digest = f"{files.digest(commit)}\0{lasting}"
+    return Engine(arguments, config, template, digest, trained_prompts(source, commit), files)
 
 
 def require() -> None:

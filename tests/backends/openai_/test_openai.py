@@ -96,6 +96,48 @@ def test_fingerprint_is_of_the_model_not_of_the_address(server: ServerProcess, p
     assert connect(server).fingerprint != connect(server, api="completions").fingerprint
 
 
+SLIPS = {  # references that are none, and a word of what to do
+    "openai:m@http://127.0.0.1:9/v1": "openai:m@base_url=http://127.0.0.1:8000/v1'",
+    "openai:m@https://someone:hunter2@127.0.0.1:9/v1": "write base_url= before it",
+    "openai:m@https://someone:hunter2@127.0.0.1:9/v1?a=1": "write base_url= before it",
+    "openai:m@retries=0@http://someone:hunter2@127.0.0.1:9/v1": "write base_url= before it",
+    "openai:m@base_url=http://someone:hunter2@127.0.0.1:9/v1": "has an address with a user or password",
+    "openai:m@base_url=http://someone:hunter2@127.0.0.1:9/v1,retries=0": "give them by @key_env=",
+    "openai:http://127.0.0.1:9/v1": "the model's name has an address in it",
+    "openai:someone:hunter2@127.0.0.1:9/v1": "the model's name has an @ in it",
+}
+
+
+@pytest.mark.parametrize("role", ["model", "synthesizer", "judge"])
+@pytest.mark.parametrize("reference", SLIPS)
+def test_an_address_in_a_models_name_goes_nowhere(
+    reference: str, role: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    text = f"generic:{reference}" if role == "judge" else reference
+    strategy = {"model": "first", "synthesizer": "synthesizer", "judge": "knockout"}[role]
+    heard: list[tts.Event] = []
+    with pytest.raises(tts.ConfigError) as raised:
+        tts.run("1+1", strategy=strategy, k=2, listeners=[heard.append], **{"model": "hf:miniature", role: text})
+    assert SLIPS[reference] in str(raised.value)
+    said = [str(raised.value), *traceback.format_exception(raised.value), *capsys.readouterr(), repr(heard)]
+    if "://" in reference:  # without it is a name like others, and may be shown
+        assert not [one for one in said if "hunter2" in one]
+
+
+def test_a_password_in_the_address_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://someone:hunter2@127.0.0.1:9/v1")
+    with pytest.raises(tts.ConfigError, match=r"'http://\*\*\*@127.0.0.1:9/v1' is no address") as raised:
+        OpenAIBackend("m", OpenAIBackend.Options())
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_server_of_ones_own_may_have_names_with_an_at(server: ServerProcess) -> None:
+    server.behave(models=("@cf/m", "m@v1"))
+    assert connect(server, model="@cf/m").name == "openai:@cf/m"
+    assert connect(server, model="m@v1").name == "openai:m@v1"
+
+
 # --- secrets, headers, proxies ----------------------------------------------------------------------------------------
 
 

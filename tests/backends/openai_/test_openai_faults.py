@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -224,3 +225,61 @@ def test_context_errors_have_their_numbers(server: ServerProcess) -> None:
     assert (raised.value.prompt_tokens, raised.value.context_length) == (1200, 1000)
     (one,) = ask(backend, request("word " * 997, max_tokens=10))
     assert (one.finish_reason, one.usage.answer_tokens) == ("length", 3)
+
+
+ENDS = {  # how one completion ends: its finish reason in the run, and a word of why
+    "ends content_filter": ("refused", "content filter"),
+    "ends refusal": ("refused", "the model refused: I can't help with that."),
+    "filtered": ("refused", "The prompt was filtered."),
+    "ends tool_calls": ("error", "called a tool"),
+    "ends surprise": ("error", "unknown finish_reason 'surprise'"),
+    "ends empty": ("error", "an empty completion of no tokens"),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("fault", ENDS)
+def test_a_completion_that_is_none_is_asked_for_again_by_the_next_run(
+    server: ServerProcess, fault: str, stream: bool, tmp_path: Path
+) -> None:
+    backend, store = connect(server, stream=stream, concurrency=1), tmp_path / "s.db"
+    problem = [tts.Example(problem=tts.Problem(id="p", prompt="1+1"))]
+    server.behave(fault=fault, times=1)
+    (found,) = tts.sample(problem, k=3, model=backend, store=store)
+    (bad,) = [one for one in found.candidates if one.error is not None]
+    reason, why = ENDS[fault]
+    assert (bad.finish_reason, bad.text) == (reason, "")
+    assert why in bad.error
+    assert server.stats()["asked"] == 3, "it is not asked for again in this run"
+    with tts.Store(store) as opened:
+        assert opened.counts()["completions"] == 2
+    (again,) = tts.sample(problem, k=3, model=backend, store=store)
+    assert server.stats()["asked"] == 4, "the next run asks for that one alone"
+    assert all(one.ok for one in again.candidates)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("fault", ["ends abort", "ends error", "ends null"])
+def test_a_completion_that_was_broken_off_is_asked_for_again_at_once(
+    server: ServerProcess, fault: str, stream: bool
+) -> None:
+    backend = connect(server, stream=stream, retries=2)
+    expected = [one.text for one in ask(backend, n=2)]
+    server.behave(fault=fault, times=1)
+    assert [one.text for one in ask(backend, n=2)] == expected
+    assert server.stats()["asked"] == 3
+    server.behave(fault=fault)
+    with pytest.raises(tts.BackendError, match="asked 3 times"):
+        ask(backend)
+
+
+def test_of_several_choices_only_the_one_that_was_broken_off_is_asked_for_again(server: ServerProcess) -> None:
+    backend = connect(server, grouping="always")
+    server.behave(fault="ends abort", times=1)
+    found = ask(backend, n=4)
+    assert [one.index for one in found] == [0, 1, 2, 3]
+    assert all(one.whole for one in found)
+    assert server.stats()["asked"] == 2
+    server.behave(fault="ends content_filter", times=1)
+    assert [one.finish_reason for one in ask(backend, n=4)] == ["refused", "stop", "stop", "stop"]
+    assert server.stats()["asked"] == 1

@@ -121,8 +121,66 @@ def test_logprobs_are_summed() -> None:
     chat["choices"][0]["logprobs"] = {"content": [{"logprob": -1.0}, {"logprob": -0.5}]}
     assert CHAT.read(chat, (0,), True)[0].logprob == -1.5
     assert CHAT.read(chat, (0,), False)[0].logprob is None
-    text = {"choices": [{"text": "a", "logprobs": {"token_logprobs": [None, -2.0]}}]}
+    text = {"choices": [{"text": "a", "finish_reason": "stop", "logprobs": {"token_logprobs": [None, -2.0]}}]}
     assert TEXT.read(text, (0,), True)[0].logprob == -2.0
+
+
+ENDINGS = {
+    "stop": ("stop", ""),
+    "eos_token": ("stop", ""),
+    "length": ("length", ""),
+    "content_filter": ("refused", "stopped by a content filter"),
+    "tool_calls": ("error", "called a tool"),
+    "function_call": ("error", "called a tool"),
+    "repetition": ("error", "unknown finish_reason 'repetition'"),
+}
+
+
+@pytest.mark.parametrize("wire", [CHAT, TEXT], ids=lambda wire: wire.api)
+@pytest.mark.parametrize("finish", ENDINGS)
+def test_only_a_model_that_came_to_its_end_gives_a_completion(wire: Wire, finish: str) -> None:
+    choice = {"finish_reason": finish, "message": {"content": "half a th"}, "text": "half a th"}
+    (one,) = wire.read({"choices": [choice], "usage": {"completion_tokens": 3}}, (5,), False)
+    reason, why = ENDINGS[finish]
+    assert (one.index, one.finish_reason, one.whole) == (5, reason, not why)
+    assert one.usage.generated_tokens == 3, "it was paid, whatever came of it"
+    assert (one.text, one.summary) == (("", None) if why else ("half a th", "half a th"))
+    assert why in (one.error or "")
+
+
+@pytest.mark.parametrize("finish", [None, "abort", "error"])
+def test_what_was_broken_off_is_left_out_and_paid(finish: str | None) -> None:
+    broken = {
+        "index": 0,
+        "finish_reason": finish,
+        "message": {"content": "brok "},
+        "error": {"message": "out of\nroom"},
+    }
+    good = {"index": 1, "finish_reason": "stop", "message": {"content": "whole"}}
+    lost: list[tts.Usage] = []
+    found = CHAT.read({"choices": [good, broken], "usage": {"completion_tokens": 4}}, (6, 7), False, lost=lost.append)
+    assert [(one.index, one.text) for one in found] == [(7, "whole")]
+    assert [(one.generated_tokens, one.cancelled) for one in lost] == [(2, 1)]
+    with pytest.raises(tts.BackendError, match="broke the completion off .*: out of room") as caught:
+        CHAT.read({"choices": [broken]}, (6,), False)
+    assert caught.value.retryable
+
+
+def test_a_refusal_is_in_the_message_or_in_its_stream() -> None:
+    (one,) = CHAT.read(answer({"content": None, "refusal": "I cannot\nhelp."}), (0,), False)
+    assert (one.finish_reason, one.error) == ("refused", "the model refused: I cannot help.")
+    events = Events("chat")
+    for piece in ("I ", "won't."):
+        events.feed(b"data: " + json.dumps({"choices": [{"delta": {"refusal": piece}}]}).encode())
+    events.feed(b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}')
+    (one,) = CHAT.read(events.answer(), (0,), False)
+    assert one.error == "the model refused: I won't."
+
+
+def test_a_prompt_that_a_filter_declines_is_told_from_other_bad_requests() -> None:
+    said = {"error": {"message": "The response was filtered", "type": None, "code": "content_filter", "status": 400}}
+    assert refusal(400, {}, json.dumps(said).encode(), "here").filtered
+    assert not refusal(400, {}, b'{"error": {"message": "no content_filter here", "code": "bad"}}', "here").filtered
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 500), min_size=1, max_size=9))

@@ -87,6 +87,8 @@ def test_the_prompt_goes_ahead_where_it_has_several_completions() -> None:
         (200, "<!doctype html>"),
         (200, '{"choices": []}'),
         (200, '{"output_ids": [1], "meta_info": {"finish_reason": {"type": "abort"}}}'),
+        (200, '{"output_ids": [1], "meta_info": {"finish_reason": null}}'),
+        (200, '{"output_ids": [1], "meta_info": {"finish_reason": "stop"}}'),
     ],
 )
 def test_what_fails_for_a_while_is_asked_for_again(fault: tuple[int, str]) -> None:
@@ -104,6 +106,13 @@ def test_what_fails_for_good_is_one_sentence() -> None:
     server().answers = [(400, '{"error": {"message": "top_k must be -1"}}')] * 9
     with pytest.raises(BackendError, match="top_k must be -1"):
         ask(backend, n=1)
+
+
+def test_a_reason_that_nobody_knows_is_no_completion() -> None:
+    server().answers = [(200, '{"output_ids": [1, 2], "meta_info": {"finish_reason": {"type": "surprise"}}}')]
+    (one,) = ask(connected(), n=1)
+    assert (one.finish_reason, one.text, one.usage.generated_tokens) == ("error", "", 2)
+    assert "'surprise'" in one.error
 
 
 def test_a_context_error_of_the_server_has_both_numbers() -> None:
