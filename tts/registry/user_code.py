@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.names import refuse_from_data
 
 Same = Callable[[str, str], bool]
 
@@ -55,6 +56,7 @@ def user_class(reference: str) -> type:
 
 def _named(reference: str) -> Any:
     """What the reference names, or `None` where the module has nothing of the name."""
+    refuse_from_data(reference)
     place, _, name = reference.rpartition(":")
     try:
         module = _module_of_file(Path(place).expanduser()) if place.endswith(".py") else importlib.import_module(place)
