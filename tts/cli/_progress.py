@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import click
 
 from tts.cli import INTERRUPTED, say
+from tts.output.text import printable
 from tts.vocabulary.events import Event
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class _Bar:
         self._progress.update(self._task, completed=tally.done, rates=tally.rates)
 
     def note(self, text: str) -> None:
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(printable(text), markup=False, highlight=False)
 
 
 @contextmanager

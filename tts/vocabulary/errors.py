@@ -123,6 +123,10 @@ class StoreError(TTSError):
     """The store file cannot be opened, read or written."""
 
 
+class OutputError(TTSError, OSError):
+    """A file or stream of results cannot be written: the disk is full or has failed."""
+
+
 class TaskError(TTSError):
     """A problem, task or candidate file cannot be read."""
 
