@@ -170,3 +170,37 @@ def test_no_table_obeys_the_text_in_it(run_tts: Any, hostile: Path, tmp_path: Pa
     refused = run_tts("report", tmp_path / f"{ESCAPE}.db")
     assert "there is no store" in refused.stderr
     assert "\x1b" not in refused.stderr
+
+
+LOUD = """
+import sys
+import tts
+from typing import ClassVar
+print("import")
+class Loud(tts.Strategy):
+    name: ClassVar[str] = "loud"
+    async def aggregate(self, ctx):
+        print("aggregate")
+        sys.stdout.write("{}\\n")
+        found = await ctx.candidates()
+        return tts.Decision(text=found[0].text, chosen=0)
+def same(gold, answer):
+    print("grade")
+    return gold == answer
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "compare", "solve"])
+def test_a_print_in_a_plugin_goes_to_stderr(run_tts: Any, problems: Path, tmp_path: Path, command: str) -> None:
+    file = tmp_path / "loud.py"
+    file.write_text(LOUD)
+    graded = ("--grader", f"{file}:same") if command != "solve" else ()
+    source = "1+1?" if command == "solve" else problems
+    done = run_tts(command, source, "-m", "fake:5", "-s", f"{file}:Loud", "-k", 2, *graded, "--json")
+    assert done.exit_code == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(rows) == (3 if command == "run" else 1)
+    assert {} not in rows
+    assert "import\n" in done.stderr
+    assert "aggregate\n" in done.stderr
+    assert ("grade\n" in done.stderr) == (command != "solve")

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from tts._version import __version__
-from tts.cli._streams import steady
+from tts.cli._streams import prints_aside, steady
 from tts.output.text import printable
 from tts.registry import host  # not its function: the module tts.cli.plugins would take that name here
 from tts.vocabulary.errors import (
@@ -95,6 +95,8 @@ class PluginGroup(click.Group):
         with _messages():
             try:
                 with steady():
+                    with prints_aside():
+                        host.plugins()  # which imports what is installed
                     return super().main(*args, **extra)
             except TTSError as error:
                 if os.environ.get("TTS_DEBUG") == "1":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tts.cli import say
+from tts.cli._streams import data_stream, prints_aside
 from tts.interop import export
 from tts.output.file import check_file
 from tts.output.text import json_line
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 def write_json(value: Any) -> None:
     """One JSON value on one line of stdout, in whatever encoding that has."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    click.echo(json_line(value, ascii_only=not encoding.lower().startswith("utf")))
+    stream = data_stream()
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    click.echo(json_line(value, ascii_only=not encoding.lower().startswith("utf")), file=stream)
 
 
 def check_output(path: Path | None, endings: Sequence[str]) -> None:
@@ -54,7 +56,8 @@ def write_sets(sets: Iterable[Sampled], path: Path | None) -> int:
 def save(done: Comparison, output: Path | None, report: Path | None, store: Path | None) -> None:
     """Save what was asked for, before anything is printed: a pipe may be closed. `store` is the report's."""
     if report is not None:
-        say(f"wrote {done.report(report, store=store)}")
+        with prints_aside():  # its sections are plugins
+            say(f"wrote {done.report(report, store=store)}")
     if output is not None:
         say(f"saved {done.save(output)}")
 

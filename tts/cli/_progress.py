@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import click
 
 from tts.cli import INTERRUPTED, say
+from tts.cli._streams import prints_aside
 from tts.output.text import printable
 from tts.vocabulary.events import Event
 
@@ -104,7 +105,8 @@ def watch(
     """
     tally = Tally(unit, total)
     try:
-        with _display(tally, live=sys.stderr.isatty() and not (streams and sys.stdout.isatty())) as display:
+        live = sys.stderr.isatty() and not (streams and sys.stdout.isatty())
+        with prints_aside(), _display(tally, live=live) as display:
             yield _Listener(tally, display)
     except KeyboardInterrupt:
         say(_interrupted(tally, store))

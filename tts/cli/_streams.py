@@ -6,12 +6,14 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
+from typing import TextIO
 
 from tts.vocabulary.errors import OutputError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
+_data: list[TextIO] = []  # stdout, while others' prints go elsewhere; of the process, for threads print, too
 
 
 @contextmanager
@@ -31,6 +33,22 @@ def steady() -> Iterator[None]:
             raise
         _give_up()
         raise OutputError(f"standard output cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def prints_aside() -> Iterator[None]:
+    """Within it what others print goes to stderr, so that stdout holds data only; `data_stream` is stdout still."""
+    _data.append(data_stream())
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _data.pop()
+
+
+def data_stream() -> TextIO:
+    """Where data goes."""
+    return _data[-1] if _data else sys.stdout
 
 
 def _occupy() -> None:
