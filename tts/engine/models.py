@@ -105,17 +105,24 @@ class ModelPool:
         with self._lock:
             idle = [key for key, model in self._models.items() if key not in wanted and model.done()]
             closing = [self._models.pop(key).result() for key in idle]
-        failures = await asyncio.gather(*(model.aclose() for model in closing), return_exceptions=True)
+        failures = await asyncio.gather(*map(_close, closing), return_exceptions=True)
         for key, failure in zip(idle, failures, strict=True):
             if isinstance(failure, Exception):
                 _log.warning("closing %s raised %s: %s", key.reference, type(failure).__name__, failure)
 
 
+async def _close(model: Any) -> None:
+    try:
+        await model.aclose()
+    except SystemExit as error:  # out of a task it would end the loop
+        raise RuntimeError(f"it called sys.exit({error.code!r})") from error
+
+
 def _load(key: ModelKey) -> Any:
     try:
         return key.plugin(key.reference.model, options_of(key))
-    except StopIteration as error:  # no future of asyncio takes one, and whoever awaits it would hang
-        raise RuntimeError(f"it raised StopIteration: {error}") from error
+    except (StopIteration, SystemExit) as error:  # the one no future takes, the other would end the program
+        raise RuntimeError(f"it raised {type(error).__name__}: {error}") from error
 
 
 def _loading_error(error: BaseException, kind: ModelKind, text: str) -> BaseException:
