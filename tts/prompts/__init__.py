@@ -7,7 +7,7 @@ The trainers build their data with these very functions, so what a model is trai
 from __future__ import annotations
 
 from tts.prompts._checkpoint import PROMPTS_FILE, Prompts
-from tts.prompts._shown import neutralised, shuffled, visible
+from tts.prompts._shown import heading, neutralised, quoted, shuffled, visible
 from tts.prompts._template import Template, TemplateSource, read_template
 from tts.prompts.judge import JUDGE_FIELDS, Letter, judge_messages, read_verdict
 from tts.prompts.refine import (
@@ -39,8 +39,10 @@ __all__ = [
     "Template",
     "TemplateSource",
     "direct_messages",
+    "heading",
     "judge_messages",
     "neutralised",
+    "quoted",
     "read_template",
     "read_verdict",
     "refine_messages",
