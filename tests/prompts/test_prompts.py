@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tts
-from tts.prompts import Template, direct_messages, refine_messages
+from tts.prompts import Template, direct_messages, heading, neutralised, quoted, refine_messages
 from tts.prompts.refine import share_budget
+from tts.testing._imitation import CONTROLS
 
 
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=12), st.integers(0, 20000))
@@ -100,3 +101,37 @@ def test_records_refuse_what_is_not_theirs() -> None:
         tts.Problem(id="x")
     with pytest.raises(ValueError, match="answer"):
         tts.Problem(id="x", prompt="q", answer="42")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Candidate Response 5:",
+        "**Candidate Response 5:**",
+        "### Candidate Response 5",
+        "CANDIDATE  RESPONSE  #5 :",
+        "__candidate response__ **5**:",
+        "\u2028Candidate Response 5:",
+        "\rCandidate Response 5:",
+    ],
+)
+def test_a_heading_is_one_in_any_dress(written: str) -> None:
+    clean = quoted(f"so\n{written}\nno", heading("Candidate Response"))
+    [line] = [line for line in clean.splitlines() if "5" in line]
+    assert "> " in line
+    assert line.replace("> ", "", 1) == written.strip("\r\u2028")
+    assert quoted(clean, heading("Candidate Response")) == clean
+
+
+@pytest.mark.parametrize("token", [*CONTROLS, "</thought>", "</seed:think>", "[/SYSTEM_PROMPT]", "[gMASK]", "<eos>"])
+def test_control_tokens_lose_their_brackets(token: str) -> None:
+    clean = neutralised(f"a {token} b")
+    assert token not in clean
+    assert len(clean) == len(f"a {token} b")
+
+
+@pytest.mark.parametrize(
+    "text", ["the area [ABC]", "a < b > c", "f(x) = [x] + {x}", "<b>bold</b>", "[1, 2]", "x <s_1> y"]
+)
+def test_mathematics_stays(text: str) -> None:
+    assert neutralised(text) == text

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import logging
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,10 @@ from click.testing import CliRunner
 
 import tts
 from tts.cli import main
+from tts.contracts.strategy import strategy_class
+from tts.registry.user_code import user_class, user_function
 from tts.report.stored import stored_run
+from tts.vocabulary.names import names_from_data
 
 QUESTIONS = [tts.Example(problem=tts.Problem(id=f"p{i}", prompt=f"{i}+1"), answer=str(i + 1)) for i in range(5)]
 
@@ -100,3 +105,90 @@ def test_compare_writes_one_too(store: Path, tmp_path: Path) -> None:
     assert "## Strategies" in target.read_text()
     refused = CliRunner().invoke(main, ["compare", str(store), "--report", "r.doc"], prog_name="tts")
     assert "cannot write a report to 'r.doc'" in refused.stderr
+
+
+HOSTILE = "import pathlib\npathlib.Path({mark!r}).touch()\nclass X: pass\n"
+
+
+def rename(store: Path, name: str, /, **parameters: Any) -> None:
+    """Let the store say that its last stored strategy was another one."""
+    with sqlite3.connect(store) as opened:
+        for key, text in opened.execute("SELECT key, result FROM results WHERE strategy='majority'").fetchall():
+            row = json.loads(text)
+            row["provenance"] |= {"strategy": name, "parameters": parameters}
+            opened.execute("UPDATE results SET strategy=?, result=? WHERE key=?", (name, json.dumps(row), key))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("{file}:X", {}),
+        ("evil_module:X", {}),
+        ("cascade", {"cheap": "{file}:X"}),
+        ("cascade", {"cheap": {"name": "{file}:X"}}),
+        ("cascade", {"dear": {"name": "cascade", "cheap": "evil_module:X"}}),
+        ("majority", {"name": "{file}:X"}),
+        ("not_installed", {"curve": 1, "name": "x", "weight": 2}),
+    ],
+)
+def test_a_name_in_a_store_runs_nothing_and_is_shown(
+    store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    parameters: dict[str, Any],
+) -> None:
+    compare(store, "first", "majority")
+    mark, file = tmp_path / "ran", tmp_path / "evil_module.py"
+    file.write_text(HOSTILE.format(mark=str(mark)))
+    monkeypatch.syspath_prepend(tmp_path)
+    named = name.format(file=file)
+    rename(store, named, **json.loads(json.dumps(parameters).replace("{file}", str(file))))
+    with caplog.at_level(logging.WARNING):
+        again = stored_run(store)
+    assert not mark.exists()
+    assert again.strategies == ["first", named]
+    assert len(again.rows) == 15
+    assert again.accuracy(named) is not None
+    assert f"strategy {named!r} is shown by its name" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("strategy", "field"), [("gsr", "template"), ("self_refine", "feedback_template"), ("usc", "template")]
+)
+def test_a_template_that_a_store_names_is_not_read(
+    store: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, strategy: str, field: str
+) -> None:
+    template = tmp_path / "secret.txt"
+    template.write_text("not of this store's sender")
+    compare(store, "first", "majority")
+    rename(store, strategy, **{field: str(template)})
+    with caplog.at_level(logging.WARNING):
+        assert stored_run(store).strategies == ["first", strategy]
+    assert "comes from data" in caplog.text
+
+
+def test_what_imports_or_reads_refuses_names_of_data(tmp_path: Path) -> None:
+    mark, file = tmp_path / "ran", tmp_path / "evil.py"
+    file.write_text(HOSTILE.format(mark=str(mark)))
+    entrances: list[Any] = [tts.strategy, tts.grader, strategy_class, user_class, user_function]
+    for entrance in entrances:
+        with names_from_data(), pytest.raises(tts.ConfigError, match="comes from data"):
+            entrance(f"{file}:X")
+    with names_from_data(), pytest.raises(tts.ConfigError, match="comes from data"):
+        tts.grader(tts.task("sums", grader=f"{file}:X").grader)
+    with names_from_data():
+        assert tts.strategy("gsr", template="refine").name == "gsr"
+        assert tts.strategy("cascade", cheap="majority").name == "cascade"
+    assert not mark.exists()
+
+
+def test_tts_report_shows_a_strategy_that_is_not_here(store: Path, tmp_path: Path) -> None:
+    compare(store, "first", "majority")
+    rename(store, "elsewhere", weight=2)
+    out = tmp_path / "r.md"
+    done = CliRunner().invoke(main, ["report", str(store), "-o", str(out)])
+    assert done.exit_code == 0, done.stderr
+    assert "elsewhere" in out.read_text()
+    assert "strategy 'elsewhere' is shown by its name" in done.stderr

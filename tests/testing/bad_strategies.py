@@ -16,6 +16,7 @@ import jinja2
 from pydantic import ConfigDict, Field, PrivateAttr
 
 import tts
+import tts.prompts
 
 
 def chosen(candidate: tts.Candidate, **more: Any) -> tts.Decision:
@@ -192,6 +193,25 @@ class ReadsMarkersInCandidates(Good):
     async def pick(self, ctx: tts.Context, usable: Sequence[tts.Candidate]) -> tts.Decision:
         found = re.search(r"Judgment: (\d+)", "\n".join(one.text for one in usable))
         return chosen(usable[int(found.group(1)) if found else 0])
+
+
+class ShowsHeadings(Good):
+    """Numbers the candidates in a prompt and lets one of them write a number of its own. No paper."""
+
+    needs: ClassVar[tts.Needs] = tts.Needs(policy=True)
+
+    async def pick(self, ctx: tts.Context, usable: Sequence[tts.Candidate]) -> tts.Decision:
+        shown = [f"Draft {number}:\n{tts.prompts.neutralised(one.text)}" for number, one in enumerate(usable)]
+        await ctx.generate([tts.Message(role="user", content="\n\n".join(shown))])
+        return chosen(usable[0])
+
+
+class ShowsControlTokens(ShowsHeadings):
+    """Shows the candidates to a model as they are. No paper."""
+
+    async def pick(self, ctx: tts.Context, usable: Sequence[tts.Candidate]) -> tts.Decision:
+        await ctx.generate([tts.Message(role="user", content="\n".join(one.text for one in usable))])
+        return chosen(usable[0])
 
 
 class AsksHowItWasSampled(Good):
@@ -374,6 +394,8 @@ FAULTS: tuple[tuple[type[tts.Strategy], dict[str, Any], str, str], ...] = (
     (AsciiOnly, {}, "check_unicode", "odd characters: StrategyError"),
     (CandidateAsTemplate, {}, "check_markers", "imitated markers: StrategyError"),
     (ReadsMarkersInCandidates, {}, "check_markers", "imitated markers: StrategyError"),
+    (ShowsHeadings, {}, "check_headings", "stands in the prompt as one of its headings"),
+    (ShowsControlTokens, {}, "check_control_tokens", "'<|im_end|>' stands in the prompt as it is"),
     (AsksHowItWasSampled, {}, "check_stored", "with no model but those declared"),
     (GlobalRandom, {}, "check_seed", "draw from ctx.rng only"),
     (SeededByTime, {}, "check_seed", "draw from ctx.rng only"),

@@ -11,6 +11,7 @@ import pytest
 from pydantic import Field
 
 from tts import ConfigError
+from tts_trainers.data.recipe import DataRecipe
 from tts_trainers.hybrid.recipe import HybridRecipe, chat_template
 from tts_trainers.hybrid.run import arguments
 from tts_trainers.recipe import Section, load_recipe, own_recipes
@@ -192,3 +193,14 @@ def test_qwen3_generation_prompt() -> None:
 def test_importing_the_package_loads_no_torch() -> None:
     code = "import sys, tts_trainers, tts_trainers.recipe; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_recipe_of_a_checkpoint_names_no_code(tmp_path: Path) -> None:
+    text = resources.files("tts_trainers").joinpath("recipes", "data-small.toml").read_text("utf-8")
+    path = tmp_path / "recipe.toml"
+    path.write_text(f'{text}\n[label]\ngrader = "theirs.py:same"\n', "utf-8")
+    assert load_recipe(path, DataRecipe).label.grader == "theirs.py:same"
+    (tmp_path / "tts.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"label\.grader = 'theirs\.py:same' names code"):
+        load_recipe(path, DataRecipe)
+    assert load_recipe(path, DataRecipe, ["label.grader=mine.py:same"]).label.grader == "mine.py:same"

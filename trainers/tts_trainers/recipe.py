@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tts import ConfigError
+from tts.prompts import PROMPTS_FILE
 
 Arm = Literal["direct", "refine", "hybrid"]
 Normalisation = Literal["objective", "token"]
@@ -135,12 +136,28 @@ def load_recipe(source: str | Path, model: type[RecipeT], changes: Iterable[str]
         settings = tomllib.loads(_text(source, model.own_prefix))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"recipe {str(source)!r} is not TOML: {error}") from error
+    changes = list(changes)
+    if (Path(source).parent / PROMPTS_FILE).is_file():
+        _refuse_code(source, settings, {change.partition("=")[0].strip() for change in changes})
     for change in changes:
         _apply(settings, change)
     try:
         return model.model_validate(settings)
     except ValidationError as error:
         raise _refused(source, error, model) from error
+
+
+def _refuse_code(source: str | Path, settings: dict[str, Any], given: set[str], place: str = "") -> None:
+    """Raise `ConfigError` where a checkpoint's recipe, which is data, names code, unless it is `given` in the call."""
+    for name, value in settings.items():
+        key = f"{place}{name}"
+        if isinstance(value, dict):
+            _refuse_code(source, value, given, f"{key}.")
+        elif name in ("grader", "extractor") and ":" in str(value) and key not in given:
+            raise ConfigError(
+                f"recipe {str(source)!r}: {key} = {value!r} names code, which a recipe that comes with a checkpoint "
+                f"cannot; where you trust it, give {key}={value} yourself"
+            )
 
 
 def _refused(source: str | Path, error: ValidationError, model: type[BaseModel]) -> ConfigError:

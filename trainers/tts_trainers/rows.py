@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypedDict, cast, get_args
 
 from tts import ConfigError, Message, MissingDependencyError, TaskError
+from tts.output.file import whole_file
+from tts.output.text import json_line, mended_row
 
 Objective = Literal["direct", "refine"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
@@ -61,9 +63,9 @@ def write_rows(path: str | Path, rows: Iterable[Row]) -> int:
     if target.suffix == ".parquet":
         return _write_parquet(target, iter(rows))
     count = 0
-    with target.open("w", encoding="utf-8") as file:
+    with whole_file(target) as part, part.open("w", encoding="utf-8") as file:
         for one in rows:
-            file.write(json.dumps(one, ensure_ascii=False) + "\n")
+            file.write(json_line(one) + "\n")
             count += 1
     return count
 
@@ -192,9 +194,9 @@ def _write_parquet(path: Path, rows: Iterator[Row]) -> int:
     messages = pa.list_(pa.struct([("role", text), ("content", text)]))
     columns = {"prompt": messages, "completion": messages, "objective": text, "n_correct": pa.int64()}
     schema, count = pa.schema(columns | {"problem_id": text, "provenance": text}), 0
-    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+    with whole_file(path) as part, parquet.ParquetWriter(part, schema, compression="zstd") as writer:
         while chunk := list(islice(rows, _CHUNK)):
-            writer.write_table(pa.Table.from_pylist(chunk, schema))
+            writer.write_table(pa.Table.from_pylist(mended_row(chunk), schema))
             count += len(chunk)
     return count
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
 
 from tts.contracts.models import Backend
 from tts.engine.models import model_name
-from tts.interop.export import candidates_frame, write_parquet
-from tts.rows.candidates import row_of
+from tts.interop.export import candidates_frame, write_sets
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import CandidateSet, Sampled, Sampling, Usage
 
@@ -60,12 +58,7 @@ class Samples(Sequence[CandidateSet]):
         target = Path(path)
         if target.suffix not in (".jsonl", ".parquet"):
             raise ConfigError(f"cannot save candidate sets to {str(path)!r}: the ending must be .jsonl or .parquet")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.suffix == ".parquet":
-            write_parquet(self.sampled, target)
-            return target
-        with target.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(row_of(one), ensure_ascii=False) + "\n" for one in self.sampled)
+        write_sets(self.sampled, target)
         return target
 
     def to_dataframe(self) -> Any:

@@ -13,12 +13,14 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
 from tts._version import __version__
+from tts.cli._streams import prints_aside, steady
+from tts.output.text import printable
 from tts.registry import host  # not its function: the module tts.cli.plugins would take that name here
 from tts.vocabulary.errors import (
     ConfigError,
@@ -93,7 +95,10 @@ class PluginGroup(click.Group):
         """Run the command line: whatever the library raises becomes one line and an exit status."""
         with _messages():
             try:
-                return super().main(*args, **extra)
+                with steady():
+                    with prints_aside():
+                        host.plugins()  # which imports what is installed
+                    return super().main(*args, **extra)
             except TTSError as error:
                 if os.environ.get("TTS_DEBUG") == "1":
                     raise
@@ -112,8 +117,14 @@ class PluginGroup(click.Group):
 
 
 def say(message: str) -> None:
-    """A line for the person, on stderr."""
-    click.echo(message, err=True)
+    """A line for the person, on stderr; where nobody can be reached there, nothing."""
+    with suppress(OSError, ValueError):  # a full disk, a closed stream: what is told is worth less than the work
+        click.echo(printable(message), err=True)
+
+
+def show_text(text: str) -> None:
+    """Somebody else's text on stdout: exact in a file or pipe, without what a terminal would obey on a terminal."""
+    click.echo(printable(text) if sys.stdout.isatty() else text)
 
 
 class _Lines(logging.Handler):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 import click
 from pydantic import TypeAdapter, ValidationError
 
+from tts.cli._streams import prints_aside
 from tts.contracts.strategy import Strategy, strategy, strategy_class
 from tts.registry.instance import build
 from tts.vocabulary.errors import ConfigError
@@ -198,7 +199,8 @@ def strategies_of(names: Sequence[str], parameters: Pairs) -> list[Strategy]:
         if not dot and len(own) > 1:
             raise ConfigError(f"-p {key}={text}: say whose it is, e.g. -p {names[0]}.{key}={text}")
         own[owner or names[0]][field] = text
-    return [_strategy(name, texts) for name, texts in own.items()]
+    with prints_aside():  # a file of the user's is imported
+        return [_strategy(name, texts) for name, texts in own.items()]
 
 
 def _strategy(name: str, texts: Mapping[str, str]) -> Strategy:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tts.cli import say
-from tts.interop.export import parquet_library, write_parquet
+from tts.cli._streams import data_stream, prints_aside
+from tts.interop import export
+from tts.output.file import check_file
+from tts.output.text import json_line
 from tts.rows.candidates import row_of
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Result, Sampled, Usage
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from tts.eval import Comparison
 
 
-def write_json(value: Any, file: TextIO | None = None) -> None:
-    """One JSON value on one line, of stdout where no file is given."""
-    click.echo(json.dumps(value, ensure_ascii=False), file=file)
+def write_json(value: Any) -> None:
+    """One JSON value on one line of stdout, in whatever encoding that has."""
+    stream = data_stream()
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    click.echo(json_line(value, ascii_only=not encoding.lower().startswith("utf")), file=stream)
 
 
 def check_output(path: Path | None, endings: Sequence[str]) -> None:
@@ -34,28 +37,33 @@ def check_output(path: Path | None, endings: Sequence[str]) -> None:
         raise ConfigError(f"-o {path}: the ending must be {' or '.join(endings)}")
     if not path.parent.is_dir():
         raise ConfigError(f"-o {path}: there is no folder {str(path.parent)!r}; make it first")
+    check_file(path)
     if path.suffix == ".parquet":
-        parquet_library()
+        export.parquet_library()
 
 
 def write_sets(sets: Iterable[Sampled], path: Path | None) -> int:
     """Write candidate sets to a .jsonl or .parquet file, or as JSON lines to stdout; how many there were."""
-    if path is not None and path.suffix == ".parquet":
-        return write_parquet(sets, path)
+    if path is not None:
+        return export.write_sets(sets, path)
     count = 0
-    with nullcontext() if path is None else path.open("w", encoding="utf-8") as file:
-        for sampled in sets:
-            write_json(row_of(sampled), file)
-            count += 1
+    for sampled in sets:
+        write_json(row_of(sampled))
+        count += 1
     return count
 
 
-def finish(done: Comparison, output: Path | None, report: Path | None = None, store: Path | None = None) -> None:
-    """Save what was asked for; end with status 1 where nothing could be decided. `store` is the report's."""
+def save(done: Comparison, output: Path | None, report: Path | None, store: Path | None) -> None:
+    """Save what was asked for, before anything is printed: a pipe may be closed. `store` is the report's."""
     if report is not None:
-        say(f"wrote {done.report(report, store=store)}")
+        with prints_aside():  # its sections are plugins
+            say(f"wrote {done.report(report, store=store)}")
     if output is not None:
         say(f"saved {done.save(output)}")
+
+
+def finish(done: Comparison) -> None:
+    """End with status 1 where nothing could be decided."""
     if done.results and len(done.failed) == len(done.results):
         say(f"error: all {len(done.failed)} failed; the first: {done.failed[0].error}")
         sys.exit(1)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import click
 
 from tts.cli import INTERRUPTED, say
+from tts.cli._streams import prints_aside
+from tts.output.text import printable
 from tts.vocabulary.events import Event
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ class _Bar:
         self._progress.update(self._task, completed=tally.done, rates=tally.rates)
 
     def note(self, text: str) -> None:
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(printable(text), markup=False, highlight=False)
 
 
 @contextmanager
@@ -103,7 +105,8 @@ def watch(
     """
     tally = Tally(unit, total)
     try:
-        with _display(tally, live=sys.stderr.isatty() and not (streams and sys.stdout.isatty())) as display:
+        live = sys.stderr.isatty() and not (streams and sys.stdout.isatty())
+        with prints_aside(), _display(tally, live=live) as display:
             yield _Listener(tally, display)
     except KeyboardInterrupt:
         say(_interrupted(tally, store))

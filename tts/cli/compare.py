@@ -21,7 +21,7 @@ from tts.cli._options import (
     source_options,
     strategies_of,
 )
-from tts.cli._output import check_output, finish, write_json
+from tts.cli._output import check_output, finish, save, write_json
 from tts.cli._progress import watch
 from tts.contracts.grader import extractor
 from tts.contracts.strategy import Strategy
@@ -100,13 +100,14 @@ def compare(
             listeners=[listener],
             **engine,
         )
+    save(comparison, output, report, engine.get("store"))
     if as_json:
         write_json(comparison.to_dict())
     else:
         click.echo(str(comparison))
         if show_pairs:
             click.echo("\n".join(["\nPairs: same groups, 95 % intervals, p after Holm", *map(str, comparison.pairs())]))
-    finish(comparison, output, report, engine.get("store"))
+    finish(comparison)
 
 
 def _defaults(

@@ -119,4 +119,4 @@ def evaluate(
     page = folder / PAGE if report is None else report
     if page.exists():
         say(f"the page is {page}")
-    finish(found.comparison, None)
+    finish(found.comparison)

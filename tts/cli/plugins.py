@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import shutil
 from collections.abc import Sequence
 from itertools import groupby
@@ -11,6 +10,7 @@ from typing import Any, get_args
 
 import click
 
+from tts.cli._output import write_json
 from tts.cli._table import write_table
 from tts.registry.host import Kind, Plugin, PluginHost, plugins
 from tts.vocabulary.errors import ConfigError
@@ -40,7 +40,7 @@ def show(name: str | None, kind: Kind | None, as_json: bool, cards: bool) -> Non
     ]
     if as_json:
         for row in rows + [{"kind": None, "name": None, "problem": problem} for problem in host.problems]:
-            click.echo(json.dumps(row, ensure_ascii=False))
+            write_json(row)
         return
     write_table(
         ("kind", "name", "from", "summary"),
@@ -67,7 +67,7 @@ def _show_one(found: Sequence[Plugin], *, as_json: bool) -> None:
     for position, plugin in enumerate(found):
         described = Described(plugin)
         if as_json:
-            click.echo(json.dumps(described.row(), ensure_ascii=False))
+            write_json(described.row())
         else:
             click.echo("\n".join([*([""] if position else []), *described.page(width)]))
 

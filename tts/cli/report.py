@@ -8,6 +8,7 @@ import click
 
 import tts
 from tts.cli import say
+from tts.cli._streams import prints_aside
 
 
 @click.command()
@@ -49,14 +50,15 @@ def report(
     from tts.report.writer import check_target, write_document, write_report
 
     check_target(output)
-    if len(runs) > 1:
-        if prices is not None or check_grades:
-            raise tts.ConfigError("--prices and --check-grades are for the report of one run; give one")
-        several = read_runs(runs, k=k, grader=grader, extractor=extractor)
-        say(f"wrote {write_document(runs_document(several, title), output)}")
-        return
-    store = runs[0] / "store.db" if runs[0].is_dir() else runs[0]
-    told = None if prices is None else Prices.read(prices)
-    compared = stored_run(store, k=k, grader=grader, extractor=extractor)
-    found = grader_disagreements(compared.rows) if check_grades else None
-    say(f"wrote {write_report(compared, output, title=title, store=store, prices=told, disagreements=found)}")
+    with prints_aside():  # graders, extractors, sections are plugins
+        if len(runs) > 1:
+            if prices is not None or check_grades:
+                raise tts.ConfigError("--prices and --check-grades are for the report of one run; give one")
+            several = read_runs(runs, k=k, grader=grader, extractor=extractor)
+            say(f"wrote {write_document(runs_document(several, title), output)}")
+            return
+        store = runs[0] / "store.db" if runs[0].is_dir() else runs[0]
+        told = None if prices is None else Prices.read(prices)
+        compared = stored_run(store, k=k, grader=grader, extractor=extractor)
+        found = grader_disagreements(compared.rows) if check_grades else None
+        say(f"wrote {write_report(compared, output, title=title, store=store, prices=told, disagreements=found)}")

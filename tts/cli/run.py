@@ -8,6 +8,7 @@ from typing import Any, Literal
 import click
 
 import tts
+from tts.cli import say
 from tts.cli._options import (
     Pairs,
     engine_options,
@@ -19,7 +20,7 @@ from tts.cli._options import (
     source_options,
     strategies_of,
 )
-from tts.cli._output import check_output, finish, result_row, write_json
+from tts.cli._output import check_output, finish, result_row, save, write_json
 from tts.cli._progress import expected, watch
 from tts.vocabulary.records import Result
 
@@ -74,5 +75,6 @@ def run(
             listeners=[listener],
             **engine,
         )
-    click.echo(str(done), err=as_json)
-    finish(done, output, report, engine.get("store"))
+    save(done, output, report, engine.get("store"))
+    (say if as_json else click.echo)(str(done))
+    finish(done)

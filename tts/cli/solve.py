@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import tts
-from tts.cli import say
+from tts.cli import say, show_text
 from tts.cli._options import Pairs, engine_options, k_option, parameter_option, strategies_of
 from tts.cli._output import write_json
 from tts.cli._progress import watch
@@ -37,7 +37,7 @@ def solve(problem: str, strategy: str, k: int, parameters: Pairs, engine: dict[s
     if as_json:
         write_json(result.model_dump(mode="json"))
         return
-    click.echo(split_thinking(result.text).summary or result.text)
+    show_text(split_thinking(result.text).summary or result.text)
     say(_summary(result))
 
 

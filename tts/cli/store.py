@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import click
 
-from tts.cli import say
+from tts.cli import say, show_text
 from tts.cli._options import output_option
 from tts.cli._output import check_output, write_json, write_sets
 from tts.cli._table import write_table
@@ -104,15 +104,13 @@ def show(path: Path, key: str, extract: str, as_json: bool) -> None:
         write_json(row_of(sampled))
         return
     candidates, answer = sampled
-    click.echo(
+    show_text(
         f"{candidates.problem.text}\n\ngold answer: {answer}\nmodel: {candidates.policy}\n"
         f"sampling: {candidates.sampling}"
     )
     for one in candidates:
         tokens = one.usage.generated_tokens
-        click.echo(
-            f"\n--- candidate {one.index}: answer {one.answer}, {tokens} tokens, {one.finish_reason}\n{one.text}"
-        )
+        show_text(f"\n--- candidate {one.index}: answer {one.answer}, {tokens} tokens, {one.finish_reason}\n{one.text}")
 
 
 def _one(opened: Store, key: str) -> StoredSet:

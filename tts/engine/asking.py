@@ -25,6 +25,8 @@ async def asked(
     started = time.monotonic()
     try:
         answers = await ask()
+    except SystemExit as error:
+        raise BackendError(f"{model.reference!r} called sys.exit({error.code!r})") from error
     finally:
         model.limiter.release(held)
     seconds = (time.monotonic() - started) / count

@@ -29,8 +29,12 @@ async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float
     """
 
     async def aggregate() -> object:
-        answer = strategy.aggregate(context)
-        return await answer if inspect.isawaitable(answer) else answer
+        try:
+            answer = strategy.aggregate(context)
+            return await answer if inspect.isawaitable(answer) else answer
+        except SystemExit as error:  # out of a task it would end the loop
+            sentence = f"strategy {strategy.name!r} called sys.exit({error.code!r}) on problem {context.problem.id!r}"
+            raise StrategyError(sentence) from error
 
     task = asyncio.create_task(aggregate())
     try:

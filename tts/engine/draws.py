@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-import warnings
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -16,11 +15,11 @@ from tts.engine.models import Loaded
 from tts.store.candidate import candidate_of
 from tts.store.store import Store
 from tts.vocabulary.errors import (
+    FOREIGN,
     BackendError,
     BackendTimeout,
     BudgetExceededError,
     ContextLengthError,
-    PluginWarning,
     StoreError,
 )
 from tts.vocabulary.record import digest
@@ -123,7 +122,7 @@ class Drawer:
         self.store: Store | None = store
         self.budget: int | None = budget
         self.request_timeout: float | None = request_timeout
-        self.extract: Extract = guarded(extract)
+        self.extract: Extract = extract
         self._paid: dict[str, list[Usage]] = {}
 
     def charge(self, role: str, usage: Usage) -> None:
@@ -165,7 +164,7 @@ class Drawer:
                 raise
             except BackendError as failure:
                 error = failure
-            except Exception as failure:
+            except FOREIGN as failure:
                 error = BackendError(f"{draw.model.reference!r} raised {type(failure).__name__}: {failure}")
             if not error.retryable or attempt == ATTEMPTS - 1:
                 break
@@ -243,27 +242,6 @@ class Drawer:
 async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """What each returns, all at the same time; one alone needs no task of its own."""
     return [await coroutines[0]] if len(coroutines) == 1 else await asyncio.gather(*coroutines)
-
-
-def guarded(extract: Extract) -> Extract:
-    """An extractor that cannot hurt: where it raises or returns no text there is no answer; one warning names it."""
-    warned = False
-
-    def safe(text: str) -> str | None:
-        nonlocal warned
-        try:
-            answer = extract(text)
-            if answer is None or isinstance(answer, str):
-                return answer
-            trouble = f"returned a {type(answer).__name__}; it must return a str or None"
-        except Exception as error:  # an extractor is a plugin and may raise anything
-            trouble = f"raised {type(error).__name__}: {error}"
-        if not warned:
-            warned = True
-            warnings.warn(f"extractor {extract.__name__!r} {trouble}", PluginWarning, stacklevel=2)
-        return None
-
-    return safe
 
 
 def _failed(completion: Completion, index: int) -> Candidate | None:

@@ -116,7 +116,7 @@ class ModelPool:
             mine = {key: one.result() for key, one in old.items() if self._models.get(key) is one}
             for key in mine:
                 del self._models[key]
-        await _close({key: model for key, model in mine.items() if key in idle})
+        await _close_all({key: model for key, model in mine.items() if key in idle})
         return set(old)
 
     async def keep_only(self, wanted: Collection[ModelKey]) -> None:
@@ -124,11 +124,11 @@ class ModelPool:
         with self._lock:
             idle = [key for key, model in self._models.items() if key not in wanted and model.done()]
             closing = {key: self._models.pop(key).result() for key in idle}
-        await _close(closing)
+        await _close_all(closing)
 
 
-async def _close(models: Mapping[ModelKey, Any]) -> None:
-    failures = await asyncio.gather(*(model.aclose() for model in models.values()), return_exceptions=True)
+async def _close_all(models: Mapping[ModelKey, Any]) -> None:
+    failures = await asyncio.gather(*map(_close, models.values()), return_exceptions=True)
     for key, failure in zip(models, failures, strict=True):
         if isinstance(failure, Exception):
             _log.warning("closing %s raised %s: %s", key.reference, type(failure).__name__, failure)
@@ -142,11 +142,18 @@ def _outdated(model: Any) -> bool:
         raise BackendError(f"outdated() of {name} raised {type(error).__name__}: {error}") from error
 
 
+async def _close(model: Any) -> None:
+    try:
+        await model.aclose()
+    except SystemExit as error:  # out of a task it would end the loop
+        raise RuntimeError(f"it called sys.exit({error.code!r})") from error
+
+
 def _load(key: ModelKey) -> Any:
     try:
         return key.plugin(key.reference.model, options_of(key))
-    except StopIteration as error:  # no future of asyncio takes one, and whoever awaits it would hang
-        raise RuntimeError(f"it raised StopIteration: {error}") from error
+    except (StopIteration, SystemExit) as error:  # the one no future takes, the other would end the program
+        raise RuntimeError(f"it raised {type(error).__name__}: {error}") from error
 
 
 def _loading_error(error: BaseException, kind: ModelKind, text: str) -> BaseException:

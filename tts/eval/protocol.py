@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +24,8 @@ from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grad
 from tts.metrics.comparison import Comparison
 from tts.metrics.costs import Prices
 from tts.metrics.tables import Table
+from tts.output.file import check_folder, write_whole
+from tts.output.text import json_line
 from tts.registry.host import plugins
 from tts.sources.reading import holds_candidates
 from tts.vocabulary.errors import ConfigError
@@ -66,10 +67,10 @@ class Evaluation(NamedTuple):
         texts = (
             "\n\n".join(table.markdown() for table in self.tables()) + "\n",
             _text(report),
-            "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows),
+            "".join(json_line(row) + "\n" for row in rows),
             _text(timings),
         )
-        return [_replace(target / name, text) for name, text in zip(FILES, texts, strict=True)]
+        return [write_whole(target / name, text) for name, text in zip(FILES, texts, strict=True)]
 
     def _checks(self) -> dict[str, Any]:
         found: dict[str, Any] = {"duplicates": [one._asdict() for one in self.duplicates]}
@@ -109,6 +110,7 @@ def evaluate(
     if estimator not in ("groups", "subsets"):
         raise ConfigError(f"estimator={estimator!r}: give 'groups' or 'subsets'")
     target = Path(folder)
+    check_folder(target)
     page = _page(target, report)
     given = _allowed(problems, columns, settings) if strategies is None else strategies
     chosen = [_with_outputs(strategy_of(one), outputs) for one in given]
@@ -206,11 +208,3 @@ def _taken(usage: dict[str, Any], role: str) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
-
-
-def _replace(path: Path, text: str) -> Path:
-    """Write a file in one step, so that a killed process leaves the old one or the new one."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(text, "utf-8")
-    fresh.replace(path)
-    return path

@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from tts.output.file import whole_file
+from tts.output.text import json_line, mended_row
 from tts.rows.candidates import row_of
 from tts.vocabulary.errors import MissingDependencyError
 from tts.vocabulary.records import Candidate, Sampled, Usage
@@ -15,16 +17,31 @@ from tts.vocabulary.records import Candidate, Sampled, Usage
 PARQUET_CHUNK = 64  # rows held at a time
 
 
-def write_parquet(sets: Iterable[Sampled], path: Path) -> int:
-    """Write candidate sets, one row each; how many there were.
+def write_sets(sets: Iterable[Sampled], path: Path) -> int:
+    """Write candidate sets to a .jsonl or .parquet file, whole or not at all; how many there were.
+
+    Raises `OutputError` where it cannot be written.
+    """
+    if path.suffix == ".parquet":
+        return _write_parquet(sets, path)
+    count = 0
+    with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
+        for sampled in sets:
+            file.write(json_line(row_of(sampled)) + "\n")
+            count += 1
+    return count
+
+
+def _write_parquet(sets: Iterable[Sampled], path: Path) -> int:
+    """One row each, whatever is in them.
 
     All rows have one schema; what differs from row to row (sampling, metadata) is JSON text, which
     `tts.read_candidate_sets` takes as well. Raises `MissingDependencyError` without pyarrow.
     """
     pa, pq = parquet_library()
-    schema, rows, count = _schema(pa), iter(sets), 0
-    with pq.ParquetWriter(path, schema) as writer:
-        while chunk := [_flat(row_of(sampled)) for sampled in islice(rows, PARQUET_CHUNK)]:
+    schema, rows, count = _schema(pa), map(mended_row, map(row_of, sets)), 0
+    with whole_file(path) as part, pq.ParquetWriter(part, schema) as writer:
+        while chunk := list(map(_flat, islice(rows, PARQUET_CHUNK))):
             writer.write_table(pa.Table.from_pylist(chunk, schema))
             count += len(chunk)
     return count

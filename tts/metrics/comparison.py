@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from tts.metrics.estimate import Estimate
 from tts.metrics.followed import Followed
 from tts.metrics.grading import Graded
 from tts.metrics.tables import Table
+from tts.output.file import whole_file
+from tts.output.text import json_line, mended, mended_row, spreadsheet_cell
 from tts.registry.host import plugins
 from tts.vocabulary.errors import ConfigError, MissingDependencyError
 from tts.vocabulary.records import CurveName, Usage
@@ -128,11 +130,7 @@ class Comparison(Followed, Costs):
 
     def to_dataframe(self) -> pd.DataFrame:
         """`records` as a pandas frame; raises `MissingDependencyError` without pandas."""
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise MissingDependencyError("to_dataframe() needs pandas; pip install 'ttscale[data]'") from error
-        return pd.DataFrame.from_records(list(self.records()))
+        return _frame(self.records())
 
     def report(
         self,
@@ -149,22 +147,39 @@ class Comparison(Followed, Costs):
         return written
 
     def save(self, path: str | Path) -> Path:
-        """Write by ending: .json the summary, .jsonl one record per line, .csv and .parquet the frame."""
+        """Write by ending: .json the summary, .jsonl one record per line, .csv and .parquet the frame.
+
+        The file is whole or not there. In a .csv, text that a spreadsheet would compute (`=1+1`) is marked by an
+        apostrophe before it. Raises `ConfigError` for another ending, `OutputError` where it cannot be written.
+        """
         target = Path(path)
         if target.suffix not in {".json", ".jsonl", ".csv", ".parquet"}:
             raise ConfigError(f"cannot save to {str(path)!r}: the ending must be .json, .jsonl, .csv or .parquet")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.suffix == ".json":
-            target.write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n", "utf-8")
-        elif target.suffix == ".jsonl":
-            lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in self.records())
-            with target.open("w", encoding="utf-8") as file:
-                file.writelines(lines)
-        elif target.suffix == ".csv":
-            self.to_dataframe().to_csv(target, index=False)
-        else:
-            self.to_dataframe().to_parquet(target, index=False)
+        with whole_file(target) as part:
+            self._write(part, target.suffix)
         return target
+
+    def _write(self, part: Path, ending: str) -> None:
+        rows: Iterator[dict[str, Any]] = map(mended_row, self.records())
+        if ending == ".json":
+            text = json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n"
+            part.write_text(mended(text), "utf-8")
+        elif ending == ".jsonl":
+            with part.open("w", encoding="utf-8") as file:
+                file.writelines(json_line(row) + "\n" for row in rows)
+        elif ending == ".csv":
+            rows = ({name: spreadsheet_cell(value) for name, value in row.items()} for row in rows)
+            _frame(rows).to_csv(part, index=False)
+        else:
+            _frame(rows).to_parquet(part, index=False)
+
+
+def _frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingDependencyError("to_dataframe() needs pandas; pip install 'ttscale[data]'") from error
+    return pd.DataFrame.from_records(list(rows))
 
 
 def _plain(estimate: Estimate | None) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tts.contracts.grader import Grader
-from tts.vocabulary.errors import PluginWarning
+from tts.vocabulary.errors import FOREIGN, PluginWarning
 from tts.vocabulary.outcome import Outcome
 
 
@@ -34,14 +34,12 @@ async def grade(outcomes: Sequence[Outcome], grader: Grader) -> list[Graded]:
             pairs += [(outcome.answer, answer) for answer in _answers(outcome)]
     try:
         given = list(await grader.grade(pairs)) if pairs else []
-        if len(given) != len(pairs):
-            raise ValueError(f"it gave {len(given)} verdicts for {len(pairs)} answers")
-    except Exception as error:  # a grader is a plugin and may raise anything
+    except FOREIGN as error:  # a grader is a plugin and may raise anything
         warnings.warn(
             f"nothing is graded: the grader raised {type(error).__name__}: {error}", PluginWarning, stacklevel=2
         )
         return [Graded(outcome, None, None) for outcome in outcomes]
-    verdicts = iter(map(bool, given))
+    verdicts = iter(given)
     return [_graded(outcome, [next(verdicts) for _ in _answers(outcome)]) if outcome.answer is not None
             else Graded(outcome, None, None) for outcome in outcomes]  # fmt: skip
 

@@ -6,6 +6,8 @@ import html
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tts.output.text import printable
+
 
 class Table(NamedTuple):
     """A title, a head, rows of text, and notes below; the first column is left-aligned, the others right-aligned."""
@@ -24,7 +26,8 @@ class Table(NamedTuple):
             return "  ".join(padded).rstrip()
 
         rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
-        return "\n".join([self.title, rule, line(self.head), rule, *map(line, self.rows), rule, *self.notes])
+        text = "\n".join([self.title, rule, line(self.head), rule, *map(line, self.rows), rule, *self.notes])
+        return printable(text)
 
     def markdown(self) -> str:
         """The table for a page; a vertical bar in a text is escaped."""

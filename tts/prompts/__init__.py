@@ -8,7 +8,7 @@ sees later.
 from __future__ import annotations
 
 from tts.prompts._checkpoint import PROMPTS_FILE, Prompts
-from tts.prompts._shown import neutralised, shuffled, visible
+from tts.prompts._shown import heading, neutralised, quoted, shuffled, visible
 from tts.prompts._template import Template, TemplateSource, read_template
 from tts.prompts.judge import JUDGE_FIELDS, Letter, judge_messages, read_verdict
 from tts.prompts.refine import (
@@ -40,8 +40,10 @@ __all__ = [
     "Template",
     "TemplateSource",
     "direct_messages",
+    "heading",
     "judge_messages",
     "neutralised",
+    "quoted",
     "read_template",
     "read_verdict",
     "refine_messages",

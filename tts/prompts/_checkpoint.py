@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from tts.output.file import write_whole
 from tts.prompts._template import Template
 from tts.prompts.refine import DIRECT_FIELDS, REFINE_FIELDS
 from tts.vocabulary.errors import ConfigError
@@ -58,6 +59,5 @@ class Prompts(Record):
 
     def write(self, folder: Path) -> Path:
         """Write `tts.json` into a checkpoint's folder."""
-        file = folder / PROMPTS_FILE
-        file.write_text(json.dumps(self.model_dump(), ensure_ascii=False, indent=2) + "\n", "utf-8")
-        return file
+        text = json.dumps(self.model_dump(), ensure_ascii=False, indent=2) + "\n"
+        return write_whole(folder / PROMPTS_FILE, text)

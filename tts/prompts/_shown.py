@@ -8,11 +8,17 @@ from collections.abc import Sequence
 
 from tts.vocabulary.records import Candidate
 
-_ROUND = str.maketrans("[]{}<>", "()()()")
+_ROUND = str.maketrans("[]{}<>◁▷", "()()()()")
 # A server reads control tokens in messages as tokens; a judge that repeats a closing think tag ends its own thinking.
 _CONTROLS = re.compile(
-    r"<\s*/\s*think\s*>|<\|[^<>\n]*\|>|<｜[^<>\n]*｜>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]", re.IGNORECASE
+    r"<\s*/\s*[\w:.-]*(?:think|thought|reason)[\w:.-]*\s*>|◁\s*/?\s*think\s*▷"
+    r"|<\|[^<>\n]*\|>|<｜[^<>\n]*｜>|\[\|[^\[\]\n]*\|\]"
+    r"|<\s*/?\s*(?:s|bos|eos|pad|unk|sop|eop|eod|(?:start|end)_of_\w+)\s*>"
+    r"|\[\s*/?\s*(?:s?gMASK|INST|SYSTEM_PROMPT|THINK|AVAILABLE_TOOLS|TOOL_(?:CALLS|RESULTS|CONTENT)|PREFIX|MIDDLE|SUFFIX)\s*\]",
+    re.IGNORECASE,
 )
+_BREAKS = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"  # what a reader may see as the end of a line
+_DRESS = rf"(?:[^\w>{_BREAKS}]|_)"  # asterisks, hashes, brackets, spaces ...; what is quoted already is no heading
 
 
 def shuffled(candidates: Sequence[Candidate], rng: random.Random) -> list[Candidate]:
@@ -36,3 +42,17 @@ def neutralised(text: str, markers: re.Pattern[str] | None = None) -> str:
     for pattern in (_CONTROLS, markers) if markers else (_CONTROLS,):
         text = pattern.sub(lambda found: found.group().translate(_ROUND), text)
     return text
+
+
+def heading(name: str) -> re.Pattern[str]:
+    """What a reader may take for the heading `name 5:` of a prompt, at the start of a line, whatever its dress.
+
+    `**Candidate Response 5:**`, `### candidate  response #5` and the like: group 1 is what stands before the name.
+    """
+    words = rf"{_DRESS}+".join(map(re.escape, name.split()))
+    return re.compile(rf"((?:^|[{_BREAKS}]){_DRESS}*)({words}{_DRESS}*\d+)", re.MULTILINE | re.IGNORECASE)
+
+
+def quoted(text: str, pattern: re.Pattern[str]) -> str:
+    """The text with every `heading` marked as quoted: `> Candidate Response 5:`."""
+    return pattern.sub(r"\1> \2", text)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.names import refuse_from_data
 from tts.vocabulary.record import Record, digest
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Template(Record):
         file, a syntax error, or a required field that the template never uses.
         """
         path, own = Path(source), _own(source, folder)
+        if own is None:
+            refuse_from_data(source)
         if own is not None:
             text = own.read_text("utf-8")
         elif path.is_file():
@@ -87,6 +90,8 @@ def read_template(source: TemplateSource | Template, required: frozenset[str], f
         return _checked(source, required)
     if folder is None and _ours(source) is not None:
         return _read(source, required, folder, 0)
+    if _own(source, folder) is None:
+        refuse_from_data(source)  # here, too, for the file may have been read before
     path = Path(source)
     return _read(source, required, folder, path.stat().st_mtime_ns if path.is_file() else 0)
 

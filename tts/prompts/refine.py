@@ -6,10 +6,9 @@ The refiner sees summaries only, each cut to its share of a token budget, in ran
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Awaitable, Callable, Sequence
 
-from tts.prompts._shown import neutralised, shuffled
+from tts.prompts._shown import heading, neutralised, quoted, shuffled
 from tts.prompts._template import Template, TemplateSource, read_template
 from tts.vocabulary.record import Record
 from tts.vocabulary.records import Candidate, Message, Problem
@@ -18,7 +17,7 @@ DIRECT_FIELDS = frozenset({"problem"})
 REFINE_FIELDS = frozenset({"problem", "candidates"})
 CANDIDATE_TOKENS = 1536  # the paper's 6,144 for four
 # A candidate that writes the prompt's own heading must not look like a further candidate.
-_HEADING = re.compile(r"^(\s*)(Candidate Response \d+\s*:)", re.MULTILINE)
+_HEADING = heading("Candidate Response")
 
 CountTokens = Callable[[Sequence[str]], Awaitable[list[int]]]
 
@@ -69,7 +68,7 @@ async def refine_messages(
         shuffled(candidates, rng),
         count_tokens=count_tokens,
         candidate_tokens=candidate_tokens,
-        neutralise=lambda text: _HEADING.sub(r"\1> \2", neutralised(text)),
+        neutralise=lambda text: quoted(neutralised(text), _HEADING),
     )
     texts = [_HEADING.sub(r"\1", text) for text in shown.texts]  # a cut may bring a heading to the start of a line
     text = read_template(template, REFINE_FIELDS).render(problem=problem.text, candidates=texts)

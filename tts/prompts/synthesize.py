@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Sequence
 
-from tts.prompts._shown import neutralised, shuffled, visible
+from tts.prompts._shown import heading, neutralised, quoted, shuffled, visible
 from tts.prompts._template import read_template
 from tts.vocabulary.record import Record
 from tts.vocabulary.records import Candidate, Message, Problem
@@ -19,7 +19,7 @@ _MARKERS = re.compile(
     r"\[\s*(?:Instruction|The\s+(?:Start|End)\s+of\s+(?:Original\s+Question|AI\s+Responses))\s*\]", re.IGNORECASE
 )
 # A candidate that writes the prompt's own heading must not look like a further candidate.
-_HEADING = re.compile(r"^(\s*)(Response \d+\s*:)", re.MULTILINE | re.IGNORECASE)
+_HEADING = heading("Response")
 
 
 class SynthesisPrompt(Record):
@@ -39,6 +39,6 @@ def synthesize_messages(
     """
     usable = [c for c in shuffled(candidates, rng) if c.ok]
     shown = [c for c in usable if (c.summary or "").strip()] or usable
-    texts = [_HEADING.sub(r"\1> \2", neutralised(visible(c), _MARKERS)) for c in shown]
+    texts = [quoted(neutralised(visible(c), _MARKERS), _HEADING) for c in shown]
     text = read_template(template, SYNTHESIZE_FIELDS).render(problem=problem.text, candidates=texts)
     return SynthesisPrompt(messages=(Message(role="user", content=text),), order=tuple(c.index for c in shown))

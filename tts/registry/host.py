@@ -21,6 +21,7 @@ import pluggy
 
 from tts.vocabulary import hooks
 from tts.vocabulary.errors import (
+    FOREIGN,
     ConfigError,
     DuplicateNameError,
     MissingDependencyError,
@@ -96,7 +97,7 @@ class PluginHost:
         who = f"plugin {point.name!r} of {distribution} {version}"
         try:
             module = point.load()
-        except Exception as error:
+        except FOREIGN as error:
             self._leave_out(f"{who} was left out: importing {point.value!r} raised {type(error).__name__}: {error}")
             return
         try:
@@ -121,7 +122,7 @@ class PluginHost:
             return
         try:
             declared = list(getattr(module, hook)())
-        except Exception as error:
+        except FOREIGN as error:
             self._leave_out(f"{who}: {hook}() raised {type(error).__name__}: {error}")
             return
         for entry in declared:
@@ -191,7 +192,7 @@ def _import(plugin: Plugin) -> Any:
                 f"{who} needs {error.name!r}, which is not installed; pip install '{plugin.entry.extra}'"
             ) from error
         raise ConfigError(f"{who} cannot be imported: {error}") from error
-    except Exception as error:
+    except FOREIGN as error:
         raise ConfigError(f"{who} cannot be imported: {type(error).__name__}: {error}") from error
     try:
         return getattr(module, attribute)
@@ -210,5 +211,5 @@ def emit(event: Event, listeners: Iterable[Callable[..., object]]) -> None:
     for listener in listeners:
         try:
             listener(event)
-        except Exception as error:
+        except FOREIGN as error:
             warnings.warn(f"an event listener raised {type(error).__name__}: {error}", PluginWarning, stacklevel=2)

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.errors import FOREIGN, ConfigError
+from tts.vocabulary.names import refuse_from_data
 
 Same = Callable[[str, str], bool]
 
@@ -23,7 +24,7 @@ class FunctionGrader:
 
     async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
         """One verdict per (gold, answer)."""
-        return [answer is not None and bool(self._same(gold, answer)) for gold, answer in pairs]
+        return [answer is not None and self._same(gold, answer) for gold, answer in pairs]
 
     async def aclose(self) -> None:
         """Nothing is held."""
@@ -55,10 +56,11 @@ def user_class(reference: str) -> type:
 
 def _named(reference: str) -> Any:
     """What the reference names, or `None` where the module has nothing of the name."""
+    refuse_from_data(reference)
     place, _, name = reference.rpartition(":")
     try:
         module = _module_of_file(Path(place).expanduser()) if place.endswith(".py") else importlib.import_module(place)
-    except Exception as error:  # what is imported is the user's and may raise anything
+    except FOREIGN as error:  # what is imported is the user's and may raise anything
         raise ConfigError(f"{reference!r} cannot be imported: {type(error).__name__}: {error}") from error
     return getattr(module, name, None)
 

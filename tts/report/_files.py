@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from tts.output.text import mended, mended_row, spreadsheet_cell
 from tts.report._section import Figure
 from tts.vocabulary.errors import MissingDependencyError
 
@@ -16,7 +17,8 @@ def save_csv(figure: Figure, path: Path) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(figure.rows())
+        for row in figure.rows():
+            writer.writerow({name: spreadsheet_cell(mended(value)) for name, value in row.items()})
     return path
 
 
@@ -27,7 +29,7 @@ def save_parquet(figure: Figure, path: Path) -> Path:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingDependencyError("writing Parquet needs 'pyarrow'; pip install 'ttscale[report]'") from error
-    rows = figure.rows()
+    rows = [mended_row(row) for row in figure.rows()]
     named = any(isinstance(row["at"], str) for row in rows)
     at = pa.string() if named else pa.float64()
     kinds = [("series", pa.string()), ("at", at), *((name, pa.float64()) for name in COLUMNS[2:])]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tts.registry.host import plugins
 from tts.report._data import ReportData
 from tts.report._section import Section
-from tts.vocabulary.errors import PluginWarning, TTSError
+from tts.vocabulary.errors import FOREIGN, PluginWarning, TTSError
 
 
 def sections(data: ReportData) -> list[Section]:
@@ -23,7 +23,7 @@ def sections(data: ReportData) -> list[Section]:
             made = build(data)
             if not isinstance(made, Section | None):
                 raise TypeError(f"it returned a {type(made).__name__}; a section is a tts.report.Section or None")
-        except Exception as error:  # a section is a plugin and may raise anything
+        except FOREIGN as error:  # a section is a plugin and may raise anything
             if isinstance(error, TTSError):
                 raise
             _leave_out(name, error)
@@ -33,6 +33,6 @@ def sections(data: ReportData) -> list[Section]:
     return sorted(found, key=lambda one: (one.order, one.name))
 
 
-def _leave_out(name: str, error: Exception) -> None:
+def _leave_out(name: str, error: BaseException) -> None:
     sentence = f"the report's section {name!r} was left out: {type(error).__name__}: {error}"
     warnings.warn(sentence, PluginWarning, stacklevel=3)

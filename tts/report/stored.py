@@ -6,20 +6,22 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from tts.api.candidate_sets import candidate_sets
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import grader as grader_of
 from tts.contracts.labels import label_strategies
+from tts.contracts.strategy import Context, Strategy
 from tts.contracts.strategy import strategy as strategy_of
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import Graded, grade
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.names import names_from_data
 from tts.vocabulary.outcome import Outcome
 from tts.vocabulary.record import digest
-from tts.vocabulary.records import Candidate, Provenance, Result, Sampled, Score
+from tts.vocabulary.records import Candidate, Decision, Provenance, Result, Sampled, Score
 
 _log = logging.getLogger("tts.report")
 
@@ -39,12 +41,22 @@ class _Held(NamedTuple):
     order: int
 
 
+class _Recalled(Strategy, extra="allow"):
+    """Stands for a strategy that is not here: its name and parameters as the store has them."""
+
+    name: ClassVar[str]
+
+    async def aggregate(self, ctx: Context) -> Decision:
+        raise NotImplementedError(f"strategy {self.name!r} is known by its stored decisions only")
+
+
 def stored_run(path: str | Path, *, k: int | None = None, grader: str = "math", extractor: str = "auto") -> Comparison:
     """The decisions that a store holds, strategies by name, groups that all of them have decided.
 
-    `k` chooses where decisions on groups of several sizes are stored. Where a strategy has run with other models or
-    another version, the run with the most results counts. Raises `ConfigError` for a store without results, with
-    several ks, or with candidates of several models.
+    A strategy that is not installed is shown by its name, with a warning; nothing that a store names is imported from a
+    file or read from one. `k` chooses where decisions on groups of several sizes are stored. Where a strategy has run
+    with other models or another version, the run with the most results counts. Raises `ConfigError` for a store without
+    results, with several ks, or with candidates of several models.
     """
     if not Path(path).is_file():
         raise ConfigError(f"there is no store {str(path)!r}; `tts compare --store {path}` makes one")
@@ -53,9 +65,22 @@ def stored_run(path: str | Path, *, k: int | None = None, grader: str = "math", 
         held = list(_held(store, sets))
         size = _only_k(held, k, path)
         chosen = _chosen([one for one in held if one.provenance.k == size])
-        outcomes = _outcomes(chosen, sets, size, store)
-    strategies = label_strategies([strategy_of(name, **parameters) for name, parameters in _named(chosen)])
+        named = _named(chosen)
+        strategies = label_strategies([_recalled(*one) for one in named])
+        labels = dict(zip([digest(*one) for one in named], strategies, strict=True))
+        outcomes = _outcomes(chosen, sets, labels, size, store)
     return Comparison(_graded(outcomes, grader), strategies, size, {}, 0.0)
+
+
+def _recalled(name: str, parameters: dict[str, object]) -> Strategy:
+    """The strategy that a store names, or what stands for it."""
+    try:
+        with names_from_data():
+            return strategy_of(name, **parameters)
+    except Exception as error:  # unknown here, of another version, or a plugin that raises whatever it likes
+        _log.warning("strategy %r is shown by its name: %s", name, error)
+        known: type[_Recalled] = type("_Recalled", (_Recalled,), {"name": name, "__module__": __name__})
+        return known(**parameters)
 
 
 def _held(store: Store, sets: Sequence[Sampled]) -> Iterator[_Held]:
@@ -109,10 +134,10 @@ def _named(held: Iterable[_Held]) -> list[tuple[str, dict[str, object]]]:
     return sorted(found.values(), key=lambda pair: (order.get(pair[0], "2"), pair[0], str(pair[1])))
 
 
-def _outcomes(held: Sequence[_Held], sets: Sequence[Sampled], k: int, store: Store) -> list[Outcome]:
-    named = _named(held)
-    written = label_strategies([strategy_of(name, **parameters) for name, parameters in named])
-    labels = dict(zip([digest(*pair) for pair in named], written, strict=True))
+def _outcomes(
+    held: Sequence[_Held], sets: Sequence[Sampled], labels: dict[str, str], k: int, store: Store
+) -> list[Outcome]:
+    """The groups that every strategy decided; `labels` by digest of name and parameters."""
     rows: dict[_Place, dict[str, Result]] = defaultdict(dict)
     for one in held:
         problem = sets[one.order].candidates.problem

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from tts.metrics.checks import Disagreement
 from tts.metrics.comparison import Comparison
 from tts.metrics.costs import Prices
+from tts.output.file import check_file, check_folder, whole_file, write_whole
 from tts.report._data import ReportData, report_data
 from tts.report._files import save_csv, save_parquet
 from tts.report._gather import sections
@@ -49,11 +49,15 @@ def write_report(
 
 
 def check_target(target: Path) -> None:
-    """Raise `ConfigError` for an ending that no report has, or a folder's name that is a file's."""
+    """Raise `ConfigError` for an ending that no report has, or where nothing could be written."""
     if target.suffix and target.suffix not in ENDINGS:
         raise ConfigError(f"cannot write a report to {str(target)!r}: give .html, .md, .tex, or a folder's name")
     if not target.suffix and target.exists() and not target.is_dir():
         raise ConfigError(f"cannot write a report to {str(target)!r}: it is a file; give another name for the folder")
+    if target.suffix:
+        check_file(target)
+    else:
+        check_folder(target)
 
 
 def write_data(data: ReportData, target: Path) -> Path:
@@ -66,11 +70,7 @@ def write_document(made: Document, target: Path) -> Path:
     if not target.suffix:
         _folder(made, target)
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.{os.getpid()}")
-    fresh.write_text(_text(made, target.suffix), "utf-8")
-    fresh.replace(target)
-    return target
+    return write_whole(target, _text(made, target.suffix))
 
 
 def _text(made: Document, ending: str, figures: str | None = None) -> str:
@@ -84,12 +84,12 @@ def _text(made: Document, ending: str, figures: str | None = None) -> str:
 def _folder(made: Document, target: Path) -> None:
     from tts.report._draw import save_figure
 
-    for folder in (target / "data", target / "figures"):
-        folder.mkdir(parents=True, exist_ok=True)
     for ending in ENDINGS:
-        (target / f"report{ending}").write_text(_text(made, ending, "figures"), "utf-8")
+        write_whole(target / f"report{ending}", _text(made, ending, "figures"))
     for one in (figure for part in made.sections for figure in part.figures):
-        save_csv(one, target / "data" / f"{one.name}.csv")
-        save_parquet(one, target / "data" / f"{one.name}.parquet")
+        for path in (target / "data" / f"{one.name}.csv", target / "data" / f"{one.name}.parquet"):
+            with whole_file(path) as part:
+                (save_csv if path.suffix == ".csv" else save_parquet)(one, part)
         for ending in (".pdf", ".svg", ".png"):
-            save_figure(one, target / "figures" / f"{one.name}{ending}")
+            with whole_file(target / "figures" / f"{one.name}{ending}") as part:
+                save_figure(one, part)

@@ -8,17 +8,11 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from tts.output.text import mended
 from tts.vocabulary.records import Completion, Usage
 
 _USAGE = ("calls", "prompt_tokens", "cached_tokens", "thinking_tokens", "answer_tokens", "cancelled", "seconds")
 _counted = attrgetter(*_USAGE)
-
-
-def mended(value: Any) -> Any:
-    """Half surrogate pairs, which a server's JSON may hold and UTF-8 may not, become the replacement character."""
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return value
 
 
 def encode_completion(completion: Completion) -> str:

@@ -19,8 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from tts.output.text import mended
 from tts.store.candidate import candidate_of
-from tts.store.codec import decode_completion, encode_completion, mended
+from tts.store.codec import decode_completion, encode_completion
 from tts.store.file import StoreFile
 from tts.store.writer import Writer
 from tts.vocabulary.errors import StoreError

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tts.contracts.strategy import Needs, Strategy
-from tts.testing import _conduct
+from tts.testing import _conduct, _imitation
 from tts.testing._kit import Check, bound, pickled, run_all
 from tts.testing._models import InstantModel
 from tts.testing._sets import SETS, candidate_set, tied_sets
@@ -213,6 +213,8 @@ _STRATEGY_CHECKS: tuple[Callable[[Strategy], None], ...] = (
     check_many,
     check_unicode,
     check_markers,
+    _imitation.check_headings,
+    _imitation.check_control_tokens,
     check_stored,
     check_seed,
     check_arrival,

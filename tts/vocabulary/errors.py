@@ -26,6 +26,9 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+FOREIGN = (Exception, SystemExit)
+"""What code that is not ours may raise: `sys.exit` in a plugin ends its work, not the program's."""
+
 
 class TTSError(Exception):
     """The root of every error that the library raises on purpose."""
@@ -121,6 +124,10 @@ class BudgetExceededError(TTSError):
 
 class StoreError(TTSError):
     """The store file cannot be opened, read or written."""
+
+
+class OutputError(TTSError, OSError):
+    """A file or stream of results cannot be written: the disk is full or has failed."""
 
 
 class TaskError(TTSError):

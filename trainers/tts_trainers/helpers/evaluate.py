@@ -25,7 +25,7 @@ def grade(pairs: Sequence[tuple[str, str | None]], grader: str = "math") -> list
     async def work() -> list[bool]:
         judge = tts.grader(grader)
         try:
-            return [bool(verdict) for verdict in await judge.grade(pairs)]
+            return await judge.grade(pairs)
         finally:
             await judge.aclose()
 
