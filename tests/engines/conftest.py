@@ -14,7 +14,12 @@ os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The engine imports much that warns of its own future, and leaves a socket context to the collector.
-NOT_OURS = ("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore:Unclosed context:ResourceWarning")
+UNCLOSED = "ignore:Unclosed context:ResourceWarning"
+NOT_OURS = ("ignore::DeprecationWarning", "ignore::FutureWarning", UNCLOSED)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("filterwarnings", UNCLOSED)  # it may be collected after the last test
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
