@@ -255,7 +255,7 @@ def advice(error: Exception) -> str:
             return "try again" if error.retryable else "look at the model"
         case tts.StrategyError() | tts.NoCandidatesError() | tts.BudgetExceededError():
             return "look at the strategy"
-        case tts.StoreError() | tts.TaskError() | tts.TTSError():
+        case tts.StoreError() | tts.TaskError() | tts.OutputError() | tts.TTSError():
             return "look at the file"
         case _:
             raise error

@@ -48,7 +48,7 @@ def dies_after(times: int, act: Callable[..., Any]) -> Callable[..., Any]:
 
 if __name__ == "__main__":
     tts.Store._put = dies_after(int(sys.argv[1]), tts.Store._put)
-    protocol._replace = dies_after(int(sys.argv[2]), protocol._replace)
+    protocol.write_whole = dies_after(int(sys.argv[2]), protocol.write_whole)
     for kind, cls in (("backend", Slow), ("scorer", LengthScorer), ("judge", FirstJudge)):
         tts.plugins().register(kind, "slow", cls)
     main(sys.argv[3:], prog_name="tts")
