@@ -59,7 +59,7 @@ def test_eight_fit_one_prompt_by_default_and_nine_do_not(fake: Fake) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["", "Solution 0 is best", "Judgment: 3", "Judgment: [IDX]", "<think>Judgment: 0", "Judgment 0", "0"]
+    "said", [" ", "Solution 0 is best", "Judgment: 3", "Judgment: [IDX]", "<think>Judgment: 0", "Judgment 0", "0"]
 )
 def test_what_cannot_be_read_is_asked_again_and_then_voted_on(fake: Fake, said: str) -> None:
     backend = fake(script=lambda *_: said)

@@ -47,7 +47,7 @@ def test_the_number_named_is_that_of_the_prompt(fake: Fake, said: str) -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "",
+        " ",
         "They all agree.",
         "Response 0 or Response 1",
         "The most consistent response is Response 3",
