@@ -25,8 +25,8 @@ def bounds() -> dict[str, str]:
     found = {}
     for one in wanted:
         name, allowed = re.fullmatch(r"([\w-]+)(?:\[.*\])?([^;]*)(?:;.*)?", one).groups()
-        if name != "ttscale":
-            found[name] = allowed.strip()
+        if name != "ttscale":  # an extra may want more than another
+            found[name] = " or ".join(dict.fromkeys([*filter(None, [found.get(name)]), allowed.strip()]))
     return found
 
 
