@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make an environment of exactly what a lock says, this project included: sh locks/install.sh PYTHON FOLDER LOCK
-# pip brings uv, and torch, because it knows where this machine keeps wheels; uv brings the rest in a tenth of pip's time.
+# pip brings uv, and torch, because it knows where this machine keeps wheels; uv brings the rest in a fraction of pip's time.
 # Two locks have a torch of their own: `oldest`, and `newest`, which is no file but what the index has today.
 set -eu
 python=$1 environment=$2 lock=$3

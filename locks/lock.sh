@@ -36,7 +36,7 @@ compile oldest --no-config --resolution lowest-direct --python-version 3.11 --py
     pyproject.toml --extra hf --extra data --extra hub --extra openai --extra inspect --extra reasoning-gym --extra rank \
     --extra report --extra train "$tools"
 
-# Hashes of torch's builds for CPUs are known only to where such a build is: this machine's is added to those known.
+# Hashes of torch's builds for CPUs are known only to where such a build is: this machine's replaces what is written.
 if "$environment/bin/python" -m pip download --quiet --no-deps --dest "$tools.d" "torch==$torch+cpu" 2>/dev/null; then
     hash=$("$environment/bin/python" -m pip hash "$tools.d"/torch-*.whl | grep -o 'sha256:.*')
     grep -q "torch==$torch+cpu" locks/torch-cpu.txt && grep -q "$hash" locks/torch-cpu.txt || cat >locks/torch-cpu.txt <<END

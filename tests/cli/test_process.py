@@ -26,7 +26,7 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
         "import sys; from tts.cli import main\n"
         "try: main(['--help'], prog_name='tts')\n"
         "except SystemExit: pass\n"
-        "print([m for m in ('torch', 'transformers', 'sympy', 'math_verify', 'datasets', 'pandas', 'pyarrow', 'numpy',"
+        "print([m for m in ('torch', 'transformers', 'pydantic', 'sympy', 'math_verify', 'datasets', 'pandas', 'pyarrow', 'numpy',"
         " 'rich.progress', 'rich.console') if m in sys.modules], file=sys.stderr)"
     )
     process = start("-c", code)
@@ -40,7 +40,7 @@ def test_plugins_imports_no_plugin() -> None:
         "import sys; from tts.cli import main\n"
         "try: main(['plugins'], prog_name='tts')\n"
         "except SystemExit: pass\n"
-        "print([m for m in sys.modules if m in ('torch', 'transformers') or m.startswith(('tts_backends.', "
+        "print([m for m in sys.modules if m in ('torch', 'transformers', 'pydantic') or m.startswith(('tts_backends.', "
         "'tts_strategies.', 'tts_trainers.'))], file=sys.stderr)"
     )
     out, err = start("-c", code).communicate(timeout=120)

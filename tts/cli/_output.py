@@ -7,26 +7,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from tts.cli import say
-from tts.cli._streams import data_stream, prints_aside
+from tts.cli._json_line import write_json
+from tts.cli._streams import prints_aside
 from tts.interop import export
 from tts.output.file import check_file
-from tts.output.text import json_line
 from tts.rows.candidates import row_of
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Result, Sampled, Usage
 
 if TYPE_CHECKING:
     from tts.eval import Comparison
-
-
-def write_json(value: Any) -> None:
-    """One JSON value on one line of stdout, in whatever encoding that has."""
-    stream = data_stream()
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    click.echo(json_line(value, ascii_only=not encoding.lower().startswith("utf")), file=stream)
 
 
 def check_output(path: Path | None, endings: Sequence[str]) -> None:

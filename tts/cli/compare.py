@@ -10,6 +10,7 @@ import click
 import tts
 from tts.api.verbs import DEFAULT_STRATEGIES
 from tts.cli import say
+from tts.cli._json_line import write_json
 from tts.cli._options import (
     Pairs,
     engine_options,
@@ -21,7 +22,7 @@ from tts.cli._options import (
     source_options,
     strategies_of,
 )
-from tts.cli._output import check_output, finish, save, write_json
+from tts.cli._output import check_output, finish, save
 from tts.cli._progress import watch
 from tts.contracts.grader import extractor
 from tts.contracts.strategy import Strategy

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 import click
 
-from tts.cli._output import write_json
+from tts.cli._json_line import write_json
 from tts.cli._table import write_table
 from tts.engine.models import ModelPool
 from tts.engine.reference import DEFAULT_MODEL

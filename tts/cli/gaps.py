@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tts.cli._output import write_json
+from tts.cli._json_line import write_json
 
 
 @click.command()

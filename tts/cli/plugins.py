@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import click
 
-from tts.cli._output import write_json
+from tts.cli._json_line import write_json
 from tts.cli._table import write_table
 from tts.registry.host import Kind, Plugin, PluginHost, plugins
 from tts.vocabulary.errors import ConfigError

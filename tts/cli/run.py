@@ -9,6 +9,7 @@ import click
 
 import tts
 from tts.cli import say
+from tts.cli._json_line import write_json
 from tts.cli._options import (
     Pairs,
     engine_options,
@@ -20,7 +21,7 @@ from tts.cli._options import (
     source_options,
     strategies_of,
 )
-from tts.cli._output import check_output, finish, result_row, save, write_json
+from tts.cli._output import check_output, finish, result_row, save
 from tts.cli._progress import expected, watch
 from tts.vocabulary.records import Result
 

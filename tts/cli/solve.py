@@ -9,8 +9,8 @@ import click
 
 import tts
 from tts.cli import say, show_text
+from tts.cli._json_line import write_json
 from tts.cli._options import Pairs, engine_options, k_option, parameter_option, strategies_of
-from tts.cli._output import write_json
 from tts.cli._progress import watch
 from tts.vocabulary.records import Result, Usage
 from tts.vocabulary.thinking import split_thinking

@@ -11,8 +11,9 @@ from typing import Any, Literal
 import click
 
 from tts.cli import say, show_text
+from tts.cli._json_line import write_json
 from tts.cli._options import output_option
-from tts.cli._output import check_output, write_json, write_sets
+from tts.cli._output import check_output, write_sets
 from tts.cli._table import write_table
 from tts.contracts.grader import extractor
 from tts.engine.draws import stored_key
