@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tts.cli._streams import data_stream
 from tts.output.text import json_line
 
 
