@@ -26,8 +26,8 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
         "import sys; from tts.cli import main\n"
         "try: main(['--help'], prog_name='tts')\n"
         "except SystemExit: pass\n"
-        "print([m for m in ('torch', 'transformers', 'pydantic', 'sympy', 'math_verify', 'datasets', 'pandas', 'pyarrow', "
-        " 'numpy', 'rich.progress', 'rich.console') if m in sys.modules], file=sys.stderr)"
+        "print([m for m in ('torch', 'transformers', 'pydantic', 'sympy', 'math_verify', 'datasets', 'pandas',"
+        " 'pyarrow', 'numpy', 'rich.progress', 'rich.console') if m in sys.modules], file=sys.stderr)"
     )
     process = start("-c", code)
     out, err = process.communicate(timeout=120)
