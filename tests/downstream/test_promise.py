@@ -59,6 +59,7 @@ def model() -> tts.Backend:
 
 
 def test_the_verbs(model: tts.Backend, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="no matplotlib: pip install 'ttscale[report]'")
     assert my_programs.solves(model).answer == "5"
     assert "my-longest" in my_programs.runs(model, tmp_path)
     assert {"run.html", "run.jsonl"} <= {path.name for path in tmp_path.iterdir()}
@@ -82,6 +83,7 @@ def test_reading(tmp_path: Path) -> None:
 
 
 def test_an_evaluation(model: tts.Backend, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="no matplotlib: pip install 'ttscale[report]'")
     assert my_programs.evaluates(model, tmp_path)
     assert (tmp_path / "eval" / "page.html").exists()
 

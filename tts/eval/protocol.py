@@ -133,11 +133,11 @@ def evaluate(
 
 def _page(folder: Path, report: str | Path | None) -> Path | None:
     """Where the page goes, checked before anything is sampled."""
-    from tts.report.writer import check_target
+    from tts.report.writer import WITHOUT_FIGURES, check_target
 
     if report is None:
         return None
-    if find_spec("matplotlib") is None:
+    if Path(report).suffix not in WITHOUT_FIGURES and find_spec("matplotlib") is None:
         _log.warning("no page is written, for its charts need matplotlib; pip install 'ttscale[report]'")
         return None
     check_target(folder / report)

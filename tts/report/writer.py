@@ -19,6 +19,7 @@ from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
 
 ENDINGS = (".html", ".md", ".tex")
+WITHOUT_FIGURES = (".md", ".tex")
 
 
 def write_report(
