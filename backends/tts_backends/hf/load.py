@@ -120,9 +120,24 @@ def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Lo
         if "trust_remote_code" in str(error):
             first = ["it comes with code of its own; if you trust its authors, run it with @trust_remote_code=true"]
         raise BackendUnavailable(f"{model!r} cannot be loaded: {first[0]}", retryable=False) from error
+    _keep_softcapping(model, loaded, options.attn)
     loaded.to(device).eval()
     digest = files.digest(commit_of(loaded.config, options.revision))
     return Loaded(loaded, tokenizer, template, digest, files=files), _absent(info)
+
+
+def _keep_softcapping(model: str, loaded: Any, asked: str | None) -> None:
+    """Take `eager` where `sdpa` would leave out the soft-capping of attention, as some releases of transformers let it."""
+    config = loaded.config.get_text_config()
+    implementation = config._attn_implementation  # noqa: SLF001 - transformers has no public name for it
+    if implementation != "sdpa" or not getattr(config, "attn_logit_softcapping", None):
+        return
+    if asked is not None:
+        raise BackendUnavailable(
+            f"{model!r} cannot be loaded: its attention is soft-capped, which @attn=sdpa leaves out; give @attn=eager",
+            retryable=False,
+        )
+    loaded.set_attn_implementation("eager")
 
 
 def _refuse_unreachable(model: str, source: Source, revision: str | None) -> None:

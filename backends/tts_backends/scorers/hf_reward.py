@@ -32,8 +32,6 @@ class HFReward(BatchedScorer):
             raise ConfigError(
                 f"{no_head(model, absent, 'reward head with one output')}; give a sequence classifier with num_labels=1"
             )
-        if loaded.model.config.model_type == "gemma2" and options.attn is None:
-            loaded.model.set_attn_implementation("eager")  # sdpa leaves out the logit soft-capping: wrong scores
         super().__init__(f"hf-reward:{model}", loaded, options)
 
     def _encode(self, problem: Problem, response: Candidate) -> Encoded:

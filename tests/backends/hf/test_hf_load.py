@@ -10,12 +10,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 from tiny_models import bpe_tokenizer, save_llama
-from transformers import LlamaForCausalLM, MambaConfig, MambaForCausalLM
+from transformers import AutoModelForCausalLM, Gemma2Config, LlamaForCausalLM, MambaConfig, MambaForCausalLM
 
 from tts import BackendUnavailable, ConfigError
 from tts_backends.checkpoints.source import find
 from tts_backends.hf import HFBackend
-from tts_backends.hf.load import Options
+from tts_backends.hf.load import Options, load
 from tts_backends.judges.pairrm import PairRM
 from tts_backends.scorers.hf_prm import HFProcessReward
 from tts_backends.scorers.hf_reward import HFReward
@@ -104,6 +104,28 @@ def test_a_recurrent_model_is_refused(tmp_path: Path) -> None:
         tokenizer.save_pretrained(tmp_path)
         with pytest.raises(ConfigError, match="attention models only"):
             HFBackend(str(tmp_path), Options())
+
+
+def test_attention_stays_soft_capped(tmp_path: Path) -> None:
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = Gemma2Config(vocab_size=100, num_key_value_heads=1, head_dim=16, attn_logit_softcapping=0.5, **small)
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(20)
+    model.save_pretrained(tmp_path)
+    bpe_tokenizer().save_pretrained(tmp_path)
+    ids = torch.arange(20)[None]
+    model.set_attn_implementation("eager")
+    expected = model(ids).logits
+    assert torch.allclose(load(str(tmp_path), Options(attn="eager")).model(ids).logits, expected, atol=1e-4)
+    assert torch.allclose(load(str(tmp_path), Options()).model(ids).logits, expected, atol=1e-4)
+    with pytest.raises(BackendUnavailable, match="sdpa|scaled_dot_product_attention"):
+        load(str(tmp_path), Options(attn="sdpa"))
+    for layer in model.model.layers:
+        layer.self_attn.attn_logit_softcapping = None
+    assert not torch.allclose(model(ids).logits, expected, atol=1e-1), "the cap matters here"
 
 
 def test_the_fingerprint_follows_weights_dtype_template_and_markers(llama: Path, tmp_path: Path) -> None:
