@@ -127,7 +127,7 @@ def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Lo
 
 
 def _keep_softcapping(model: str, loaded: Any, asked: str | None) -> None:
-    """Take `eager` where `sdpa` would leave out the soft-capping of attention, as some releases of transformers let it."""
+    """Take `eager` where `sdpa` would leave out the soft-capping of attention, as some releases of transformers do."""
     config = loaded.config.get_text_config()
     implementation = config._attn_implementation  # noqa: SLF001 - transformers has no public name for it
     if implementation != "sdpa" or not getattr(config, "attn_logit_softcapping", None):
