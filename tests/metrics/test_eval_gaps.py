@@ -52,6 +52,8 @@ def test_without_matplotlib_the_rest_is_written(
     assert (tmp_path / "report.md").exists() and not (tmp_path / "report.html").exists()
     evaluate(sums(2), tmp_path / "b", model="fake:m", n=2, k=2, strategies=["majority"], report="page.md")
     assert (tmp_path / "b" / "page.md").exists(), "Markdown has no figures"
+    with pytest.raises(tts.ConfigError, match=r"cannot write a report to .*page.docx"):
+        evaluate(sums(2), tmp_path / "c", model="fake:m", n=2, k=2, strategies=["majority"], report="page.docx")
 
 
 def test_what_is_no_run_is_one_sentence(fake: Any, tmp_path: Path) -> None:

@@ -137,10 +137,10 @@ def _page(folder: Path, report: str | Path | None) -> Path | None:
 
     if report is None:
         return None
+    check_target(folder / report)
     if Path(report).suffix not in WITHOUT_FIGURES and find_spec("matplotlib") is None:
         _log.warning("no page is written, for its charts need matplotlib; pip install 'ttscale[report]'")
         return None
-    check_target(folder / report)
     return folder / report
 
 
