@@ -187,6 +187,7 @@ def _provenance(comparison: Comparison) -> dict[str, Any]:
         "models": first.models if first else {},
         "seed": first.seed if first else None,
         "version": first.version if first else None,
+        "code": {label: one.code for label, one in told.items() if one.code},
     }
 
 

@@ -278,7 +278,11 @@ class Decision(Record):
 
 
 class Provenance(Record):
-    """What produced a result, enough to do it again; `k` is the size of its group of candidates."""
+    """What produced a result, enough to do it again; `k` is the size of its group of candidates.
+
+    `code` identifies what is not this version's own: the code of the strategy, of those among its fields, of extractor
+    and judge format, and the content of files that parameters name.
+    """
 
     strategy: str
     k: int
@@ -286,6 +290,7 @@ class Provenance(Record):
     seed: int
     models: dict[str, str]
     version: str
+    code: dict[str, str] = Field(default_factory=dict)
 
 
 class Result(Record):
