@@ -100,7 +100,8 @@ def _short(text: str, length: int) -> str:
 def show(path: Path, key: str, extract: str, as_json: bool) -> None:
     """Show the candidate set whose key begins with KEY."""
     with _existing(path) as opened:
-        sampled = _load(opened, _one(opened, key), extract)
+        found = _one(opened, key)
+        sampled, kept = _load(opened, found, extract), opened.completions(found.key)
     if as_json:
         write_json(row_of(sampled))
         return
@@ -110,8 +111,14 @@ def show(path: Path, key: str, extract: str, as_json: bool) -> None:
         f"sampling: {candidates.sampling}"
     )
     for one in candidates:
-        tokens = one.usage.generated_tokens
-        show_text(f"\n--- candidate {one.index}: answer {one.answer}, {tokens} tokens, {one.finish_reason}\n{one.text}")
+        tokens, end = one.usage.generated_tokens, f"{one.finish_reason}{_origin(kept[one.index])}"
+        show_text(f"\n--- candidate {one.index}: answer {one.answer}, {tokens} tokens, {end}\n{one.text}")
+
+
+def _origin(kept: Completion) -> str:
+    """Where a completion came from, where that is known."""
+    told = f" (system_fingerprint {kept.system_fingerprint})" if kept.system_fingerprint else ""
+    return f", from {kept.server}{told}" if kept.server else ""
 
 
 def _one(opened: Store, key: str) -> StoredSet:

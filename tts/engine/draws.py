@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from tts.contracts.models import Request
 from tts.engine.limiter import Priority, rank
 from tts.engine.models import Loaded
+from tts.engine.origins import Origins
 from tts.store.candidate import candidate_of
 from tts.store.store import Store
 from tts.vocabulary.errors import (
@@ -123,6 +124,7 @@ class Drawer:
         self.budget: int | None = budget
         self.request_timeout: float | None = request_timeout
         self.extract: Extract = extract
+        self.origins: Origins = Origins()
         self._paid: dict[str, list[Usage]] = {}
 
     def charge(self, role: str, usage: Usage) -> None:
@@ -229,6 +231,7 @@ class Drawer:
                     index = indices[completion.index]
                     candidate = _failed(completion, index)
                     if candidate is None:
+                        self.origins.came(draw.model, completion)
                         if self.store is not None:
                             put = self.store.replace_completion if index in pool.lacking else self.store.put_completion
                             put(pool.key, index, completion)

@@ -233,9 +233,14 @@ class Engine:
                 for outcome in outcomes:
                     yield outcome
 
-    def _stream(self, works: Iterable[Work], decide: Callable[[Work, int], Awaitable[T]]) -> AsyncGenerator[T, None]:
+    async def _stream(
+        self, works: Iterable[Work], decide: Callable[[Work, int], Awaitable[T]]
+    ) -> AsyncGenerator[T, None]:
         slots = max((loaded.limiter.slots for loaded in self._roles.loaded.values()), default=64)
-        return stream(works, decide, in_flight=8 + 2 * slots)
+        async with aclosing(stream(works, decide, in_flight=8 + 2 * slots)) as decided:
+            async for one in decided:
+                yield one
+        self._drawer.origins.warn()
 
     def _check_logprobs(self, strategies: Sequence[Strategy]) -> Sampling:
         """The sampling, with log-probabilities where a strategy or its scorer needs them."""

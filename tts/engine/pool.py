@@ -75,6 +75,7 @@ class Pool:
             if store:
                 store.put_problem(draw.problem)
                 store.put_draw(self.key, draw.problem, draw.role, draw.model.fingerprint, draw.sampling, draw.messages)
+        self._drawer.origins.took(draw.model, [self._stored[index] for index in indices if index in self._stored])
         for index in indices:
             if index in self._stored:
                 self.arrive(candidate_of(self._stored[index], index, self._drawer.extract), stored=True)

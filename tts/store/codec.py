@@ -27,6 +27,10 @@ def encode_completion(completion: Completion) -> str:
         row["finish_reason"] = completion.finish_reason
     if completion.logprob is not None:
         row["logprob"] = completion.logprob
+    if completion.server is not None:
+        row["server"] = mended(completion.server)
+    if completion.system_fingerprint is not None:
+        row["system_fingerprint"] = mended(completion.system_fingerprint)
     row["usage"] = _counted(usage)
     return to_json(row).decode()
 
@@ -49,6 +53,8 @@ def decode_completion(text: str, index: int) -> Completion:
         text=row["text"],
         finish_reason=row.get("finish_reason", "stop"),
         logprob=row.get("logprob"),
+        server=row.get("server"),
+        system_fingerprint=row.get("system_fingerprint"),
         usage=usage,
         **parts,
     )

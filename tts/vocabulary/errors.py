@@ -18,6 +18,7 @@ TTSError
 └── TaskError                a problem, task or candidate file cannot be read
 PluginWarning                a plugin was left out, and why
 MismatchWarning              a checkpoint is used otherwise than it was trained
+OriginWarning                stored samples that a run uses came from another server
 """
 
 from __future__ import annotations
@@ -140,6 +141,10 @@ class PluginWarning(UserWarning):
 
 class MismatchWarning(UserWarning):
     """A model is prompted otherwise than it was trained; the message has both ways and what to do."""
+
+
+class OriginWarning(UserWarning):
+    """Stored samples that a run uses came from another server than it asks; the message says how many, from where."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
