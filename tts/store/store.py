@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -22,7 +21,8 @@ from typing import Any, NamedTuple, Self
 from tts.output.text import mended
 from tts.store.candidate import candidate_of
 from tts.store.codec import decode_completion, encode_completion
-from tts.store.file import StoreFile
+from tts.store.sqlite import SqliteFile
+from tts.store.tables import TABLES
 from tts.store.writer import Writer
 from tts.vocabulary.errors import StoreError
 from tts.vocabulary.record import digest
@@ -58,10 +58,10 @@ class Store:
 
     def __init__(self, path: str | Path, *, busy_seconds: float = 30.0) -> None:
         self.path: Path = Path(path)
-        self._file = StoreFile(self.path, busy_seconds)
-        self._reader = self._file.open()
+        self._database = SqliteFile(self.path, busy_seconds)
+        self._reader = self._database.open()
         self._read_lock = threading.Lock()
-        self._writer = Writer(self._file)
+        self._writer = Writer(self._database)
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +72,7 @@ class Store:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Store({str(self.path)!r})"
+        return f"Store({self._database.name!r})"
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
@@ -146,8 +146,8 @@ class Store:
         try:
             with self._read_lock:
                 return self._reader.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise self._file.error(error) from error
+        except self._database.errors as error:
+            raise self._database.error(error) from error
 
     def completions(self, key: str) -> dict[int, Completion]:
         """The stored completions of a draw by index."""
@@ -155,7 +155,9 @@ class Store:
         try:
             return {index: decode_completion(text, index) for index, text in rows}
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"store {str(self.path)!r}: draw {key} holds what is no completion: {error}") from error
+            raise StoreError(
+                f"store {self._database.name!r}: draw {key} holds what is no completion: {error}"
+            ) from error
 
     def drawn(self, *keys: str) -> set[str]:
         """Which of these draws are stored, with completions or without."""
@@ -239,8 +241,7 @@ class Store:
 
     def counts(self) -> dict[str, int]:
         """Rows per kind of thing stored."""
-        tables = ("problems", "draws", "completions", "calls", "results")
-        return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}  # noqa: S608 - fixed names
+        return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}  # noqa: S608 - fixed names
 
 
 def _kept(key: str, index: int, completion: Completion) -> str:

@@ -1,4 +1,4 @@
-"""The thread through which everything is written to a store's file.
+"""The thread through which everything is written to a store.
 
 It commits what comes within a hundredth of a second together (a twentieth where that is many rows), so a `kill -9`
 loses at most what was in flight and what ended in that moment.
@@ -8,39 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from tts.store.file import StoreFile
+from tts.store.database import Connection, Database
+from tts.store.tables import INSERTS
 from tts.vocabulary.errors import StoreError
 
 GATHER_SECONDS = 0.01  # a commit of one row costs as much as its completion; a commit of ten, a fifth of that for each
 BUSY_ROWS, BUSY_SECONDS = 32, 0.04  # more rows than that in one gathering: rarer commits leave the loop its processor
-# Kind of row: its columns, how they are inserted, and what becomes of a row that is there already.
-_INSERT = {
-    "problem": (
-        3,
-        "INSERT INTO problems",
-        "ON CONFLICT(digest) DO UPDATE SET answer=coalesce(excluded.answer, answer)",
-    ),
-    "draw": (6, "INSERT OR IGNORE INTO draws", ""),
-    "completion": (3, "INSERT OR IGNORE INTO completions", ""),
-    "better completion": (3, "INSERT OR REPLACE INTO completions", ""),
-    "call": (4, "INSERT OR IGNORE INTO calls", ""),
-    "result": (4, "INSERT OR REPLACE INTO results", ""),
-}
 _ROWS_AT_ONCE = 256  # of six columns or fewer: far below SQLite's limit of 32,766 values
 
 
 class Writer:
     """Takes rows from any thread. `failure` is why nothing can be written any more."""
 
-    def __init__(self, file: StoreFile) -> None:
-        self._file = file
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | asyncio.Future[None] | None] = queue.SimpleQueue()
         self.failure: StoreError | None = None
         self._closed, self._closing = False, threading.Lock()
@@ -54,7 +41,7 @@ class Writer:
     def _queue_up(self, item: tuple[str, tuple[Any, ...]] | asyncio.Future[None]) -> None:
         with self._closing:  # nothing comes after the last
             if self.failure or self._closed or not self._thread.is_alive():  # a fork has no writer
-                raise self.failure or StoreError(f"store {str(self._file.path)!r} is closed; open it again")
+                raise self.failure or StoreError(f"store {self._database.name!r} is closed; open it again")
             self._queue.put(item)
 
     async def flushed(self) -> None:
@@ -76,17 +63,17 @@ class Writer:
         return True
 
     def _run(self) -> None:
-        connection: sqlite3.Connection | None = None
+        connection: Connection | None = None
         open_ = True
         while open_:
             batch = [self._queue.get()]
             try:
                 self._gather(batch)
                 if self.failure is None:
-                    connection = connection or self._file.connect()
+                    connection = connection or self._database.connect()
                     self._commit(connection, [item for item in batch if isinstance(item, tuple)])
             except BaseException as error:  # whatever it is, who waits must hear of it
-                self.failure = self._file.error(error)
+                self.failure = self._database.error(error)
             open_ = None not in batch
             _settle([item for item in batch if isinstance(item, asyncio.Future)])
         if connection is not None:
@@ -101,24 +88,23 @@ class Writer:
             while len(batch) < 10_000:
                 batch.append(self._queue.get_nowait())
 
-    def _commit(self, connection: sqlite3.Connection, rows: list[tuple[str, tuple[Any, ...]]]) -> None:
+    def _commit(self, connection: Connection, rows: list[tuple[str, tuple[Any, ...]]]) -> None:
         if not rows:
             return
         by_kind: dict[str, list[tuple[Any, ...]]] = {}
         for kind, values in rows:
             by_kind.setdefault(kind, []).append(values)
-        with connection:  # commits, or rolls back
-            connection.execute("BEGIN IMMEDIATE")
+        with self._database.transaction(connection):
             for kind, found in by_kind.items():
                 for start in range(0, len(found), _ROWS_AT_ONCE):
                     _insert(connection, kind, found[start : start + _ROWS_AT_ONCE])
 
 
-def _insert(connection: sqlite3.Connection, kind: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def _insert(connection: Connection, kind: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """All rows in one statement, not by `executemany`: that gives up the GIL at each row and waits to have it back."""
-    columns, insert, conflict = _INSERT[kind]
-    places = ",".join([f"({','.join('?' * columns)})"] * len(rows))
-    connection.execute(f"{insert} VALUES{places} {conflict}", [value for row in rows for value in row])
+    insert = INSERTS[kind]
+    for part in insert.distinct(rows):
+        connection.execute(insert.statement(len(part)), [value for row in part for value in row])
 
 
 def _settle(waiting: Sequence[asyncio.Future[None]]) -> None:
