@@ -7,11 +7,13 @@ import hashlib
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from tts.contracts.models import Request
 from tts.engine.limiter import Priority, rank
 from tts.engine.models import Loaded
+from tts.engine.turns import Turns
 from tts.store.candidate import candidate_of
 from tts.store.store import Store
 from tts.vocabulary.errors import (
@@ -109,6 +111,12 @@ class Receiver(Protocol):
     def lost(self, usage: Usage) -> None:
         """What a completion had cost when it was cut short."""
 
+    def will_do(self, completion: Completion) -> bool:
+        """Whether a stored completion is what is asked for here."""
+
+    def found(self, index: int, completion: Completion) -> None:
+        """A completion is stored."""
+
 
 class Drawer:
     """Draws completions from models into the store and a pool; meters what is really spent.
@@ -124,6 +132,7 @@ class Drawer:
         self.request_timeout: float | None = request_timeout
         self.extract: Extract = extract
         self._paid: dict[str, list[Usage]] = {}
+        self._turns = None if store is None else Turns(store)
 
     def charge(self, role: str, usage: Usage) -> None:
         """Add to what was really spent."""
@@ -150,9 +159,16 @@ class Drawer:
     async def draw(self, draw: Draw, indices: Sequence[int], pool: Receiver) -> None:
         """Have completions for `indices` arrive in the pool, each when it is finished; those that fail carry `error`.
 
-        A retryable failure is tried again for what is missing; a completion that the backend says has failed is not.
-        Raises `ContextLengthError`, `BudgetExceededError`.
+        With a store, what another process asks for is waited for, and what it stores arrives; where it ends without
+        storing it, it is asked for here. Raises `ContextLengthError`, `BudgetExceededError`, `StoreError`.
         """
+        if self._turns is None:
+            await self._drawn(draw, pool, indices)
+        else:
+            await self._turns.take(pool, indices, draw.model.limiter, partial(self._drawn, draw, pool))
+
+    async def _drawn(self, draw: Draw, pool: Receiver, indices: Sequence[int]) -> None:
+        """Ask the model; for what is missing after a retryable failure again, not for a completion that has failed."""
         missing = list(indices)
         for attempt in range(ATTEMPTS):
             try:
@@ -197,6 +213,7 @@ class Drawer:
             self.charge(role, usage)
             pool.lost(usage)
 
+        landing: list[asyncio.Future[Completion]] = []
         held = await limiter.acquire(len(indices), pool.priority)
         pool.begin()
         started = time.monotonic()
@@ -227,21 +244,41 @@ class Drawer:
                         held -= 1
                     self.charge(role, usage)
                     index = indices[completion.index]
-                    candidate = _failed(completion, index)
-                    if candidate is None:
-                        if self.store is not None:
-                            put = self.store.replace_completion if index in pool.lacking else self.store.put_completion
-                            put(pool.key, index, completion)
-                        candidate = candidate_of(completion, index, self.extract)
-                    missing.remove(index)  # what follows cannot fail: it is there
-                    pool.arrive(candidate)
+                    kept = self._arrived(completion, index, pool)
+                    missing.remove(index)
+                    if kept is not None:
+                        landing.append(kept)
         finally:
             limiter.release(held)
+            await _landed(landing)
+
+    def _arrived(self, completion: Completion, index: int, pool: Receiver) -> asyncio.Future[Completion] | None:
+        """Hand a completion on as the store has it, once it has; at once where nothing is to be stored."""
+        candidate = _failed(completion, index)
+        if candidate is not None or self.store is None:
+            pool.arrive(candidate or candidate_of(completion, index, self.extract))
+            return None
+
+        def land(stored: asyncio.Future[Completion]) -> None:
+            if not stored.cancelled() and stored.exception() is None:
+                pool.arrive(candidate_of(stored.result(), index, self.extract))
+
+        kept = self.store.keep_completion(pool.key, index, completion, better=index in pool.lacking)
+        kept.add_done_callback(land)
+        return kept
 
 
 async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """What each returns, all at the same time; one alone needs no task of its own."""
     return [await coroutines[0]] if len(coroutines) == 1 else await asyncio.gather(*coroutines)
+
+
+async def _landed(landing: Sequence[asyncio.Future[Completion]]) -> None:
+    """Return when all are stored; raises what kept one from it."""
+    if landing:
+        await asyncio.wait(landing)
+        for stored in landing:
+            stored.result()
 
 
 def _failed(completion: Completion, index: int) -> Candidate | None:

@@ -41,6 +41,17 @@ class Database(Protocol):
     def errors(self) -> tuple[type[Exception], ...]:
         """What its driver raises."""
 
+    @property
+    def now(self) -> str:
+        """SQL for the seconds since 1970 by the clock that all who use the database share."""
+
+    @property
+    def patience(self) -> float:
+        """For how many seconds it is tried again to reach what cannot be reached."""
+
+    def passing(self, error: Exception) -> bool:
+        """Whether the same may succeed a little later, on a new connection."""
+
     def open(self) -> Connection:
         """A connection to a store of today's version, which is made where there is none."""
 

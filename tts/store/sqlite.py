@@ -13,13 +13,15 @@ from tts.store.tables import VERSION, steps
 from tts.vocabulary.errors import StoreError
 
 APPLICATION_ID = 0x74747363  # "ttsc": tells a store from any other SQLite file
-_WORDS = {"text": "TEXT", "by_key": " WITHOUT ROWID"}
+_WORDS = {"text": "TEXT", "large": "INTEGER", "real": "REAL", "by_key": " WITHOUT ROWID"}
 
 
 class SqliteFile:
     """One file; `busy_seconds` is how long it may stay locked. What goes wrong becomes a `StoreError`."""
 
     errors: ClassVar[tuple[type[Exception], ...]] = (sqlite3.Error,)
+    patience: ClassVar[float] = 0.0  # SQLite itself waits for a lock
+    now: ClassVar[str] = "(julianday('now') - 2440587.5) * 86400"
 
     def __init__(self, path: Path, busy_seconds: float) -> None:
         self.path: Path = path
@@ -96,6 +98,10 @@ class SqliteFile:
                 "file into a new store (tts store import NEW sets.jsonl)"
             )
         return version
+
+    def passing(self, _error: Exception) -> bool:
+        """Nothing of a file gets better by itself."""
+        return False
 
     def error(self, error: BaseException) -> StoreError:
         """What SQLite raised, as one sentence."""

@@ -11,19 +11,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from tts.output.text import mended
 from tts.store.candidate import candidate_of
+from tts.store.claims import Claimed, Wanted
 from tts.store.codec import decode_completion, encode_completion
+from tts.store.place import Place
 from tts.store.sqlite import SqliteFile
 from tts.store.tables import TABLES
-from tts.store.writer import Writer
+from tts.store.writer import Listener, Row, Writer, listener
 from tts.vocabulary.errors import StoreError
 from tts.vocabulary.record import digest
 from tts.vocabulary.records import CandidateSet, Completion, Message, Problem, Result, Sampling
@@ -56,12 +59,12 @@ class Store:
     stays locked for `busy_seconds`, or cannot be written (disk full); what was committed before stays readable.
     """
 
-    def __init__(self, path: str | Path, *, busy_seconds: float = 30.0) -> None:
+    def __init__(self, path: str | Path, *, busy_seconds: float = 30.0, lease_seconds: float = 30.0) -> None:
         self.path: Path = Path(path)
         self._database = SqliteFile(self.path, busy_seconds)
         self._reader = self._database.open()
         self._read_lock = threading.Lock()
-        self._writer = Writer(self._database)
+        self._writer = Writer(self._database, lease_seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -77,7 +80,7 @@ class Store:
     # --- writing ---------------------------------------------------------------------------------------------------
 
     def _put(self, kind: str, *values: Any) -> None:
-        self._writer.put(kind, tuple(map(mended, values)))
+        self._writer.put(Row(kind, tuple(map(mended, values))))
 
     def put_problem(self, problem: Problem, answer: str | None = None) -> None:
         """Queue a problem with its gold answer; a known answer is never overwritten by `None`."""
@@ -107,14 +110,14 @@ class Store:
         self._put("completion", key, index, _kept(key, index, completion))
 
     def replace_completion(self, key: str, index: int, completion: Completion) -> None:
-        """Queue a completion that takes the place of one which lacks something, such as log-probabilities.
+        """Queue a completion in place of one which lacks its end, or the log-probabilities that this one has.
 
         Raises `StoreError` as `put_completion` does.
         """
         self._put("better completion", key, index, _kept(key, index, completion))
 
     def put_call(self, key: str, kind: str, problem: Problem, answer: str) -> None:
-        """Queue the answer (JSON) of a score or verdict."""
+        """Queue the answer (JSON) of a score or verdict; the first one stored under the key stays."""
         self._put("call", key, kind, problem.digest, answer)
 
     def put_result(self, result: Result) -> None:
@@ -127,6 +130,55 @@ class Store:
         row = result.model_dump(mode="json", exclude={"candidates", "problem"}, exclude_defaults=True, fallback=repr)
         text = json.dumps(row, ensure_ascii=False)
         self._put("result", key, result.problem.digest, result.provenance.strategy, text)
+
+    # --- asking once, however many processes want it ---------------------------------------------------------------
+
+    async def claim(self, places: Sequence[Place], enough: Callable[[str], bool] = lambda _: True) -> Claimed:
+        """Which of these places are to be asked for here, and what is stored at others; the rest somebody asks for.
+
+        `enough` says whether a stored row will do. What was claimed is given up with its row (`keep_completion`,
+        `keep_calls`) or without one (`unclaim`), and when the store is closed.
+        """
+        return await self._writer.claim(Wanted(places, enough))
+
+    def unclaim(self, places: Collection[Place]) -> None:
+        """Give up claims for which no row will come."""
+        self._writer.drop(places)
+
+    async def freed(self, places: Iterable[Place]) -> None:
+        """Return when one of these places has its row, or may be claimed: who asked has ended, or has been killed."""
+        await self._writer.freed(places)
+
+    def keep_completion(
+        self, key: str, index: int, completion: Completion, *, better: bool = False
+    ) -> asyncio.Future[Completion]:
+        """Store a completion; the future has the one that is stored, which was first: this, or another process's.
+
+        With `better` it takes the place of one that lacks something, as with `replace_completion`.
+        """
+        text = mended(_kept(key, index, completion))
+        stored: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
+
+        def hear(answer: str | StoreError) -> None:
+            if stored.done():
+                return
+            if isinstance(answer, StoreError):
+                stored.set_exception(answer)
+            else:
+                stored.set_result(completion if answer == text else decode_completion(answer, index))
+
+        place, kind = Place("completion", key, index), "better completion" if better else "completion"
+        self._writer.put(Row(kind, (key, index, text), place, Listener(stored.get_loop(), hear)))
+        return stored
+
+    async def keep_calls(self, kind: str, problem: Problem, answers: Mapping[str, str]) -> dict[str, str]:
+        """Store the answers (JSON) of scores or verdicts by key; what is stored under each, which was first."""
+        loop = asyncio.get_running_loop()
+        stored = {key: loop.create_future() for key in answers}
+        for key, answer in answers.items():
+            values = tuple(map(mended, (key, kind, problem.digest, answer)))
+            self._writer.put(Row("call", values, Place("call", key), listener(stored[key])))
+        return {key: await told for key, told in stored.items()}
 
     async def flushed(self) -> None:
         """Return when all that was put before is committed; raises `StoreError` where it could not be."""

@@ -20,6 +20,11 @@ CREATE TABLE calls(key {text} PRIMARY KEY, kind {text} NOT NULL, problem {text} 
 CREATE TABLE results(key {text} PRIMARY KEY, problem {text} NOT NULL, strategy {text} NOT NULL,
                      result {text} NOT NULL){by_key};
 """,
+    # Who asks for what: nothing here outlives the processes that wrote it.
+    """
+CREATE TABLE holders(id {large} PRIMARY KEY, process {text} NOT NULL, shown {text} NOT NULL, expires {real} NOT NULL);
+CREATE TABLE claims(id {large} PRIMARY KEY, holder {large} NOT NULL);
+""",
 )
 VERSION = len(_STEPS)
 TABLES = ("problems", "draws", "completions", "calls", "results")
@@ -63,7 +68,7 @@ INSERTS = {
     "problem": Insert("problems", 3, 1, "(digest) DO UPDATE SET answer=coalesce(excluded.answer, problems.answer)"),
     "draw": Insert("draws", 6, 1),
     "completion": Insert("completions", 3, 2),
-    "better completion": Insert("completions", 3, 2, "(draw, idx) DO UPDATE SET completion=excluded.completion"),
+    "better completion": Insert("completions", 3, 2),
     "call": Insert("calls", 4, 1),
     "result": Insert("results", 4, 1, "(key) DO UPDATE SET result=excluded.result"),
 }
