@@ -213,7 +213,7 @@ class Drawer:
             self.charge(role, usage)
             pool.lost(usage)
 
-        landing: list[asyncio.Future[Completion]] = []
+        landing = _Landing()
         held = await limiter.acquire(len(indices), pool.priority)
         pool.begin()
         started = time.monotonic()
@@ -244,41 +244,56 @@ class Drawer:
                         held -= 1
                     self.charge(role, usage)
                     index = indices[completion.index]
-                    kept = self._arrived(completion, index, pool)
+                    self._arrived(completion, index, pool, landing)
                     missing.remove(index)
-                    if kept is not None:
-                        landing.append(kept)
         finally:
             limiter.release(held)
-            await _landed(landing)
+            await landing.over()
 
-    def _arrived(self, completion: Completion, index: int, pool: Receiver) -> asyncio.Future[Completion] | None:
-        """Hand a completion on as the store has it, once it has; at once where nothing is to be stored."""
+    def _arrived(self, completion: Completion, index: int, pool: Receiver, landing: _Landing) -> None:
+        """Hand a completion on: the one that is stored, once it is; one that failed, or without a store, at once."""
         candidate = _failed(completion, index)
         if candidate is not None or self.store is None:
             pool.arrive(candidate or candidate_of(completion, index, self.extract))
-            return None
+            return
 
-        def land(stored: asyncio.Future[Completion]) -> None:
-            if not stored.cancelled() and stored.exception() is None:
-                pool.arrive(candidate_of(stored.result(), index, self.extract))
+        def land(stored: Completion | StoreError) -> None:
+            if isinstance(stored, Completion):
+                pool.arrive(candidate_of(stored, index, self.extract))
+            landing.landed(stored)
 
-        kept = self.store.keep_completion(pool.key, index, completion, better=index in pool.lacking)
-        kept.add_done_callback(land)
-        return kept
+        self.store.keep_completion(pool.key, index, completion, land, better=index in pool.lacking)
+        landing.count += 1
+
+
+class _Landing:
+    """How many completions of a request are on their way into the store."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._failure: StoreError | None = None
+        self._over: asyncio.Future[None] | None = None
+
+    def landed(self, stored: Completion | StoreError) -> None:
+        """One is there, or cannot be."""
+        self.count -= 1
+        if isinstance(stored, StoreError):
+            self._failure = stored
+        if not self.count and self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+    async def over(self) -> None:
+        """Return when none is left; raises what kept one from being stored."""
+        if self.count:
+            self._over = asyncio.get_running_loop().create_future()
+            await self._over
+        if self._failure is not None:
+            raise self._failure
 
 
 async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """What each returns, all at the same time; one alone needs no task of its own."""
     return [await coroutines[0]] if len(coroutines) == 1 else await asyncio.gather(*coroutines)
-
-
-async def _landed(landing: Sequence[asyncio.Future[Completion]]) -> None:
-    """Return when all are stored; raises what kept one from it."""
-    if landing:
-        await asyncio.wait(landing)
-        for stored in landing:
-            stored.result()
 
 
 def _failed(completion: Completion, index: int) -> Candidate | None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple, TypeVar
 
 from tts.store.database import Connection
 
 AT_ONCE = 8_000  # places in a statement: of two values each, which SQLite takes 32,766 of
+_STRIDE, _MASK = 0x9E3779B97F4A7C15, (1 << 63) - 1  # an odd stride: the indices of a key never meet
 T = TypeVar("T")
 Kind = Literal["completion", "call"]
+# A cross join, which SQLite takes in the order given: of `(draw, idx) IN (VALUES …)` it makes a walk through the table.
 _FIND = {
-    "completion": "SELECT draw, idx, completion FROM completions WHERE (draw, idx) IN (VALUES {places})",
-    "call": "SELECT key, 0, answer FROM calls WHERE (key, 0) IN (VALUES {places})",
+    "completion": "SELECT draw, idx, completion FROM (VALUES {places}) AS wanted CROSS JOIN completions"
+    " WHERE draw=wanted.column1 AND idx=wanted.column2",
+    "call": "SELECT key, 0, answer FROM (VALUES {places}) AS wanted CROSS JOIN calls WHERE key=wanted.column1",
 }
 
 
@@ -27,8 +31,12 @@ class Place(NamedTuple):
     @property
     def claim(self) -> int:
         """The number by which it is claimed (63 bits)."""
-        name = f"{self.kind}/{self.key}/{self.at}".encode()
-        return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big") >> 1
+        return (_number(self.kind, self.key) + self.at * _STRIDE) & _MASK
+
+
+@lru_cache(maxsize=4096)
+def _number(kind: Kind, key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{kind}/{key}".encode(), digest_size=8).digest(), "big")
 
 
 def rows_at(connection: Connection, places: Iterable[Place]) -> dict[Place, str]:

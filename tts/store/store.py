@@ -150,26 +150,27 @@ class Store:
         await self._writer.freed(places)
 
     def keep_completion(
-        self, key: str, index: int, completion: Completion, *, better: bool = False
-    ) -> asyncio.Future[Completion]:
-        """Store a completion; the future has the one that is stored, which was first: this, or another process's.
+        self,
+        key: str,
+        index: int,
+        completion: Completion,
+        then: Callable[[Completion | StoreError], None],
+        *,
+        better: bool = False,
+    ) -> None:
+        """Store a completion; `then` hears, on this loop, which one is stored: the one that was first.
 
-        With `better` it takes the place of one that lacks something, as with `replace_completion`.
+        It is this one, or another process's, or comes as the error that kept it from being stored. With `better` it
+        takes the place of one that lacks something, as with `replace_completion`.
         """
         text = mended(_kept(key, index, completion))
-        stored: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
 
-        def hear(answer: str | StoreError) -> None:
-            if stored.done():
-                return
-            if isinstance(answer, StoreError):
-                stored.set_exception(answer)
-            else:
-                stored.set_result(completion if answer == text else decode_completion(answer, index))
+        def hear(stored: str | StoreError) -> None:
+            known = completion if stored == text else stored
+            then(decode_completion(known, index) if isinstance(known, str) else known)
 
         place, kind = Place("completion", key, index), "better completion" if better else "completion"
-        self._writer.put(Row(kind, (key, index, text), place, Listener(stored.get_loop(), hear)))
-        return stored
+        self._writer.put(Row(kind, (key, index, text), place, Listener(asyncio.get_running_loop(), hear)))
 
     async def keep_calls(self, kind: str, problem: Problem, answers: Mapping[str, str]) -> dict[str, str]:
         """Store the answers (JSON) of scores or verdicts by key; what is stored under each, which was first."""

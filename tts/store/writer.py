@@ -26,7 +26,7 @@ from tts.vocabulary.errors import StoreError
 _log = logging.getLogger("tts")
 GATHER_SECONDS = 0.01  # a commit of one row costs as much as its completion; a commit of ten, a fifth of that for each
 BUSY_ROWS, BUSY_SECONDS = 32, 0.04  # more rows than that in one gathering: rarer commits leave the loop its processor
-CLAIM_SECONDS = 0.002  # a model may be idle meanwhile
+CLAIM_SECONDS = 0.005  # a model may be idle meanwhile
 POLL_SECONDS, POLL_GROWTH, POLL_AT_MOST = 0.01, 1.5, 0.25  # between looks for what others ask for
 AGAIN_SECONDS = 0.5  # before another try to reach a server
 TELL_SECONDS = 60.0  # after so long without an answer it is said who is waited for
