@@ -20,9 +20,11 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from tts.output.text import mended
+from tts.store.address import database_of
 from tts.store.candidate import candidate_of
 from tts.store.claims import Claimed, Wanted
 from tts.store.codec import decode_completion, encode_completion
+from tts.store.link import Link
 from tts.store.place import Place
 from tts.store.sqlite import SqliteFile
 from tts.store.tables import TABLES
@@ -60,9 +62,8 @@ class Store:
     """
 
     def __init__(self, path: str | Path, *, busy_seconds: float = 30.0, lease_seconds: float = 30.0) -> None:
-        self.path: Path = Path(path)
-        self._database = SqliteFile(self.path, busy_seconds)
-        self._reader = self._database.open()
+        self._database = database_of(path, busy_seconds)
+        self._reader = Link(self._database, self._database.open())
         self._read_lock = threading.Lock()
         self._writer = Writer(self._database, lease_seconds)
 
@@ -76,6 +77,18 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({self._database.name!r})"
+
+    @property
+    def name(self) -> str:
+        """Where it is, as messages say it: the file, or the URL without the password."""
+        return self._database.name
+
+    @property
+    def path(self) -> Path:
+        """The file; raises `StoreError` for a store in a database on a server, which has none."""
+        if isinstance(self._database, SqliteFile):
+            return self._database.path
+        raise StoreError(f"store {self.name!r} is in a database, not in a file")
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
@@ -198,7 +211,7 @@ class Store:
     def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         try:
             with self._read_lock:
-                return self._reader.execute(sql, values).fetchall()
+                return self._reader.run(lambda connection: connection.execute(sql, values).fetchall())
         except self._database.errors as error:
             raise self._database.error(error) from error
 

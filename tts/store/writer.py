@@ -7,7 +7,6 @@ loses at most what was in flight and what ended in that moment. Who wants to ask
 from __future__ import annotations
 
 import asyncio
-import logging
 import queue
 import threading
 import time
@@ -19,17 +18,17 @@ from typing import Any, NamedTuple
 from tts.store.claims import Claimed, Claims, Wanted
 from tts.store.codec import lacks
 from tts.store.database import Connection, Database
+from tts.store.link import Link
 from tts.store.place import Place, rows_at
 from tts.store.tables import INSERTS
 from tts.vocabulary.errors import StoreError
 
-_log = logging.getLogger("tts")
 GATHER_SECONDS = 0.01  # a commit of one row costs as much as its completion; a commit of ten, a fifth of that for each
 BUSY_ROWS, BUSY_SECONDS = 32, 0.04  # more rows than that in one gathering: rarer commits leave the loop its processor
 CLAIM_SECONDS = 0.005  # a model may be idle meanwhile
 POLL_SECONDS, POLL_GROWTH, POLL_AT_MOST = 0.01, 1.5, 0.25  # between looks for what others ask for
-AGAIN_SECONDS = 0.5  # before another try to reach a server
 TELL_SECONDS = 60.0  # after so long without an answer it is said who is waited for
+PAID = {"completion", "better completion", "call"}  # rows that a model was asked for
 _ROWS_AT_ONCE = 256  # of six columns or fewer: far below SQLite's limit of 32,766 values
 
 
@@ -82,7 +81,7 @@ class Writer:
         self._hurry = threading.Event()
         self._waiting: list[_Wait] = []
         self._pause, self._look_at, self._quiet_since = POLL_SECONDS, 0.0, 0.0
-        self._connection: Connection | None = None
+        self._link = Link(database)
         self.failure: StoreError | None = None
         self._closed, self._closing = False, threading.Lock()
         self._thread = threading.Thread(target=self._run, name="tts-store", daemon=True)
@@ -152,13 +151,24 @@ class Writer:
                     self._gather(batch)
                 if self.failure is None:
                     self._waiting += [one for one in batch if isinstance(one, _Wait)]
-                    answers = self._tried(partial(self._commit, batch))
-                    answers += self._tried(self._look)
+                    answers = self._link.run(partial(self._commit, batch))
+                    answers += self._link.run(self._look)
             except BaseException as error:  # whatever it is, who waits must hear of it
-                self.failure = self._database.error(error)
+                self._fail(self._database.error(error), batch)
             open_ = None not in batch
             self._answer(batch, answers)
-        self._leave()
+        self._link.last(self._claims.leave)
+
+    def _fail(self, failure: StoreError, batch: list[_Item | None]) -> None:
+        """Nothing can be written any more: nothing more is taken, and what was taken is counted."""
+        with self._closing:
+            self.failure = failure
+        with suppress(queue.Empty):
+            while True:
+                batch.append(self._queue.get_nowait())
+        lost = sum(isinstance(one, Row) and one.kind in PAID for one in batch)
+        if lost:
+            self.failure = StoreError(f"{failure}; {lost} answers that were paid for could not be stored")
 
     def _first(self) -> list[_Item | None]:
         with suppress(queue.Empty):
@@ -185,32 +195,6 @@ class Writer:
         with suppress(queue.Empty):
             while len(batch) < 10_000:
                 batch.append(self._queue.get_nowait())
-
-    def _tried(self, work: Callable[[Connection], list[_Told]]) -> list[_Told]:
-        """What it gives, on a new connection where the one there is was lost."""
-        began = time.monotonic()
-        while True:
-            try:
-                self._connection = self._connection or self._database.connect()
-                return work(self._connection)
-            except self._database.errors as error:
-                if not self._database.passing(error) or time.monotonic() > began + self._database.patience:
-                    raise
-                self._disconnect()
-                _log.warning("%s; trying again", self._database.error(error))
-                time.sleep(AGAIN_SECONDS)
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            with suppress(*self._database.errors):
-                self._connection.close()
-            self._connection = None
-
-    def _leave(self) -> None:
-        if self._connection is not None:
-            with suppress(*self._database.errors):  # what is left is cleared away when the lease is over
-                self._claims.leave(self._connection)
-        self._disconnect()
 
     def _commit(self, batch: Sequence[_Item | None], connection: Connection) -> list[_Told]:
         """Write, give up and claim in one transaction; who is to be told what."""
