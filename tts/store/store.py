@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from tts.output.text import mended
-from tts.store.address import database_of
+from tts.store.address import database_of, is_store, shown_store, store_exists
 from tts.store.candidate import candidate_of
 from tts.store.claims import Claimed, Wanted
 from tts.store.codec import decode_completion, encode_completion
@@ -89,6 +89,19 @@ class Store:
         if isinstance(self._database, SqliteFile):
             return self._database.path
         raise StoreError(f"store {self.name!r} is in a database, not in a file")
+
+    @staticmethod
+    def named(place: object) -> str | None:
+        """What messages call the store that this names, without a password; `None` where it names none.
+
+        A store is named by a file that ends in `.db`, or by a URL `postgresql://…`.
+        """
+        return shown_store(place) if is_store(place) else None
+
+    @staticmethod
+    def exists(place: str | Path) -> bool:
+        """Whether there is a store; raises `StoreError` where a server does not say."""
+        return store_exists(place)
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
