@@ -21,7 +21,8 @@ from tts.interop import FORMATS
 from tts.prompts import direct_messages
 from tts.rows.candidates import row_of
 from tts.sources.reading import read_candidate_sets
-from tts.store.address import check_exists
+from tts.store.address import check_exists, shown_store
+from tts.store.copy import copy_store
 from tts.store.store import Store, StoredSet
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Candidate, Completion, Message, Sampled
@@ -189,3 +190,19 @@ def _put(opened: Store, sampled: Sampled) -> None:
 def _completion(one: Candidate) -> Completion:
     shared = Completion.model_fields.keys() & Candidate.model_fields.keys()
     return Completion.model_construct(**{name: getattr(one, name) for name in shared})
+
+
+@store.command()
+@click.argument("source", type=StorePlace())
+@click.argument("target", type=StorePlace())
+def copy(source: str | Path, target: str | Path) -> None:
+    """Put all that SOURCE has into TARGET: between files and postgresql://…, either way.
+
+    TARGET is made where there is none. What it has already stays, so the same again copies what came since, or what an
+    interrupted copy has left out.
+    """
+    check_exists(source)
+    rows, new, other = copy_store(source, target)
+    told = ", ".join(f"{count:,} {table}" for table, count in rows.items())
+    kept = f"; {other:,} that were there with other content stay as they were there" if other else ""
+    say(f"{shown_store(target)} has all of {shown_store(source)}: {told}; {sum(new.values()):,} rows were new{kept}")
