@@ -17,8 +17,8 @@ import pytest
 
 _FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
 _INITDB = next((folder / "initdb" for folder in _FOLDERS), None) or shutil.which("initdb")
-PASSWORD = "p@ss:word/%"
-SHOWN_NOWHERE = ("p@ss", "p%40ss", "word")
+PASSWORD = "p@ss:hush/%"
+SHOWN_NOWHERE = ("p@ss", "p%40ss", "hush")
 WITH_SERVER = [
     pytest.mark.postgres,
     pytest.mark.slow,
@@ -42,9 +42,7 @@ class Server:
         assert done.returncode == 0, done.stderr + done.stdout
 
     def make(self) -> None:
-        if self._as:
-            owner = pwd.getpwnam("postgres")
-            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+        self.own_folder(self.folder)
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
         secret.chmod(0o644)
@@ -52,6 +50,13 @@ class Server:
             "initdb", "-D", self.folder / "data", "-U", "tts", "-A", "scram-sha-256", f"--pwfile={secret}",
             "-E", "UTF8", "--locale=C.UTF-8", "-N",
         )  # fmt: skip
+
+    def own_folder(self, folder: Path) -> None:
+        """A folder that the server may write."""
+        folder.mkdir(exist_ok=True)
+        if self._as:
+            owner = pwd.getpwnam("postgres")
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
 
     def start(self) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"

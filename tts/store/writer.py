@@ -126,7 +126,8 @@ class Writer:
     def _queue_up(self, item: _Item) -> None:
         with self._closing:  # nothing comes after the last
             if self.failure or self._closed or not self._thread.is_alive():  # a fork has no writer
-                raise self.failure or StoreError(f"store {self._database.name!r} is closed; open it again")
+                closed = f"store {self._database.name!r} is closed; open it again"
+                raise StoreError(str(self.failure or closed))  # a new one each time: each grows a traceback
             self._queue.put(item)
 
     def close(self) -> bool:
@@ -243,7 +244,7 @@ class Writer:
             return
         asked = [*self._waiting, *(one for one in batch if isinstance(one, Row | _Ask | _Wait | _Flush))]
         self._waiting = []
-        _settle([(one.told, self.failure) for one in asked if one.told is not None])
+        _settle([(one.told, StoreError(str(self.failure))) for one in asked if one.told is not None])
 
 
 def _given_up(batch: Iterable[_Item | None]) -> set[int]:
