@@ -1,11 +1,12 @@
-"""The store: one SQLite file (WAL) that everything sampled goes into, so that nothing is asked for twice.
+"""The store: one SQLite file, or one database, that everything sampled goes into, so that nothing is asked for twice.
 
 * A *draw* is one prompt given to one model under one sampling; its key hashes problem, model fingerprint, sampling and
   messages. Its completions are rows (key, index): the index is part of the key, so k of them never collapse into one,
   and asking for 16 after 4 leaves 12 to sample. First candidates and refinements are both draws.
 * A *call* is a score or a verdict under its own content key.
-* Reads happen where they are asked for (WAL readers never wait for a writer); writes go through one thread. A result is
-  only reported once `flushed`.
+* Reads happen where they are asked for (they never wait for a writer); writes go through one thread. A result is only
+  reported once `flushed`.
+* What several processes want is claimed by one of them before it is asked for; all go on with the row that was first.
 * Extracted answers are not stored: extraction may improve, completions stay.
 """
 
@@ -55,10 +56,11 @@ class Generation(NamedTuple):
 
 
 class Store:
-    """One store file; open it as a context manager, or call `close`.
+    """One store: the path of a file, or the URL `postgresql://…` of a database. Open it as a context manager, or `close`.
 
-    Several processes may use one file. Raises `StoreError` where the file is not a store, has another schema version,
-    stays locked for `busy_seconds`, or cannot be written (disk full); what was committed before stays readable.
+    Several processes may use it at once. `busy_seconds` is how long a file may stay locked, or a server out of reach;
+    `lease_seconds` how long claims count after the last sign of life of their process. Raises `StoreError` where it is
+    no store, has a later schema version, or cannot be read or written; what was committed before stays readable.
     """
 
     def __init__(self, path: str | Path, *, busy_seconds: float = 30.0, lease_seconds: float = 30.0) -> None:
