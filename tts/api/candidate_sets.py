@@ -36,7 +36,7 @@ def candidate_sets(
 def stored_sets(place: str | Path, limit: int | None, engine: dict[str, Any]) -> Iterator[Sampled]:
     """The candidate sets of a store that is there, in key order; raises `ConfigError` for those of several models."""
     extract = extractor_of(engine.get("extractor", "auto"))
-    with Store(place) as store:
+    with Store(place, read_only=True) as store:
         if len(policies := store.policies()) > 1:
             raise ConfigError(
                 f"{store.name!r} holds candidates of {len(policies)} different models or samplings, which one table "

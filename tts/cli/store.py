@@ -22,6 +22,7 @@ from tts.prompts import direct_messages
 from tts.rows.candidates import row_of
 from tts.sources.reading import read_candidate_sets
 from tts.store.address import check_exists, shown_store
+from tts.store.care import FIELDS, Checked, check_store, forget, repair_store
 from tts.store.copy import copy_store
 from tts.store.store import Store, StoredSet
 from tts.vocabulary.errors import ConfigError
@@ -42,7 +43,7 @@ def store() -> None:
 @contextmanager
 def _existing(place: str | Path) -> Iterator[Store]:
     check_exists(place)
-    with Store(place) as opened:
+    with Store(place, read_only=True) as opened:
         yield opened
 
 
@@ -123,8 +124,8 @@ def _origin(kept: Completion) -> str:
 
 
 def _one(opened: Store, key: str) -> StoredSet:
-    found = list(islice(opened.sets(key), 2))
-    if len(found) != 1:
+    found = list(islice(opened.sets(key), 50))
+    if len({one.key for one in found}) != 1:
         how = "no" if not found else "more than one"
         raise ConfigError(f"{how} stored set has a key that begins with {key!r}; see: tts store list {opened.name}")
     return found[0]
@@ -213,3 +214,63 @@ def copy(source: str | Path, target: str | Path) -> None:
     told = ", ".join(f"{count:,} {table}" for table, count in rows.items())
     kept = f"; {other:,} that were there with other content stay as they were there" if other else ""
     say(f"{shown_store(target)} has all of {shown_store(source)}: {told}; {sum(new.values()):,} rows were new{kept}")
+
+
+@store.command()
+@_place
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def check(place: str | Path, as_json: bool) -> None:
+    """Compare every row with its checksum; exit status 1 where something is damaged. Nothing is written."""
+    check_exists(place)
+    found = check_store(place)
+    if as_json:
+        write_json(found._asdict() | {"damaged": [one._asdict() for one in found.damaged], "whole": found.whole})
+    else:
+        _tell(found, shown_store(place))
+    if not found.whole:
+        raise SystemExit(1)
+
+
+def _tell(found: Checked, name: str) -> None:
+    click.echo(", ".join(f"{count:,} {table}" for table, count in found.rows.items()) or "no rows")
+    for said in found.file:
+        show_text(f"file: {said}")
+    for one in found.damaged:
+        show_text(f"{one.table} {'/'.join(map(str, one.key))}: {one.why}")
+    if found.unsummed:
+        click.echo(f"{found.unsummed:,} rows of an earlier version have no checksum; `tts store repair` gives them one")
+    verdict = "everything fits" if found.whole else f"damaged; `tts store repair {name}` takes out what is"
+    click.echo(f"{name}: {verdict}")
+
+
+@store.command()
+@_place
+def repair(place: str | Path) -> None:
+    """Take out what is damaged, so that the next run asks for it again; a damaged file is kept under another name."""
+    check_exists(place)
+    done = repair_store(place)
+    if done.checked.whole:
+        say(f"{shown_store(place)}: nothing is damaged; {done.checked.unsummed:,} rows have got a checksum")
+        return
+    kept = sum(done.checked.rows.values()) - done.removed
+    aside = f"; what could not be read is in {done.aside}" if done.aside else ""
+    decisions = f" and {done.results:,} decisions made on them" if done.results else ""
+    say(f"{shown_store(place)}: {kept:,} rows kept, {done.removed:,} damaged ones{decisions} taken out{aside}")
+
+
+@store.command("forget", epilog=f"Fields: {', '.join(FIELDS)}.")
+@_place
+@click.option("--where", required=True, metavar="CONDITION", help="Such as 'finish=error or empty'.")
+@click.option("--dry-run", is_flag=True, help="Only say how many it would be.")
+def forget_rows(place: str | Path, where: str, dry_run: bool) -> None:
+    """Delete completions, so that the next run asks for them again; decisions on their problems go with them.
+
+    A CONDITION is FIELD=VALUE (!=, for numbers < <= > >=, for text ~ which is "contains"), or a field that is true or
+    false, such as empty or truncated; joined by and, or, not and brackets.
+    """
+    check_exists(place)
+    found = forget(place, where, dry_run=dry_run)
+    if dry_run:
+        say(f"{found.completions:,} of {found.of:,} completions are meant; nothing is deleted")
+        return
+    say(f"{found.completions:,} of {found.of:,} completions and {found.results:,} decisions are deleted")

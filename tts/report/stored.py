@@ -61,7 +61,7 @@ def stored_run(path: str | Path, *, k: int | None = None, grader: str = "math", 
     """
     check_exists(path)
     sets = list(stored_sets(path, None, {"extractor": extractor}))
-    with Store(path) as store:
+    with Store(path, read_only=True) as store:
         held = list(_held(store, sets))
         size = _only_k(held, k, store.name)
         chosen = _chosen([one for one in held if one.provenance.k == size])
@@ -84,11 +84,14 @@ def _recalled(name: str, parameters: dict[str, object]) -> Strategy:
 
 
 def _held(store: Store, sets: Sequence[Sampled]) -> Iterator[_Held]:
-    places = {one.candidates.problem.digest: order for order, one in enumerate(sets)}
+    places: dict[str, list[int]] = {}  # problems of one text have one decision, and an answer each
+    for order, one in enumerate(sets):
+        places.setdefault(one.candidates.problem.digest, []).append(order)
     for problem, row in store.results():
         # A result of an early version does not say k: which candidates it decided on cannot be told.
         if problem in places and "k" in row["provenance"]:
-            yield _Held(row, Provenance.model_validate(row["provenance"]), places[problem])
+            provenance = Provenance.model_validate(row["provenance"])
+            yield from (_Held(row, provenance, order) for order in places[problem])
 
 
 def _group(sampled: Sampled, group: int, k: int) -> tuple[Candidate, ...]:

@@ -44,7 +44,7 @@ def write_report(
     check_target(target)
     if isinstance(store, str | Path) and not store_exists(store):
         raise ConfigError(f"there is no store {shown_store(store)!r}; give the one that the run was stored in")
-    opened = nullcontext(store) if store is None or isinstance(store, Store) else Store(store)
+    opened = nullcontext(store) if store is None or isinstance(store, Store) else Store(store, read_only=True)
     with opened as held:
         data = report_data(compared, title=title, store=held, prices=prices, disagreements=disagreements)
     return write_data(data, target)

@@ -43,10 +43,10 @@ def check_exists(place: str | Path) -> None:
         raise ConfigError(f"there is no store {name!r}; `tts sample --store {name}` makes one")
 
 
-def database_of(place: str | Path, patience: float) -> Database:
+def database_of(place: str | Path, patience: float, *, read_only: bool = False) -> Database:
     """The database that is meant; `patience` is for how many seconds it may be locked or out of reach."""
     if is_server(place):
         from tts.store.postgres import PostgresDatabase
 
-        return PostgresDatabase(place, patience)
-    return SqliteFile(Path(place), patience)
+        return PostgresDatabase(place, patience, read_only=read_only)
+    return SqliteFile(Path(place), patience, read_only=read_only)

@@ -10,18 +10,10 @@ from typing import Any, NamedTuple
 from tts.store.address import database_of
 from tts.store.database import Connection, Database
 from tts.store.link import Link
-from tts.store.tables import TABLES
+from tts.store.pages import KEYS, page
+from tts.store.tables import CHECKSUMS, TABLES
 from tts.vocabulary.errors import StoreError
 
-PAGE = 500  # rows of a transaction
-# What tells the rows of a table apart. Claims are left out: they are of processes that work on the one store.
-_KEYS = {
-    "problems": ("digest",),
-    "draws": ("key",),
-    "completions": ("draw", "idx"),
-    "calls": ("key",),
-    "results": ("key",),
-}
 _Row = tuple[Any, ...]
 
 
@@ -39,15 +31,16 @@ def copy_store(source: str | Path, target: str | Path, *, patience: float = 30.0
     Returns when everything is there; the same again copies what is missing. `patience` is for how many seconds one of
     them may be locked or out of reach. Raises `StoreError` where it fails in between.
     """
-    ends = [database_of(place, patience) for place in (source, target)]
+    ends = [database_of(source, patience, read_only=True), database_of(target, patience)]
     reading, writing = (_Opened(database) for database in ends)
     rows, new, other = Counter[str](dict.fromkeys(TABLES, 0)), Counter[str](dict.fromkeys(TABLES, 0)), 0
     try:
-        for table in TABLES:
-            for page in _pages(reading, table):
-                fresh, different = writing.put(table, page)
-                rows[table] += len(page)
-                new[table] += fresh
+        for table in (*TABLES, "golds") if reading.summed else TABLES:
+            for some in _pages(reading, table):
+                fresh, different = writing.put(table, some)
+                if table in TABLES:  # further answers to a problem are a part of it
+                    rows[table] += len(some)
+                    new[table] += fresh
                 other += different
     finally:
         reading.close()
@@ -62,16 +55,17 @@ class _Opened:
         self._database = database
         self._link = Link(database, database.open())
         self.close = self._link.close
+        self.summed = database.version >= CHECKSUMS
 
     def page(self, table: str, after: _Row | None) -> list[_Row]:
         """The next rows in the order of their keys."""
-        keys = ", ".join(_KEYS[table])
-        begin = f"WHERE ({keys}) > ({', '.join('?' * len(after))})" if after else ""
-        return self._run(f"SELECT * FROM {table} {begin} ORDER BY {keys} LIMIT {PAGE}", after or ())  # noqa: S608 - fixed names
+        if not self.summed:  # of an early version
+            return [(*row, None) for row in self._link_run(lambda connection: page(connection, table, after))]
+        return self._link_run(lambda connection: page(connection, table, after))
 
     def put(self, table: str, rows: Sequence[_Row]) -> tuple[int, int]:
         """How many were new, and how many were there with other content; all of them are there then."""
-        size = len(_KEYS[table])
+        size = len(KEYS[table])
         there = {row[:size]: row for row in self._same_keys(table, rows)}
         places = ",".join([f"({','.join('?' * len(rows[0]))})"] * len(rows))
         insert = f"INSERT INTO {table} VALUES{places} ON CONFLICT {_conflict(table)}"
@@ -86,7 +80,7 @@ class _Opened:
         return len(rows) - len(there), other
 
     def _same_keys(self, table: str, rows: Sequence[_Row]) -> list[_Row]:
-        keys = _KEYS[table]
+        keys = KEYS[table]
         places = ",".join([f"({','.join('?' * len(keys))})"] * len(rows))
         same = " AND ".join(f"{table}.{key}=wanted.column{at}" for at, key in enumerate(keys, 1))
         find = f"SELECT {table}.* FROM (VALUES {places}) AS wanted CROSS JOIN {table} WHERE {same}"  # noqa: S608 - fixed names
@@ -107,6 +101,7 @@ class _Opened:
 def _differ(table: str, row: _Row, there: _Row) -> bool:
     if table == "results":  # they tell how long they took
         return False
+    row, there = row[:-1], there[:-1]  # rows of early versions have no checksum
     return row != there and (table != "problems" or row[:2] != there[:2] or None not in (row[2], there[2]))
 
 
@@ -120,7 +115,7 @@ def _conflict(table: str) -> str:
 
 
 def _pages(opened: _Opened, table: str) -> Iterator[list[_Row]]:
-    page = opened.page(table, None)
-    while page:
-        yield page
-        page = opened.page(table, page[-1][: len(_KEYS[table])])
+    some = opened.page(table, None)
+    while some:
+        yield some
+        some = opened.page(table, some[-1][: len(KEYS[table])])

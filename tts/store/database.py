@@ -46,6 +46,10 @@ class Database(Protocol):
         """SQL for the seconds since 1970 by the clock that all who use the database share."""
 
     @property
+    def version(self) -> int:
+        """The version of the store's tables, known once it is open; below today's where it is only read."""
+
+    @property
     def patience(self) -> float:
         """For how many seconds it is tried again to reach what cannot be reached."""
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeVar
 
+from tts.store.checksum import is_damaged
 from tts.store.database import Connection
+from tts.vocabulary.errors import StoreError
 
 AT_ONCE = 8_000  # places in a statement: of two values each, which SQLite takes 32,766 of
 _STRIDE, _MASK = 0x9E3779B97F4A7C15, (1 << 63) - 1  # an odd stride: the indices of a key never meet
@@ -15,10 +17,26 @@ T = TypeVar("T")
 Kind = Literal["completion", "call"]
 # A cross join, which SQLite takes in the order given: of `(draw, idx) IN (VALUES …)` it makes a walk through the table.
 _FIND = {
-    "completion": "SELECT draw, idx, completion FROM (VALUES {places}) AS wanted CROSS JOIN completions"
+    "completion": "SELECT draw, idx, completion, checksum FROM (VALUES {places}) AS wanted CROSS JOIN completions"
     " WHERE draw=wanted.column1 AND idx=wanted.column2",
-    "call": "SELECT key, 0, answer FROM (VALUES {places}) AS wanted CROSS JOIN calls WHERE key=wanted.column1",
+    "call": "SELECT key, kind, problem, answer, checksum FROM (VALUES {places}) AS wanted CROSS JOIN calls"
+    " WHERE key=wanted.column1",
 }
+
+
+_TABLE: dict[Kind, str] = {"completion": "completions", "call": "calls"}
+
+
+class DamagedRow(Exception):  # noqa: N818 - what it is, until a store says it in a sentence
+    """A row is not what was stored there."""
+
+
+def damaged(store: str, what: str) -> StoreError:
+    """The sentence for a row that is not what was stored."""
+    return StoreError(
+        f"store {store!r}: {what} is damaged, its checksum does not fit; `tts store repair {store}` takes out what is, "
+        "and the next run asks for it again"
+    )
 
 
 class Place(NamedTuple):
@@ -49,8 +67,11 @@ def rows_at(connection: Connection, places: Iterable[Place]) -> dict[Place, str]
         for part in parts(some):
             find = _FIND[kind].format(places=",".join(["(?, ?)"] * len(part)))
             values = [value for place in part for value in (place.key, place.at)]
-            for key, at, text in connection.execute(find, values).fetchall():
-                found[Place(kind, key, at)] = text
+            for *row, stored in connection.execute(find, values).fetchall():
+                place = Place(kind, row[0], row[1] if kind == "completion" else 0)
+                if is_damaged(_TABLE[kind], row, stored):
+                    raise DamagedRow(f"{kind} {place.key}" + (f"/{place.at}" if kind == "completion" else ""))
+                found[place] = row[-1]
     return found
 
 

@@ -32,8 +32,9 @@ class PostgresDatabase:
 
     now: str = "extract(epoch FROM clock_timestamp())::float8"
 
-    def __init__(self, url: str, patience: float) -> None:
+    def __init__(self, url: str, patience: float, *, read_only: bool = False) -> None:
         self._psycopg = _driver()
+        self._read_only, self.version = read_only, VERSION
         self.patience: float = patience
         try:
             self._settings = self._psycopg.conninfo.conninfo_to_dict(url)
@@ -52,6 +53,7 @@ class PostgresDatabase:
         settings = {"connect_timeout": _CONNECT_SECONDS, "application_name": "ttscale"} | self._settings
         # No prepared statements: a pooler in between would mix those of several connections.
         raw = self._psycopg.connect(**settings, autocommit=True, prepare_threshold=None, client_encoding="utf8")
+        raw.read_only = self._read_only or None
         return _Connection(raw)
 
     def open(self) -> _Connection:
@@ -81,7 +83,13 @@ class PostgresDatabase:
             raise self.error(error) from error
 
     def _prepare(self, connection: _Connection) -> None:
-        if self._version(connection) == VERSION:
+        found = self._version(connection)
+        if self._read_only:
+            if not found:
+                raise StoreError(f"store {self.name!r}: there is no store to read")
+            self.version = found
+            return
+        if found == VERSION:
             return
         with self.transaction(connection):
             connection.execute("SELECT pg_advisory_xact_lock(?)", [_LOCK])  # others may be making them, too

@@ -23,12 +23,13 @@ from typing import Any, NamedTuple, Self
 from tts.output.text import mended
 from tts.store.address import database_of, is_store, shown_store, store_exists
 from tts.store.candidate import candidate_of
+from tts.store.checksum import is_damaged
 from tts.store.claims import Claimed, Wanted
 from tts.store.codec import decode_completion, encode_completion
 from tts.store.link import Link
-from tts.store.place import Place
+from tts.store.place import Place, damaged
 from tts.store.sqlite import SqliteFile
-from tts.store.tables import TABLES
+from tts.store.tables import CHECKSUMS, TABLES
 from tts.store.writer import Listener, Row, Writer, listener
 from tts.vocabulary.errors import StoreError
 from tts.vocabulary.record import digest
@@ -56,18 +57,28 @@ class Generation(NamedTuple):
 
 
 class Store:
-    """One store: the path of a file, or the URL `postgresql://…` of a database. Open it as a context manager, or `close`.
+    """One store: the path of a file, or the URL `postgresql://…` of a database.
 
-    Several processes may use it at once. `busy_seconds` is how long a file may stay locked, or a server out of reach;
-    `lease_seconds` how long claims count after the last sign of life of their process. Raises `StoreError` where it is
-    no store, has a later schema version, or cannot be read or written; what was committed before stays readable.
+    Open it as a context manager, or `close` it. Several processes may use it at once. `busy_seconds` is how long a file
+    may stay locked, or a server out of reach; `lease_seconds` how long claims count after the last sign of life of
+    their process. With `read_only` nothing is written, not even beside the file, and whatever would be is a
+    `StoreError`. Raises `StoreError` where it is no store, has a later schema version, or cannot be read or written;
+    what was committed before stays readable. So is a row whose checksum does not fit.
     """
 
-    def __init__(self, path: str | Path, *, busy_seconds: float = 30.0, lease_seconds: float = 30.0) -> None:
-        self._database = database_of(path, busy_seconds)
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        busy_seconds: float = 30.0,
+        lease_seconds: float = 30.0,
+        read_only: bool = False,
+    ) -> None:
+        self._database = database_of(path, busy_seconds, read_only=read_only)
         self._reader = Link(self._database, self._database.open())
+        self._checked = self._database.version >= CHECKSUMS
         self._read_lock = threading.Lock()
-        self._writer = Writer(self._database, lease_seconds)
+        self._writing = None if read_only else Writer(self._database, lease_seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -107,13 +118,22 @@ class Store:
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
+    @property
+    def _writer(self) -> Writer:
+        if self._writing is None:
+            raise StoreError(f"store {self.name!r} is open for reading only")
+        return self._writing
+
     def _put(self, kind: str, *values: Any) -> None:
         self._writer.put(Row(kind, tuple(map(mended, values))))
 
     def put_problem(self, problem: Problem, answer: str | None = None) -> None:
         """Queue a problem with its gold answer; a known answer is never overwritten by `None`."""
         row = problem.model_dump(mode="json", exclude_none=True, fallback=repr)
-        self._put("problem", problem.digest, json.dumps(row, ensure_ascii=False), answer)
+        text = json.dumps(row, ensure_ascii=False)
+        self._put("problem", problem.digest, text, answer)
+        if answer is not None:
+            self._put("gold", problem.digest, problem.id, text, answer)
 
     def put_draw(
         self, key: str, problem: Problem, role: str, model: str, sampling: Sampling | None, messages: Iterable[Message]
@@ -216,11 +236,12 @@ class Store:
 
     def close(self) -> None:
         """Commit what is queued and close the file; raises `StoreError` where that failed."""
-        if self._writer.close():
+        writer = self._writing
+        if writer is None or writer.close():
             with self._read_lock:
                 self._reader.close()
-            if self._writer.failure is not None:
-                raise self._writer.failure
+            if writer is not None and writer.failure is not None:
+                raise writer.failure
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -231,11 +252,24 @@ class Store:
         except self._database.errors as error:
             raise self._database.error(error) from error
 
+    def _summed(self, sql: str) -> str:
+        """A query for rows with their checksums; a store of an early version that is only read has none."""
+        return sql if self._checked else sql.replace("p.checksum", "NULL").replace("checksum", "NULL")
+
+    def _check(self, table: str, row: Sequence[Any], stored: int | None) -> None:
+        if is_damaged(table, row, stored):
+            places = {"completions": f"completion {row[0]}/{row[1]}", "calls": f"call {row[0]}"}
+            raise damaged(self.name, places.get(table, f"a row of {table}, {row[0]},"))
+
     def completions(self, key: str) -> dict[int, Completion]:
         """The stored completions of a draw by index."""
-        rows = self._rows("SELECT idx, completion FROM completions WHERE draw=? ORDER BY idx", key)
+        rows = self._rows(
+            self._summed("SELECT idx, completion, checksum FROM completions WHERE draw=? ORDER BY idx"), key
+        )
+        for index, text, stored in rows:
+            self._check("completions", (key, index, text), stored)
         try:
-            return {index: decode_completion(text, index) for index, text in rows}
+            return {index: decode_completion(text, index) for index, text, _ in rows}
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(
                 f"store {self._database.name!r}: draw {key} holds what is no completion: {error}"
@@ -248,30 +282,56 @@ class Store:
 
     def call(self, key: str) -> str | None:
         """The stored answer (JSON) of a score or verdict."""
-        rows = self._rows("SELECT answer FROM calls WHERE key=?", key)
-        return rows[0][0] if rows else None
+        rows = self._rows(self._summed("SELECT key, kind, problem, answer, checksum FROM calls WHERE key=?"), key)
+        for *row, stored in rows:
+            self._check("calls", row, stored)
+        return rows[0][3] if rows else None
 
     def messages(self, key: str) -> tuple[Message, ...]:
         """The prompt of a draw."""
-        rows = self._rows("SELECT messages FROM draws WHERE key=?", key)
+        sql = "SELECT key, problem, role, model, sampling, messages, checksum FROM draws WHERE key=?"
+        whole = self._rows(self._summed(sql), key)
+        for *row, stored in whole:
+            self._check("draws", row, stored)
+        rows = [(row[5],) for row in whole]
         return tuple(Message(role=r, content=c) for r, c in json.loads(rows[0][0])) if rows else ()
 
     def sets(self, key_prefix: str = "") -> Iterator[StoredSet]:
-        """The stored draws of first candidates whose key begins so, in key order; read in pages, memory stays flat."""
+        """The stored draws of first candidates whose key begins so, in key order; read in pages, memory stays flat.
+
+        Where several problems have one text and different answers, the draw comes once for each of them.
+        """
         after = ""
         while True:
             rows = self._rows(
-                "SELECT key, p.problem, answer, model, sampling, (SELECT count(*) FROM completions WHERE draw=key)"
-                " FROM draws JOIN problems p ON p.digest=draws.problem"
-                " WHERE role='sample' AND key>? AND substr(key,1,?)=? ORDER BY key LIMIT 500",
+                self._summed(
+                    "SELECT key, p.problem, answer, model, sampling, (SELECT count(*) FROM completions WHERE draw=key),"
+                    " p.digest, p.checksum FROM draws JOIN problems p ON p.digest=draws.problem"
+                    " WHERE role='sample' AND key>? AND substr(key,1,?)=? ORDER BY key LIMIT 500"
+                ),
                 after, len(key_prefix), key_prefix,
             )  # fmt: skip
-            for key, problem, answer, model, sampling, stored in rows:
+            golds = self._golds(sorted({row[6] for row in rows}))
+            for key, problem, answer, model, sampling, stored, known, checksum in rows:
+                self._check("problems", (known, problem), checksum)
                 parsed = Sampling.model_validate_json(sampling) if sampling else None
-                yield StoredSet(key, Problem.model_validate_json(problem), answer, model, parsed, stored)
+                for text, gold in golds.get(known, [(problem, answer)]):
+                    yield StoredSet(key, Problem.model_validate_json(text), gold, model, parsed, stored)
             if not rows:
                 return
             after = rows[-1][0]
+
+    def _golds(self, digests: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        """Problems with their answers where several of one text have different ones, by the digest of the text."""
+        if not digests or not self._checked:
+            return {}
+        places = ",".join("?" * len(digests))
+        found: dict[str, list[tuple[str, str]]] = {}
+        wanted = f"SELECT problem, id, named, answer, checksum FROM golds WHERE problem IN ({places})"  # noqa: S608 - marks
+        for *row, stored in self._rows(f"{wanted} ORDER BY problem, id", *digests):
+            self._check("golds", row, stored)
+            found.setdefault(row[0], []).append((row[2], row[3]))
+        return {known: golds for known, golds in found.items() if len({answer for _, answer in golds}) > 1}
 
     def load(self, found: StoredSet, extract: Callable[[str], str | None]) -> CandidateSet:
         """The candidates of a stored draw, in index order, with answers extracted now.
@@ -294,8 +354,10 @@ class Store:
 
     def results(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """(problem digest, result as a dictionary) of every stored result."""
-        for problem, text in self._rows("SELECT problem, result FROM results ORDER BY strategy, key"):
-            yield problem, json.loads(text)
+        sql = "SELECT key, problem, strategy, result, checksum FROM results ORDER BY strategy, key"
+        for *row, stored in self._rows(self._summed(sql)):
+            self._check("results", row, stored)
+            yield row[1], json.loads(row[3])
 
     def policies(self) -> list[tuple[str, str]]:
         """The different (policy fingerprint, sampling as JSON) of the stored first candidates.

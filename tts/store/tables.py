@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tts.store.checksum import checksum
+
 # Step by step: a new store takes all of them, one of an earlier version those that came later. What databases write
 # differently stands in braces: each says its own words for it.
 _STEPS = (
@@ -25,8 +27,19 @@ CREATE TABLE results(key {text} PRIMARY KEY, problem {text} NOT NULL, strategy {
 CREATE TABLE holders(id {large} PRIMARY KEY, process {text} NOT NULL, shown {text} NOT NULL, expires {real} NOT NULL);
 CREATE TABLE claims(id {large} PRIMARY KEY, holder {large} NOT NULL);
 """,
+    # By which a damaged row is known; rows of earlier versions have none. Problems of one text with their own answers.
+    """
+ALTER TABLE problems ADD COLUMN checksum {large};
+ALTER TABLE draws ADD COLUMN checksum {large};
+ALTER TABLE completions ADD COLUMN checksum {large};
+ALTER TABLE calls ADD COLUMN checksum {large};
+ALTER TABLE results ADD COLUMN checksum {large};
+CREATE TABLE golds(problem {text} NOT NULL, id {text} NOT NULL, named {text} NOT NULL, answer {text} NOT NULL,
+                   checksum {large}, PRIMARY KEY(problem, id)){by_key};
+""",
 )
 VERSION = len(_STEPS)
+CHECKSUMS = 3  # the version from which on rows have one
 TABLES = ("problems", "draws", "completions", "calls", "results")
 
 
@@ -37,7 +50,10 @@ def steps(version: int, words: Mapping[str, str]) -> list[str]:
 
 
 class Insert(NamedTuple):
-    """How rows of one kind go into their table; `unique` is how many of the first columns tell rows apart."""
+    """How rows of one kind go into their table; `unique` is how many of the first columns tell rows apart.
+
+    A checksum goes behind the `columns`.
+    """
 
     table: str
     columns: int
@@ -46,8 +62,12 @@ class Insert(NamedTuple):
 
     def statement(self, rows: int) -> str:
         """One statement for so many rows."""
-        places = ",".join([f"({','.join('?' * self.columns)})"] * rows)
+        places = ",".join([f"({','.join('?' * (self.columns + 1))})"] * rows)
         return f"INSERT INTO {self.table} VALUES{places} ON CONFLICT {self.conflict}"
+
+    def values(self, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """The values of one statement."""
+        return [value for row in rows for value in (*row, checksum(self.table, row))]
 
     def distinct(self, rows: Sequence[tuple[Any, ...]]) -> list[Sequence[tuple[Any, ...]]]:
         """The rows in parts without two of one key: a statement may change a row only once."""
@@ -70,5 +90,11 @@ INSERTS = {
     "completion": Insert("completions", 3, 2),
     "better completion": Insert("completions", 3, 2),
     "call": Insert("calls", 4, 1),
-    "result": Insert("results", 4, 1, "(key) DO UPDATE SET result=excluded.result"),
+    "result": Insert("results", 4, 1, "(key) DO UPDATE SET result=excluded.result, checksum=excluded.checksum"),
+    "gold": Insert(
+        "golds",
+        4,
+        2,
+        "(problem, id) DO UPDATE SET named=excluded.named, answer=excluded.answer, checksum=excluded.checksum",
+    ),
 }

@@ -15,11 +15,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
+from tts.store.checksum import checksum
 from tts.store.claims import Claimed, Claims, Wanted
 from tts.store.codec import lacks
 from tts.store.database import Connection, Database
 from tts.store.link import Link
-from tts.store.place import Place, rows_at
+from tts.store.place import DamagedRow, Place, damaged, rows_at
 from tts.store.tables import INSERTS
 from tts.vocabulary.errors import StoreError
 
@@ -154,6 +155,8 @@ class Writer:
                     self._waiting += [one for one in batch if isinstance(one, _Wait)]
                     answers = self._link.run(partial(self._commit, batch))
                     answers += self._link.run(self._look)
+            except DamagedRow as error:
+                self._fail(damaged(self._database.name, str(error)), batch)
             except BaseException as error:  # whatever it is, who waits must hear of it
                 self._fail(self._database.error(error), batch)
             open_ = None not in batch
@@ -283,8 +286,7 @@ def _insert(connection: Connection, kind: str, rows: Sequence[tuple[Any, ...]]) 
         return sum(_improve(connection, *row) for row in rows)
     insert = INSERTS[kind]
     return sum(
-        connection.execute(insert.statement(len(part)), [value for row in part for value in row]).rowcount
-        for part in insert.distinct(rows)
+        connection.execute(insert.statement(len(part)), insert.values(part)).rowcount for part in insert.distinct(rows)
     )
 
 
@@ -292,11 +294,13 @@ def _improve(connection: Connection, draw: str, index: int, completion: str) -> 
     place = Place("completion", draw, index)
     old = rows_at(connection, [place]).get(place)
     if old is None:
-        return connection.execute(INSERTS["completion"].statement(1), (draw, index, completion)).rowcount
+        insert = INSERTS["completion"]
+        return connection.execute(insert.statement(1), insert.values([(draw, index, completion)])).rowcount
     if not lacks(old, completion):
         return 0
-    better = "UPDATE completions SET completion=? WHERE draw=? AND idx=? AND completion=?"
-    return connection.execute(better, (completion, draw, index, old)).rowcount
+    better = "UPDATE completions SET completion=?, checksum=? WHERE draw=? AND idx=? AND completion=?"
+    now = checksum("completions", (draw, index, completion))
+    return connection.execute(better, (completion, now, draw, index, old)).rowcount
 
 
 def _winners(connection: Connection, rows: Sequence[Row], *, all_new: bool) -> list[_Told]:

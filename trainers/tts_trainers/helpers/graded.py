@@ -83,7 +83,7 @@ def _sets(
         return
     if not Store.exists(source):
         raise ConfigError(f"there is no store {name!r}; `tts sample --store {name}` makes one")
-    with Store(source) as store:
+    with Store(source, read_only=True) as store:
         for number, found in enumerate(store.sets()):
             if number == limit:
                 return
