@@ -17,6 +17,7 @@ from tts.contracts.strategy import Card, Context, Needs, Strategy, strategy
 from tts.contracts.task import Task, task
 from tts.engine.engine import Engine
 from tts.engine.reference import find_model
+from tts.registry.code import code_of
 from tts.registry.host import plugins
 from tts.sources.reading import ReadRow, read_candidate_sets, read_examples, read_rows
 from tts.store.store import Store
@@ -33,6 +34,7 @@ from tts.vocabulary.errors import (
     MissingDependencyError,
     MissingRoleError,
     NoCandidatesError,
+    OriginWarning,
     OutputError,
     PluginWarning,
     StoreError,
@@ -92,6 +94,7 @@ __all__ = [
     "Needs",
     "NoCandidatesError",
     "NoOptions",
+    "OriginWarning",
     "Outcome",
     "OutputError",
     "PluginWarning",
@@ -115,6 +118,7 @@ __all__ = [
     "Usage",
     "Verdict",
     "__version__",
+    "code_of",
     "compare",
     "find_model",
     "grader",

@@ -45,6 +45,7 @@ class Behaviour:
     limit: str = "max_tokens"
     refuses: tuple[str, ...] = ()
     retry_after: str = ""
+    system_fingerprint: str = ""
 
 
 class Server:
@@ -142,6 +143,7 @@ class Server:
             answer = self._write(body)
         if isinstance(answer, web.Response):
             return answer
+        answer |= {"system_fingerprint": behaviour.system_fingerprint} if behaviour.system_fingerprint else {}
         end(answer, fault)
         if not behaviour.usage:
             answer.pop("usage")
@@ -206,7 +208,8 @@ class Server:
         ]
         for name, piece in pieces[: len(pieces) // 2 if broken else None]:
             part = {"delta": {name: piece}} if "message" in choice else {"text": piece}
-            await response.write(event({"choices": [{"index": 0, **part}]}))
+            told = {"system_fingerprint": answer.get("system_fingerprint")}
+            await response.write(event({"choices": [{"index": 0, **part}], **told}))
             await asyncio.sleep(self.behaviour.delay / 100)
         if broken:
             assert request.transport is not None

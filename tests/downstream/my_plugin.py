@@ -298,9 +298,9 @@ class Alphabet:
     """A judge by means of its own: the response that comes first in a dictionary."""
 
     Options = tts.NoOptions
-    fingerprint = "my-alphabet"
 
-    def __init__(self, model: str, options: tts.NoOptions) -> None: ...
+    def __init__(self, model: str, options: tts.NoOptions) -> None:
+        self.fingerprint = tts.code_of(type(self), model)
 
     async def compare(self, problem: tts.Problem, a: tts.Candidate, b: tts.Candidate, *, seed: int) -> tts.Verdict:
         winner: Literal["a", "b", "tie"] = "tie" if a.text == b.text else "a" if a.text < b.text else "b"

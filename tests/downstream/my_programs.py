@@ -261,7 +261,7 @@ def advice(error: Exception) -> str:
             raise error
 
 
-WARNINGS: tuple[type[Warning], ...] = (tts.PluginWarning, tts.MismatchWarning)
+WARNINGS: tuple[type[Warning], ...] = (tts.PluginWarning, tts.MismatchWarning, tts.OriginWarning)
 
 
 def refuses() -> list[str]:

@@ -119,8 +119,8 @@ def test_messages_call_it_by_its_name(live: Any) -> None:
             "an object of type int is no backend: .*'hf:folder', or an object with generate, count_tokens",
         ),
         ("model", Live, "the class Live is no backend"),
-        ("scorer", Live("", None), "an object of type Live is no scorer: .* object with score, fingerprint"),
-        ("judge", object(), "an object of type object is no judge: .* object with compare, fingerprint"),
+        ("scorer", Live("", None), "an object of type Live is no scorer: .* object with score"),
+        ("judge", object(), "an object of type object is no judge: .* object with compare"),
     ],
 )
 def test_anything_else_is_one_sentence(role: str, given: object, sentence: str, live: Any) -> None:

@@ -25,7 +25,6 @@ class GoodScorer:
     """Counts letters."""
 
     Options = tts.NoOptions
-    fingerprint = "good"
 
     async def score(self, problem: tts.Problem, responses: Sequence[tts.Candidate]) -> Any:
         return [tts.Score(value=self.value(problem, one), usage=COST) for one in responses]
@@ -48,6 +47,52 @@ class LooseOptionsScorer(GoodScorer):
 class NewFingerprintScorer(GoodScorer):
     def __init__(self) -> None:
         self.fingerprint = uuid.uuid4().hex
+
+
+class ConstantScorer(GoodScorer):
+    fingerprint = "counts letters"
+
+
+class Weighted(tts.NoOptions):
+    weight: float = 1.0
+    """What a letter is worth. By default one."""
+
+    batch: int = 8
+    """How many at once; it changes no score. By default eight."""
+
+
+class WeightedScorer(GoodScorer):
+    Options: Any = Weighted
+
+    def __init__(self, model: str = "letters", options: Any = None) -> None:
+        self._weight = (options or Weighted()).weight
+        self.fingerprint = f"{model}:{self._weight}"
+
+    def value(self, problem: tts.Problem, response: tts.Candidate) -> float:
+        return self._weight * super().value(problem, response)
+
+
+class WeightBlindScorer(WeightedScorer):
+    def __init__(self, model: str = "letters", options: Any = None) -> None:
+        super().__init__(model, options)
+        self.fingerprint = f"blind:{model}"
+
+
+def weight_blind() -> WeightBlindScorer:
+    return WeightBlindScorer("letters", Weighted())
+
+
+class ConstantInInit(WeightedScorer):
+    def __init__(self, model: str, options: Any) -> None:
+        super().__init__(model, options)
+        self.fingerprint = "counts letters"
+
+    def value(self, problem: tts.Problem, response: tts.Candidate) -> float:
+        return len(response.text) / 10
+
+
+def constant_in_init() -> ConstantInInit:
+    return ConstantInInit("letters", Weighted())
 
 
 class TooFewScorer(GoodScorer):
@@ -136,6 +181,9 @@ class NeverClosingScorer(GoodScorer):
 SCORER_FAULTS = (
     (NoOptionsScorer, "check_scorer_declaration", "Options = tts.NoOptions"),
     (LooseOptionsScorer, "check_scorer_declaration", "derive it from tts.NoOptions"),
+    (ConstantScorer, "check_scorer_fingerprint", "leave it out, and the library makes one"),
+    (constant_in_init, "check_scorer_fingerprint", "leave it out, and the library makes one"),
+    (weight_blind, "check_scorer_fingerprint", "with weight=0.51 it answers otherwise"),
     (NewFingerprintScorer, "check_scorer_declaration", "Make it from model, options and weights alone"),
     (TooFewScorer, "check_scores", "give one for each"),
     (FloatScorer, "check_scores", "must be a tts.Score"),
@@ -257,7 +305,6 @@ class GoodJudge:
     """Prefers the longer one, and draws where that is no help."""
 
     Options = tts.NoOptions
-    fingerprint = "good"
 
     async def compare(self, problem: tts.Problem, a: tts.Candidate, b: tts.Candidate, *, seed: int) -> Any:
         return tts.Verdict(winner=self.winner(a, b, random.Random(seed)), usage=COST)
@@ -271,6 +318,10 @@ class GoodJudge:
 class NewFingerprintJudge(GoodJudge):
     def __init__(self) -> None:
         self.fingerprint = str(id(self))
+
+
+class ConstantJudge(GoodJudge):
+    fingerprint = "prefers the longer one"
 
 
 class LetterJudge(GoodJudge):
@@ -300,6 +351,7 @@ class SleepingJudge(GoodJudge):
 
 
 JUDGE_FAULTS = (
+    (ConstantJudge, "check_judge_fingerprint", "leave it out, and the library makes one"),
     (NewFingerprintJudge, "check_judge_declaration", "Make it from model, options and weights alone"),
     (LetterJudge, "check_verdict", "must return a tts.Verdict"),
     (FreeJudge, "check_verdict", "count the call and its tokens"),

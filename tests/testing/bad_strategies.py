@@ -49,6 +49,12 @@ class NameWithSpaces(Good):
     name: ClassVar[str] = "My Strategy"
 
 
+class ConstantFingerprint(Good):
+    """Says always that it is the same. No paper."""
+
+    fingerprint: ClassVar[str] = "good"
+
+
 class LosesAParameter(Good):
     """Leaves a parameter out of its JSON. No paper."""
 
@@ -373,6 +379,7 @@ class SetOrder(Good):
 FAULTS: tuple[tuple[type[tts.Strategy], dict[str, Any], str, str], ...] = (
     (Nameless, {}, "check_name", "give it `name: ClassVar[str]"),
     (NameWithSpaces, {}, "check_name", "lower-case letters"),
+    (ConstantFingerprint, {}, "check_fingerprint", "leave it out, and the library goes by the code"),
     (LosesAParameter, {"votes": 5}, "check_json", "give fields JSON types"),
     (Unfrozen, {}, "check_frozen", "leave model_config"),
     (ListParameter, {}, "check_frozen", "make it a tuple"),

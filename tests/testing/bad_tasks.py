@@ -90,7 +90,12 @@ class SleepingGrader(GoodGrader):
         return super().same(gold, answer)
 
 
+class ConstantGrader(GoodGrader):
+    fingerprint = "good"
+
+
 GRADER_FAULTS = (
+    (ConstantGrader, "check_grader_fingerprint", "leave it out, and the library goes by the code"),
     (IntegerGrader, "check_grades", "True or False"),
     (DroppingGrader, "check_grades", "give one for each"),
     (TextGrader, "check_equal_answers", "graded False, not True"),

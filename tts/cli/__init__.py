@@ -25,6 +25,7 @@ from tts.registry import host  # not its function: the module tts.cli.plugins wo
 from tts.vocabulary.errors import (
     ConfigError,
     MismatchWarning,
+    OriginWarning,
     PluginWarning,
     TaskError,
     TTSError,
@@ -139,12 +140,12 @@ def _messages() -> Iterator[None]:
     log.addHandler(handler)
     try:
         with warnings.catch_warnings():
-            for ours in (PluginWarning, MismatchWarning):
+            for ours in (PluginWarning, MismatchWarning, OriginWarning):
                 warnings.simplefilter("always", ours)
             show, told = warnings.showwarning, set[str]()
 
             def shown(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-                if not issubclass(category, PluginWarning | MismatchWarning):
+                if not issubclass(category, PluginWarning | MismatchWarning | OriginWarning):
                     show(message, category, *where, **more)
                 elif str(message) not in told:  # a listener may raise at every event
                     told.add(str(message))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
+from tts.registry.code import code_of
 from tts.registry.host import plugins
 from tts.registry.user_code import FunctionGrader, user_function
 from tts.vocabulary.errors import FOREIGN, PluginWarning, TTSError
@@ -35,7 +37,16 @@ def grader(name: str) -> Grader:
     The function gets a gold answer and an answer (never `None`) and says whether they are equal. Raises
     `UnknownPluginError`, and `ConfigError` where there is no such function.
     """
-    return _Checked(plugins().resolve("grader", name)() if ":" not in name else FunctionGrader(user_function(name)))
+    if ":" not in name:
+        cls = plugins().resolve("grader", name)
+        return _Checked(cls(), cls)
+    function = user_function(name)
+    return _Checked(FunctionGrader(function), function)
+
+
+def extractor_code(name: str) -> str:
+    """What identifies the code of an extractor."""
+    return code_of(plugins().resolve("extractor", name))
 
 
 def _guarded(extract: Extract) -> Extract:
@@ -63,8 +74,13 @@ def _guarded(extract: Extract) -> Extract:
 class _Checked:
     """A grader whose verdicts are looked at: "no" is true to Python, so whatever is no bool is an error."""
 
-    def __init__(self, grader: Grader) -> None:
-        self._grader = grader
+    def __init__(self, grader: Grader, made_from: object) -> None:
+        self._grader, self._made_from = grader, made_from
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What identifies its code."""
+        return code_of(self._made_from)
 
     async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
         try:

@@ -21,6 +21,7 @@ from tts.contracts.labels import label_strategies
 from tts.contracts.models import Backend, Judge, Scorer
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
+from tts.engine.code import code_behind
 from tts.engine.context import count_tokens
 from tts.engine.draws import Drawer, together
 from tts.engine.mismatch import warn_of_mismatches
@@ -84,6 +85,7 @@ class Engine:
         self._models, self._owns_models = ModelPool() if models is None else models, models is None
         references: dict[Role, object] = {"policy": model, "scorer": scorer, "judge": judge, "synthesizer": synthesizer}
         self._roles = Roles(references, self._models, concurrency, self._emit, executor)
+        self._extractor = extractor
         extract = extractor_of(extractor)
         self._owns_store = not isinstance(store, Store)
         self.store: Store | None = store if isinstance(store, Store) or store is None else Store(store)
@@ -231,9 +233,14 @@ class Engine:
                 for outcome in outcomes:
                     yield outcome
 
-    def _stream(self, works: Iterable[Work], decide: Callable[[Work, int], Awaitable[T]]) -> AsyncGenerator[T, None]:
+    async def _stream(
+        self, works: Iterable[Work], decide: Callable[[Work, int], Awaitable[T]]
+    ) -> AsyncGenerator[T, None]:
         slots = max((loaded.limiter.slots for loaded in self._roles.loaded.values()), default=64)
-        return stream(works, decide, in_flight=8 + 2 * slots)
+        async with aclosing(stream(works, decide, in_flight=8 + 2 * slots)) as decided:
+            async for one in decided:
+                yield one
+        self._drawer.origins.warn()
 
     def _check_logprobs(self, strategies: Sequence[Strategy]) -> Sampling:
         """The sampling, with log-probabilities where a strategy or its scorer needs them."""
@@ -244,6 +251,7 @@ class Engine:
         return self.sampling.model_copy(update={"logprobs": True})
 
     def _provenance(self, strategy: Strategy, k: int) -> Provenance:
+        judge, judges = self._roles.loaded.get("judge"), strategy.required().judge
         return Provenance(
             strategy=strategy.name,
             k=k,
@@ -251,6 +259,7 @@ class Engine:
             seed=self.sampling.seed,
             models=self.fingerprints,
             version=__version__,
+            code=code_behind(strategy, self._extractor, judge.format if judge is not None and judges else None),
         )
 
     def _emit(self, event: Event) -> None:

@@ -9,33 +9,43 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-from tts.contracts.models import Backend, Judge, JudgeFormat, Scorer
+from tts.contracts.models import JudgeFormat
 from tts.engine.limiter import Limiter
 from tts.engine.reference import ModelKey, ModelKind, judge_format, model_key, options_of
+from tts.registry.code import code_of
 from tts.vocabulary.errors import BackendError, ConfigError, TTSError
 
 _log = logging.getLogger("tts")
 
 
 class Loaded(NamedTuple):
-    """A loaded model with the limiter that all its users share; a backend that judges has a `format`."""
+    """A loaded model with the limiter that all its users share; a backend that judges has a `format`.
+
+    `code` identifies a model that has no fingerprint of its own.
+    """
 
     reference: str
     model: Any
     limiter: Limiter
     format: JudgeFormat | None = None
+    code: str = ""
 
     @property
     def fingerprint(self) -> str:
         """What identifies its outputs, given the prompt."""
-        return str(self.model.fingerprint)
+        return _own_fingerprint(self.model) or self.code
 
 
 _PARTS: dict[ModelKind, tuple[str, ...]] = {
-    "backend": ("generate", "count_tokens", "fingerprint", "capabilities"),
-    "scorer": ("score", "fingerprint"),
-    "judge": ("compare", "fingerprint"),
+    "backend": ("generate", "count_tokens", "capabilities"),
+    "scorer": ("score",),
+    "judge": ("compare",),
 }
+
+
+def _own_fingerprint(model: object) -> str:
+    own = getattr(model, "fingerprint", None)
+    return "" if own is None else str(own)
 
 
 def model_name(model: object) -> str:
@@ -54,7 +64,12 @@ def live_model(kind: ModelKind, model: object, concurrency: int | None) -> Loade
         raise ConfigError(
             f"{what} is no {kind}: give a reference like 'hf:folder', or an object with {', '.join(_PARTS[kind])}"
         )
-    return Loaded(model_name(model), model, Limiter(concurrency or _slots(kind, model)))
+    return Loaded(model_name(model), model, Limiter(concurrency or _slots(kind, model)), code=live_code(model))
+
+
+def live_code(model: object) -> str:
+    """What identifies a model that the user made and that has no fingerprint: its code, and its attributes now."""
+    return "" if _own_fingerprint(model) else code_of(model)
 
 
 def _slots(kind: ModelKind, model: Any) -> int:
@@ -65,7 +80,7 @@ class ModelPool:
     """Loads each model once; two roles, and two threads, with one reference share it."""
 
     def __init__(self) -> None:
-        self._models: dict[ModelKey, Future[Any]] = {}
+        self._models: dict[ModelKey, Future[_Made]] = {}
         self._lock = threading.Lock()
 
     @staticmethod
@@ -91,11 +106,12 @@ class ModelPool:
                 loading.set_exception(_loading_error(error, kind, text))
                 if not isinstance(error, Exception):
                     raise
-        model: Backend | Scorer | Judge = await asyncio.wrap_future(loading)
+        made = await asyncio.wrap_future(loading)
+        model, code = made.model, made.code
         # A limiter belongs to one event loop, a model to the process: each engine limits for itself.
         slots = concurrency or _slots(key.kind, model)
         judging = judge_format(text) if kind == "judge" else None
-        return Loaded(text, model, Limiter(slots), judging[0] if judging else None)
+        return Loaded(text, model, Limiter(slots), judging[0] if judging else None, code)
 
     def __len__(self) -> int:
         return len(self._models)
@@ -111,9 +127,9 @@ class ModelPool:
                 for key in wanted
                 if (loading := self._models.get(key)) and loading.done() and not loading.exception()
             }
-        old = {key: one for key, one in there.items() if await asyncio.to_thread(_outdated, one.result())}
+        old = {key: one for key, one in there.items() if await asyncio.to_thread(_outdated, key, one.result())}
         with self._lock:
-            mine = {key: one.result() for key, one in old.items() if self._models.get(key) is one}
+            mine = {key: one.result().model for key, one in old.items() if self._models.get(key) is one}
             for key in mine:
                 del self._models[key]
         await _close_all({key: model for key, model in mine.items() if key in idle})
@@ -123,7 +139,7 @@ class ModelPool:
         """Close every other model that is loaded; one that fails to close does not keep the others."""
         with self._lock:
             idle = [key for key, model in self._models.items() if key not in wanted and model.done()]
-            closing = {key: self._models.pop(key).result() for key in idle}
+            closing = {key: self._models.pop(key).result().model for key in idle}
         await _close_all(closing)
 
 
@@ -134,8 +150,18 @@ async def _close_all(models: Mapping[ModelKey, Any]) -> None:
             _log.warning("closing %s raised %s: %s", key.reference, type(failure).__name__, failure)
 
 
-def _outdated(model: Any) -> bool:
+class _Made(NamedTuple):
+    """A model, and what identified it when it was loaded, where it does not say so itself."""
+
+    model: Any
+    code: str
+
+
+def _outdated(key: ModelKey, made: _Made) -> bool:
+    model = made.model
     try:
+        if made.code and made.code != _code(key):
+            return True
         return hasattr(model, "outdated") and bool(model.outdated())
     except Exception as error:  # a model is a plugin and may raise anything
         name = f"{type(model).__module__}.{type(model).__name__}"
@@ -149,9 +175,14 @@ async def _close(model: Any) -> None:
         raise RuntimeError(f"it called sys.exit({error.code!r})") from error
 
 
-def _load(key: ModelKey) -> Any:
+def _code(key: ModelKey) -> str:
+    return code_of(key.plugin, key.reference.model, options_of(key))
+
+
+def _load(key: ModelKey) -> _Made:
     try:
-        return key.plugin(key.reference.model, options_of(key))
+        model = key.plugin(key.reference.model, options_of(key))
+        return _Made(model, "" if _own_fingerprint(model) else _code(key))
     except (StopIteration, SystemExit) as error:  # the one no future takes, the other would end the program
         raise RuntimeError(f"it raised {type(error).__name__}: {error}") from error
 

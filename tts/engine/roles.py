@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tts.contracts.strategy import Strategy
-from tts.engine.models import Loaded, ModelPool, live_model, model_name
+from tts.engine.models import Loaded, ModelPool, live_code, live_model, model_name
 from tts.engine.reference import DEFAULT_MODEL, ModelKey, ModelKind, placed
 from tts.engine.work import Work
 from tts.vocabulary.errors import MissingCapabilityError, MissingRoleError
@@ -67,7 +67,11 @@ class Roles:
 
     async def _forget_outdated(self, needed: set[Role]) -> None:
         """Whose files have changed since an earlier call is loaded anew; what is under way ends with what it has."""
-        keys = {role: key for role in needed & self.loaded.keys() if (key := self._key(role)) is not None}
+        there = needed & self.loaded.keys()
+        keys = {role: key for role in there if (key := self._key(role)) is not None}
+        for role in there - keys.keys():
+            if self.loaded[role].code != live_code(self.loaded[role].model):
+                del self.loaded[role]
         if keys:
             old = await self._models.drop_outdated(set(keys.values()))
             for role, key in keys.items():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import linecache
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tts.registry.loaded_source import digest_of, remember
 from tts.vocabulary.errors import FOREIGN, ConfigError
 from tts.vocabulary.names import refuse_from_data
 
@@ -66,10 +68,25 @@ def _named(reference: str) -> Any:
 
 
 def _module_of_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"tts_file_{path.stem}", path)
+    """The file as a module, made from what is in it now; of the same content it is the module that there is.
+
+    Python's own import would take a file that has changed within a second, and not its length, for what it was.
+    """
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ConfigError(f"{path} is not a Python file")
+    source = path.read_bytes()
+    name = f"tts_file_{path.stem}_{digest_of(str(path.resolve()).encode() + source)[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec.name = spec.loader.name = name  # type: ignore[attr-defined]  # of a loader of files
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where pydantic looks for what the annotations of a class name
-    spec.loader.exec_module(module)
+    linecache.checkcache(str(path))  # what tracebacks show
+    sys.modules[name] = module  # where pydantic looks for what the annotations of a class name
+    try:
+        exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - the user has named this file
+    except BaseException:
+        del sys.modules[name]
+        raise
+    remember(module, source)
     return module

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from tts.api.candidate_sets import candidate_sets
+from tts.api.candidate_sets import stored_sets
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import grader as grader_of
 from tts.contracts.labels import label_strategies
@@ -16,6 +16,7 @@ from tts.contracts.strategy import Context, Strategy
 from tts.contracts.strategy import strategy as strategy_of
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import Graded, grade
+from tts.store.address import check_exists
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.names import names_from_data
@@ -58,12 +59,11 @@ def stored_run(path: str | Path, *, k: int | None = None, grader: str = "math", 
     with other models or another version, the run with the most results counts. Raises `ConfigError` for a store without
     results, with several ks, or with candidates of several models.
     """
-    if not Path(path).is_file():
-        raise ConfigError(f"there is no store {str(path)!r}; `tts compare --store {path}` makes one")
-    sets = list(candidate_sets(Path(path), None, None, "raise", {"extractor": extractor}) or ())
-    with Store(path) as store:
+    check_exists(path)
+    sets = list(stored_sets(path, None, {"extractor": extractor}))
+    with Store(path, read_only=True) as store:
         held = list(_held(store, sets))
-        size = _only_k(held, k, path)
+        size = _only_k(held, k, store.name)
         chosen = _chosen([one for one in held if one.provenance.k == size])
         named = _named(chosen)
         strategies = label_strategies([_recalled(*one) for one in named])
@@ -84,11 +84,14 @@ def _recalled(name: str, parameters: dict[str, object]) -> Strategy:
 
 
 def _held(store: Store, sets: Sequence[Sampled]) -> Iterator[_Held]:
-    places = {one.candidates.problem.digest: order for order, one in enumerate(sets)}
+    places: dict[str, list[int]] = {}  # problems of one text have one decision, and an answer each
+    for order, one in enumerate(sets):
+        places.setdefault(one.candidates.problem.digest, []).append(order)
     for problem, row in store.results():
         # A result of an early version does not say k: which candidates it decided on cannot be told.
         if problem in places and "k" in row["provenance"]:
-            yield _Held(row, Provenance.model_validate(row["provenance"]), places[problem])
+            provenance = Provenance.model_validate(row["provenance"])
+            yield from (_Held(row, provenance, order) for order in places[problem])
 
 
 def _group(sampled: Sampled, group: int, k: int) -> tuple[Candidate, ...]:
@@ -116,11 +119,11 @@ def _strategy_of(one: _Held) -> str:
     return digest(one.provenance.strategy, one.provenance.parameters)
 
 
-def _only_k(held: Sequence[_Held], k: int | None, path: str | Path) -> int:
+def _only_k(held: Sequence[_Held], k: int | None, name: str) -> int:
     if not held:
-        raise ConfigError(f"store {str(path)!r} holds no decisions of strategies on stored candidates; run tts compare")
+        raise ConfigError(f"store {name!r} holds no decisions of strategies on stored candidates; run tts compare")
     ks = sorted({one.provenance.k for one in held})
-    found = f"store {str(path)!r} holds decisions on groups of {', '.join(map(str, ks))}"
+    found = f"store {name!r} holds decisions on groups of {', '.join(map(str, ks))}"
     if k is None and len(ks) > 1:
         raise ConfigError(f"{found}; say which with k= (-k)")
     if k is not None and k not in ks:

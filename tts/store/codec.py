@@ -27,6 +27,10 @@ def encode_completion(completion: Completion) -> str:
         row["finish_reason"] = completion.finish_reason
     if completion.logprob is not None:
         row["logprob"] = completion.logprob
+    if completion.server is not None:
+        row["server"] = mended(completion.server)
+    if completion.system_fingerprint is not None:
+        row["system_fingerprint"] = mended(completion.system_fingerprint)
     row["usage"] = _counted(usage)
     return to_json(row).decode()
 
@@ -49,6 +53,14 @@ def decode_completion(text: str, index: int) -> Completion:
         text=row["text"],
         finish_reason=row.get("finish_reason", "stop"),
         logprob=row.get("logprob"),
+        server=row.get("server"),
+        system_fingerprint=row.get("system_fingerprint"),
         usage=usage,
         **parts,
     )
+
+
+def lacks(old: str, new: str) -> bool:
+    """Whether a completion that is stored lacks what another of the same place has: its end, or log-probabilities."""
+    there, other = decode_completion(old, 0), decode_completion(new, 0)
+    return not there.whole or (there.logprob is None and other.logprob is not None)

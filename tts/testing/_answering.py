@@ -40,7 +40,7 @@ def asked(make: Make[C], ask: Callable[[C], Awaitable[T]]) -> T:
 
 
 def declared(make: Make[Any], kind: str) -> None:
-    """It has `Options`, and a fingerprint that two of it share."""
+    """It has `Options`, and two of it share their fingerprint, where it has one."""
     one, other = make(), make()
     options = getattr(type(one), "Options", None)
     advice = f"give it `Options = tts.NoOptions`, for a {kind} reference may have @option=value"
@@ -49,10 +49,11 @@ def declared(make: Make[Any], kind: str) -> None:
     assert options.model_config.get("extra") == "forbid", (
         "Options ignores a misspelt option; derive it from tts.NoOptions"
     )
-    assert isinstance(one.fingerprint, str), f"fingerprint is {one.fingerprint!r}; it must be a text"
-    assert one.fingerprint, "fingerprint is empty; it must name whatever changes the outputs"
-    assert one.fingerprint == other.fingerprint, (
-        f"two that are made alike have the fingerprints {one.fingerprint!r} and {other.fingerprint!r}; nothing "
+    own, others = getattr(one, "fingerprint", None), getattr(other, "fingerprint", None)
+    assert own is None or isinstance(own, str), f"fingerprint is {own!r}; it must be a text"
+    assert own != "", "fingerprint is empty; it must name whatever changes the outputs, or be left out"
+    assert own == others, (
+        f"two that are made alike have the fingerprints {own!r} and {others!r}; nothing "
         "that was stored would be found again. Make it from model, options and weights alone"
     )
     for made in (one, other):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tts.contracts.grader import Grader
 from tts.testing import _answering
+from tts.testing._identity import literal_is_refused
 from tts.testing._kit import Check, bound, run_all
 from tts.testing._sets import MARKERS, ODD
 
@@ -47,6 +48,13 @@ class GraderTrial(NamedTuple):
             return await grader.grade(pairs)
 
         return ask
+
+
+def check_grader_fingerprint(trial: GraderTrial) -> None:
+    """It has no fingerprint that stays when its code changes."""
+    one = trial.make()
+    asyncio.run(one.aclose())
+    literal_is_refused(one, "grader")
 
 
 def check_grades(trial: GraderTrial) -> None:
@@ -135,6 +143,7 @@ def check_grader_closes(trial: GraderTrial) -> None:
 
 
 _GRADER_CHECKS: tuple[Callable[[GraderTrial], None], ...] = (
+    check_grader_fingerprint,
     check_grades,
     check_equal_answers,
     check_no_answer,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tts.contracts.models import Judge, JudgeFormat
 from tts.prompts import visible
 from tts.testing import _answering
+from tts.testing._identity import fingerprint_follows
 from tts.testing._kit import Check, bound, pickled, run_all
 from tts.testing._sets import MARKERS, ODD, candidate_set
 from tts.vocabulary.records import Candidate, Message, Problem, Verdict
@@ -161,6 +162,16 @@ def check_judge_declaration(trial: JudgeTrial) -> None:
     _answering.declared(trial.make, "judge")
 
 
+def check_judge_fingerprint(trial: JudgeTrial) -> None:
+    """Its fingerprint, where it has one, follows the options that change verdicts, and else the model or the code."""
+
+    async def winners(judge: Judge) -> list[str | None]:
+        verdicts = [await trial.ask(*pair, seed)(judge) for seed in range(4) for pair in ((_A, _B), (_B, _A))]
+        return [verdict.winner for verdict in verdicts]
+
+    fingerprint_follows(trial.make, winners, lambda one, other: bool(one == other))
+
+
 def check_verdict(trial: JudgeTrial) -> None:
     """It gives a `Verdict`, and says what that cost."""
     verdict: Any = trial.verdict(_A, _B)
@@ -201,6 +212,7 @@ def check_judge_closes(trial: JudgeTrial) -> None:
 
 _JUDGE_CHECKS: tuple[Callable[[JudgeTrial], None], ...] = (
     check_judge_declaration,
+    check_judge_fingerprint,
     check_verdict,
     check_verdict_seed,
     check_verdict_odd_texts,

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from tts.contracts.models import Capabilities, NoOptions, Request
+from tts.registry.code import code_of
 from tts.vocabulary.record import digest
 from tts.vocabulary.records import Candidate, Completion, Problem, Score, Usage, Verdict
 from tts.vocabulary.thinking import split_thinking
@@ -60,9 +61,9 @@ class InstantScorer:
     """A scorer whose rewards go by the text and are often equal: -1, 0 or 1."""
 
     Options: type[BaseModel] = NoOptions
-    fingerprint = "instant"
 
     def __init__(self, model: str = "", options: Any = None) -> None:  # noqa: ARG002 - a scorer is made so
+        self.fingerprint: str = code_of(type(self))
         self.spent: Usage = Usage()
 
     async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:
@@ -79,9 +80,9 @@ class InstantJudge:
     """A judge that often contradicts itself and sometimes says nothing: its verdict goes by texts, order and seed."""
 
     Options: type[BaseModel] = NoOptions
-    fingerprint = "instant"
 
     def __init__(self, model: str = "", options: Any = None) -> None:  # noqa: ARG002 - a judge is made so
+        self.fingerprint: str = code_of(type(self))
         self.spent: Usage = Usage()
 
     async def compare(self, problem: Problem, a: Candidate, b: Candidate, *, seed: int) -> Verdict:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tts.contracts.models import Scorer
 from tts.testing import _answering
+from tts.testing._identity import fingerprint_follows
 from tts.testing._kit import Check, bound, run_all
 from tts.testing._sets import MARKERS, ODD, candidate_set
 from tts.vocabulary.records import Candidate, Problem, Score
@@ -59,6 +60,11 @@ def _usual() -> tuple[Candidate, ...]:
 def check_scorer_declaration(trial: ScorerTrial) -> None:
     """It has `Options`, and a fingerprint that goes by what it is made of."""
     _answering.declared(trial.make, "scorer")
+
+
+def check_scorer_fingerprint(trial: ScorerTrial) -> None:
+    """Its fingerprint, where it has one, follows the options that change scores, and else the model or the code."""
+    fingerprint_follows(trial.make, trial.ask(_usual()), _close)
 
 
 def check_scores(trial: ScorerTrial) -> None:
@@ -168,6 +174,7 @@ def check_scorer_closes(trial: ScorerTrial) -> None:
 
 _SCORER_CHECKS: tuple[Callable[[ScorerTrial], None], ...] = (
     check_scorer_declaration,
+    check_scorer_fingerprint,
     check_scores,
     check_scores_follow,
     check_scores_alone,

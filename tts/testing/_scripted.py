@@ -10,12 +10,18 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from tts.contracts.models import Backend, Capabilities, NoOptions, Request
+from tts.registry.code import code_of
 from tts.vocabulary.records import Candidate, Completion, Problem, Score, Usage, Verdict
 from tts.vocabulary.thinking import split_thinking
 
 Says = str | Sequence[str] | Callable[[Request, int], str | Awaitable[str]]
 Winner = Literal["a", "b", "tie"] | None
 Fault = Exception | Literal["hang", "empty", "drop"]
+
+
+def _plain(script: object) -> object:
+    """A script as far as it can be told from another: a function of a test may hold anything."""
+    return getattr(script, "__qualname__", "a function") if callable(script) else script
 
 
 class ScriptedModel:
@@ -85,7 +91,7 @@ class ScriptedScorer:
 
     def __init__(self, scores: Callable[[Candidate], float] | Mapping[str, float]) -> None:
         self._scores = scores
-        self.fingerprint: str = "scripted"
+        self.fingerprint: str = code_of(type(self), _plain(scores))
         self.calls: list[str] = []
 
     async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:  # noqa: ARG002 - the contract's
@@ -112,7 +118,7 @@ class ScriptedJudge:
 
     def __init__(self, prefers: Callable[[Candidate, Candidate], Winner] | str) -> None:
         self._prefers = prefers
-        self.fingerprint: str = "scripted"
+        self.fingerprint: str = code_of(type(self), _plain(prefers))
         self.calls: list[tuple[str, str]] = []
 
     async def compare(self, problem: Problem, a: Candidate, b: Candidate, *, seed: int) -> Verdict:  # noqa: ARG002 - the contract's

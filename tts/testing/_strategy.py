@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from tts.contracts.strategy import Needs, Strategy
 from tts.testing import _conduct, _imitation
+from tts.testing._identity import literal_is_refused
 from tts.testing._kit import Check, bound, pickled, run_all
 from tts.testing._models import InstantModel
 from tts.testing._sets import SETS, candidate_set, tied_sets
@@ -31,6 +32,11 @@ def check_name(strategy: Strategy) -> None:
     name = getattr(type(strategy), "name", None)
     assert isinstance(name, str), "the class has no name; give it `name: ClassVar[str] = ...`"
     assert _NAME.fullmatch(name), f"name={name!r}: lower-case letters, digits, '_', '.' and '-' only"
+
+
+def check_fingerprint(strategy: Strategy) -> None:
+    """It has no fingerprint that stays when its code changes."""
+    literal_is_refused(strategy, "strategy")
 
 
 def check_json(strategy: Strategy) -> None:
@@ -199,6 +205,7 @@ def check_order(strategy: Strategy) -> None:
 
 _STRATEGY_CHECKS: tuple[Callable[[Strategy], None], ...] = (
     check_name,
+    check_fingerprint,
     check_json,
     check_frozen,
     check_pickle,

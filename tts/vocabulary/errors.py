@@ -14,10 +14,11 @@ TTSError
 ├── StrategyError            a strategy plugin misbehaved; names strategy and problem, `__cause__` has the rest
 ├── NoCandidatesError        nothing to aggregate: every candidate failed
 ├── BudgetExceededError      the token budget of the run is spent
-├── StoreError               the store file cannot be used
+├── StoreError               the store cannot be used
 └── TaskError                a problem, task or candidate file cannot be read
 PluginWarning                a plugin was left out, and why
 MismatchWarning              a checkpoint is used otherwise than it was trained
+OriginWarning                stored samples that a run uses came from another server
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ class BudgetExceededError(TTSError):
 
 
 class StoreError(TTSError):
-    """The store file cannot be opened, read or written."""
+    """The store cannot be opened, read or written."""
 
 
 class OutputError(TTSError, OSError):
@@ -140,6 +141,10 @@ class PluginWarning(UserWarning):
 
 class MismatchWarning(UserWarning):
     """A model is prompted otherwise than it was trained; the message has both ways and what to do."""
+
+
+class OriginWarning(UserWarning):
+    """Stored samples that a run uses came from another server than it asks; the message says how many, from where."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

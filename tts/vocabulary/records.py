@@ -175,6 +175,9 @@ class Completion(Record):
 
     One that failed for good in this run, while others of its request may have come, has `error`, which says why, no
     text, and the finish reason "error", or "refused" where the model or a content filter declined to answer.
+
+    `server` is the address of the server that it came from, without anything secret, and `system_fingerprint` what that
+    said of itself; the store keeps both.
     """
 
     index: int = Field(ge=0)
@@ -185,6 +188,8 @@ class Completion(Record):
     usage: Usage = Usage()
     logprob: float | None = None
     error: str | None = None
+    server: str | None = None
+    system_fingerprint: str | None = None
 
     @property
     def whole(self) -> bool:
@@ -278,7 +283,11 @@ class Decision(Record):
 
 
 class Provenance(Record):
-    """What produced a result, enough to do it again; `k` is the size of its group of candidates."""
+    """What produced a result, enough to do it again; `k` is the size of its group of candidates.
+
+    `code` identifies what is not this version's own: the code of the strategy, of those among its fields, of extractor
+    and judge format, and the content of files that parameters name.
+    """
 
     strategy: str
     k: int
@@ -286,6 +295,7 @@ class Provenance(Record):
     seed: int
     models: dict[str, str]
     version: str
+    code: dict[str, str] = Field(default_factory=dict)
 
 
 class Result(Record):

@@ -18,14 +18,18 @@ class CheckpointFiles:
     """Made before a model is loaded; knows afterwards whether its files are still those.
 
     A file with another time is read again, so that one that was only touched is none that changed. A model of the hub
-    has its commit, and no files here.
+    has its commit, and no files here but those of the user's that it is given, such as a chat template.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *given: Path | None) -> None:
         self._source, self._lock = source, threading.Lock()
+        self._given = [path.expanduser() for path in given if path is not None]
         self._commit: str | None = None
         self._content = ""
-        self._stamps = _stamps(source)
+        self._stamps = self._found()
+
+    def _found(self) -> list[Stamp]:
+        return _stamps(self._source) + [Stamp.of(path) for path in self._given if path.is_file()]
 
     def digest(self, commit: str | None) -> str:
         """What the weights are that have just been loaded.
@@ -35,7 +39,7 @@ class CheckpointFiles:
         self._commit = commit
         found = weights_digest(self._source, commit)
         self._content = self._described(found)
-        if _stamps(self._source) != self._stamps:
+        if self._found() != self._stamps:
             raise BackendUnavailable(f"{self._source.place!r} has changed while it was loaded", retryable=True)
         return found
 
@@ -43,7 +47,7 @@ class CheckpointFiles:
         """Whether what was loaded is not what would be loaded now."""
         with self._lock:
             try:
-                stamps = _stamps(self._source)
+                stamps = self._found()
                 if stamps == self._stamps and all(stamp.settled for stamp in stamps):
                     return False
                 same = self._described(weights_digest(self._source, self._commit)) == self._content
@@ -55,7 +59,7 @@ class CheckpointFiles:
 
     def _described(self, weights: str) -> str:
         seen = hashlib.blake2b(weights.encode(), digest_size=16)
-        for file in _others(self._source):
+        for file in (*_others(self._source), *filter(Path.is_file, self._given)):
             seen.update(f"\0{file.name}\0".encode() + file.read_bytes())
         return seen.hexdigest()
 

@@ -64,6 +64,10 @@ class Options(BaseModel):
     """Whether code that comes with a checkpoint may run. Off by default (our choice: it can do anything that you can).
     """
 
+    def files(self) -> list[Path]:
+        """The user's own files that decide what the model is asked or answers."""
+        return [] if self.chat_template is None else [self.chat_template]
+
 
 class Loaded(NamedTuple):
     """A model ready to run, its tokenizer, a digest of what its weights and files are, and what it was trained on.
@@ -96,7 +100,7 @@ def load_as(auto: Any, model: str, options: Options, **further: Any) -> tuple[Lo
     `further` goes to its `from_pretrained`. Also returns the names of weights that the checkpoint does not have.
     """
     source = find(model, options.gguf)
-    files = CheckpointFiles(source)
+    files = CheckpointFiles(source, *options.files())
     _refuse_unreachable(model, source, options.revision)
     device = _device(options.device)
     dtype = _dtype(options.dtype, device)

@@ -119,6 +119,11 @@ class OpenAIBackend:
         counts = await asyncio.gather(*(self._count(link, text) for text in texts))
         return list(counts)
 
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The addresses that are asked, without anything secret."""
+        return tuple(address.origin for address in self._pool.addresses)
+
     async def aclose(self) -> None:
         """Close the connections of this event loop; those of others close with their loop."""
         await self._pool.aclose()
@@ -136,7 +141,8 @@ class OpenAIBackend:
             await self._pool.release()
 
     def _fingerprint(self) -> str:
-        settings = (self._wire.model, self._wire.api, *self._wire.markers, self._dialect.identity)
+        wire, identity = self._wire, self._dialect.identity
+        settings = (wire.model, wire.api, *wire.markers, identity, *self._options.tags())
         return hashlib.blake2b(json.dumps(["openai", settings]).encode(), digest_size=16).hexdigest()
 
     def _parts(self, link: Link, n: int) -> list[tuple[int, ...]]:
@@ -172,10 +178,13 @@ class OpenAIBackend:
             answer = await link.post(server, path, body)
             link.took(time.monotonic() - started)
         seconds = round(time.monotonic() - started, 6)
+        told = answer.get("system_fingerprint")
+        origin = {"server": server.address.origin, "system_fingerprint": told[:200] if isinstance(told, str) else None}
         try:
-            return self._wire.read(
+            read = self._wire.read(
                 answer, indices, ask.request.sampling.logprobs, seconds, lost=ask.request.on_cancelled
             )
+            return [one.model_copy(update=origin) for one in read]
         except BackendError as error:
             raise Trouble(BackendError(f"{server.address.base}: {error}", retryable=error.retryable)) from None
         except (ValueError, KeyError, TypeError, AttributeError):

@@ -24,6 +24,11 @@ class Connection(BaseModel):
     base_url: str = ""
     """The server's address up to `/v1`; several joined by `+` are a pool."""
 
+    tag: str = ""
+    """A word of yours that is part of what samples are stored under, to keep apart models that their servers call the
+    same. By default none.
+    """
+
     concurrency: int = Field(64, ge=1)
     """Completions in flight at each server. By default 64 (our choice, as for other backends)."""
 
@@ -78,6 +83,10 @@ class Connection(BaseModel):
                     "and no user or password in it (use @key_env=, @key_file= or @headers_file=)"
                 )
         return [Address.of(base, self.proxy) for base in bases]
+
+    def tags(self) -> tuple[str, ...]:
+        """The tag as a part of a fingerprint; nothing where there is none, so that samples keep theirs."""
+        return (f"tag {self.tag}",) if self.tag else ()
 
     def refuse_address(self, model: str) -> None:
         """Raise `ConfigError` for a name that holds an address; the sentence does not repeat it.

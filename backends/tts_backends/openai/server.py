@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -14,6 +15,11 @@ class Address(NamedTuple):
 
     base: str
     proxy: str | None
+
+    @property
+    def origin(self) -> str:
+        """The address as it may be told: without what stands after a question mark, which may be a key."""
+        return re.split("[?#]", self.base)[0]
 
     @classmethod
     def of(cls, base: str, proxy: str | None) -> Self:

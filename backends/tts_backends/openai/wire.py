@@ -219,6 +219,7 @@ class Events:
         self._finish: str | None = None
         self._error: Any = None
         self._usage: dict[str, Any] | None = None
+        self._told: Any = None
         self.done = False
 
     def feed(self, line: bytes) -> None:
@@ -233,6 +234,7 @@ class Events:
         if event.get("error"):
             raise ValueError(f"the stream says {event['error']}")
         self._usage = event.get("usage") or self._usage
+        self._told = event.get("system_fingerprint") or self._told
         for choice in event["choices"]:
             self._add(choice)
 
@@ -263,7 +265,7 @@ class Events:
             choice |= {"message": message, "logprobs": {"content": self._logprobs or None}}
         else:
             choice |= {"text": message.get("content", ""), "logprobs": {"token_logprobs": self._logprobs or None}}
-        return {"choices": [choice], "usage": self._usage}
+        return {"choices": [choice], "usage": self._usage, "system_fingerprint": self._told}
 
 
 def names(values: Iterable[str], most: int = 10) -> str:

@@ -18,12 +18,16 @@ from tts_backends.foreign import backend_error, in_thread
 
 
 class About(NamedTuple):
-    """What the driver must know of a loaded model; a scorer or judge has no `capabilities`."""
+    """What the driver must know of a loaded model; a scorer or judge has no `capabilities`.
+
+    `fingerprint` is the model's own, empty where it has none; `dated` says that it can tell whether it is `outdated`.
+    """
 
     fingerprint: str
     capabilities: Capabilities | None
     by_content: bool
     logprobs: bool
+    dated: bool
     pid: int
 
 
@@ -59,10 +63,11 @@ class Host:
             return _ours(error, f"loading {model!r}")
         self._model, self._name = loaded, str(getattr(loaded, "name", model))
         return About(
-            fingerprint=str(loaded.fingerprint),
+            fingerprint=str(getattr(loaded, "fingerprint", None) or ""),
             capabilities=getattr(loaded, "capabilities", None),
             by_content=getattr(loaded, "by_content", True),
             logprobs=getattr(loaded, "logprobs", False),
+            dated=hasattr(loaded, "outdated"),
             pid=os.getpid(),
         )
 
@@ -85,6 +90,13 @@ class Host:
         """Call a method of the model."""
         try:
             return await getattr(self._model, method)(*arguments, **options)
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            return _ours(error, self._name)
+
+    async def outdated(self) -> bool | TTSError:
+        """Whether the files of the model have changed since this actor has loaded it."""
+        try:
+            return bool(await in_thread(self._model.outdated))
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             return _ours(error, self._name)
 

@@ -21,6 +21,7 @@ from tts import (
     Request,
     Score,
     Verdict,
+    code_of,
     find_model,
 )
 from tts_backends.ray.pool import ActorPool, Wanted
@@ -66,7 +67,13 @@ class _OnRay:
         _connect()
         self._wanted = _wanted(options)
         self._pool = ActorPool(self.name, tuple(found), self._wanted)
-        self.fingerprint = self._pool.about.fingerprint  # the model's own: what is stored does not know where it ran
+        about = self._pool.about
+        # The model's own: what is stored does not know where it ran.
+        self.fingerprint = about.fingerprint or code_of(found.cls, found.model, found.options)
+
+    def outdated(self) -> bool:
+        """Whether the model's files have changed since some actor has loaded them."""
+        return self._pool.about.dated and self._pool.outdated()
 
     async def aclose(self) -> None:
         """End the actors; the cluster stays."""

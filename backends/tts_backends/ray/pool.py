@@ -31,6 +31,7 @@ PATIENCE = 300.0  # seconds that a cluster may have no room for any actor
 _LOSSES = 3  # so many actors may be lost over one request; at the last one it is alone, so it is known to be the cause
 _CALLS_AT_ONCE = 10_000  # methods of one actor that may run at the same time
 _END_SECONDS = 60.0  # for the end of all actors
+_ASK_SECONDS = 30.0  # for whether their files have changed
 _log = logging.getLogger("tts")
 
 
@@ -87,6 +88,19 @@ class ActorPool:
                 return self._thread.submit(work)
         work.close()
         raise BackendError(f"{self._name!r} is closed")
+
+    def outdated(self) -> bool:
+        """Whether the model's files have changed since an actor has loaded them; each is asked, for each has a disk.
+
+        Raises what an actor raises; one that does not answer is not waited for.
+        """
+        asked = self._run(self._outdated())
+        try:
+            return bool(asked.result(_ASK_SECONDS))
+        except TimeoutError:
+            asked.cancel()
+            _log.warning("actors of %s do not say whether their files have changed; they go on", self._name)
+            return False
 
     def pids(self) -> list[int]:
         """The processes of the actors that are up."""
@@ -328,6 +342,15 @@ class ActorPool:
                     actor.orders.put_nowait((number, None))
         if job.parts:
             await job.over.wait()
+
+    async def _outdated(self) -> bool:
+        answers = await asyncio.gather(
+            *(actor.handle.outdated.remote() for actor in self._actors), return_exceptions=True
+        )
+        for answer in answers:
+            if isinstance(answer, TTSError):
+                raise answer
+        return any(answer is True for answer in answers)  # an actor that is lost is replaced by one that reads anew
 
     async def _call(self, method: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         reason = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -38,6 +39,10 @@ class ConfidenceOptions(ScoringOptions):
     """The most tokens of a batch with its padding, though a batch has at least one conversation. By default 4,096,
     fewer than for other scorers, since each token has a distribution over the vocabulary.
     """
+
+    def files(self) -> list[Path]:
+        """As of every model, and the template."""
+        return super().files() + ([] if self.template is None else [Path(self.template)])
 
 
 class HFConfidence(BatchedScorer):

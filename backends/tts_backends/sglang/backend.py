@@ -71,6 +71,7 @@ class SGLangBackend:
         if process and facts.at_once:
             at_once = facts.at_once + facts.at_once // _QUEUED
         self.fingerprint = self._served.fingerprint(options)
+        self.servers = self._served.servers
         self.capabilities = Capabilities(
             seed=facts.seed,
             logprobs=True,
@@ -168,7 +169,7 @@ class SGLangBackend:
         if answer.aborted and not ask.withdrawn:
             tail = f": {answer.message}" if answer.message else ""
             raise Trouble(BackendUnavailable(f"{self.name!r}: the server has aborted a request{tail}"))
-        return answer
+        return answer if self._served.process else answer._replace(server=server.address.origin)
 
     async def _explained(self, error: BackendError) -> BackendError:
         """The error, or what it comes of where the engine is ours and has ended."""

@@ -72,6 +72,7 @@ class Answer(NamedTuple):
     stopped_by: str | None
     logprob: float | None
     message: str = ""
+    server: str | None = None
 
     @classmethod
     def of(cls, said: dict[str, Any]) -> Self:
@@ -103,7 +104,7 @@ class Answer(NamedTuple):
         """The completion of this index."""
         # The first pays for the prompt that went ahead for all.
         cached = self.cached_tokens if index or ask.led is None else min(self.cached_tokens, ask.led.cached_tokens)
-        return completion(
+        whole = completion(
             chat,
             ask.prompt,
             self.tokens,
@@ -113,6 +114,7 @@ class Answer(NamedTuple):
             cached_tokens=cached,
             logprob=self.logprob if ask.request.sampling.logprobs else None,
         )
+        return whole if self.server is None else whole.model_copy(update={"server": self.server})
 
     def _cut(self, chat: Chat, stops: tuple[str, ...]) -> str | None:
         """The text before the first stop string, where one ended the completion."""

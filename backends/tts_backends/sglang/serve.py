@@ -57,7 +57,7 @@ class Options(Connection):
         if self.base_url:
             for name in given:
                 raise ConfigError(f"sglang: {name!r} is an option of the engine; start the server at base_url with it")
-        for name in sorted(self.model_fields_set & set(Connection.model_fields) - {"think_open", "think_close"}):
+        for name in sorted(self.model_fields_set & set(Connection.model_fields) - {"think_open", "think_close", "tag"}):
             if not self.base_url:
                 raise ConfigError(f"sglang: {name!r} is about a server that runs already; give its @base_url=, too")
         return given
@@ -89,12 +89,17 @@ class Served(NamedTuple):
     process: EngineProcess | None
     digest: str
     prompts: Any  # tts.prompts.Prompts | None
-    files: CheckpointFiles | None = None  # of an engine of our own
+    files: CheckpointFiles | None = None  # of an engine of our own; else the user's chat template alone
 
     def fingerprint(self, options: Options) -> str:
         """What identifies the outputs."""
         markers = (options.think_open, options.think_close)
-        return fingerprint("sglang", self.digest, self.facts.dtype, self.chat.template, *markers)
+        return fingerprint("sglang", self.digest, self.facts.dtype, self.chat.template, *markers, *options.tags())
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The addresses of servers that are not ours."""
+        return () if self.process is not None else tuple(address.origin for address in self.pool.addresses)
 
 
 def serve(name: str, model: str, options: Options, defaults: Mapping[str, str]) -> Served:
@@ -105,7 +110,7 @@ def serve(name: str, model: str, options: Options, defaults: Mapping[str, str]) 
     engine = options.engine()
     addresses = [_with_version(one) for one in options.addresses()] if options.base_url else []
     source = find(model)
-    files = CheckpointFiles(source)
+    files = CheckpointFiles(source, options.chat_template)
     if source.gguf is not None:
         raise ConfigError(f"{model!r} is a GGUF file; use hf:{model}, or give sglang a folder with safetensors")
     template = read_template(options.chat_template)
@@ -115,7 +120,9 @@ def serve(name: str, model: str, options: Options, defaults: Mapping[str, str]) 
     if addresses:
         pool = Pool("sglang", addresses, options.access(), options.limits(), options.retries)
         facts = run_sync(lambda: _facts(pool, lambda found: _check(name, model, found)))
-        return Served(pool, chat, facts, None, f"{facts.names[0]}\0{facts.version}", prompts)
+        given = CheckpointFiles(Source(source.place, None, None), options.chat_template)
+        given.digest(commit)
+        return Served(pool, chat, facts, None, f"{facts.names[0]}\0{facts.version}", prompts, given)
     process = EngineProcess(name, source.place, engine, defaults)
     try:
         access = Access({"Authorization": f"Bearer {process.key}"})

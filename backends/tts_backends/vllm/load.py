@@ -70,7 +70,7 @@ def configure(model: str, options: Options, **defaults: str) -> Engine:
     from tts_backends.checkpoints.source import commit_of, find, trained_prompts
 
     source = find(model)
-    files = CheckpointFiles(source)
+    files = CheckpointFiles(source, options.chat_template)
     _check(model, source)
     given = {name: str(value) for name, value in (options.model_extra or {}).items()}
     arguments = _arguments(model, source.place, {**_defaults(), **defaults, **given})

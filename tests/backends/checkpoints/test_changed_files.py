@@ -158,3 +158,33 @@ def test_the_next_call_answers_with_the_new_weights(folder: Path, tmp_path: Path
     assert after.policy == fresh.fingerprint
     become(folder, MINIATURE / "base")
     assert ask() == before, "what the first weights had said is still in the store"
+
+
+@pytest.mark.parametrize("commit", [None, "abc"])
+def test_a_chat_template_of_the_users_counts_also_of_a_model_of_the_hub(tmp_path: Path, commit: str | None) -> None:
+    template = tmp_path / "chat.jinja"
+    template.write_text("one")
+    files = CheckpointFiles(Source("org/name", None, None), template)
+    files.digest(commit)
+    assert not files.changed()
+    template.write_text("two")
+    assert files.changed()
+    template.write_text("one")
+    assert not files.changed()
+
+
+def test_a_chat_template_that_changes_in_place_is_in_the_key_and_read_at_the_next_call(tmp_path: Path) -> None:
+    template, store = tmp_path / "chat.jinja", tmp_path / "s.db"
+    problems = [tts.Example(problem=tts.Problem(id="p", prompt="Compute 12*7+31*4."))]
+
+    def ask(text: str) -> tts.CandidateSet:
+        template.write_text(text)
+        reference = f"hf:miniature@chat_template={template}"
+        return tts.sample(problems, k=1, model=reference, store=store, sampling=tts.Sampling(max_tokens=4))[0]
+
+    plain = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    before = ask(plain)
+    after = ask(plain.replace("}}{%", "}}!{%"))
+    assert after.policy != before.policy
+    assert after.candidates[0].usage.prompt_tokens == before.candidates[0].usage.prompt_tokens + 1
+    assert ask(plain) == before, "what the first template had led to is still in the store"

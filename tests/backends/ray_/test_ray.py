@@ -231,3 +231,17 @@ def test_the_command_line(cluster: str, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) == 4
     assert "majority" in done.stderr
+
+
+def test_a_model_whose_files_changed_is_loaded_anew_in_its_actors(tmp_path: Path) -> None:
+    version = tmp_path / "version"
+
+    def policy() -> str:
+        return tts.sample(sums(1), k=1, model=f"ray:adder:{version}@dated=true,actors=2")[0].policy
+
+    found = []
+    for text in ("1", "1", "2"):
+        version.write_text(text)
+        found.append(policy())
+    assert found[0] == found[1] != found[2]
+    assert found[2].endswith("2")

@@ -24,6 +24,7 @@ class Options(BaseModel):
     room: int = 4
     poison: str = ""  # a problem whose requests kill the process that takes them up
     broken: bool = False
+    dated: bool = False  # the model is a file, and part of the fingerprint
 
 
 class Adder:
@@ -36,6 +37,8 @@ class Adder:
             raise tts.ConfigError("this model cannot be loaded; give another")
         self.name, self.options = f"adder:{model}", options
         self.fingerprint = f"adder:{model}"
+        if options.dated:
+            self.fingerprint += Path(model).read_text()
         self.capabilities = tts.Capabilities(seed=True, concurrency=options.room, context_length=1000)
         self.live = 0
 
@@ -64,6 +67,10 @@ class Adder:
         text = f"So it is \\boxed{{{a + b + wrong}}}"
         usage = tts.Usage(calls=1, prompt_tokens=10, answer_tokens=len(text))
         return tts.Completion(index=index, text=text, summary=text, usage=usage)
+
+    def outdated(self) -> bool:
+        path = self.name.removeprefix("adder:")
+        return self.options.dated and self.fingerprint != f"adder:{path}{Path(path).read_text()}"
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]

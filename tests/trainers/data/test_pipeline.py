@@ -155,6 +155,34 @@ def test_a_function_of_the_users_grades_candidates_teacher_and_solutions(tmp_pat
     assert {row["objective"] for row in train + evaluation} == {"direct", "refine"}
 
 
+def test_other_code_of_a_grader_or_an_extractor_asks_again(tmp_path: Path) -> None:
+    mine, out, said = tmp_path / "mine.py", tmp_path / "out", list[str]()
+    data = write(tmp_path / "raw.jsonl", [own(i, 3) for i in range(20)])
+
+    def run(grader: str, extract: Any) -> list[str]:
+        mine.write_text(f"def same(gold, answer):\n    return int(gold) {grader} int(answer)\n")
+        tts.plugins().register("extractor", "own-box", extract)
+        said.clear()
+        curate(recorded(data, label={"grader": f"{mine}:same", "extractor": "own-box"}), out, said.append)
+        return [line for line in said if line.endswith("made before, kept") or "other settings" in line]
+
+    boxed = tts.plugins().resolve("extractor", "boxed")
+    run("==", boxed)
+    rows = (out / "train.jsonl").read_bytes()
+    assert len(run("==", boxed)) == 4
+    assert "kept" in said[0]
+    told = run("<=", boxed)
+    assert told[0] == "problems: made before, kept"
+    assert told[1].startswith(f"prompts: other settings than before (code of {mine}:same: source ")
+    assert run("==", boxed)[1].startswith("prompts: other settings than before (code of ")
+    assert (out / "train.jsonl").read_bytes() == rows
+
+    def other(text: str) -> str | None:
+        return boxed(text)  # type: ignore[no-any-return]
+
+    assert run("==", other)[0].startswith("problems: other settings than before (code of own-box: ")
+
+
 @pytest.mark.usefixtures("helpers")
 def test_a_reward_model_labels_with_what_it_likes_best(tmp_path: Path) -> None:
     rows = [own(i, 1) | {"candidates": ["\\boxed{0}", f"longest by far \\boxed{{{i + 1}}}"]} for i in range(4)]

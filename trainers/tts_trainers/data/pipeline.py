@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import tts
 from tts import ConfigError, StoreError
@@ -136,13 +137,52 @@ def _stages(recipe: DataRecipe) -> list[Stage]:
     models = _weights(student) | _weights(recipe.label.scorer or "")
     parts: dict[str, dict[str, Any]] = {
         "problems": of("seed", "source", "filter", "label.kind", "label.extractor")
-        | {f"file {k}": v for k, v in sources.items()},
-        "prompts": of("student", "label", "prompt", "direct.origin") | digests | models,
-        "answers": of("teacher") | _weights(teacher),
+        | {f"file {k}": v for k, v in sources.items()}
+        | _code_of_problems(recipe),
+        "prompts": of("student", "label", "prompt", "direct.origin")
+        | digests
+        | models
+        | _code_of_labels(recipe)
+        | _code_of_model("backend", student),
+        "answers": of("teacher") | _weights(teacher) | _code_of_model("backend", teacher),
         "rows": of("direct", "output"),
     }
     makers = dict(zip(STAGES, (make_problems, make_prompts, make_answers, rows), strict=True))
     return [Stage(name, settings, makers[name]) for name, settings in parts.items()]
+
+
+def _code_of_problems(recipe: DataRecipe) -> dict[str, str]:
+    """What identifies the code that finds answers, and that of tasks which make problems."""
+    found = {f"code of {recipe.label.extractor}": tts.plugins().resolve("extractor", recipe.label.extractor)}
+    for source in (recipe.source.data, *recipe.filter.evaluation):
+        kind, _, name = source.partition(":")
+        if kind == "task":
+            found[f"code of {source}"] = tts.plugins().resolve("task", re.split("[:@]", name)[0])
+    return _told(found)
+
+
+def _code_of_labels(recipe: DataRecipe) -> dict[str, str]:
+    """What identifies the code that says which candidates are correct."""
+    grader = tts.grader(recipe.label.grader)
+    try:
+        code = _told({f"code of {recipe.label.grader}": grader})
+    finally:
+        tts.run_sync(grader.aclose)
+    return code | _code_of_model("scorer", recipe.label.scorer or "")
+
+
+def _code_of_model(kind: Literal["backend", "scorer"], reference: str) -> dict[str, str]:
+    """What identifies the code of somebody else's model; ours is not imported to be told that it is ours."""
+    name, colon, _ = reference.partition(":")
+    if not colon or tts.plugins().find(kind, name).distribution == "ttscale":
+        return {}
+    return _told({f"code of {name}": tts.plugins().resolve(kind, name)})
+
+
+def _told(plugins: Mapping[str, Any]) -> dict[str, str]:
+    """Their code, but for what belongs to this version of the library: a folder that an earlier one made is kept."""
+    codes = {name: tts.code_of(plugin) for name, plugin in plugins.items()}
+    return {name: code for name, code in codes.items() if code != f"ttscale {tts.__version__}"}
 
 
 def _settings(recipe: DataRecipe) -> Callable[..., dict[str, Any]]:
