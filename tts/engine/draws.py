@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from tts.contracts.models import Request
+from tts.engine.calls import Call
 from tts.engine.limiter import Priority, rank
 from tts.engine.models import Loaded
 from tts.store.candidate import candidate_of
@@ -17,7 +18,6 @@ from tts.store.store import Store
 from tts.vocabulary.errors import (
     FOREIGN,
     BackendError,
-    BackendTimeout,
     BudgetExceededError,
     ContextLengthError,
     StoreError,
@@ -116,12 +116,9 @@ class Drawer:
     `budget` limits generated and prompt tokens together.
     """
 
-    def __init__(
-        self, store: Store | None, extract: Extract, budget: int | None, request_timeout: float | None = None
-    ) -> None:
+    def __init__(self, store: Store | None, extract: Extract, budget: int | None) -> None:
         self.store: Store | None = store
         self.budget: int | None = budget
-        self.request_timeout: float | None = request_timeout
         self.extract: Extract = extract
         self._paid: dict[str, list[Usage]] = {}
 
@@ -166,30 +163,16 @@ class Drawer:
                 error = failure
             except FOREIGN as failure:
                 error = BackendError(f"{draw.model.reference!r} raised {type(failure).__name__}: {failure}")
-            if not error.retryable or attempt == ATTEMPTS - 1:
+            if not missing or not error.retryable or attempt == ATTEMPTS - 1:
                 break
             await asyncio.sleep(0.25 * 2**attempt)
-        for index in missing:
-            pool.arrive(Candidate(index=index, text="", finish_reason="error", error=str(error)))
-
-    async def _next_in_time(
-        self, completions: AsyncGenerator[Completion, None], draw: Draw, limit: float
-    ) -> Completion | None:
-        try:
-            async with asyncio.timeout(limit) as watch:
-                return await anext(completions, None)
-        except TimeoutError as error:
-            if not watch.expired():
-                raise
-            raise BackendTimeout(
-                f"{draw.model.reference!r} finished no completion for {limit:g} s (request_timeout)"
-            ) from error
+        _fail(missing, error, pool)
 
     async def _request(self, draw: Draw, missing: list[int], pool: Receiver) -> None:
         """One request for what is missing; what arrives is taken from the list."""
         indices = tuple(missing)
         limiter, role = draw.model.limiter, draw.role if draw.role != "sample" else "policy"
-        limit = self.request_timeout
+        calls, held = limiter.calls, 0
 
         def cancelled(usage: Usage) -> None:
             told = usage.took(time.monotonic() - started)
@@ -197,11 +180,19 @@ class Drawer:
             self.charge(role, usage)
             pool.lost(usage)
 
+        def abandon(error: BackendError) -> None:
+            nonlocal held
+            limiter.release(held)
+            held = 0
+            _fail(missing, error, pool)
+
         held = await limiter.acquire(len(indices), pool.priority)
+        call: Call | None = None
         pool.begin()
         started = time.monotonic()
         try:
             self.check_budget()
+            call = calls.begin(abandon=abandon)
             request = Request(
                 messages=draw.messages,
                 n=len(indices),
@@ -213,12 +204,11 @@ class Drawer:
             )
             seen: set[int] = set()
             async with aclosing(draw.model.model.generate(request)) as completions:
-                while (
-                    completion := await (
-                        anext(completions, None) if limit is None else self._next_in_time(completions, draw, limit)
-                    )
-                ) is not None:
+                while (completion := await anext(completions, None)) is not None:
+                    if call.abandoned:
+                        return
                     _check(completion, request, seen, draw.model.reference)
+                    calls.answered()
                     usage = completion.usage.took(time.monotonic() - started)
                     if usage is not completion.usage:
                         completion = completion.model_copy(update={"usage": usage})
@@ -235,13 +225,25 @@ class Drawer:
                         candidate = candidate_of(completion, index, self.extract)
                     missing.remove(index)  # what follows cannot fail: it is there
                     pool.arrive(candidate)
+        except asyncio.CancelledError:
+            if call is not None and (reason := call.reason()) is not None:
+                raise reason from None
+            raise
         finally:
             limiter.release(held)
+            if call is not None:
+                calls.ended(call)
 
 
 async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """What each returns, all at the same time; one alone needs no task of its own."""
     return [await coroutines[0]] if len(coroutines) == 1 else await asyncio.gather(*coroutines)
+
+
+def _fail(missing: list[int], error: BackendError, pool: Receiver) -> None:
+    """What is missing arrives as failed."""
+    while missing:
+        pool.arrive(Candidate(index=missing.pop(0), text="", finish_reason="error", error=str(error)))
 
 
 def _failed(completion: Completion, index: int) -> Candidate | None:

@@ -1,0 +1,56 @@
+"""Where a thread is: the functions on its stack, in a few words."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import sysconfig
+from functools import cache
+from pathlib import Path
+from types import FrameType
+
+_CORE = str(Path(__file__).parents[1])
+
+
+def where(thread: int | None) -> str | None:
+    """The function of a plugin or library that a thread is in, and the innermost one where that is another.
+
+    `None` where the thread is not there.
+    """
+    frame = None if thread is None else sys._current_frames().get(thread)  # noqa: SLF001 - it is documented
+    if frame is None:
+        return None
+    inner, frames = frame, _frames(frame)
+    foreign = [one for one in frames if not _ours(one.f_code.co_filename)]
+    outer = foreign[-1] if foreign else inner
+    last = next((one for one in frames if not _standard(one.f_code.co_filename)), inner)
+    return _place(outer) if last is outer else f"{_place(outer)}, at {_place(last)}"
+
+
+def _frames(inner: FrameType) -> list[FrameType]:
+    """The frames from the innermost one outwards, as far as the event loop that called them, where one did."""
+    found, frame = [], inner
+    while frame is not None and frame.f_code.co_qualname != asyncio.Handle._run.__qualname__:  # noqa: SLF001 - to find it
+        found.append(frame)
+        frame = frame.f_back  # type: ignore[assignment]
+    return found
+
+
+def _place(frame: FrameType) -> str:
+    path = Path(frame.f_code.co_filename)
+    return f"{frame.f_code.co_qualname} ({path.parent.name}/{path.name}, line {frame.f_lineno})"
+
+
+def _ours(path: str) -> bool:
+    return path.startswith(_CORE) or _standard(path)
+
+
+def _standard(path: str) -> bool:
+    library, packages = _library()
+    return path.startswith("<") or (path.startswith(library) and not path.startswith(packages))
+
+
+@cache
+def _library() -> tuple[str, str]:
+    paths = sysconfig.get_paths()
+    return paths["stdlib"], paths["purelib"]
