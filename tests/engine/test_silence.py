@@ -351,4 +351,4 @@ def test_what_is_waited_for_can_be_read(fake: Fake) -> None:
             await asyncio.gather(solving, return_exceptions=True)
 
     asyncio.run(main())
-    assert read[0] == ["policy 'mute:m' (1 call waits, heard 0 s ago)"]
+    assert read[0] == ["policy 'mute:m' (1 call waits, silent for 0 s)"]

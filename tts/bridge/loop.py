@@ -81,7 +81,9 @@ def run_bounded(main: Coroutine[Any, Any, T]) -> T:
 
 def _end(loop: asyncio.AbstractEventLoop, threads: Threads) -> None:
     try:
-        loop.run_until_complete(end(asyncio.all_tasks(loop), _named(asyncio.all_tasks(loop))))
+        running = asyncio.all_tasks(loop)
+        if loop.run_until_complete(end(running, _named(running))):
+            loop.set_exception_handler(lambda *_: None)  # their generators cannot be closed, and asyncio would tell
         with contextlib.suppress(TimeoutError):
             loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), PATIENCE))
         if left := threads.ended(PATIENCE):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-import sysconfig
 from functools import cache
 from pathlib import Path
 from types import FrameType
 
+_LOOP = "Handle._run"  # of asyncio: what the event loop calls everything with
 _CORE = str(Path(__file__).parents[1])
 
 
@@ -21,16 +20,18 @@ def where(thread: int | None) -> str | None:
     if frame is None:
         return None
     inner, frames = frame, _frames(frame)
-    foreign = [one for one in frames if not _ours(one.f_code.co_filename)]
-    outer = foreign[-1] if foreign else inner
-    last = next((one for one in frames if not _standard(one.f_code.co_filename)), inner)
+    known = [one for one in frames if not _standard(one.f_code.co_filename)]
+    if not known:
+        return _place(inner)
+    outer = next((one for one in reversed(known) if not _ours(one.f_code.co_filename)), known[0])
+    last = known[0]
     return _place(outer) if last is outer else f"{_place(outer)}, at {_place(last)}"
 
 
 def _frames(inner: FrameType) -> list[FrameType]:
     """The frames from the innermost one outwards, as far as the event loop that called them, where one did."""
     found, frame = [], inner
-    while frame is not None and frame.f_code.co_qualname != asyncio.Handle._run.__qualname__:  # noqa: SLF001 - to find it
+    while frame is not None and frame.f_code.co_qualname != _LOOP:
         found.append(frame)
         frame = frame.f_back  # type: ignore[assignment]
     return found
@@ -42,7 +43,7 @@ def _place(frame: FrameType) -> str:
 
 
 def _ours(path: str) -> bool:
-    return path.startswith(_CORE) or _standard(path)
+    return path.startswith(_CORE)
 
 
 def _standard(path: str) -> bool:
@@ -52,5 +53,7 @@ def _standard(path: str) -> bool:
 
 @cache
 def _library() -> tuple[str, str]:
+    import sysconfig
+
     paths = sysconfig.get_paths()
     return paths["stdlib"], paths["purelib"]

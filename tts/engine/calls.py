@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from tts.bridge.left import PATIENCE, end, leave
 from tts.vocabulary.errors import BackendError, BackendTimeout
@@ -33,20 +33,25 @@ class Limit(NamedTuple):
 class Call:
     """One call: the task in which it runs, and what has become of it."""
 
-    __slots__ = ("abandon", "abandoned", "cancelling", "error", "task")
+    __slots__ = ("_calls", "abandon", "abandoned", "cancelling", "error", "task")
 
-    def __init__(self, task: asyncio.Task[Any], abandon: Callable[[BackendError], None]) -> None:
+    def __init__(self, calls: Calls, task: asyncio.Task[Any], abandon: Callable[[BackendError], None]) -> None:
+        self._calls = calls
         self.task: asyncio.Task[Any] = task
         self.cancelling: int = task.cancelling()
         self.abandon: Callable[[BackendError], None] = abandon
         self.error: BackendError | None = None  # why it was ended
         self.abandoned = False  # it did not end when it was cancelled
 
-    def reason(self) -> BackendError | None:
-        """Within `except CancelledError`: the error to raise in its place, where the silence was what cancelled."""
-        if self.error is not None and self.task.uncancel() <= self.cancelling:
-            return self.error
-        return None
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: object) -> None:
+        """The call is over; where the silence was what cancelled its task, that is what is raised."""
+        self._calls.ended(self)
+        cancelled = kind is asyncio.CancelledError and self.error is not None
+        if cancelled and self.task.uncancel() <= self.cancelling:
+            raise self.error  # type: ignore[misc]  # not None here
 
 
 class Calls:
@@ -77,7 +82,7 @@ class Calls:
         self.check_open()
         task = task or asyncio.current_task()
         assert task is not None
-        call = Call(task, abandon)
+        call = Call(self, task, abandon)
         if not self._open:
             self.heard = time.monotonic()
         self._open[call] = None

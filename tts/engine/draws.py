@@ -10,7 +10,6 @@ from contextlib import aclosing
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from tts.contracts.models import Request
-from tts.engine.calls import Call
 from tts.engine.limiter import Priority, rank
 from tts.engine.models import Loaded
 from tts.store.candidate import candidate_of
@@ -187,12 +186,10 @@ class Drawer:
             _fail(missing, error, pool)
 
         held = await limiter.acquire(len(indices), pool.priority)
-        call: Call | None = None
         pool.begin()
         started = time.monotonic()
         try:
             self.check_budget()
-            call = calls.begin(abandon=abandon)
             request = Request(
                 messages=draw.messages,
                 n=len(indices),
@@ -203,36 +200,32 @@ class Drawer:
                 on_cancelled=cancelled,
             )
             seen: set[int] = set()
-            async with aclosing(draw.model.model.generate(request)) as completions:
-                while (completion := await anext(completions, None)) is not None:
-                    if call.abandoned:
-                        return
-                    _check(completion, request, seen, draw.model.reference)
-                    calls.answered()
-                    usage = completion.usage.took(time.monotonic() - started)
-                    if usage is not completion.usage:
-                        completion = completion.model_copy(update={"usage": usage})
-                    if held > len(indices) - len(seen):
-                        limiter.release(1)
-                        held -= 1
-                    self.charge(role, usage)
-                    index = indices[completion.index]
-                    candidate = _failed(completion, index)
-                    if candidate is None:
-                        if self.store is not None:
-                            put = self.store.replace_completion if index in pool.lacking else self.store.put_completion
-                            put(pool.key, index, completion)
-                        candidate = candidate_of(completion, index, self.extract)
-                    missing.remove(index)  # what follows cannot fail: it is there
-                    pool.arrive(candidate)
-        except asyncio.CancelledError:
-            if call is not None and (reason := call.reason()) is not None:
-                raise reason from None
-            raise
+            with calls.begin(abandon=abandon) as call:
+                async with aclosing(draw.model.model.generate(request)) as completions:
+                    while (completion := await anext(completions, None)) is not None and not call.abandoned:
+                        _check(completion, request, seen, draw.model.reference)
+                        calls.answered()
+                        usage = completion.usage.took(time.monotonic() - started)
+                        if usage is not completion.usage:
+                            completion = completion.model_copy(update={"usage": usage})
+                        if held > len(indices) - len(seen):
+                            limiter.release(1)
+                            held -= 1
+                        self.charge(role, usage)
+                        self._keep(completion, indices[completion.index], missing, pool)
         finally:
             limiter.release(held)
-            if call is not None:
-                calls.ended(call)
+
+    def _keep(self, completion: Completion, index: int, missing: list[int], pool: Receiver) -> None:
+        """Store a completion that is whole, and let it arrive."""
+        candidate = _failed(completion, index)
+        if candidate is None:
+            if self.store is not None:
+                put = self.store.replace_completion if index in pool.lacking else self.store.put_completion
+                put(pool.key, index, completion)
+            candidate = candidate_of(completion, index, self.extract)
+        missing.remove(index)  # what follows cannot fail: it is there
+        pool.arrive(candidate)
 
 
 async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

@@ -109,7 +109,7 @@ class Watchdog:
     def waited_for(self, now: float) -> list[str]:
         """What models are being waited for, in words."""
         return [
-            f"{_named(role, loaded)} ({_calls(loaded)}, heard {loaded.limiter.calls.silent_for(now):.0f} s ago)"
+            f"{_named(role, loaded)} ({_calls(loaded)}, silent for {loaded.limiter.calls.silent_for(now):.0f} s)"
             for role, loaded in self._models()
             if len(loaded.limiter.calls)
         ]
