@@ -1,4 +1,4 @@
-"""What is under way at one server, and the end of it where the server is there no more."""
+"""What is under way at one server, which ends where the server is there no more."""
 
 from __future__ import annotations
 
