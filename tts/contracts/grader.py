@@ -9,11 +9,14 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from tts.registry.code import code_of
+from tts.bridge.supervised import Hung, supervised
 from tts.registry.host import plugins
 from tts.registry.user_code import FunctionGrader, user_function
 from tts.vocabulary.errors import FOREIGN, PluginWarning, TTSError
 
 Extract = Callable[[str], str | None]
+EXTRACTION = 30.0  # seconds in which an extractor must have found the answer in one text
+_HANGS = 2  # after which it is asked no more: answers are extracted anew whenever a set is read
 
 
 class Grader(Protocol):
@@ -50,17 +53,31 @@ def extractor_code(name: str) -> str:
 
 
 def _guarded(extract: Extract) -> Extract:
-    """An extractor that cannot hurt: where it raises or returns no text there is no answer; one warning names it."""
-    warned, name = False, getattr(extract, "__name__", type(extract).__name__)
+    """An extractor that cannot hurt: where it raises, hangs or returns no text there is no answer; a warning names it.
+
+    Ours are called as they are: they take no more than linear time.
+    """
+    warned, hung, name = False, 0, getattr(extract, "__name__", type(extract).__name__)
+    ours = str(getattr(extract, "__module__", "")).partition(".")[0] == "tts"
+
+    def asked(text: str) -> object:
+        return extract(text) if ours else supervised(lambda: extract(text), EXTRACTION)
 
     @functools.wraps(extract)
     def safe(text: str) -> str | None:
-        nonlocal warned
+        nonlocal warned, hung
+        if hung >= _HANGS:
+            return None
         try:
-            answer = extract(text)
+            answer = asked(text)
             if answer is None or isinstance(answer, str):
                 return answer
             trouble = f"returned a {type(answer).__name__}; it must return a str or None"
+        except Hung:
+            hung += 1
+            trouble = f"returned nothing for {EXTRACTION:g} s"
+            if hung >= _HANGS:
+                warned, trouble = False, f"{trouble}, {hung} times; it is asked no more"
         except FOREIGN as error:  # an extractor is a plugin and may raise anything
             trouble = f"raised {type(error).__name__}: {error}"
         if not warned:

@@ -19,14 +19,12 @@ async def asked(
 ) -> Sequence[Answer]:
     """What `ask` says, `count` answers of one kind, each with its share of the seconds that the call took.
 
-    Raises `BackendError` where it says something else.
+    Raises `BackendError` where it says something else, `BackendTimeout` where it says nothing for too long.
     """
     held = await model.limiter.acquire(count, priority)
     started = time.monotonic()
     try:
-        answers = await ask()
-    except SystemExit as error:
-        raise BackendError(f"{model.reference!r} called sys.exit({error.code!r})") from error
+        answers = await model.limiter.calls.ask(repr(model.reference), ask)
     finally:
         model.limiter.release(held)
     seconds = (time.monotonic() - started) / count

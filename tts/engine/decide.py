@@ -8,6 +8,7 @@ import json
 import time
 from typing import NamedTuple
 
+from tts.bridge.left import end
 from tts.contracts.strategy import Strategy
 from tts.engine.context import StrategyContext
 from tts.vocabulary.errors import StrategyError, TTSError
@@ -57,8 +58,7 @@ async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float
         return Decided(None, wrapped, time.monotonic())
     finally:
         if not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=1.0)
+            await end([task], f"strategy {strategy.name!r} on problem {context.problem.id!r}", 1.0)
     return Decided(decision, None, time.monotonic())
 
 

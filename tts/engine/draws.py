@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -20,7 +20,6 @@ from tts.store.store import Store
 from tts.vocabulary.errors import (
     FOREIGN,
     BackendError,
-    BackendTimeout,
     BudgetExceededError,
     ContextLengthError,
     StoreError,
@@ -125,12 +124,9 @@ class Drawer:
     `budget` limits generated and prompt tokens together.
     """
 
-    def __init__(
-        self, store: Store | None, extract: Extract, budget: int | None, request_timeout: float | None = None
-    ) -> None:
+    def __init__(self, store: Store | None, extract: Extract, budget: int | None) -> None:
         self.store: Store | None = store
         self.budget: int | None = budget
-        self.request_timeout: float | None = request_timeout
         self.extract: Extract = extract
         self.origins: Origins = Origins()
         self._paid: dict[str, list[Usage]] = {}
@@ -184,30 +180,16 @@ class Drawer:
                 error = failure
             except FOREIGN as failure:
                 error = BackendError(f"{draw.model.reference!r} raised {type(failure).__name__}: {failure}")
-            if not error.retryable or attempt == ATTEMPTS - 1:
+            if not missing or not error.retryable or attempt == ATTEMPTS - 1:
                 break
             await asyncio.sleep(0.25 * 2**attempt)
-        for index in missing:
-            pool.arrive(Candidate(index=index, text="", finish_reason="error", error=str(error)))
-
-    async def _next_in_time(
-        self, completions: AsyncGenerator[Completion, None], draw: Draw, limit: float
-    ) -> Completion | None:
-        try:
-            async with asyncio.timeout(limit) as watch:
-                return await anext(completions, None)
-        except TimeoutError as error:
-            if not watch.expired():
-                raise
-            raise BackendTimeout(
-                f"{draw.model.reference!r} finished no completion for {limit:g} s (request_timeout)"
-            ) from error
+        _fail(missing, error, pool)
 
     async def _request(self, draw: Draw, missing: list[int], pool: Receiver) -> None:
         """One request for what is missing; what arrives is taken from the list."""
         indices = tuple(missing)
         limiter, role = draw.model.limiter, draw.role if draw.role != "sample" else "policy"
-        limit = self.request_timeout
+        calls, held = limiter.calls, 0
 
         def cancelled(usage: Usage) -> None:
             told = usage.took(time.monotonic() - started)
@@ -216,6 +198,15 @@ class Drawer:
             pool.lost(usage)
 
         landing = _Landing()
+
+        def abandon(error: BackendError) -> None:
+            nonlocal held
+            limiter.release(held)
+            held = 0
+            if self._turns is not None:
+                self._turns.settle(pool.key, missing)
+            _fail(missing, error, pool)
+
         held = await limiter.acquire(len(indices), pool.priority)
         pool.begin()
         started = time.monotonic()
@@ -231,25 +222,23 @@ class Drawer:
                 on_cancelled=cancelled,
             )
             seen: set[int] = set()
-            async with aclosing(draw.model.model.generate(request)) as completions:
-                while (
-                    completion := await (
-                        anext(completions, None) if limit is None else self._next_in_time(completions, draw, limit)
-                    )
-                ) is not None:
-                    _check(completion, request, seen, draw.model.reference)
-                    usage = completion.usage.took(time.monotonic() - started)
-                    if usage is not completion.usage:
-                        completion = completion.model_copy(update={"usage": usage})
-                    if held > len(indices) - len(seen):
-                        limiter.release(1)
-                        held -= 1
-                    self.charge(role, usage)
-                    index = indices[completion.index]
-                    if completion.whole:
-                        self.origins.came(draw.model, completion)
-                    self._arrived(completion, index, pool, landing)
-                    missing.remove(index)
+            with calls.begin(abandon=abandon) as call:
+                async with aclosing(draw.model.model.generate(request)) as completions:
+                    while (completion := await anext(completions, None)) is not None and not call.abandoned:
+                        _check(completion, request, seen, draw.model.reference)
+                        calls.answered()
+                        usage = completion.usage.took(time.monotonic() - started)
+                        if usage is not completion.usage:
+                            completion = completion.model_copy(update={"usage": usage})
+                        if held > len(indices) - len(seen):
+                            limiter.release(1)
+                            held -= 1
+                        self.charge(role, usage)
+                        index = indices[completion.index]
+                        if completion.whole:
+                            self.origins.came(draw.model, completion)
+                        self._arrived(completion, index, pool, landing)
+                        missing.remove(index)
         finally:
             limiter.release(held)
             await landing.over()
@@ -298,6 +287,12 @@ class _Landing:
 async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """What each returns, all at the same time; one alone needs no task of its own."""
     return [await coroutines[0]] if len(coroutines) == 1 else await asyncio.gather(*coroutines)
+
+
+def _fail(missing: list[int], error: BackendError, pool: Receiver) -> None:
+    """What is missing arrives as failed."""
+    while missing:
+        pool.arrive(Candidate(index=missing.pop(0), text="", finish_reason="error", error=str(error)))
 
 
 def _failed(completion: Completion, index: int) -> Candidate | None:

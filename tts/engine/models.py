@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-from tts.contracts.models import JudgeFormat
+from tts.bridge.left import leave
+from tts.bridge.threads import in_thread
+from tts.bridge.waits import waiting
+from tts.contracts.models import Backend, Judge, JudgeFormat, Scorer
 from tts.engine.limiter import Limiter
 from tts.engine.reference import ModelKey, ModelKind, judge_format, model_key, options_of
 from tts.registry.code import code_of
 from tts.vocabulary.errors import BackendError, ConfigError, TTSError
 
+CLOSING = 60.0  # seconds in which a model must have closed: engines in processes of their own take their time
 _log = logging.getLogger("tts")
 
 
@@ -34,6 +38,11 @@ class Loaded(NamedTuple):
     def fingerprint(self) -> str:
         """What identifies its outputs, given the prompt."""
         return _own_fingerprint(self.model) or self.code
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text; raises `BackendTimeout` where the model is silent for too long."""
+        count = self.model.count_tokens
+        return await self.limiter.calls.ask(repr(self.reference), lambda: count(texts), shows=False)
 
 
 _PARTS: dict[ModelKind, tuple[str, ...]] = {
@@ -99,7 +108,7 @@ class ModelPool:
             loading = self._models.setdefault(key, Future())
         if mine:
             try:
-                loading.set_result(await asyncio.to_thread(_load, key))
+                loading.set_result(await in_thread(f"{text} to be loaded", lambda: _load(key), idle=True))
             except BaseException as error:
                 with self._lock:
                     del self._models[key]
@@ -127,7 +136,7 @@ class ModelPool:
                 for key in wanted
                 if (loading := self._models.get(key)) and loading.done() and not loading.exception()
             }
-        old = {key: one for key, one in there.items() if await asyncio.to_thread(_outdated, key, one.result())}
+        old = {key: one for key, one in there.items() if await _is_outdated(key, one.result())}
         with self._lock:
             mine = {key: one.result().model for key, one in old.items() if self._models.get(key) is one}
             for key in mine:
@@ -144,9 +153,16 @@ class ModelPool:
 
 
 async def _close_all(models: Mapping[ModelKey, Any]) -> None:
-    failures = await asyncio.gather(*map(_close, models.values()), return_exceptions=True)
-    for key, failure in zip(models, failures, strict=True):
-        if isinstance(failure, Exception):
+    """Close them at the same time; one that does not end in time is left behind."""
+    closing = {key: asyncio.create_task(_close(key, model)) for key, model in models.items()}
+    if not closing:
+        return
+    _, pending = await asyncio.wait(closing.values(), timeout=CLOSING)
+    for key, task in closing.items():
+        if task in pending:
+            task.cancel()
+            leave([task], f"aclose() of {key.reference} has not ended after {CLOSING:g} s")
+        elif not task.cancelled() and (failure := task.exception()) is not None:
             _log.warning("closing %s raised %s: %s", key.reference, type(failure).__name__, failure)
 
 
@@ -155,6 +171,12 @@ class _Made(NamedTuple):
 
     model: Any
     code: str
+
+
+async def _is_outdated(key: ModelKey, made: _Made) -> bool:
+    if not made.code and not hasattr(made.model, "outdated"):
+        return False
+    return await in_thread(f"outdated() of {key.reference}", lambda: _outdated(key, made), idle=True)
 
 
 def _outdated(key: ModelKey, made: _Made) -> bool:
@@ -168,9 +190,10 @@ def _outdated(key: ModelKey, made: _Made) -> bool:
         raise BackendError(f"outdated() of {name} raised {type(error).__name__}: {error}") from error
 
 
-async def _close(model: Any) -> None:
+async def _close(key: ModelKey, model: Any) -> None:
     try:
-        await model.aclose()
+        with waiting(f"aclose() of {key.reference}", idle=True):
+            await model.aclose()
     except SystemExit as error:  # out of a task it would end the loop
         raise RuntimeError(f"it called sys.exit({error.code!r})") from error
 

@@ -41,13 +41,28 @@ class Turns:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._ahead: dict[Limiter, Limiter] = {}  # by that of the model
+        self._asked: dict[Place, Limiter | None] = {}  # what is asked for here, with what keeps room for it
+
+    def settle(self, key: str, indices: Sequence[int]) -> None:
+        """What was asked for here is not any more, whether it came or not."""
+        places = [place for at in indices if (place := Place("completion", key, at)) in self._asked]
+        for place in places:
+            if (ahead := self._asked.pop(place)) is not None:
+                ahead.release(1)
+        if places:
+            with suppress(StoreError):  # a store that is closed holds no claims
+                self._store.unclaim(places)
+
+    def asks(self, places: Sequence[Place], ahead: Limiter | None) -> None:
+        """These are claimed, and asked for from now on."""
+        self._asked.update(dict.fromkeys(places, ahead))
 
     async def take(self, seeker: Seeker, indices: Sequence[int], limiter: Limiter, ask: Ask) -> None:
         """Have all of them found, or asked for here; who asked elsewhere and stored nothing is replaced here."""
         places = [Place("completion", seeker.key, index) for index in indices]
         ahead = None if seeker.priority[0] == 0 else self._ahead.setdefault(limiter, Limiter(AHEAD * limiter.slots))
         room = await ahead.acquire(len(places), seeker.priority) if ahead else 0
-        turn = _Turn(self._store, seeker, ask, ahead)
+        turn = _Turn(self, self._store, seeker, ask, ahead)
         mine, others = await turn.claim(places, room)
         if not others:
             await turn.asked(mine)
@@ -67,8 +82,8 @@ class Turns:
 class _Turn:
     """One seeker's asking; `ahead` limits what is claimed at a time."""
 
-    def __init__(self, store: Store, seeker: Seeker, ask: Ask, ahead: Limiter | None) -> None:
-        self._store, self._seeker, self._ask, self._ahead = store, seeker, ask, ahead
+    def __init__(self, turns: Turns, store: Store, seeker: Seeker, ask: Ask, ahead: Limiter | None) -> None:
+        self._turns, self._store, self._seeker, self._ask, self._ahead = turns, store, seeker, ask, ahead
 
     async def claim(self, places: list[Place], room: int) -> tuple[list[Place], list[Place]]:
         """The places to ask for here, for which room is kept, and those that others ask for."""
@@ -93,12 +108,12 @@ class _Turn:
         """Ask for what is claimed; whatever comes of it, it is not claimed any more afterwards."""
         if not mine:
             return
+        self._turns.asks(mine, self._ahead)
+        indices = [place.at for place in mine]
         try:
-            await self._ask([place.at for place in mine])
+            await self._ask(indices)
         finally:
-            self._give_room(len(mine))
-            with suppress(StoreError):  # a store that is closed holds no claims
-                self._store.unclaim(mine)
+            self._turns.settle(self._seeker.key, indices)
 
     async def guarded(self, mine: Sequence[Place]) -> None:
         """The same in a task of its own."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tts.bridge.left import end
+from tts.bridge.waits import waiting
 from tts.contracts.grader import Grader
-from tts.vocabulary.errors import FOREIGN, PluginWarning
+from tts.vocabulary.errors import FOREIGN, PluginWarning, TTSError
 from tts.vocabulary.outcome import Outcome
+
+SILENT = 600.0  # seconds in which a grader must have answered some hundreds of pairs
+_AT_ONCE = 256
 
 
 class Graded(NamedTuple):
@@ -23,17 +29,19 @@ class Graded(NamedTuple):
     decisions: dict[str, tuple[bool, ...]] | None
 
 
-async def grade(outcomes: Sequence[Outcome], grader: Grader) -> list[Graded]:
-    """Grade candidates and decisions of all outcomes in one batch.
+async def grade(outcomes: Sequence[Outcome], grader: Grader, limit: float | None = SILENT) -> list[Graded]:
+    """Grade candidates and decisions of all outcomes, some hundreds at a time.
 
-    A grader that fails leaves everything ungraded, with a warning: the outcomes are worth more than the grades.
+    A grader that fails, or says nothing for so many seconds, leaves everything ungraded, with a warning: the outcomes
+    are worth more than the grades.
     """
     pairs: list[tuple[str, str | None]] = []
     for outcome in outcomes:
         if outcome.answer is not None:
             pairs += [(outcome.answer, answer) for answer in _answers(outcome)]
     try:
-        given = list(await grader.grade(pairs)) if pairs else []
+        given = [verdict for start in range(0, len(pairs), _AT_ONCE)
+                 for verdict in await _asked(grader, pairs[start : start + _AT_ONCE], limit)]  # fmt: skip
     except FOREIGN as error:  # a grader is a plugin and may raise anything
         warnings.warn(
             f"nothing is graded: the grader raised {type(error).__name__}: {error}", PluginWarning, stacklevel=2
@@ -42,6 +50,27 @@ async def grade(outcomes: Sequence[Outcome], grader: Grader) -> list[Graded]:
     verdicts = iter(given)
     return [_graded(outcome, [next(verdicts) for _ in _answers(outcome)]) if outcome.answer is not None
             else Graded(outcome, None, None) for outcome in outcomes]  # fmt: skip
+
+
+async def _asked(grader: Grader, pairs: Sequence[tuple[str, str | None]], limit: float | None) -> list[bool]:
+    """What a grader says of these pairs; raises `TTSError` where it says nothing in time."""
+
+    async def asked() -> list[bool]:
+        try:
+            return list(await grader.grade(pairs))
+        except SystemExit as error:  # out of a task it would end the loop
+            raise TTSError(f"it called sys.exit({error.code!r})") from error
+
+    task = asyncio.create_task(asked())
+    try:
+        with waiting("the grader"):
+            await asyncio.wait({task}, timeout=limit)
+    finally:
+        if not task.done():
+            await end([task], "the grader")
+    if task.cancelled():
+        raise TTSError(f"it has answered nothing for {limit or 0:g} s")
+    return task.result()
 
 
 def _answers(outcome: Outcome) -> list[str | None]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import pluggy
 
+from tts.bridge.waits import waiting
 from tts.vocabulary import hooks
 from tts.vocabulary.errors import (
     FOREIGN,
@@ -172,7 +173,9 @@ class PluginHost:
         Raises `MissingDependencyError` where an import fails for a package that its extra provides, else `ConfigError`.
         """
         if (kind, name) not in self._resolved:
-            self._resolved[kind, name] = _import(self.find(kind, name))
+            plugin = self.find(kind, name)
+            with waiting(f"{kind} {name!r} to be imported", idle=True):
+                self._resolved[kind, name] = _import(plugin)
         return self._resolved[kind, name]
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from tts.bridge.waits import waiting
 from tts.output.text import mended
 from tts.store.address import database_of, is_store, shown_store, store_exists
 from tts.store.candidate import candidate_of
@@ -75,7 +76,8 @@ class Store:
         read_only: bool = False,
     ) -> None:
         self._database = database_of(path, busy_seconds, read_only=read_only)
-        self._reader = Link(self._database, self._database.open())
+        with waiting(f"store {self._database.name!r} to be free", idle=True):
+            self._reader = Link(self._database, self._database.open())
         self._checked = self._database.version >= CHECKSUMS
         self._read_lock = threading.Lock()
         self._writing = None if read_only else Writer(self._database, lease_seconds)

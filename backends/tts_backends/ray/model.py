@@ -75,6 +75,10 @@ class _OnRay:
         """Whether the model's files have changed since some actor has loaded them."""
         return self._pool.about.dated and self._pool.outdated()
 
+    async def at_work(self) -> bool | None:
+        """What the model on an actor says of itself."""
+        return await asyncio.wrap_future(self._pool.call("at_work"))
+
     async def aclose(self) -> None:
         """End the actors; the cluster stays."""
         await asyncio.to_thread(self._pool.stop)
