@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from tts.boundary.foreign import Foreign
+from tts.boundary.raised import did, passes, shown
 from tts.registry.host import plugins
 from tts.registry.user_code import FunctionGrader, user_function
-from tts.vocabulary.errors import FOREIGN, PluginWarning, TTSError
+from tts.vocabulary.errors import ConfigError, PluginWarning, TTSError
 
 Extract = Callable[[str], str | None]
 
@@ -26,7 +29,7 @@ class Grader(Protocol):
 
 def extractor(name: str) -> Extract:
     """An answer extractor by name; where it raises there is no answer, and one warning says so."""
-    return _guarded(plugins().resolve("extractor", name))
+    return _guarded(name, plugins().resolve("extractor", name))
 
 
 def grader(name: str) -> Grader:
@@ -35,23 +38,39 @@ def grader(name: str) -> Grader:
     The function gets a gold answer and an answer (never `None`) and says whether they are equal. Raises
     `UnknownPluginError`, and `ConfigError` where there is no such function.
     """
-    return _Checked(plugins().resolve("grader", name)() if ":" not in name else FunctionGrader(user_function(name)))
+    if ":" in name:
+        return _Checked(name, FunctionGrader(user_function(name)))
+    cls = plugins().resolve("grader", name)
+    try:
+        with Foreign():
+            return _Checked(name, cls())
+    except BaseException as error:
+        if passes(error) or isinstance(error, TTSError):
+            raise
+        raise ConfigError(f"grader {name!r} cannot be made: it {did(error)}") from error
 
 
-def _guarded(extract: Extract) -> Extract:
+def _guarded(name: str, extract: Extract) -> Extract:
     """An extractor that cannot hurt: where it raises or returns no text there is no answer; one warning names it."""
-    warned, name = False, getattr(extract, "__name__", type(extract).__name__)
+    warned = False
 
     @functools.wraps(extract)
     def safe(text: str) -> str | None:
         nonlocal warned
         try:
-            answer = extract(text)
-            if answer is None or isinstance(answer, str):
+            with Foreign():
+                answer: object = extract(text)
+            if answer is None or type(answer) is str:
                 return answer
+            if issubclass(type(answer), str):
+                return str.__str__(answer)  # a class of its own may compare as it likes
+            if inspect.iscoroutine(answer):
+                answer.close()
             trouble = f"returned a {type(answer).__name__}; it must return a str or None"
-        except FOREIGN as error:  # an extractor is a plugin and may raise anything
-            trouble = f"raised {type(error).__name__}: {error}"
+        except BaseException as error:  # an extractor is a plugin and may raise anything
+            if passes(error):
+                raise
+            trouble = did(error)
         if not warned:
             warned = True
             warnings.warn(f"extractor {name!r} {trouble}", PluginWarning, stacklevel=2)
@@ -63,30 +82,34 @@ def _guarded(extract: Extract) -> Extract:
 class _Checked:
     """A grader whose verdicts are looked at: "no" is true to Python, so whatever is no bool is an error."""
 
-    def __init__(self, grader: Grader) -> None:
-        self._grader = grader
+    def __init__(self, name: str, grader: Grader) -> None:
+        self._name, self._grader = name, grader
 
     async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
         try:
-            given = list(await self._grader.grade(pairs))
-        except SystemExit as error:  # it ends the grader's work, not the program's
-            raise TTSError(f"it called sys.exit({error.code!r})") from error
+            with Foreign():
+                given = list(await self._grader.grade(list(pairs)))  # a list of its own, which it may change
+        except BaseException as error:  # it ends the grader's work, not the program's
+            if passes(error) or isinstance(error, TTSError):
+                raise
+            raise TTSError(f"grader {self._name!r} {did(error)}") from error
         if len(given) != len(pairs):
-            raise TTSError(f"it gave {len(given)} verdicts for {len(pairs)} answers")
-        return [_verdict(one, *pair) for one, pair in zip(given, pairs, strict=True)]
+            raise TTSError(f"grader {self._name!r} gave {len(given)} verdicts for {len(pairs)} answers")
+        return [self._verdict(one, *pair) for one, pair in zip(given, pairs, strict=True)]
 
     async def aclose(self) -> None:
         try:
-            await self._grader.aclose()
-        except FOREIGN as error:  # the grades are there, whatever becomes of the grader
-            sentence = f"closing the grader raised {type(error).__name__}: {error}"
-            warnings.warn(sentence, PluginWarning, stacklevel=2)
+            with Foreign():
+                await self._grader.aclose()
+        except BaseException as error:  # the grades are there, whatever becomes of the grader
+            if passes(error):
+                raise
+            warnings.warn(f"closing the grader {self._name!r} {did(error)}", PluginWarning, stacklevel=2)
 
-
-def _verdict(given: Any, gold: str, answer: str | None) -> bool:
-    if isinstance(given, bool):
-        return given
-    if type(given).__module__ == "numpy" and type(given).__name__ in ("bool", "bool_"):
-        return bool(given)
-    said = f"{given!r:.60} on the answer {answer!r:.60} to {gold!r:.60}"
-    raise TTSError(f"its verdict is {said}; a verdict is True or False")
+    def _verdict(self, given: Any, gold: str, answer: str | None) -> bool:
+        if type(given) is bool:
+            return given
+        if type(given).__module__ == "numpy" and type(given).__name__ in ("bool", "bool_"):
+            return bool(given)
+        said = f"{shown(given)} on the answer {shown(answer)} to {shown(gold)}"
+        raise TTSError(f"grader {self._name!r}: its verdict is {said}; a verdict is True or False")

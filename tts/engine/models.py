@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
+from tts.boundary.foreign import Foreign
+from tts.boundary.raised import did, passes, raised, shown
 from tts.contracts.models import Backend, Judge, JudgeFormat, Scorer
 from tts.engine.limiter import Limiter
 from tts.engine.reference import ModelKey, ModelKind, judge_format, model_key, options_of
@@ -128,32 +130,53 @@ class ModelPool:
 
 
 async def _close_all(models: Mapping[ModelKey, Any]) -> None:
-    failures = await asyncio.gather(*map(_close, models.values()), return_exceptions=True)
-    for key, failure in zip(models, failures, strict=True):
-        if isinstance(failure, Exception):
-            _log.warning("closing %s raised %s: %s", key.reference, type(failure).__name__, failure)
+    await asyncio.gather(*(_close(key, model) for key, model in models.items()), return_exceptions=True)
 
 
 def _outdated(model: Any) -> bool:
     try:
-        return hasattr(model, "outdated") and bool(model.outdated())
-    except Exception as error:  # a model is a plugin and may raise anything
+        with Foreign():
+            return hasattr(model, "outdated") and bool(model.outdated())
+    except BaseException as error:  # a model is a plugin and may raise anything
+        if passes(error):
+            raise
         name = f"{type(model).__module__}.{type(model).__name__}"
-        raise BackendError(f"outdated() of {name} raised {type(error).__name__}: {error}") from error
+        raise BackendError(f"outdated() of {name} {did(error)}") from error
 
 
-async def _close(model: Any) -> None:
+async def _close(key: ModelKey, model: Any) -> None:
     try:
-        await model.aclose()
-    except SystemExit as error:  # out of a task it would end the loop
-        raise RuntimeError(f"it called sys.exit({error.code!r})") from error
+        with Foreign():
+            await model.aclose()
+    except BaseException as error:  # as above
+        if passes(error):
+            raise
+        _log.warning("closing '%s' %s", key.reference, did(error))
 
 
 def _load(key: ModelKey) -> Any:
+    kind, name = key.kind, str(key.reference)
     try:
-        return key.plugin(key.reference.model, options_of(key))
-    except (StopIteration, SystemExit) as error:  # the one no future takes, the other would end the program
-        raise RuntimeError(f"it raised {type(error).__name__}: {error}") from error
+        with Foreign():
+            model = key.plugin(key.reference.model, options_of(key))
+            _check_parts(kind, model, name)
+            return model
+    except BaseException as error:  # some no future takes, others would end the program
+        if passes(error) or isinstance(error, TTSError):
+            raise
+        raise BackendError(f"{kind} {name!r} could not be loaded: it {did(error)}") from error
+
+
+def _check_parts(kind: ModelKind, model: Any, name: str) -> None:
+    """Raise `BackendError` where what was loaded could not be asked."""
+    for part in _PARTS[kind]:
+        if getattr(model, part, None) is None:
+            raise BackendError(f"{kind} {name!r} has no {part}")
+    if not isinstance(model.fingerprint, str) or not model.fingerprint:
+        raise BackendError(f"{kind} {name!r}: its fingerprint is {shown(model.fingerprint)}; it must be a text")
+    slots = model.capabilities.concurrency if kind == "backend" else 1
+    if not isinstance(slots, int) or slots < 1:
+        raise BackendError(f"{kind} {name!r}: its capabilities have concurrency={shown(slots)}; it must be 1 or more")
 
 
 def _loading_error(error: BaseException, kind: ModelKind, text: str) -> BaseException:
@@ -162,6 +185,6 @@ def _loading_error(error: BaseException, kind: ModelKind, text: str) -> BaseExce
         return error
     if not isinstance(error, Exception):
         return BackendError(f"loading {kind} {text!r} was broken off ({type(error).__name__})", retryable=True)
-    wrapped = BackendError(f"{kind} {text!r} could not be loaded: {type(error).__name__}: {error}")
+    wrapped = BackendError(f"{kind} {text!r} could not be loaded: {raised(error)}")
     wrapped.__cause__ = error
     return wrapped

@@ -6,8 +6,9 @@ import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tts.boundary.raised import did, passes
 from tts.contracts.grader import Grader
-from tts.vocabulary.errors import FOREIGN, PluginWarning
+from tts.vocabulary.errors import PluginWarning, TTSError
 from tts.vocabulary.outcome import Outcome
 
 
@@ -34,10 +35,11 @@ async def grade(outcomes: Sequence[Outcome], grader: Grader) -> list[Graded]:
             pairs += [(outcome.answer, answer) for answer in _answers(outcome)]
     try:
         given = list(await grader.grade(pairs)) if pairs else []
-    except FOREIGN as error:  # a grader is a plugin and may raise anything
-        warnings.warn(
-            f"nothing is graded: the grader raised {type(error).__name__}: {error}", PluginWarning, stacklevel=2
-        )
+    except BaseException as error:  # a grader is a plugin and may raise anything
+        if passes(error):
+            raise
+        reason = error if isinstance(error, TTSError) else f"the grader {did(error)}"
+        warnings.warn(f"nothing is graded: {reason}", PluginWarning, stacklevel=2)
         return [Graded(outcome, None, None) for outcome in outcomes]
     verdicts = iter(given)
     return [_graded(outcome, [next(verdicts) for _ in _answers(outcome)]) if outcome.answer is not None
