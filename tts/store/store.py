@@ -58,7 +58,7 @@ class Store:
 
     def __init__(self, path: str | Path, *, busy_seconds: float = 30.0) -> None:
         self.path: Path = Path(path)
-        self._file = StoreFile(self.path, busy_seconds)
+        self._file = StoreFile(self.path.absolute(), busy_seconds)  # wherever somebody changes to while it is open
         self._reader = self._file.open()
         self._read_lock = threading.Lock()
         self._writer = Writer(self._file)
