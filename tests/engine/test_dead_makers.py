@@ -261,11 +261,10 @@ def test_a_loop_that_cannot_be_made_is_heard_of(inside: bool, monkeypatch: pytes
 
     async def beside() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(bridge.asyncio, "run", failing)
+            patch.setattr(bridge.asyncio.Runner, "get_loop", failing)
             bridge.run_sync(nothing)
 
-    def failing(work: Any, **_: Any) -> None:
-        work.close()
+    def failing(_: Any) -> None:
         raise OSError("too many open files")
 
     run = asyncio.run
@@ -273,7 +272,7 @@ def test_a_loop_that_cannot_be_made_is_heard_of(inside: bool, monkeypatch: pytes
         with pytest.raises(OSError, match="too many open files"):
             run(asyncio.wait_for(beside(), LIMIT))
         return
-    monkeypatch.setattr(bridge.asyncio, "run", failing)
+    monkeypatch.setattr(bridge.asyncio.Runner, "get_loop", failing)
     with pytest.raises(OSError, match="too many open files"):
         bridge.run_sync(nothing)
 
@@ -283,8 +282,7 @@ def test_ctrl_c_does_not_wait_for_a_loop_that_never_was(monkeypatch: pytest.Monk
 
     async def nothing() -> None: ...
 
-    def failing(work: Any, **_: Any) -> None:
-        work.close()
+    def failing(_: Any) -> None:
         assert waited_for.wait(LIMIT)
         raise OSError("too many open files")
 
@@ -294,7 +292,7 @@ def test_ctrl_c_does_not_wait_for_a_loop_that_never_was(monkeypatch: pytest.Monk
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bridge.asyncio, "get_running_loop", lambda: None)  # as in a notebook
-    monkeypatch.setattr(bridge.asyncio, "run", failing)
+    monkeypatch.setattr(bridge.asyncio.Runner, "get_loop", failing)
     monkeypatch.setattr(bridge.concurrent.futures, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         bridge.run_sync(nothing)

@@ -19,6 +19,8 @@ from typing import Any
 import click
 
 from tts._version import __version__
+from tts.cli._interrupt import INTERRUPTED, begin, interrupted, see_to_ctrl_c
+from tts.cli._leaving import leave
 from tts.cli._streams import prints_aside, steady
 from tts.output.text import printable
 from tts.registry import host  # not its function: the module tts.cli.plugins would take that name here
@@ -32,8 +34,6 @@ from tts.vocabulary.errors import (
     did_you_mean,
 )
 from tts.vocabulary.hooks import Entry, hookimpl
-
-INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C
 
 
 @hookimpl
@@ -92,13 +92,34 @@ class PluginGroup(click.Group):
                 formatter.write_dl(rows)
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run the command line: whatever the library raises becomes one line and an exit status."""
+        """Run the command line: whatever the library raises becomes one line and an exit status.
+
+        With no arguments given here they are the process's, which is then ended, too: by Ctrl-C whatever it does, and
+        in the end whatever has been left behind.
+        """
+        if args or extra.get("args") is not None:
+            return self._main(*args, **extra)
+        see_to_ctrl_c(say)
+        status: Any = 1
+        try:
+            return self._main(**extra)
+        except SystemExit as end:
+            status = end.code
+            raise
+        finally:
+            leave(status if isinstance(status, int) else int(status is not None), say)
+
+    def _main(self, *args: Any, **extra: Any) -> Any:
+        begin()
         with _messages():
             try:
                 with steady():
                     with prints_aside():
                         host.plugins()  # which imports what is installed
                     return super().main(*args, **extra)
+            except KeyboardInterrupt:  # before a command has begun
+                interrupted(say)
+                sys.exit(INTERRUPTED)
             except TTSError as error:
                 if os.environ.get("TTS_DEBUG") == "1":
                     raise
@@ -112,7 +133,7 @@ class PluginGroup(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            say("interrupted")
+            interrupted(say)
             ctx.exit(INTERRUPTED)
 
 

@@ -105,7 +105,14 @@ _ENGINE = (
     click.option("--store", type=click.Path(path_type=Path, dir_okay=False), help="Keep what is sampled; resume."),
     click.option("--seed", type=int, help="Seed of the run."),
     click.option("--concurrency", type=click.IntRange(min=1), help="Completions a model works on at once."),
-    click.option("--timeout", type=float, metavar="SECONDS", help="Stop a strategy idle for so long."),
+    click.option("--timeout", type=float, metavar="SECONDS", help="Stop a strategy idle for so long; 60 by default."),
+    click.option(
+        "--request-timeout",
+        type=float,
+        metavar="SECONDS",
+        help="End what is asked of a model, in any role, that has been silent for so long; by default 600, and 3600 "
+        "for a backend that cannot tell whether it is at work.",
+    ),
     click.option("--budget", type=click.IntRange(min=1), metavar="TOKENS", help="End when so many tokens are spent."),
     click.option("--extractor", metavar="NAME", help="What finds the final answer in a response."),
     click.option("--ray", "executor", flag_value="ray", help="Run the models in actors of a Ray cluster."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import click
 
-from tts.cli import INTERRUPTED, say
+from tts.cli import say
+from tts.cli._interrupt import INTERRUPTED, interrupted, worded
 from tts.cli._streams import prints_aside
 from tts.output.text import printable
 from tts.vocabulary.events import Event
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 Unit = Literal["decision", "candidate"]
 PLAIN_SECONDS = 10.0  # between two lines where there is no terminal
+SHOWN_WAITS = 3  # of what is waited for, in one line
 SHOWN = 5  # messages about single problems; a large run would drown in them
 
 
@@ -70,16 +73,32 @@ class _Display(Protocol):
 
 
 class _Plain:
-    def __init__(self) -> None:
-        self._last = time.monotonic()
+    """A line now and then, from a thread: also while nothing happens, or the event loop is blocked."""
 
-    def update(self, tally: Tally) -> None:
-        if time.monotonic() - self._last >= PLAIN_SECONDS:
-            self._last = time.monotonic()
-            say(tally.line())
+    def __init__(self, tally: Tally) -> None:
+        self._tally, self._over = tally, threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tts-progress", daemon=True)
+        self._thread.start()
+
+    def update(self, tally: Tally) -> None: ...
 
     def note(self, text: str) -> None:
         say(text)
+
+    def stop(self) -> None:
+        self._over.set()
+
+    def _run(self) -> None:
+        while not self._over.wait(PLAIN_SECONDS):
+            say(f"{self._tally.line()}{_waiting()}")
+
+
+def _waiting() -> str:
+    """What is waited for, as the end of a line; nothing where what runs does not know the engine yet."""
+    watching = sys.modules.get("tts.engine.watchdog")
+    found = watching.waited_for() if watching else []
+    more = f" and {len(found) - SHOWN_WAITS} more" if len(found) > SHOWN_WAITS else ""
+    return f"; waiting for {', '.join(found[:SHOWN_WAITS])}{more}" if found else ""
 
 
 class _Bar:
@@ -106,10 +125,10 @@ def watch(
     tally = Tally(unit, total)
     try:
         live = sys.stderr.isatty() and not (streams and sys.stdout.isatty())
-        with prints_aside(), _display(tally, live=live) as display:
+        with worded(lambda: _interrupted(tally, store)), prints_aside(), _display(tally, live=live) as display:
             yield _Listener(tally, display)
     except KeyboardInterrupt:
-        say(_interrupted(tally, store))
+        interrupted(say, _interrupted(tally, store))
         raise click.exceptions.Exit(INTERRUPTED) from None
     if summary:
         say(tally.line())
@@ -150,7 +169,11 @@ def _interrupted(tally: Tally, store: Path | None) -> str:
 @contextmanager
 def _display(tally: Tally, *, live: bool) -> Iterator[_Display]:
     if not live:
-        yield _Plain()
+        plain = _Plain(tally)
+        try:
+            yield plain
+        finally:
+            plain.stop()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

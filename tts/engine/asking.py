@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from tts.boundary.foreign import Foreign
-from tts.boundary.raised import did, passes, shown
+from tts.boundary.raised import shown
 from tts.engine.limiter import Priority
 from tts.engine.models import Loaded
-from tts.vocabulary.errors import BackendError, TTSError
+from tts.vocabulary.errors import BackendError
 from tts.vocabulary.records import Score, Verdict
 
 Answer = TypeVar("Answer", Score, Verdict)
@@ -23,17 +22,12 @@ async def asked(
 ) -> Sequence[Answer]:
     """What `ask` says, `count` answers of one kind, each with its share of the seconds that the call took.
 
-    Raises `BackendError` where it says something else.
+    Raises `BackendError` where it says something else, `BackendTimeout` where it says nothing for too long.
     """
     held = await model.limiter.acquire(count, priority)
     started = time.monotonic()
     try:
-        with Foreign():
-            answers = await ask()
-    except BaseException as error:
-        if passes(error) or isinstance(error, TTSError):
-            raise
-        raise BackendError(f"{model.reference!r} {did(error)}") from error
+        answers = await model.limiter.calls.ask(repr(model.reference), ask)
     finally:
         model.limiter.release(held)
     seconds = (time.monotonic() - started) / count

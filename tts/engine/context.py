@@ -221,7 +221,7 @@ class StrategyContext:
         if judge.format is None:
             return await asyncio.gather(*(self._compare(judge, a, b, vote) for vote in range(n)))
         with self._activity():
-            messages = await judge_prompt(judge.format, judge.model, self.problem, a, b)
+            messages = await judge_prompt(judge.format, judge, self.problem, a, b)
         drawn = await self._draw("judge", messages, n, judge_sampling(judge.format, self.seed))
         return [read_verdict(judge.format, one, self.problem) for one in drawn]
 
@@ -302,4 +302,4 @@ async def count_tokens(policy: Loaded | None, texts: Sequence[str]) -> list[int]
     """Tokens of each text; an estimate where there is no model to ask."""
     if policy is None:
         return [-(-len(text) // ESTIMATED_CHARACTERS_PER_TOKEN) for text in texts]
-    return await policy.model.count_tokens(texts)  # type: ignore[no-any-return]
+    return await policy.count_tokens(texts)

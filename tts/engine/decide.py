@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from tts.boundary.foreign import Foreign
 from tts.boundary.raised import did, origin, passes, raised, shown
+from tts.bridge.left import end
 from tts.contracts.strategy import Strategy
 from tts.engine.context import StrategyContext
 from tts.vocabulary.errors import StoreError, StrategyError, TTSError
@@ -63,8 +64,7 @@ async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float
         return Decided(None, wrapped, time.monotonic())
     finally:
         if not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=1.0)
+            await end([task], f"strategy {strategy.name!r} on problem {context.problem.id!r}", 1.0)
     return Decided(decision, None, time.monotonic())
 
 

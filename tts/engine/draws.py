@@ -19,7 +19,6 @@ from tts.store.candidate import candidate_of
 from tts.store.store import Store
 from tts.vocabulary.errors import (
     BackendError,
-    BackendTimeout,
     BudgetExceededError,
     ContextLengthError,
     StoreError,
@@ -123,12 +122,9 @@ class Drawer:
     `budget` limits generated and prompt tokens together.
     """
 
-    def __init__(
-        self, store: Store | None, extract: Extract, budget: int | None, request_timeout: float | None = None
-    ) -> None:
+    def __init__(self, store: Store | None, extract: Extract, budget: int | None) -> None:
         self.store: Store | None = store
         self.budget: int | None = budget
-        self.request_timeout: float | None = request_timeout
         self.extract: Extract = extract
         self._paid: dict[str, list[Usage]] = {}
 
@@ -180,36 +176,28 @@ class Drawer:
                 error = BackendError(
                     f"{draw.model.reference!r} {'cancelled its own request' if cancelled else did(failure)}"
                 )
-            if not error.retryable or attempt == ATTEMPTS - 1:
+            if not missing or not error.retryable or attempt == ATTEMPTS - 1:
                 break
             await asyncio.sleep(0.25 * 2**attempt)
-        for index in missing:
-            pool.arrive(Candidate(index=index, text="", finish_reason="error", error=str(error)))
-
-    async def _next_in_time(
-        self, completions: AsyncGenerator[Completion, None], draw: Draw, limit: float
-    ) -> Completion | None:
-        try:
-            async with asyncio.timeout(limit) as watch:
-                return await anext(completions, None)
-        except TimeoutError as error:
-            if not watch.expired():
-                raise
-            raise BackendTimeout(
-                f"{draw.model.reference!r} finished no completion for {limit:g} s (request_timeout)"
-            ) from error
+        _fail(missing, error, pool)
 
     async def _request(self, draw: Draw, missing: list[int], pool: Receiver) -> None:
         """One request for what is missing; what arrives is taken from the list."""
         indices = tuple(missing)
         limiter, role = draw.model.limiter, draw.role if draw.role != "sample" else "policy"
-        limit = self.request_timeout
+        calls, held = limiter.calls, 0
 
         def cancelled(usage: Usage) -> None:
             told = usage.took(time.monotonic() - started)
             usage = told.model_copy(update={"cancelled": max(usage.cancelled, 1)})
             self.charge(role, usage)
             pool.lost(usage)
+
+        def abandon(error: BackendError) -> None:
+            nonlocal held
+            limiter.release(held)
+            held = 0
+            _fail(missing, error, pool)
 
         held = await limiter.acquire(len(indices), pool.priority)
         pool.begin()
@@ -226,36 +214,45 @@ class Drawer:
                 on_cancelled=cancelled,
             )
             seen: set[int] = set()
-            async with aclosing(_generator(draw.model.model.generate(request), draw.model.reference)) as completions:
-                while (
-                    completion := await (
-                        anext(completions, None) if limit is None else self._next_in_time(completions, draw, limit)
-                    )
-                ) is not None:
-                    _check(completion, request, seen, draw.model.reference)
-                    usage = completion.usage.took(time.monotonic() - started)
-                    if usage is not completion.usage:
-                        completion = completion.model_copy(update={"usage": usage})
-                    if held > len(indices) - len(seen):
-                        limiter.release(1)
-                        held -= 1
-                    self.charge(role, usage)
-                    index = indices[completion.index]
-                    candidate = _failed(completion, index)
-                    if candidate is None:
-                        if self.store is not None:
-                            put = self.store.replace_completion if index in pool.lacking else self.store.put_completion
-                            put(pool.key, index, completion)
-                        candidate = candidate_of(completion, index, self.extract)
-                    missing.remove(index)  # what follows cannot fail: it is there
-                    pool.arrive(candidate)
+            with calls.begin(abandon=abandon) as call:
+                async with aclosing(
+                    _generator(draw.model.model.generate(request), draw.model.reference)
+                ) as completions:
+                    while (completion := await anext(completions, None)) is not None and not call.abandoned:
+                        _check(completion, request, seen, draw.model.reference)
+                        calls.answered()
+                        usage = completion.usage.took(time.monotonic() - started)
+                        if usage is not completion.usage:
+                            completion = completion.model_copy(update={"usage": usage})
+                        if held > len(indices) - len(seen):
+                            limiter.release(1)
+                            held -= 1
+                        self.charge(role, usage)
+                        self._keep(completion, indices[completion.index], missing, pool)
         finally:
             limiter.release(held)
+
+    def _keep(self, completion: Completion, index: int, missing: list[int], pool: Receiver) -> None:
+        """Store a completion that is whole, and let it arrive."""
+        candidate = _failed(completion, index)
+        if candidate is None:
+            if self.store is not None:
+                put = self.store.replace_completion if index in pool.lacking else self.store.put_completion
+                put(pool.key, index, completion)
+            candidate = candidate_of(completion, index, self.extract)
+        missing.remove(index)  # what follows cannot fail: it is there
+        pool.arrive(candidate)
 
 
 async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """What each returns, all at the same time; one alone needs no task of its own."""
     return [await coroutines[0]] if len(coroutines) == 1 else await asyncio.gather(*coroutines)
+
+
+def _fail(missing: list[int], error: BackendError, pool: Receiver) -> None:
+    """What is missing arrives as failed."""
+    while missing:
+        pool.arrive(Candidate(index=missing.pop(0), text="", finish_reason="error", error=str(error)))
 
 
 def _failed(completion: Completion, index: int) -> Candidate | None:

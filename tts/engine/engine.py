@@ -7,28 +7,30 @@ problems are held than keep the models busy.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 from tts._version import __version__
 from tts.answers.shared import hold
+from tts.bridge.threads import in_thread
 from tts.contracts.grader import extractor as extractor_of
 from tts.contracts.labels import label_strategies
 from tts.contracts.models import Backend, Judge, Scorer
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
+from tts.engine.calls import Limit
 from tts.engine.context import count_tokens
 from tts.engine.draws import Drawer, together
 from tts.engine.mismatch import warn_of_mismatches
-from tts.engine.models import ModelPool
+from tts.engine.models import Loaded, ModelPool
 from tts.engine.order_trials import OrderTrials
 from tts.engine.roles import Roles
 from tts.engine.runner import Plan, Runner
 from tts.engine.stream import stream
+from tts.engine.watchdog import Watchdog
 from tts.engine.work import Work, groups
 from tts.registry.host import emit, plugins
 from tts.store.store import Store
@@ -46,11 +48,13 @@ class Engine:
 
     `model` (the policy), `scorer`, `judge` and `synthesizer` are references `backend:model[@option=value,...]`, or
     objects of the user's own, which the engine does not close. `store` is the path of a store file or an open `Store`.
-    `concurrency` overrides how many completions a model works on at once. `timeout` is in seconds: a strategy that has
-    had nothing in flight for so long is stopped; `request_timeout` likewise ends a model's request that finishes no
-    completion for so long. `budget` is in tokens. `direct_template` is "direct" or the path of a Jinja file; by default
-    the one that the model's checkpoint was trained with, else ours. `listeners` are called with every `Event`.
-    `executor="ray"` loads the models in actors of a Ray cluster (`docs/scaling.md`).
+    `concurrency` overrides how many completions a model works on at once. Two limits are in seconds, or `None`: a
+    strategy that has had nothing in flight for `timeout` is stopped; what is asked of a model ends, in whatever role,
+    when nothing at all has come from it for `request_timeout` and it does not say that it is at work ("auto": ten
+    minutes, an hour for a backend that cannot tell), and is asked again by the next run. `budget` is in tokens.
+    `direct_template` is "direct" or the path of a Jinja file; by default the one that the model's checkpoint was
+    trained with, else ours. `listeners` are called with every `Event`. `executor="ray"` loads the models in actors of a
+    Ray cluster (`docs/scaling.md`).
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class Engine:
         seed: int | None = None,
         concurrency: int | None = None,
         timeout: float | None = 60.0,
-        request_timeout: float | None = None,
+        request_timeout: float | Literal["auto"] | None = "auto",
         budget: int | None = None,
         extractor: str = "auto",
         direct_template: str | None = None,
@@ -75,11 +79,12 @@ class Engine:
     ) -> None:
         for name, value in [("concurrency", concurrency), ("timeout", timeout), ("request_timeout", request_timeout),
                             ("budget", budget)]:  # fmt: skip
-            if value is not None and value <= 0:
-                raise ConfigError(f"{name}={value}: it must be positive, or None for no limit")
+            if value is not None and value != "auto" and not (_is_number(value) and value > 0):
+                raise ConfigError(f"{name}={value!r}: it must be positive, or None for no limit")
         sampling = sampling or Sampling()
         self.sampling: Sampling = sampling if seed is None else sampling.model_copy(update={"seed": seed})
         self._timeout, self._direct_template = timeout, direct_template
+        self._request_timeout = request_timeout
         self._listeners = [*listeners, *plugins().event_listeners]
         self._models, self._owns_models = ModelPool() if models is None else models, models is None
         references: dict[Role, object] = {"policy": model, "scorer": scorer, "judge": judge, "synthesizer": synthesizer}
@@ -87,7 +92,8 @@ class Engine:
         extract = extractor_of(extractor)
         self._owns_store = not isinstance(store, Store)
         self.store: Store | None = store if isinstance(store, Store) or store is None else Store(store)
-        self._drawer = Drawer(self.store, extract, budget, request_timeout)
+        self._drawer = Drawer(self.store, extract, budget)
+        self._watchdog = Watchdog(self._roles.loaded, self._limit, _tick(request_timeout))
         answers, self._release_answers = hold(self)
         self._runner = Runner(
             self._roles, self._drawer, answers, timeout=timeout, direct_template=direct_template, emit=self._emit,
@@ -105,10 +111,11 @@ class Engine:
     async def aclose(self) -> None:
         """Free models and workers and commit the store; raises `StoreError` where that failed."""
         try:
-            await asyncio.to_thread(self._release_answers)
+            await in_thread("the workers that compare answers to end", self._release_answers)
             if self._owns_models:
                 await self._models.keep_only(())
         finally:
+            self._watchdog.stop()
             if self.store is not None and self._owns_store:
                 self.store.close()
 
@@ -149,7 +156,7 @@ class Engine:
         A problem that cannot be sampled at all gives a set whose candidates carry the error.
         """
         _check_k(k)
-        await self._roles.load((), sampling=True)
+        await self._load((), sampling=True)
         warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, (), k)
         self._check_logprobs(())
 
@@ -203,10 +210,17 @@ class Engine:
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text for the policy (an estimate of four characters a token where there is no policy)."""
-        await self._roles.load((), sampling=False)
+        await self._load((), sampling=False)
         return await count_tokens(self._roles.loaded.get("policy"), texts)
 
     # --- the stream ------------------------------------------------------------------------------------------------
+
+    async def _load(self, strategies: Sequence[Strategy], *, sampling: bool) -> None:
+        self._watchdog.start()
+        await self._roles.load(strategies, sampling=sampling)
+
+    def _limit(self, loaded: Loaded) -> Limit:
+        return Limit.of(self._request_timeout, writes=hasattr(loaded.model, "generate"))
 
     async def _outcomes(
         self, works: Iterable[Work], strategies: Sequence[str | Strategy], k: int, order_trials: int, n: int | None
@@ -214,7 +228,7 @@ class Engine:
         if order_trials < 0:
             raise ConfigError(f"order_trials={order_trials}: give how many other orders are to be tried, or 0")
         labelled = label_strategies([strategy_of(one) for one in strategies])
-        await self._roles.load(tuple(labelled.values()), sampling=n is not None)
+        await self._load(tuple(labelled.values()), sampling=n is not None)
         warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, labelled.values(), k)
         settings = self._check_logprobs(tuple(labelled.values()))
         provenance = {label: self._provenance(one, k) for label, one in labelled.items()}
@@ -256,6 +270,15 @@ class Engine:
     def _emit(self, event: Event) -> None:
         if self._listeners:
             emit(event, self._listeners)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _tick(limit: float | str | None) -> float:
+    """How often to look, in seconds: a limit is kept to a quarter of itself, or to a second."""
+    return min(1.0, limit / 4) if isinstance(limit, int | float) else 1.0
 
 
 def _check_k(k: int) -> None:

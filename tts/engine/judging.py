@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tts.contracts.models import JudgeFormat
+from tts.engine.models import Loaded
 from tts.prompts import visible
 from tts.prompts.refine import keep_end, share_budget
 from tts.vocabulary.errors import BackendError
@@ -17,25 +16,25 @@ def judge_sampling(form: JudgeFormat, seed: int) -> Sampling:
 
 
 async def judge_prompt(
-    form: JudgeFormat, model: Any, problem: Problem, a: Candidate, b: Candidate
+    form: JudgeFormat, judge: Loaded, problem: Problem, a: Candidate, b: Candidate
 ) -> tuple[Message, ...]:
     """The format's prompt; where it would leave the judge no room to write, responses keep only their ends.
 
     The room is `max_tokens`, but at most half the context.
     """
     messages = form.messages(problem, a, b)
-    window = model.capabilities.context_length
+    window = judge.model.capabilities.context_length
     if window is None:
         return messages
     texts = [visible(a), visible(b)]
-    whole, *counts = await model.count_tokens(["\n".join(m.content for m in messages), *texts])
+    whole, *counts = await judge.count_tokens(["\n".join(m.content for m in messages), *texts])
     room = window - min(form.max_tokens or window, window // 2)
     if whole <= room:
         return messages
     shares = share_budget(counts, max(room - (whole - sum(counts)), 2))
     cut = []
     for one, text, tokens, share in zip((a, b), texts, counts, shares, strict=True):
-        kept = text if tokens <= share else (await keep_end(text, tokens, share, model.count_tokens))[0]
+        kept = text if tokens <= share else (await keep_end(text, tokens, share, judge.count_tokens))[0]
         cut.append(one.model_copy(update={"text": kept, "thinking": None, "summary": kept}))
     return form.messages(problem, *cut)
 

@@ -10,6 +10,8 @@ import asyncio
 import heapq
 import itertools
 
+from tts.engine.calls import Calls
+
 Priority = tuple[int, int]  # (0 for aggregation, 1 for sampling; problem order)
 
 
@@ -19,13 +21,21 @@ def rank(priority: Priority) -> int:
 
 
 class Limiter:
-    """`slots` completions at a time; those who wait are served by priority, equal ones in order of asking."""
+    """`slots` completions at a time; those who wait are served by priority, equal ones in order of asking.
+
+    `calls` are those that have their slots.
+    """
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
+        self.calls: Calls = Calls()
         self._free = slots
         self._order = itertools.count()
         self._waiting: list[tuple[Priority, int, int, asyncio.Future[None]]] = []
+
+    def __len__(self) -> int:
+        """How many calls are under way or wait."""
+        return len(self.calls) + len(self._waiting)
 
     async def acquire(self, n: int, priority: Priority) -> int:
         """Wait for `n` slots (all there are, where there are fewer) and return how many are held now."""

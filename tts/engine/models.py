@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 from tts.boundary.foreign import Foreign
 from tts.boundary.raised import did, passes, raised, shown
+from tts.bridge.left import leave
+from tts.bridge.threads import in_thread
+from tts.bridge.waits import waiting
 from tts.contracts.models import Backend, Judge, JudgeFormat, Scorer
 from tts.engine.limiter import Limiter
 from tts.engine.reference import ModelKey, ModelKind, judge_format, model_key, options_of
 from tts.vocabulary.errors import BackendError, ConfigError, TTSError
 
+CLOSING = 60.0  # seconds in which a model must have closed: engines in processes of their own take their time
 _log = logging.getLogger("tts")
 
 
@@ -31,6 +35,11 @@ class Loaded(NamedTuple):
     def fingerprint(self) -> str:
         """What identifies its outputs, given the prompt."""
         return str(self.model.fingerprint)
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text; raises `BackendTimeout` where the model is silent for too long."""
+        count = self.model.count_tokens
+        return await self.limiter.calls.ask(repr(self.reference), lambda: count(texts), shows=False)
 
 
 _PARTS: dict[ModelKind, tuple[str, ...]] = {
@@ -86,7 +95,7 @@ class ModelPool:
             loading = self._models.setdefault(key, Future())
         if mine:
             try:
-                loading.set_result(await asyncio.to_thread(_load, key))
+                loading.set_result(await in_thread(f"{text} to be loaded", lambda: _load(key), idle=True))
             except BaseException as error:
                 with self._lock:
                     del self._models[key]
@@ -113,7 +122,7 @@ class ModelPool:
                 for key in wanted
                 if (loading := self._models.get(key)) and loading.done() and not loading.exception()
             }
-        old = {key: one for key, one in there.items() if await asyncio.to_thread(_outdated, one.result())}
+        old = {key: one for key, one in there.items() if await _is_outdated(key, one.result())}
         with self._lock:
             mine = {key: one.result() for key, one in old.items() if self._models.get(key) is one}
             for key in mine:
@@ -130,13 +139,29 @@ class ModelPool:
 
 
 async def _close_all(models: Mapping[ModelKey, Any]) -> None:
-    await asyncio.gather(*(_close(key, model) for key, model in models.items()), return_exceptions=True)
+    """Close them at the same time; one that does not end in time is left behind."""
+    closing = {key: asyncio.create_task(_close(key, model)) for key, model in models.items()}
+    if not closing:
+        return
+    _, pending = await asyncio.wait(closing.values(), timeout=CLOSING)
+    for key, task in closing.items():
+        if task in pending:
+            task.cancel()
+            leave([task], f"aclose() of {key.reference} has not ended after {CLOSING:g} s")
+        elif not task.cancelled() and (failure := task.exception()) is not None:
+            _log.warning("closing '%s' %s", key.reference, did(failure))
+
+
+async def _is_outdated(key: ModelKey, model: Any) -> bool:
+    if not hasattr(model, "outdated"):
+        return False
+    return await in_thread(f"outdated() of {key.reference}", lambda: _outdated(model), idle=True)
 
 
 def _outdated(model: Any) -> bool:
     try:
         with Foreign():
-            return hasattr(model, "outdated") and bool(model.outdated())
+            return bool(model.outdated())
     except BaseException as error:  # a model is a plugin and may raise anything
         if passes(error):
             raise
@@ -146,7 +171,7 @@ def _outdated(model: Any) -> bool:
 
 async def _close(key: ModelKey, model: Any) -> None:
     try:
-        with Foreign():
+        with waiting(f"aclose() of {key.reference}", idle=True), Foreign():
             await model.aclose()
     except BaseException as error:  # as above
         if passes(error):

@@ -10,11 +10,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Self
 
+from tts.bridge.left import end
 from tts.engine.draws import Draw, Drawer, together
 from tts.engine.limiter import Priority
 from tts.store.candidate import candidate_of
 from tts.vocabulary.errors import BackendError
 from tts.vocabulary.records import Candidate, Completion, Usage
+
+STEP = 60.0  # seconds in which a request that is cancelled must have ended: a model may have to end a step
 
 
 class Pool:
@@ -148,10 +151,9 @@ class Pool:
         """Cancel what is still on its way; it is drawn anew if somebody asks again."""
         running = [pump for pump in self._pumps if not pump.done()]
         self._closing = True
-        for pump in running:
-            pump.cancel()
-        if running:
-            await asyncio.gather(*running, return_exceptions=True)
+        if running and self.draw is not None:
+            model = self.draw.model
+            model.limiter.calls.left(await end(running, f"a request of {model.reference!r}", STEP))
         if self._waiters:  # a pump that was cancelled before it began has told nobody
             self.failure = self.failure or BackendError("what was waited for was cancelled")
             self._wake()

@@ -10,6 +10,10 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+from tts.bridge.left import end
+from tts.bridge.waits import waiting
+from tts.engine.pool import STEP
+
 W = TypeVar("W")
 T = TypeVar("T")
 CHUNK = 64  # works read from a source at a time
@@ -67,9 +71,7 @@ async def stream(
             raise failure
     finally:
         reader.close()
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await end(set(running), "work on a problem", 2 * STEP)
 
 
 class _Reader(Generic[W]):
@@ -111,11 +113,12 @@ class _Reader(Generic[W]):
             error: BaseException | None = None
             until = time.monotonic() + CHUNK_SECONDS
             try:
-                source = iter(self._works) if source is None else source
-                for work in source:
-                    chunk.append(work)
-                    if len(chunk) >= CHUNK or time.monotonic() > until:
-                        break
+                with waiting("the next problems of the source"):
+                    source = iter(self._works) if source is None else source
+                    for work in source:
+                        chunk.append(work)
+                        if len(chunk) >= CHUNK or time.monotonic() > until:
+                            break
             except BaseException as raised:  # raised again in the stream
                 error = raised
             try:

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from tts.answers import Answers
+from tts.bridge.left import end
 from tts.engine.draws import Draw, Drawer
 from tts.engine.models import Loaded
-from tts.engine.pool import Pool
+from tts.engine.pool import STEP, Pool
 from tts.engine.work import Work, with_recorded_of
 from tts.vocabulary.events import Event
 from tts.vocabulary.records import Message, Problem, Role, Sampling, Score, Verdict
@@ -112,8 +113,4 @@ class Unit:
         """Cancel whatever is still running for this problem."""
         for pool in self._pools.values():
             await pool.cancel()
-        calls = {call for call, _ in self._calls.values()}
-        for call in calls:
-            call.cancel()
-        if calls:
-            await asyncio.gather(*calls, return_exceptions=True)
+        await end({call for call, _ in self._calls.values()}, f"a call for problem {self.problem.id!r}", STEP)

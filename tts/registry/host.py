@@ -22,6 +22,7 @@ import pluggy
 from tts.boundary.foreign import Foreign
 from tts.boundary.program import importing
 from tts.boundary.raised import did, passes, raised
+from tts.bridge.waits import waiting
 from tts.vocabulary import hooks
 from tts.vocabulary.errors import (
     ConfigError,
@@ -186,7 +187,9 @@ class PluginHost:
         Raises `MissingDependencyError` where an import fails for a package that its extra provides, else `ConfigError`.
         """
         if (kind, name) not in self._resolved:
-            self._resolved[kind, name] = _import(self.find(kind, name))
+            plugin = self.find(kind, name)
+            with waiting(f"{kind} {name!r} to be imported", idle=True):
+                self._resolved[kind, name] = _import(plugin)
         return self._resolved[kind, name]
 
 

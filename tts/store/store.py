@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from tts.bridge.waits import waiting
 from tts.output.text import mended
 from tts.store.candidate import candidate_of
 from tts.store.codec import decode_completion, encode_completion
@@ -59,7 +60,8 @@ class Store:
     def __init__(self, path: str | Path, *, busy_seconds: float = 30.0) -> None:
         self.path: Path = Path(path)
         self._file = StoreFile(self.path.absolute(), busy_seconds)  # wherever somebody changes to while it is open
-        self._reader = self._file.open()
+        with waiting(f"store {str(self.path)!r} to be free", idle=True):
+            self._reader = self._file.open()
         self._read_lock = threading.Lock()
         self._writer = Writer(self._file)
 
