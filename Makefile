@@ -9,7 +9,7 @@ INSTALL := sh locks/install.sh $(PYTHON)
 LOCKED := pyproject.toml locks/install.sh locks/uv.txt locks/torch.txt locks/torch-cpu.txt
 IN_PARALLEL := $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 
-.PHONY: help demo test test-oldest test-newest test-slow test-ray test-browser test-wheel engines test-vllm test-sglang lint format docs map api site bench chaos replica replica-scaling lock clean
+.PHONY: help demo test test-oldest test-newest test-slow test-ray test-postgres test-browser test-wheel engines test-vllm test-sglang lint format docs map api site bench chaos replica replica-scaling lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -51,10 +51,14 @@ test-newest: ## the same with the newest versions there are today
 	@touch $@
 
 test-slow: $(VENV)/.smollm2 ## a real language model (SmolLM2-135M) and the other tests that need minutes
-	$(BIN)/python -m pytest -m "slow and not ray"
+	$(BIN)/python -m pytest -m "slow and not ray and not postgres"
 
 test-ray: $(VENV)/.ray ## models on a real Ray cluster of this machine, with actors that are killed
 	$(BIN)/python -m pytest -m ray tests/backends/ray_
+
+test-postgres: $(READY) ## stores in a real PostgreSQL that the tests start; installs Debian's where there is none (as root)
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
+	$(BIN)/python -m pytest -m postgres tests/store
 
 test-browser: $(READY) ## report and documentation in a real headless Chromium; installs Debian's where there is none (as root)
 	command -v chromium || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }

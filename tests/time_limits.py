@@ -28,7 +28,7 @@ from typing import Any
 import pytest
 
 # By marker; `timeout` in pyproject.toml is for all others. The slowest that is not slow takes a tenth of its limit.
-LIMITS = {"browser": 600, "vllm": 900, "sglang": 900, "ray": 900, "slow": 1800}
+LIMITS = {"browser": 600, "vllm": 900, "sglang": 900, "ray": 900, "postgres": 900, "slow": 1800}
 _GRACE = 60.0  # seconds after its limit in which a test must be over, its fixtures ended
 
 _stderr = pytest.StashKey[int]()

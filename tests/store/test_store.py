@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import tts
 from tts.store.codec import decode_completion, encode_completion
-from tts.store.file import StoreFile
+from tts.store.sqlite import SqliteFile
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 
@@ -152,7 +152,7 @@ def test_another_schema_version_says_how_to_migrate(tmp_path: Path) -> None:
     connection.execute("PRAGMA user_version=99")
     connection.close()
     with pytest.raises(
-        tts.StoreError, match=r"schema version 99 and this ttscale reads 1; export it .*tts store import"
+        tts.StoreError, match=r"schema version 99 and this ttscale reads 2; export it .*tts store import"
     ):
         tts.Store(path)
 
@@ -193,14 +193,14 @@ def test_a_locked_store_is_one_sentence(tmp_path: Path) -> None:
 def test_a_full_disk_ends_the_run_and_keeps_what_was_committed(tmp_path: Path, fake, monkeypatch) -> None:
     fake(script=lambda *_: "\\boxed{1}" + "x" * 500)
     path = tmp_path / "s.db"
-    opened = StoreFile.connect
+    opened = SqliteFile.connect
 
-    def connect(self: StoreFile) -> sqlite3.Connection:
+    def connect(self: SqliteFile) -> sqlite3.Connection:
         connection = opened(self)
         connection.execute("PRAGMA max_page_count=120")
         return connection
 
-    monkeypatch.setattr(StoreFile, "connect", connect)
+    monkeypatch.setattr(SqliteFile, "connect", connect)
     with pytest.raises(tts.StoreError, match="the disk is full; free some space and run the same command again"):
         tts.run(sums(400), strategy="majority", model="fake:m", store=path)
     monkeypatch.undo()

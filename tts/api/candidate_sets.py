@@ -9,6 +9,7 @@ from typing import Any
 from tts.api.samples import Samples
 from tts.contracts.grader import extractor as extractor_of
 from tts.sources.reading import OnError, holds_candidates, read_candidate_sets
+from tts.store.address import is_store, store_exists
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import CandidateSet, Sampled
@@ -21,8 +22,8 @@ def candidate_sets(
     if isinstance(source, Samples):
         engine.setdefault("sampling", source.sampling)
         return source.sampled[:limit]
-    if isinstance(source, (str, Path)) and Path(source).suffix == ".db" and Path(source).is_file():
-        return _stored_sets(Path(source), limit, engine)
+    if is_store(source) and store_exists(source):
+        return stored_sets(source, limit, engine)
     holds = (
         isinstance(source, (list, tuple)) and source and all(isinstance(one, (CandidateSet, Sampled)) for one in source)
     )
@@ -32,12 +33,13 @@ def candidate_sets(
     return None
 
 
-def _stored_sets(path: Path, limit: int | None, engine: dict[str, Any]) -> Iterator[Sampled]:
+def stored_sets(place: str | Path, limit: int | None, engine: dict[str, Any]) -> Iterator[Sampled]:
+    """The candidate sets of a store that is there, in key order; raises `ConfigError` for those of several models."""
     extract = extractor_of(engine.get("extractor", "auto"))
-    with Store(path) as store:
+    with Store(place) as store:
         if len(policies := store.policies()) > 1:
             raise ConfigError(
-                f"{str(path)!r} holds candidates of {len(policies)} different models or samplings, which one table "
+                f"{store.name!r} holds candidates of {len(policies)} different models or samplings, which one table "
                 "must not mix; compare the problems with store= and model=, or export the store and choose"
             )
         for count, found in enumerate(store.sets()):

@@ -125,11 +125,11 @@ def compare(
     """Let several strategies decide on the same candidates.
 
     `samples` are candidate sets: of `tts.sample`, a list of `CandidateSet`, a file of `{problem, answer, candidates}`,
-    or a store (`.db`); they are taken in non-overlapping groups of k and nothing is sampled. Anything else is a source
-    of problems, as in `run`, and is sampled first. With `n`, so many candidates of each problem are sampled, and of
-    stored ones no more are taken, for n // k groups; without, k are sampled and all stored ones taken. With
-    `order_trials`, strategies that mind the order of their candidates decide again on so many other orders, and the
-    comparison says how often that changes the answer.
+    or a store (`.db`, `postgresql://…`); they are taken in non-overlapping groups of k and nothing is sampled. Anything
+    else is a source of problems, as in `run`, and is sampled first. With `n`, so many candidates of each problem are
+    sampled, and of stored ones no more are taken, for n // k groups; without, k are sampled and all stored ones taken.
+    With `order_trials`, strategies that mind the order of their candidates decide again on so many other orders, and
+    the comparison says how often that changes the answer.
     """
     chosen = [strategy_of(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
     source, grader = _task_settings(samples, grader, engine)

@@ -14,11 +14,30 @@ from pydantic import TypeAdapter, ValidationError
 from tts.cli._streams import prints_aside
 from tts.contracts.strategy import Strategy, strategy, strategy_class
 from tts.registry.instance import build
+from tts.store.address import is_server
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Sampling
 
 Command = TypeVar("Command", bound=Callable[..., None])
 Pairs = tuple[tuple[str, str], ...]
+
+
+class StorePlace(click.ParamType[Any]):
+    """A store: its file, or the URL of a database as it is."""
+
+    name = "store"
+    _path = click.Path(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path of a file, the text of a URL."""
+        return value if is_server(value) else self._path.convert(value, param, ctx)
+
+
+class RunPlace(StorePlace):
+    """A store, or another file or folder of a run."""
+
+    name = "run"
+    _path = click.Path(path_type=Path)
 
 
 class _NameValue(click.ParamType[Any]):
@@ -102,7 +121,9 @@ _ENGINE = (
     click.option("--scorer", metavar="SCORER:MODEL", help="The reward model."),
     click.option("--judge", metavar="FORMAT:BACKEND:MODEL", help="The pairwise judge."),
     click.option("--synthesizer", metavar="BACKEND:MODEL", help="The model that writes from all candidates."),
-    click.option("--store", type=click.Path(path_type=Path, dir_okay=False), help="Keep what is sampled; resume."),
+    click.option(
+        "--store", type=StorePlace(), metavar="FILE|URL", help="Keep what is sampled; resume.  URL: postgresql://…"
+    ),
     click.option("--seed", type=int, help="Seed of the run."),
     click.option("--concurrency", type=click.IntRange(min=1), help="Completions a model works on at once."),
     click.option("--timeout", type=float, metavar="SECONDS", help="Stop a strategy idle for so long; 60 by default."),

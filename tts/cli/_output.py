@@ -44,7 +44,7 @@ def write_sets(sets: Iterable[Sampled], path: Path | None) -> int:
     return count
 
 
-def save(done: Comparison, output: Path | None, report: Path | None, store: Path | None) -> None:
+def save(done: Comparison, output: Path | None, report: Path | None, store: str | Path | None) -> None:
     """Save what was asked for, before anything is printed: a pipe may be closed. `store` is the report's."""
     if report is not None:
         with prints_aside():  # its sections are plugins

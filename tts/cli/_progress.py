@@ -16,6 +16,7 @@ from tts.cli import say
 from tts.cli._interrupt import INTERRUPTED, interrupted, worded
 from tts.cli._streams import prints_aside
 from tts.output.text import printable
+from tts.store.address import shown_store
 from tts.vocabulary.events import Event
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class _Bar:
 
 @contextmanager
 def watch(
-    unit: Unit, total: int | None, store: Path | None, *, streams: bool = False, summary: bool = True
+    unit: Unit, total: int | None, store: str | Path | None, *, streams: bool = False, summary: bool = True
 ) -> Iterator[Callable[[Event], None]]:
     """A listener for the engine that shows progress, and a `summary` line at the end.
 
@@ -159,10 +160,10 @@ class _Listener:
             self._display.note(more)
 
 
-def _interrupted(tally: Tally, store: Path | None) -> str:
+def _interrupted(tally: Tally, store: str | Path | None) -> str:
     if store is None:
         return f"interrupted after {tally.done} {tally.unit}s; nothing is kept: with --store FILE a run can be resumed"
-    kept = f"{tally.candidates} candidates are kept in {store}"
+    kept = f"{tally.candidates} candidates are kept in {shown_store(store)}"
     return f"interrupted after {tally.done} {tally.unit}s; {kept}: give the same command again to go on"
 
 

@@ -27,6 +27,7 @@ from tts.cli._progress import watch
 from tts.contracts.grader import extractor
 from tts.contracts.strategy import Strategy
 from tts.sources.reading import holds_candidates
+from tts.store.address import check_exists, is_store
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 
@@ -82,8 +83,8 @@ def compare(
         chosen = strategies_of(list(dict.fromkeys(",".join(names).split(","))), parameters)
     else:
         chosen = _defaults(problems, columns, parameters, has_model="model" in engine)
-    if problems and Path(problems).suffix == ".db" and not Path(problems).is_file():
-        raise tts.ConfigError(f"there is no store {problems!r}; `tts sample --store {problems}` makes one")
+    if is_store(problems):
+        check_exists(str(problems))
     source: str | list[tts.Sampled] | None = problems
     if problems == "-":
         extract = extractor(engine.get("extractor", "auto"))
@@ -116,7 +117,7 @@ def _defaults(
 ) -> list[Strategy]:
     """The default strategies; for stored candidates without a model, those that need none."""
     chosen = strategies_of(DEFAULT_STRATEGIES, parameters)
-    stored = problems == "-" or Path(problems or "").suffix == ".db" or holds_candidates(problems or "", columns)
+    stored = problems == "-" or is_store(problems) or holds_candidates(problems or "", columns)
     if has_model or not stored:
         return chosen
     left_out = [strategy.name for strategy in chosen if strategy.required().policy]

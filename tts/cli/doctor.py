@@ -18,10 +18,12 @@ from typing import Any, Literal, NamedTuple
 import click
 
 from tts.cli._json_line import write_json
+from tts.cli._options import StorePlace
 from tts.cli._table import write_table
 from tts.engine.models import ModelPool
 from tts.engine.reference import DEFAULT_MODEL
 from tts.registry.host import plugins
+from tts.store.address import shown_store, store_exists
 from tts.store.store import Store
 from tts.vocabulary.errors import MissingDependencyError, TTSError
 
@@ -40,14 +42,14 @@ class Finding(NamedTuple):
 
 
 @click.command()
-@click.option("--store", "path", type=click.Path(path_type=Path, dir_okay=False), help="Also check this store file.")
+@click.option("--store", "place", type=StorePlace(), metavar="FILE|URL", help="Also check this store.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def doctor(path: Path | None, as_json: bool) -> None:
+def doctor(place: str | Path | None, as_json: bool) -> None:
     """Check Python, packages, extras, the device, the built-in model, plugins and the store.
 
     The exit status is 1 where something is broken; an extra that is not installed is not.
     """
-    findings = list(_findings(path))
+    findings = list(_findings(place))
     broken = any(finding.state == "problem" for finding in findings)
     if as_json:
         write_json({"ok": not broken, "checks": [finding._asdict() for finding in findings]})
@@ -56,13 +58,13 @@ def doctor(path: Path | None, as_json: bool) -> None:
     sys.exit(int(broken))
 
 
-def _findings(path: Path | None) -> Iterator[Finding]:
+def _findings(place: str | Path | None) -> Iterator[Finding]:
     yield Finding("python", "ok", f"{platform.python_version()} ({platform.platform()})")
     yield from _packages()
     yield _guarded("device", _device)
     yield _guarded(f"model {DEFAULT_MODEL}", _default_model)
     yield from _plugins()
-    yield _guarded("store", lambda: _store(path))
+    yield _guarded("store", lambda: _store(place))
 
 
 def _guarded(check: str, look: Callable[[], str]) -> Finding:
@@ -162,13 +164,13 @@ def _plugins() -> Iterator[Finding]:
     yield Finding("plugins", "ok", f"{loaded} load{rest}")
 
 
-def _store(path: Path | None) -> str:
+def _store(place: str | Path | None) -> str:
     """Counts of a store that is named; else whether one can be made at all."""
-    if path is not None:
-        if not path.is_file():
-            raise TTSError(f"there is no store {str(path)!r}")
-        with Store(path) as store:
+    if place is not None:
+        if not store_exists(place):
+            raise TTSError(f"there is no store {shown_store(place)!r}")
+        with Store(place) as store:
             counts: dict[str, Any] = store.counts()
-        return f"{path}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        return f"{store.name}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items())
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "try.db"):
         return f"writable (SQLite {sqlite3.sqlite_version})"

@@ -8,11 +8,12 @@ import click
 
 import tts
 from tts.cli import say
+from tts.cli._options import RunPlace
 from tts.cli._streams import prints_aside
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, type=RunPlace())
 @click.option(
     "--output",
     "-o",
@@ -29,7 +30,7 @@ from tts.cli._streams import prints_aside
 @click.option("--prices", type=click.Path(path_type=Path), help="A .toml or .json file of prices per million tokens.")
 @click.option("--check-grades", is_flag=True, help="Ask other graders, too, and list where they disagree.")
 def report(
-    runs: tuple[Path, ...],
+    runs: tuple[str | Path, ...],
     output: Path,
     title: str,
     k: int | None,
@@ -41,8 +42,8 @@ def report(
     """Report on the decisions that a store holds: of `tts run`, `tts compare` or `tts eval` with --store.
 
     The page needs no network: accuracy with intervals, curves, rescue and harm, verdicts, cost, and every candidate.
-    Several RUNS, such as sizes of a model, are shown side by side with their Refinement Gaps; a run is a store, a
-    folder of `tts eval`, or a .json file of `tts compare -o`.
+    Several RUNS, such as sizes of a model, are shown side by side with their Refinement Gaps; a run is a store (.db,
+    postgresql://…), a folder of `tts eval`, or a .json file of `tts compare -o`.
     """
     from tts.eval import Prices, grader_disagreements
     from tts.report.runs import read_runs, runs_document
@@ -57,7 +58,7 @@ def report(
             several = read_runs(runs, k=k, grader=grader, extractor=extractor)
             say(f"wrote {write_document(runs_document(several, title), output)}")
             return
-        store = runs[0] / "store.db" if runs[0].is_dir() else runs[0]
+        store = runs[0] / "store.db" if isinstance(runs[0], Path) and runs[0].is_dir() else runs[0]
         told = None if prices is None else Prices.read(prices)
         compared = stored_run(store, k=k, grader=grader, extractor=extractor)
         found = grader_disagreements(compared.rows) if check_grades else None

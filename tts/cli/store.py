@@ -1,4 +1,4 @@
-"""`tts store`: what a store file holds."""
+"""`tts store`: what a store holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 from tts.cli import say, show_text
 from tts.cli._json_line import write_json
-from tts.cli._options import output_option
+from tts.cli._options import StorePlace, output_option
 from tts.cli._output import check_output, write_sets
 from tts.cli._table import write_table
 from tts.contracts.grader import extractor
@@ -21,12 +21,14 @@ from tts.interop import FORMATS
 from tts.prompts import direct_messages
 from tts.rows.candidates import row_of
 from tts.sources.reading import read_candidate_sets
+from tts.store.address import check_exists, shown_store
+from tts.store.copy import copy_store
 from tts.store.store import Store, StoredSet
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Candidate, Completion, Message, Sampled
 
 ENDINGS = (".jsonl", ".parquet")
-_file = click.argument("path", metavar="STORE", type=click.Path(path_type=Path, dir_okay=False))
+_place = click.argument("place", metavar="STORE", type=StorePlace())
 _extractor = click.option(
     "--extractor", "extract", default="auto", show_default=True, metavar="NAME", help="Finds the answers."
 )
@@ -34,26 +36,25 @@ _extractor = click.option(
 
 @click.group()
 def store() -> None:
-    """Look into a store file; export its candidate sets, import others."""
+    """Look into a store, a file or postgresql://…; export its candidate sets, import others."""
 
 
 @contextmanager
-def _existing(path: Path) -> Iterator[Store]:
-    if not path.is_file():
-        raise ConfigError(f"there is no store {str(path)!r}; `tts sample --store {path}` makes one")
-    with Store(path) as opened:
+def _existing(place: str | Path) -> Iterator[Store]:
+    check_exists(place)
+    with Store(place) as opened:
         yield opened
 
 
 @store.command("list")
-@_file
+@_place
 @click.option(
     "--limit", "-n", type=click.IntRange(min=0), default=50, show_default=True, help="Show only so many sets."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per set, all of them.")
-def list_sets(path: Path, limit: int, as_json: bool) -> None:
+def list_sets(place: str | Path, limit: int, as_json: bool) -> None:
     """List the stored candidate sets."""
-    with _existing(path) as opened:
+    with _existing(place) as opened:
         if as_json:
             for found in opened.sets():
                 write_json(_head(found))
@@ -93,13 +94,13 @@ def _short(text: str, length: int) -> str:
 
 
 @store.command()
-@_file
+@_place
 @click.argument("key")
 @_extractor
 @click.option("--json", "as_json", is_flag=True, help="The set as one JSON object.")
-def show(path: Path, key: str, extract: str, as_json: bool) -> None:
+def show(place: str | Path, key: str, extract: str, as_json: bool) -> None:
     """Show the candidate set whose key begins with KEY."""
-    with _existing(path) as opened:
+    with _existing(place) as opened:
         sampled = _load(opened, _one(opened, key), extract)
     if as_json:
         write_json(row_of(sampled))
@@ -118,7 +119,7 @@ def _one(opened: Store, key: str) -> StoredSet:
     found = list(islice(opened.sets(key), 2))
     if len(found) != 1:
         how = "no" if not found else "more than one"
-        raise ConfigError(f"{how} stored set has a key that begins with {key!r}; see: tts store list {opened.path}")
+        raise ConfigError(f"{how} stored set has a key that begins with {key!r}; see: tts store list {opened.name}")
     return found[0]
 
 
@@ -134,20 +135,20 @@ def _load(opened: Store, found: StoredSet, extract: str) -> Sampled:
 
 
 @store.command()
-@_file
+@_place
 @output_option("The candidate sets", ENDINGS)
 @_extractor
-def export(path: Path, output: Path | None, extract: str) -> None:
+def export(place: str | Path, output: Path | None, extract: str) -> None:
     """Write all candidate sets as JSON lines, or to a .jsonl or .parquet file."""
     check_output(output, ENDINGS)
-    with _existing(path) as opened:
+    with _existing(place) as opened:
         count = write_sets((_load(opened, found, extract) for found in opened.sets()), output)
     if output is not None:
         say(f"saved {count} candidate sets to {output}")
 
 
 @store.command("import")
-@_file
+@_place
 @click.argument("sets", metavar="FILE")
 @click.option(
     "--on-error",
@@ -157,7 +158,7 @@ def export(path: Path, output: Path | None, extract: str) -> None:
     help="What to do with a row that cannot be read.",
 )
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="The tool that wrote it; else found out.")
-def import_sets(path: Path, sets: str, on_error: Literal["raise", "skip"], format_: str | None) -> None:
+def import_sets(place: str | Path, sets: str, on_error: Literal["raise", "skip"], format_: str | None) -> None:
     """Put the candidate sets of a FILE into a store, a new one if need be; what it has already is kept.
 
     FILE is one of this library's, or what another tool wrote: samples of lm-evaluation-harness (--log_samples), a log
@@ -165,11 +166,11 @@ def import_sets(path: Path, sets: str, on_error: Literal["raise", "skip"], forma
     """
     source = read_candidate_sets(sets, on_error=on_error, extract=lambda _: None, format=format_)
     count = 0
-    with Store(path) as opened:
+    with Store(place) as opened:
         for sampled in source:
             _put(opened, sampled)
             count += 1
-    say(f"{count} candidate sets imported into {path}")
+    say(f"{count} candidate sets imported into {opened.name}")
 
 
 def _put(opened: Store, sampled: Sampled) -> None:
@@ -189,3 +190,19 @@ def _put(opened: Store, sampled: Sampled) -> None:
 def _completion(one: Candidate) -> Completion:
     shared = Completion.model_fields.keys() & Candidate.model_fields.keys()
     return Completion.model_construct(**{name: getattr(one, name) for name in shared})
+
+
+@store.command()
+@click.argument("source", type=StorePlace())
+@click.argument("target", type=StorePlace())
+def copy(source: str | Path, target: str | Path) -> None:
+    """Put all that SOURCE has into TARGET: between files and postgresql://…, either way.
+
+    TARGET is made where there is none. What it has already stays, so the same again copies what came since, or what an
+    interrupted copy has left out.
+    """
+    check_exists(source)
+    rows, new, other = copy_store(source, target)
+    told = ", ".join(f"{count:,} {table}" for table, count in rows.items())
+    kept = f"; {other:,} that were there with other content stay as they were there" if other else ""
+    say(f"{shown_store(target)} has all of {shown_store(source)}: {told}; {sum(new.values()):,} rows were new{kept}")

@@ -8,6 +8,7 @@ import inspect
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar, get_args
 
 from tts.boundary.foreign import Foreign
@@ -15,6 +16,7 @@ from tts.boundary.raised import did, origin, passes, shown
 from tts.contracts.models import Request
 from tts.engine.limiter import Priority, rank
 from tts.engine.models import Loaded
+from tts.engine.turns import Turns
 from tts.store.candidate import candidate_of
 from tts.store.store import Store
 from tts.vocabulary.errors import (
@@ -115,6 +117,12 @@ class Receiver(Protocol):
     def lost(self, usage: Usage) -> None:
         """What a completion had cost when it was cut short."""
 
+    def will_do(self, completion: Completion) -> bool:
+        """Whether a stored completion is what is asked for here."""
+
+    def found(self, index: int, completion: Completion) -> None:
+        """A completion is stored."""
+
 
 class Drawer:
     """Draws completions from models into the store and a pool; meters what is really spent.
@@ -127,6 +135,7 @@ class Drawer:
         self.budget: int | None = budget
         self.extract: Extract = extract
         self._paid: dict[str, list[Usage]] = {}
+        self._turns = None if store is None else Turns(store)
 
     def charge(self, role: str, usage: Usage) -> None:
         """Add to what was really spent."""
@@ -153,9 +162,16 @@ class Drawer:
     async def draw(self, draw: Draw, indices: Sequence[int], pool: Receiver) -> None:
         """Have completions for `indices` arrive in the pool, each when it is finished; those that fail carry `error`.
 
-        A retryable failure is tried again for what is missing; a completion that the backend says has failed is not.
-        Raises `ContextLengthError`, `BudgetExceededError`.
+        With a store, what another process asks for is waited for, and what it stores arrives; where it ends without
+        storing it, it is asked for here. Raises `ContextLengthError`, `BudgetExceededError`, `StoreError`.
         """
+        if self._turns is None:
+            await self._drawn(draw, pool, indices)
+        else:
+            await self._turns.take(pool, indices, draw.model.limiter, partial(self._drawn, draw, pool))
+
+    async def _drawn(self, draw: Draw, pool: Receiver, indices: Sequence[int]) -> None:
+        """Ask the model; for what is missing after a retryable failure again, not for a completion that has failed."""
         missing = list(indices)
         for attempt in range(ATTEMPTS):
             try:
@@ -199,6 +215,7 @@ class Drawer:
             held = 0
             _fail(missing, error, pool)
 
+        landing = _Landing()
         held = await limiter.acquire(len(indices), pool.priority)
         pool.begin()
         started = time.monotonic()
@@ -228,20 +245,52 @@ class Drawer:
                             limiter.release(1)
                             held -= 1
                         self.charge(role, usage)
-                        self._keep(completion, indices[completion.index], missing, pool)
+                        index = indices[completion.index]
+                        self._arrived(completion, index, pool, landing)
+                        missing.remove(index)
         finally:
             limiter.release(held)
+            await landing.over()
 
-    def _keep(self, completion: Completion, index: int, missing: list[int], pool: Receiver) -> None:
-        """Store a completion that is whole, and let it arrive."""
+    def _arrived(self, completion: Completion, index: int, pool: Receiver, landing: _Landing) -> None:
+        """Hand a completion on: the one that is stored, once it is; one that failed, or without a store, at once."""
         candidate = _failed(completion, index)
-        if candidate is None:
-            if self.store is not None:
-                put = self.store.replace_completion if index in pool.lacking else self.store.put_completion
-                put(pool.key, index, completion)
-            candidate = candidate_of(completion, index, self.extract)
-        missing.remove(index)  # what follows cannot fail: it is there
-        pool.arrive(candidate)
+        if candidate is not None or self.store is None:
+            pool.arrive(candidate or candidate_of(completion, index, self.extract))
+            return
+
+        def land(stored: Completion | StoreError) -> None:
+            if isinstance(stored, Completion):
+                pool.arrive(candidate_of(stored, index, self.extract))
+            landing.landed(stored)
+
+        self.store.keep_completion(pool.key, index, completion, land, better=index in pool.lacking)
+        landing.count += 1
+
+
+class _Landing:
+    """How many completions of a request are on their way into the store."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._failure: StoreError | None = None
+        self._over: asyncio.Future[None] | None = None
+
+    def landed(self, stored: Completion | StoreError) -> None:
+        """One is there, or cannot be."""
+        self.count -= 1
+        if isinstance(stored, StoreError):
+            self._failure = stored
+        if not self.count and self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+    async def over(self) -> None:
+        """Return when none is left; raises what kept one from being stored."""
+        if self.count:
+            self._over = asyncio.get_running_loop().create_future()
+            await self._over
+        if self._failure is not None:
+            raise self._failure
 
 
 async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

@@ -40,7 +40,8 @@ class Pool:
         self.priority: Priority = priority
         self._drawer, self._notify = drawer, notify
         self.arrived: list[Candidate] = list(fixed)
-        self._asked = {candidate.index for candidate in self.arrived}
+        self._here = {candidate.index for candidate in self.arrived}
+        self._asked = set(self._here)
         self._next: list[int] = []  # asked for, but not yet by a pump
         self.failure: BaseException | None = None
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
@@ -70,18 +71,25 @@ class Pool:
     def _take_stored(self, draw: Draw, indices: Iterable[int]) -> list[int]:
         if self._stored is None:
             store = self._drawer.store
-            stored, measured = store.completions(self.key) if store else {}, draw.sampling.logprobs
-            self._stored = {
-                index: one for index, one in stored.items() if one.whole and (one.logprob is not None or not measured)
-            }
+            stored = store.completions(self.key) if store else {}
+            self._stored = {index: one for index, one in stored.items() if self.will_do(one)}
             self.lacking = frozenset(stored.keys() - self._stored.keys())
             if store:
                 store.put_problem(draw.problem)
                 store.put_draw(self.key, draw.problem, draw.role, draw.model.fingerprint, draw.sampling, draw.messages)
         for index in indices:
             if index in self._stored:
-                self.arrive(candidate_of(self._stored[index], index, self._drawer.extract), stored=True)
+                self.found(index, self._stored[index])
         return [index for index in indices if index not in self._stored]
+
+    def will_do(self, completion: Completion) -> bool:
+        """Whether a stored completion is what is asked for: whole, with log-probabilities where they are wanted."""
+        measured = self.draw is not None and self.draw.sampling.logprobs
+        return completion.whole and (completion.logprob is not None or not measured)
+
+    def found(self, index: int, completion: Completion) -> None:
+        """A completion is stored."""
+        self.arrive(candidate_of(completion, index, self._drawer.extract), stored=True)
 
     async def _pump(self, draw: Draw) -> None:
         # What all strategies ask for in one turn of the loop becomes one request, with one prefill.
@@ -109,6 +117,9 @@ class Pool:
 
     def arrive(self, candidate: Candidate, *, stored: bool = False) -> None:
         """A completion is there; who waits for it hears of it. What `notify` raises is the pool's failure."""
+        if candidate.index in self._here:  # cut short, asked for again, and stored all the same
+            return
+        self._here.add(candidate.index)
         self.arrived.append(candidate)
         try:
             self._notify(candidate, stored)
@@ -159,7 +170,7 @@ class Pool:
             self._wake()
             await asyncio.sleep(0)  # they look at the failure before it is forgotten
         self._closing, self._pumps, self._next, self.failure = False, [], [], None
-        self._asked = {candidate.index for candidate in self.arrived}
+        self._asked = set(self._here)
 
 
 class Arrivals:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tts.answers import Answers
@@ -13,6 +14,8 @@ from tts.engine.draws import Draw, Drawer
 from tts.engine.models import Loaded
 from tts.engine.pool import STEP, Pool
 from tts.engine.work import Work, with_recorded_of
+from tts.store.place import Place
+from tts.vocabulary.errors import StoreError
 from tts.vocabulary.events import Event
 from tts.vocabulary.records import Message, Problem, Role, Sampling, Score, Verdict
 
@@ -79,21 +82,45 @@ class Unit:
         store = self.drawer.store
         stored = {key: text for key in keys if store is not None and (text := store.call(key)) is not None}
         answers = {key: parse(text) for key, text in stored.items()}
-        missing = [(key, position) for key, position in zip(keys, positions, strict=True) if key not in answers]
-        if missing:
-            self.drawer.check_budget()
-            try:
-                fresh = await ask([position for _, position in missing])
-            except BaseException:
-                for key in keys:
-                    self._calls.pop(key, None)  # whoever asks again tries again
-                raise
-            for (key, _), answer in zip(missing, fresh, strict=True):
-                answers[key] = answer
-                self.drawer.charge(kind, answer.usage)
-                if store is not None:
-                    store.put_call(key, kind, self.problem, answer.model_dump_json())
+        left = {key: position for key, position in zip(keys, positions, strict=True) if key not in answers}
+        try:
+            while left:
+                for key, one in (await self._told(left, kind, ask)).items():
+                    answers[key] = parse(one) if isinstance(one, str) else one
+                left = {key: position for key, position in left.items() if key not in answers}
+        except BaseException:
+            for key in keys:
+                self._calls.pop(key, None)  # whoever asks again tries again
+            raise
         return [answers[key] for key in keys]
+
+    async def _told(self, wanted: Mapping[str, int], kind: str, ask: Ask) -> dict[str, str | Answered]:
+        """Answers for some of the keys: as the model gives them, or as they are stored, by who was first."""
+        store = self.drawer.store
+        if store is None:
+            return dict(zip(wanted, await self._paid(list(wanted.values()), kind, ask), strict=True))
+        places = {Place("call", key): key for key in wanted}
+        claimed = await store.claim(list(places))
+        found: dict[str, str | Answered] = {place.key: text for place, text in claimed.stored.items()}
+        mine = [place for place in places if place in claimed.mine]
+        if not (mine or found):
+            await store.freed(list(places))
+        if mine:
+            try:
+                fresh = await self._paid([wanted[place.key] for place in mine], kind, ask)
+                said = {place.key: one.model_dump_json() for place, one in zip(mine, fresh, strict=True)}
+                found.update(await store.keep_calls(kind, self.problem, said))
+            finally:
+                with suppress(StoreError):  # a store that is closed holds no claims
+                    store.unclaim(mine)
+        return found
+
+    async def _paid(self, positions: list[int], kind: str, ask: Ask) -> Sequence[Answered]:
+        self.drawer.check_budget()
+        answers = await ask(positions)
+        for answer in answers:
+            self.drawer.charge(kind, answer.usage)
+        return answers
 
     def reordered(self, order: Sequence[int]) -> Unit:
         """The same problem with its k candidates in another order, indexed anew.

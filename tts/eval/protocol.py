@@ -28,6 +28,7 @@ from tts.output.file import check_folder, write_whole
 from tts.output.text import json_line
 from tts.registry.host import plugins
 from tts.sources.reading import holds_candidates
+from tts.store.address import is_store, shown_store
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import CandidateSet, Sampled
 
@@ -160,7 +161,7 @@ def _allowed(problems: Any, columns: Mapping[str, str] | None, settings: Mapping
     """The strategies of the protocol whose models are there; stored candidates come without a policy."""
     known = plugins().names("strategy")
     if isinstance(problems, str | Path):
-        stored = Path(problems).suffix == ".db" or holds_candidates(problems, columns)
+        stored = is_store(problems) or holds_candidates(problems, columns)
     else:
         stored = isinstance(problems, list | tuple) and isinstance(next(iter(problems), None), CandidateSet | Sampled)
     there = {role: settings.get(role) is not None for role in ("scorer", "judge", "synthesizer")}
@@ -175,7 +176,7 @@ def _named(problems: Any) -> str:
         return "task:sums"
     if not isinstance(problems, str | Path):
         return type(problems).__name__
-    return Path(problems).name if Path(problems).is_file() else str(problems)
+    return Path(problems).name if Path(problems).is_file() else shown_store(problems)
 
 
 def _provenance(comparison: Comparison) -> dict[str, Any]:

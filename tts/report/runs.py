@@ -18,6 +18,7 @@ from tts.report._page import Document
 from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import count, estimate, percent, tokens
 from tts.report.stored import stored_run
+from tts.store.address import is_store, shown_store
 from tts.vocabulary.errors import ConfigError
 
 
@@ -42,19 +43,23 @@ def read_runs(paths: Sequence[str | Path], **stored: Any) -> list[RunData]:
 
     Raises `ConfigError` for a run that is not there or is no summary.
     """
-    given = [Path(path) for path in paths]
-    names = [path.stem if path.suffix in (".db", ".json") else path.name for path in given]
-    shown = [str(path) if names.count(name) > 1 else name for path, name in zip(given, names, strict=True)]
-    return [_run(name, path, stored) for name, path in zip(shown, given, strict=True)]
+    names = [_short_name(path) for path in paths]
+    shown = [shown_store(path) if names.count(name) > 1 else name for path, name in zip(paths, names, strict=True)]
+    return [_run(name, path, stored) for name, path in zip(shown, paths, strict=True)]
 
 
-def _run(name: str, path: Path, stored: dict[str, Any]) -> RunData:
-    if path.suffix == ".db":
+def _short_name(path: str | Path) -> str:
+    file = Path(shown_store(path))
+    return file.stem if file.suffix in (".db", ".json") else file.name
+
+
+def _run(name: str, path: str | Path, stored: dict[str, Any]) -> RunData:
+    if is_store(path):
         compared = stored_run(path, **stored)
         models = compared.results[0].provenance.models if compared.results else {}
         found = compared.to_dict() | {"protocol": {"models": models}}
     else:
-        found = read_summary(path)
+        found = read_summary(Path(path))
     try:
         told, k = found["strategies"], found["k"]
         return RunData(
@@ -71,7 +76,7 @@ def _run(name: str, path: Path, stored: dict[str, Any]) -> RunData:
             generated={label: _generated(one["usage"]) / max(found["groups"], 1) for label, one in told.items()},
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"{str(path)!r} is no summary of a comparison; make one with `tts eval`") from error
+        raise ConfigError(f"{shown_store(path)!r} is no summary of a comparison; make one with `tts eval`") from error
 
 
 def _generated(usage: dict[str, Any]) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from tts.api.candidate_sets import candidate_sets
+from tts.api.candidate_sets import stored_sets
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import grader as grader_of
 from tts.contracts.labels import label_strategies
@@ -16,6 +16,7 @@ from tts.contracts.strategy import Context, Strategy
 from tts.contracts.strategy import strategy as strategy_of
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import Graded, grade
+from tts.store.address import check_exists
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.names import names_from_data
@@ -58,12 +59,11 @@ def stored_run(path: str | Path, *, k: int | None = None, grader: str = "math", 
     with other models or another version, the run with the most results counts. Raises `ConfigError` for a store without
     results, with several ks, or with candidates of several models.
     """
-    if not Path(path).is_file():
-        raise ConfigError(f"there is no store {str(path)!r}; `tts compare --store {path}` makes one")
-    sets = list(candidate_sets(Path(path), None, None, "raise", {"extractor": extractor}) or ())
+    check_exists(path)
+    sets = list(stored_sets(path, None, {"extractor": extractor}))
     with Store(path) as store:
         held = list(_held(store, sets))
-        size = _only_k(held, k, path)
+        size = _only_k(held, k, store.name)
         chosen = _chosen([one for one in held if one.provenance.k == size])
         named = _named(chosen)
         strategies = label_strategies([_recalled(*one) for one in named])
@@ -116,11 +116,11 @@ def _strategy_of(one: _Held) -> str:
     return digest(one.provenance.strategy, one.provenance.parameters)
 
 
-def _only_k(held: Sequence[_Held], k: int | None, path: str | Path) -> int:
+def _only_k(held: Sequence[_Held], k: int | None, name: str) -> int:
     if not held:
-        raise ConfigError(f"store {str(path)!r} holds no decisions of strategies on stored candidates; run tts compare")
+        raise ConfigError(f"store {name!r} holds no decisions of strategies on stored candidates; run tts compare")
     ks = sorted({one.provenance.k for one in held})
-    found = f"store {str(path)!r} holds decisions on groups of {', '.join(map(str, ks))}"
+    found = f"store {name!r} holds decisions on groups of {', '.join(map(str, ks))}"
     if k is None and len(ks) > 1:
         raise ConfigError(f"{found}; say which with k= (-k)")
     if k is not None and k not in ks:

@@ -15,6 +15,7 @@ from tts.report._files import save_csv, save_parquet
 from tts.report._gather import sections
 from tts.report._page import Document, document, page
 from tts.report._text import latex, markdown
+from tts.store.address import shown_store, store_exists
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
 
@@ -41,8 +42,8 @@ def write_report(
     """
     target = Path(path)
     check_target(target)
-    if isinstance(store, str | Path) and not Path(store).is_file():
-        raise ConfigError(f"there is no store {str(store)!r}; give the file that the run was stored in")
+    if isinstance(store, str | Path) and not store_exists(store):
+        raise ConfigError(f"there is no store {shown_store(store)!r}; give the one that the run was stored in")
     opened = nullcontext(store) if store is None or isinstance(store, Store) else Store(store)
     with opened as held:
         data = report_data(compared, title=title, store=held, prices=prices, disagreements=disagreements)

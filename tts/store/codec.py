@@ -52,3 +52,9 @@ def decode_completion(text: str, index: int) -> Completion:
         usage=usage,
         **parts,
     )
+
+
+def lacks(old: str, new: str) -> bool:
+    """Whether a completion that is stored lacks what another of the same place has: its end, or log-probabilities."""
+    there, other = decode_completion(old, 0), decode_completion(new, 0)
+    return not there.whole or (there.logprob is None and other.logprob is not None)

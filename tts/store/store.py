@@ -1,30 +1,36 @@
-"""The store: one SQLite file (WAL) that everything sampled goes into, so that nothing is asked for twice.
+"""The store: one SQLite file, or one database, that everything sampled goes into, so that nothing is asked for twice.
 
 * A *draw* is one prompt given to one model under one sampling; its key hashes problem, model fingerprint, sampling and
   messages. Its completions are rows (key, index): the index is part of the key, so k of them never collapse into one,
   and asking for 16 after 4 leaves 12 to sample. First candidates and refinements are both draws.
 * A *call* is a score or a verdict under its own content key.
-* Reads happen where they are asked for (WAL readers never wait for a writer); writes go through one thread. A result is
-  only reported once `flushed`.
+* Reads happen where they are asked for (they never wait for a writer); writes go through one thread. A result is only
+  reported once `flushed`.
+* What several processes want is claimed by one of them before it is asked for; all go on with the row that was first.
 * Extracted answers are not stored: extraction may improve, completions stay.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from tts.bridge.waits import waiting
 from tts.output.text import mended
+from tts.store.address import database_of, is_store, shown_store, store_exists
 from tts.store.candidate import candidate_of
+from tts.store.claims import Claimed, Wanted
 from tts.store.codec import decode_completion, encode_completion
-from tts.store.file import StoreFile
-from tts.store.writer import Writer
+from tts.store.link import Link
+from tts.store.place import Place
+from tts.store.sqlite import SqliteFile
+from tts.store.tables import TABLES
+from tts.store.writer import Listener, Row, Writer, listener
 from tts.vocabulary.errors import StoreError
 from tts.vocabulary.record import digest
 from tts.vocabulary.records import CandidateSet, Completion, Message, Problem, Result, Sampling
@@ -51,19 +57,21 @@ class Generation(NamedTuple):
 
 
 class Store:
-    """One store file; open it as a context manager, or call `close`.
+    """One store: the path of a file, or the URL `postgresql://…` of a database.
 
-    Several processes may use one file. Raises `StoreError` where the file is not a store, has another schema version,
-    stays locked for `busy_seconds`, or cannot be written (disk full); what was committed before stays readable.
+    Open it as a context manager, or call `close`.
+
+    Several processes may use it at once. `busy_seconds` is how long a file may stay locked, or a server out of reach;
+    `lease_seconds` how long claims count after the last sign of life of their process. Raises `StoreError` where it is
+    no store, has a later schema version, or cannot be read or written; what was committed before stays readable.
     """
 
-    def __init__(self, path: str | Path, *, busy_seconds: float = 30.0) -> None:
-        self.path: Path = Path(path)
-        self._file = StoreFile(self.path.absolute(), busy_seconds)  # wherever somebody changes to while it is open
-        with waiting(f"store {str(self.path)!r} to be free", idle=True):
-            self._reader = self._file.open()
+    def __init__(self, path: str | Path, *, busy_seconds: float = 30.0, lease_seconds: float = 30.0) -> None:
+        self._database = database_of(path, busy_seconds)
+        with waiting(f"store {self._database.name!r} to be free", idle=True):
+            self._reader = Link(self._database, self._database.open())
         self._read_lock = threading.Lock()
-        self._writer = Writer(self._file)
+        self._writer = Writer(self._database, lease_seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -74,12 +82,37 @@ class Store:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Store({str(self.path)!r})"
+        return f"Store({self._database.name!r})"
+
+    @property
+    def name(self) -> str:
+        """Where it is, as messages say it: the file, or the URL without the password."""
+        return self._database.name
+
+    @property
+    def path(self) -> Path:
+        """The file; raises `StoreError` for a store in a database on a server, which has none."""
+        if isinstance(self._database, SqliteFile):
+            return self._database.path
+        raise StoreError(f"store {self.name!r} is in a database, not in a file")
+
+    @staticmethod
+    def named(place: object) -> str | None:
+        """What messages call the store that this names, without a password; `None` where it names none.
+
+        A store is named by a file that ends in `.db`, or by a URL `postgresql://…`.
+        """
+        return shown_store(place) if is_store(place) else None
+
+    @staticmethod
+    def exists(place: str | Path) -> bool:
+        """Whether there is a store; raises `StoreError` where a server does not say."""
+        return store_exists(place)
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
     def _put(self, kind: str, *values: Any) -> None:
-        self._writer.put(kind, tuple(map(mended, values)))
+        self._writer.put(Row(kind, tuple(map(mended, values))))
 
     def put_problem(self, problem: Problem, answer: str | None = None) -> None:
         """Queue a problem with its gold answer; a known answer is never overwritten by `None`."""
@@ -109,14 +142,14 @@ class Store:
         self._put("completion", key, index, _kept(key, index, completion))
 
     def replace_completion(self, key: str, index: int, completion: Completion) -> None:
-        """Queue a completion that takes the place of one which lacks something, such as log-probabilities.
+        """Queue a completion in place of one which lacks its end, or the log-probabilities that this one has.
 
         Raises `StoreError` as `put_completion` does.
         """
         self._put("better completion", key, index, _kept(key, index, completion))
 
     def put_call(self, key: str, kind: str, problem: Problem, answer: str) -> None:
-        """Queue the answer (JSON) of a score or verdict."""
+        """Queue the answer (JSON) of a score or verdict; the first one stored under the key stays."""
         self._put("call", key, kind, problem.digest, answer)
 
     def put_result(self, result: Result) -> None:
@@ -129,6 +162,56 @@ class Store:
         row = result.model_dump(mode="json", exclude={"candidates", "problem"}, exclude_defaults=True, fallback=repr)
         text = json.dumps(row, ensure_ascii=False)
         self._put("result", key, result.problem.digest, result.provenance.strategy, text)
+
+    # --- asking once, however many processes want it ---------------------------------------------------------------
+
+    async def claim(self, places: Sequence[Place], enough: Callable[[str], bool] = lambda _: True) -> Claimed:
+        """Which of these places are to be asked for here, and what is stored at others; the rest somebody asks for.
+
+        `enough` says whether a stored row will do. What was claimed is given up with its row (`keep_completion`,
+        `keep_calls`) or without one (`unclaim`), and when the store is closed.
+        """
+        return await self._writer.claim(Wanted(places, enough))
+
+    def unclaim(self, places: Collection[Place]) -> None:
+        """Give up claims for which no row will come."""
+        self._writer.drop(places)
+
+    async def freed(self, places: Iterable[Place]) -> None:
+        """Return when one of these places has its row, or may be claimed: who asked has ended, or has been killed."""
+        await self._writer.freed(places)
+
+    def keep_completion(
+        self,
+        key: str,
+        index: int,
+        completion: Completion,
+        then: Callable[[Completion | StoreError], None],
+        *,
+        better: bool = False,
+    ) -> None:
+        """Store a completion; `then` hears, on this loop, which one is stored: the one that was first.
+
+        It is this one, or another process's, or comes as the error that kept it from being stored. With `better` it
+        takes the place of one that lacks something, as with `replace_completion`.
+        """
+        text = mended(_kept(key, index, completion))
+
+        def hear(stored: str | StoreError) -> None:
+            known = completion if stored == text else stored
+            then(decode_completion(known, index) if isinstance(known, str) else known)
+
+        place, kind = Place("completion", key, index), "better completion" if better else "completion"
+        self._writer.put(Row(kind, (key, index, text), place, Listener(asyncio.get_running_loop(), hear)))
+
+    async def keep_calls(self, kind: str, problem: Problem, answers: Mapping[str, str]) -> dict[str, str]:
+        """Store the answers (JSON) of scores or verdicts by key; what is stored under each, which was first."""
+        loop = asyncio.get_running_loop()
+        stored = {key: loop.create_future() for key in answers}
+        for key, answer in answers.items():
+            values = tuple(map(mended, (key, kind, problem.digest, answer)))
+            self._writer.put(Row("call", values, Place("call", key), listener(stored[key])))
+        return {key: await told for key, told in stored.items()}
 
     async def flushed(self) -> None:
         """Return when all that was put before is committed; raises `StoreError` where it could not be."""
@@ -147,9 +230,9 @@ class Store:
     def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         try:
             with self._read_lock:
-                return self._reader.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise self._file.error(error) from error
+                return self._reader.run(lambda connection: connection.execute(sql, values).fetchall())
+        except self._database.errors as error:
+            raise self._database.error(error) from error
 
     def completions(self, key: str) -> dict[int, Completion]:
         """The stored completions of a draw by index."""
@@ -157,7 +240,9 @@ class Store:
         try:
             return {index: decode_completion(text, index) for index, text in rows}
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"store {str(self.path)!r}: draw {key} holds what is no completion: {error}") from error
+            raise StoreError(
+                f"store {self._database.name!r}: draw {key} holds what is no completion: {error}"
+            ) from error
 
     def drawn(self, *keys: str) -> set[str]:
         """Which of these draws are stored, with completions or without."""
@@ -241,8 +326,7 @@ class Store:
 
     def counts(self) -> dict[str, int]:
         """Rows per kind of thing stored."""
-        tables = ("problems", "draws", "completions", "calls", "results")
-        return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}  # noqa: S608 - fixed names
+        return {table: self._rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}  # noqa: S608 - fixed names
 
 
 def _kept(key: str, index: int, completion: Completion) -> str:

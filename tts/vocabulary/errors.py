@@ -14,7 +14,7 @@ TTSError
 ├── StrategyError            a strategy plugin misbehaved; names strategy and problem, `__cause__` has the rest
 ├── NoCandidatesError        nothing to aggregate: every candidate failed
 ├── BudgetExceededError      the token budget of the run is spent
-├── StoreError               the store file cannot be used
+├── StoreError               the store cannot be used
 └── TaskError                a problem, task or candidate file cannot be read
 PluginWarning                a plugin was left out, and why
 MismatchWarning              a checkpoint is used otherwise than it was trained
@@ -123,7 +123,7 @@ class BudgetExceededError(TTSError):
 
 
 class StoreError(TTSError):
-    """The store file cannot be opened, read or written."""
+    """The store cannot be opened, read or written."""
 
 
 class OutputError(TTSError, OSError):

@@ -24,7 +24,7 @@ RecipeT = TypeVar("RecipeT", bound=HelperRecipe)
 class Job(Generic[RecipeT]):
     """One run of a command: its arguments, and what they lead to, cheapest first."""
 
-    def __init__(self, candidates: Path, model: str, out: Path, recipe: RecipeT, limit: int | None) -> None:
+    def __init__(self, candidates: str | Path, model: str, out: Path, recipe: RecipeT, limit: int | None) -> None:
         self.candidates, self.out, self.recipe = candidates, out, recipe
         self._model, self._limit = model, limit
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -90,7 +90,7 @@ def helper_command(name: str, kind: type[RecipeT]) -> Callable[[Callable[[Job[Re
 
     def decorate(work: Callable[[Job[RecipeT]], None]) -> click.Command:
         def run(
-            candidates: Path, model: str, out: Path, recipe: str, changes: tuple[str, ...], limit: int | None
+            candidates: str | Path, model: str, out: Path, recipe: str, changes: tuple[str, ...], limit: int | None
         ) -> None:
             job = Job(candidates, model, out, load_recipe(recipe, kind, changes), limit)
             quiet()
@@ -103,10 +103,17 @@ def helper_command(name: str, kind: type[RecipeT]) -> Callable[[Callable[[Job[Re
     return decorate
 
 
+class _Source(click.Path):
+    """A file, or a store that is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if isinstance(value, str) and "://" in value else super().convert(value, param, ctx)
+
+
 def _options(recipe: str) -> list[Callable[[Any], Any]]:
     path = partial(click.Path, path_type=Path)
     return [
-        click.argument("candidates", type=path(dir_okay=False)),
+        click.argument("candidates", type=_Source(path_type=Path, dir_okay=False)),
         click.option("--model", required=True, metavar="MODEL", help="What to start from: a folder or a hub id."),
         click.option("--out", required=True, type=path(), metavar="FOLDER", help="Where to write the helper."),
         click.option(

@@ -58,7 +58,7 @@ def read_graded(
     """
     extract = plugins().resolve("extractor", extractor)
     sets = list(_sets(source, columns, limit, extract))
-    name = repr(str(source)) if isinstance(source, (str, Path)) else "the source"
+    name = repr(Store.named(source) or str(source)) if isinstance(source, (str, Path)) else "the source"
     if not any(sampled.candidates.usable for sampled in sets):
         raise ConfigError(f"{name} holds no candidate; draw some with: tts sample PROBLEMS -o candidates.jsonl")
     known = [(s.candidates, s.answer) for s in sets if s.answer is not None and s.candidates.usable]
@@ -78,11 +78,11 @@ def read_graded(
 def _sets(
     source: str | Path | Iterable[Any], columns: Mapping[str, str] | None, limit: int | None, extract: Any
 ) -> Iterator[Sampled]:
-    if not isinstance(source, (str, Path)) or Path(source).suffix != ".db":
+    if not isinstance(source, (str, Path)) or (name := Store.named(source)) is None:
         yield from read_candidate_sets(source, columns=columns, limit=limit, extract=extract)
         return
-    if not Path(source).is_file():
-        raise ConfigError(f"there is no store {str(source)!r}; `tts sample --store {source}` makes one")
+    if not Store.exists(source):
+        raise ConfigError(f"there is no store {name!r}; `tts sample --store {name}` makes one")
     with Store(source) as store:
         for number, found in enumerate(store.sets()):
             if number == limit:

@@ -4,36 +4,35 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
+from tts.store.tables import VERSION, steps
 from tts.vocabulary.errors import StoreError
 
-SCHEMA_VERSION = 1
 APPLICATION_ID = 0x74747363  # "ttsc": tells a store from any other SQLite file
-_SCHEMA = """
-CREATE TABLE problems(digest TEXT PRIMARY KEY, problem TEXT NOT NULL, answer TEXT) WITHOUT ROWID;
-CREATE TABLE draws(key TEXT PRIMARY KEY, problem TEXT NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL,
-                   sampling TEXT, messages TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX draws_by_problem ON draws(problem);
-CREATE TABLE completions(draw TEXT NOT NULL, idx INTEGER NOT NULL, completion TEXT NOT NULL,
-                         PRIMARY KEY(draw, idx)) WITHOUT ROWID;
-CREATE TABLE calls(key TEXT PRIMARY KEY, kind TEXT NOT NULL, problem TEXT NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE results(key TEXT PRIMARY KEY, problem TEXT NOT NULL, strategy TEXT NOT NULL,
-                     result TEXT NOT NULL) WITHOUT ROWID;
-"""
+_WORDS = {"text": "TEXT", "large": "INTEGER", "real": "REAL", "by_key": " WITHOUT ROWID"}
 
 
-class StoreFile:
+class SqliteFile:
     """One file; `busy_seconds` is how long it may stay locked. What goes wrong becomes a `StoreError`."""
+
+    errors: ClassVar[tuple[type[Exception], ...]] = (sqlite3.Error,)
+    patience: ClassVar[float] = 0.0  # SQLite itself waits for a lock
+    now: ClassVar[str] = "(julianday('now') - 2440587.5) * 86400"
 
     def __init__(self, path: Path, busy_seconds: float) -> None:
         self.path: Path = path
+        self._place = path.absolute()  # wherever somebody changes to while it is open
+        self.name: str = str(path)
         self._busy_seconds = busy_seconds
 
     def connect(self) -> sqlite3.Connection:
         """A connection to a file that is there."""
         connection = sqlite3.connect(
-            self.path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
+            self._place, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA synchronous=NORMAL")  # safe against a killed process; WAL keeps the file whole
         return connection
@@ -53,22 +52,25 @@ class StoreFile:
             raise
         return connection
 
+    @contextmanager
+    def transaction(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """All that is written inside, or nothing; nobody else writes meanwhile."""
+        with connection:  # commits, or rolls back
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Create the tables in an empty file; refuse a file that is not ours, untouched."""
-        self._check_ours(connection)
+        """Create the tables in an empty file, or those that came later; refuse a file that is not ours, untouched."""
+        version = self._version(connection)
         self._to_wal(connection)
-        connection.execute("BEGIN IMMEDIATE")  # two processes may create the file at the same moment
-        try:
-            if self._check_ours(connection):
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-                connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        if version == VERSION:
+            return
+        with self.transaction(connection):  # two processes may create the file at the same moment
+            version = self._version(connection)
+            for statement in steps(version, _WORDS):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={VERSION}")
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
 
     def _to_wal(self, connection: sqlite3.Connection) -> None:
         """Switch to WAL, trying again while locked: SQLite calls no busy handler for this switch, it fails at once."""
@@ -83,19 +85,23 @@ class StoreFile:
             else:
                 return
 
-    def _check_ours(self, connection: sqlite3.Connection) -> bool:
-        """Whether the file is empty; raises `StoreError` where it is neither empty nor a store of this version."""
+    def _version(self, connection: sqlite3.Connection) -> int:
+        """The version of the store, 0 for an empty file; raises `StoreError` where it is none, or a later one."""
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            return True
+            return 0
         if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise StoreError(f"{str(self.path)!r} is a SQLite file but not a ttscale store; give another path")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version != SCHEMA_VERSION:
+            raise StoreError(f"{self.name!r} is a SQLite file but not a ttscale store; give another path")
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        if not 0 < version <= VERSION:
             raise StoreError(
-                f"{str(self.path)!r} has schema version {version} and this ttscale reads {SCHEMA_VERSION}; "
+                f"{self.name!r} has schema version {version} and this ttscale reads {VERSION}; "
                 "export it with the version that wrote it (tts store export STORE -o sets.jsonl) and import that "
                 "file into a new store (tts store import NEW sets.jsonl)"
             )
+        return version
+
+    def passing(self, _error: Exception) -> bool:
+        """Nothing of a file gets better by itself."""
         return False
 
     def error(self, error: BaseException) -> StoreError:
@@ -112,4 +118,4 @@ class StoreFile:
             advice = "it is not a SQLite file; give another path"
         else:
             advice = f"{type(error).__name__}: {text}"
-        return StoreError(f"store {str(self.path)!r}: {advice}")
+        return StoreError(f"store {self.name!r}: {advice}")
