@@ -17,6 +17,7 @@ from tts.contracts.models import Request
 from tts.engine.limiter import Priority, rank
 from tts.engine.models import Loaded
 from tts.engine.turns import Turns
+from tts.output.text import mended
 from tts.store.candidate import candidate_of
 from tts.store.store import Store
 from tts.vocabulary.errors import (
@@ -237,6 +238,7 @@ class Drawer:
                 ) as completions:
                     while (completion := await anext(completions, None)) is not None and not call.abandoned:
                         _check(completion, request, seen, draw.model.reference)
+                        completion = _mended(completion)
                         calls.answered()
                         usage = completion.usage.took(time.monotonic() - started)
                         if usage is not completion.usage:
@@ -324,6 +326,14 @@ def _generator(given: Any, model: str) -> AsyncGenerator[Completion, None]:
         given.close()
     kind = type(given).__name__
     raise BackendError(f"{model!r} gave a {kind}; generate must be an async generator: `async def` with `yield`")
+
+
+def _mended(completion: Completion) -> Completion:
+    """The same text as a store gives back: a prompt made of it must be the same in this run and the next."""
+    texts = {name: text for name in ("text", "thinking", "summary") if (text := getattr(completion, name)) is not None}
+    if all(text.isascii() for text in texts.values()):
+        return completion
+    return completion.model_copy(update={name: mended(text) for name, text in texts.items()})
 
 
 def _check(completion: object, request: Request, seen: set[int], model: str) -> None:
