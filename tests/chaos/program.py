@@ -92,7 +92,7 @@ def has_option(command: str, option: str) -> bool:
 
 def rows(path: Path) -> list[dict[str, Any]]:
     """The graded results of a file, without what differs from run to run."""
-    found = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    found = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
     return [{name: value for name, value in row.items() if name not in _TIMES} for row in found]
 
 

@@ -31,6 +31,10 @@ COMMANDS: dict[str, tuple[list[str], str]] = {
         ["compare", "problems.jsonl", "-s", "first,majority,gsr", "-k", str(K), "--store", "s.db", "-o", "out.jsonl"],
         "out.jsonl",
     ),
+    "vote": (
+        ["compare", "problems.jsonl", "-s", "first,majority", "-k", str(K), "--store", "s.db", "-o", "out.jsonl"],
+        "out.jsonl",
+    ),
     "eval": (
         ["eval", "problems.jsonl", "-o", "e", "-s", "majority,gsr", "-k", str(K), "--samples", str(K),
          "--outputs", "1", "--store", "s.db", "--report", "e/page.md"],
