@@ -120,8 +120,8 @@ def command(place: str, kind: Kind | None, folder: Path) -> Ended:
     _install(kind, folder)
     _write_inputs(folder)
     limits = ["--timeout", "3"]
+    limits += ["--request-timeout", "3"] if has_option("compare", "--request-timeout") else []
     if place == "backend":
-        limits += ["--request-timeout", "3"] if has_option("compare", "--request-timeout") else []
         what = ["problems.jsonl", "-s", "majority,first", "-m", "bad:m", "--store", "s.db"]
     else:
         names = {"strategy": "majority,first,bad", "scorer": "majority,best_of_n"}.get(place, "majority,first")
