@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -41,6 +42,11 @@ class ServerProcess:
             text=True,
         )
         self.port = int(line(self._process))
+
+    def freeze(self) -> None:
+        """As a machine that stands still: connections stay, nothing comes."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
 
     def stop(self) -> None:
         if self._process is not None:

@@ -119,6 +119,24 @@ def test_a_tokenizer_that_says_nothing(fake: Fake) -> None:
     assert all(SAID in str(result.error) for result in asked(Counts()))
 
 
+def test_a_model_that_takes_its_time_to_end_is_cancelled_once() -> None:
+    """A second cancel would break off what it does to end in order."""
+    ended = []
+
+    class Tidies(FakeBackend):
+        async def generate(self, request: tts.Request) -> AsyncGenerator[tts.Completion, None]:
+            try:
+                await never()
+            finally:
+                await asyncio.sleep(3 * LIMIT)
+                ended.append(request)
+            yield tts.Completion(index=0, text="")
+
+    silent(Tidies)
+    assert f"policy 'mute:m' {SAID}" in str(asked(model="mute:m", count=1)[0].error)
+    assert len(ended) == 2  # it is tried twice
+
+
 def test_a_model_that_does_not_end_is_left_behind(caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
     monkeypatch.setattr(calls, "PATIENCE", 0.2)
     monkeypatch.setattr(engine, "_tick", lambda _: 0.05)

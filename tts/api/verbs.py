@@ -22,7 +22,7 @@ from tts.contracts.task import task as task_of
 from tts.engine.engine import Engine
 from tts.engine.reference import DEFAULT_MODEL, ModelKind, placed
 from tts.metrics.comparison import Comparison
-from tts.metrics.grading import grade
+from tts.metrics.grading import SILENT, grade
 from tts.metrics.run import Run
 from tts.registry.instance import build
 from tts.sources.reading import OnError, Source, read_examples
@@ -179,7 +179,9 @@ def _evaluate(
                         on_result(result)  # type: ignore[misc]  # not None here
             seconds = time.monotonic() - started
             outcomes.sort(key=lambda outcome: outcome.order)
-            return kind(await grade(outcomes, judge), labelled, k, one.spent, seconds)
+            limit = engine.get("request_timeout", "auto")
+            graded = await grade(outcomes, judge, SILENT if limit == "auto" else limit)
+            return kind(graded, labelled, k, one.spent, seconds)
         finally:
             await judge.aclose()
 

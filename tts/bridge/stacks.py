@@ -28,6 +28,15 @@ def where(thread: int | None) -> str | None:
     return _place(outer) if last is outer else f"{_place(outer)}, at {_place(last)}"
 
 
+def in_foreign_code() -> bool:
+    """Whether code that is neither ours nor Python's runs on this thread, in a turn of an event loop."""
+    return any(not (_ours(name) or _standard(name)) for name in _names(sys._getframe()))  # noqa: SLF001 - documented
+
+
+def _names(inner: FrameType) -> list[str]:
+    return [frame.f_code.co_filename for frame in _frames(inner)]
+
+
 def _frames(inner: FrameType) -> list[FrameType]:
     """The frames from the innermost one outwards, as far as the event loop that called them, where one did."""
     found, frame = [], inner

@@ -87,6 +87,8 @@ def _settle(future: Future[Any], work: Callable[[], Any]) -> None:
         return
     try:
         result = work()
+    except StopIteration as error:  # the one that no future of asyncio takes
+        future.set_exception(RuntimeError(f"it raised StopIteration: {error}"))
     except BaseException as error:  # who waits must hear of it, whatever it is
         future.set_exception(error)
     else:

@@ -10,11 +10,14 @@ from typing import Any, Protocol
 
 from tts.boundary.foreign import Foreign
 from tts.boundary.raised import did, passes, shown
+from tts.bridge.supervised import Hung, supervised
 from tts.registry.host import plugins
 from tts.registry.user_code import FunctionGrader, user_function
 from tts.vocabulary.errors import ConfigError, PluginWarning, TTSError
 
 Extract = Callable[[str], str | None]
+EXTRACTION = 30.0  # seconds in which an extractor must have found the answer in one text
+_HANGS = 2  # after which it is asked no more: answers are extracted anew whenever a set is read
 
 
 class Grader(Protocol):
@@ -51,15 +54,24 @@ def grader(name: str) -> Grader:
 
 
 def _guarded(name: str, extract: Extract) -> Extract:
-    """An extractor that cannot hurt: where it raises or returns no text there is no answer; one warning names it."""
-    warned = False
+    """An extractor that cannot hurt: where it raises, hangs or returns no text there is no answer; a warning names it.
+
+    Ours are called as they are: they take no more than linear time.
+    """
+    warned, hung = False, 0
+    ours = str(getattr(extract, "__module__", "")).partition(".")[0] == "tts"
+
+    def asked(text: str) -> object:
+        return extract(text) if ours else supervised(lambda: extract(text), EXTRACTION)
 
     @functools.wraps(extract)
     def safe(text: str) -> str | None:
-        nonlocal warned
+        nonlocal warned, hung
+        if hung >= _HANGS:
+            return None
         try:
             with Foreign():
-                answer: object = extract(text)
+                answer = asked(text)
             if answer is None or type(answer) is str:
                 return answer
             if issubclass(type(answer), str):
@@ -67,6 +79,11 @@ def _guarded(name: str, extract: Extract) -> Extract:
             if inspect.iscoroutine(answer):
                 answer.close()
             trouble = f"returned a {type(answer).__name__}; it must return a str or None"
+        except Hung:
+            hung += 1
+            trouble = f"returned nothing for {EXTRACTION:g} s"
+            if hung >= _HANGS:
+                warned, trouble = False, f"{trouble}, {hung} times; it is asked no more"
         except BaseException as error:  # an extractor is a plugin and may raise anything
             if passes(error):
                 raise
@@ -83,7 +100,7 @@ class _Checked:
     """A grader whose verdicts are looked at: "no" is true to Python, so whatever is no bool is an error."""
 
     def __init__(self, name: str, grader: Grader) -> None:
-        self._name, self._grader = name, grader
+        self.name, self._grader = name, grader
 
     async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
         try:
@@ -92,9 +109,9 @@ class _Checked:
         except BaseException as error:  # it ends the grader's work, not the program's
             if passes(error) or isinstance(error, TTSError):
                 raise
-            raise TTSError(f"grader {self._name!r} {did(error)}") from error
+            raise TTSError(f"grader {self.name!r} {did(error)}") from error
         if len(given) != len(pairs):
-            raise TTSError(f"grader {self._name!r} gave {len(given)} verdicts for {len(pairs)} answers")
+            raise TTSError(f"grader {self.name!r} gave {len(given)} verdicts for {len(pairs)} answers")
         return [self._verdict(one, *pair) for one, pair in zip(given, pairs, strict=True)]
 
     async def aclose(self) -> None:
@@ -104,7 +121,7 @@ class _Checked:
         except BaseException as error:  # the grades are there, whatever becomes of the grader
             if passes(error):
                 raise
-            warnings.warn(f"closing the grader {self._name!r} {did(error)}", PluginWarning, stacklevel=2)
+            warnings.warn(f"closing the grader {self.name!r} {did(error)}", PluginWarning, stacklevel=2)
 
     def _verdict(self, given: Any, gold: str, answer: str | None) -> bool:
         if type(given) is bool:
@@ -112,4 +129,4 @@ class _Checked:
         if type(given).__module__ == "numpy" and type(given).__name__ in ("bool", "bool_"):
             return bool(given)
         said = f"{shown(given)} on the answer {shown(answer)} to {shown(gold)}"
-        raise TTSError(f"grader {self._name!r}: its verdict is {said}; a verdict is True or False")
+        raise TTSError(f"grader {self.name!r}: its verdict is {said}; a verdict is True or False")

@@ -61,6 +61,9 @@ class Backend(Protocol):
 
     A model of files may have a method `outdated()`: whether they have changed since it was loaded. It is asked at each
     call, on a worker thread, and where it says so the model is loaded anew; a scorer or judge may have it, too.
+
+    So may one that can tell, `async at_work()`: whether it works at what it was asked (`None`: it cannot tell now). It
+    is asked when it has answered nothing for the limit of silence (`request_timeout`), and who works has as long again.
     """
 
     @property

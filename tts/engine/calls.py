@@ -166,15 +166,14 @@ class Calls:
         if seconds is None or silent < seconds:  # ask again later: it may fall silent for good, or end by itself
             self._asked_again = time.monotonic() + min(60.0, limit.silent)
             return
-        if self._open:
-            self._end(name, silent, seconds)
+        if calls := [call for call in self._open if call.error is None]:  # others are on their way to their end
+            self._end(calls, name, silent, seconds)
 
-    def _end(self, name: str, silent: float, limit: float) -> None:
+    def _end(self, calls: list[Call], name: str, silent: float, limit: float) -> None:
         self._silences += 1
         sentence = f"{name} has answered nothing for {max(silent, limit):.3g} s (request_timeout={limit:g})"
         if self._silences >= _GIVEN_UP:
             self._refusal = (sentence, time.monotonic() + limit)
-        calls = list(self._open)
         for call in calls:
             call.error = BackendTimeout(sentence, retryable=self._silences < _GIVEN_UP)
             call.task.cancel()

@@ -93,7 +93,8 @@ class Engine:
         self._owns_store = not isinstance(store, Store)
         self.store: Store | None = store if isinstance(store, Store) or store is None else Store(store)
         self._drawer = Drawer(self.store, extract, budget)
-        self._watchdog = Watchdog(self._roles.loaded, self._limit, _tick(request_timeout))
+        blocking = Limit.of(request_timeout, writes=False).silent
+        self._watchdog = Watchdog(self._roles.loaded, self._limit, blocking, _tick(request_timeout))
         answers, self._release_answers = hold(self)
         self._runner = Runner(
             self._roles, self._drawer, answers, timeout=timeout, direct_template=direct_template, emit=self._emit,

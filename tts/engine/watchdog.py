@@ -10,9 +10,10 @@ import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from tts.bridge.stacks import where
+from tts.bridge.stacks import in_foreign_code, where
+from tts.bridge.supervised import interrupt, ready
 from tts.bridge.waits import waits
-from tts.engine.calls import Limit
+from tts.engine.calls import SILENT, Limit
 from tts.engine.models import Loaded
 from tts.vocabulary.records import Role
 
@@ -27,11 +28,19 @@ class Watchdog:
     """Watches the models of one engine and the event loop that it runs on, on a daemon thread that sleeps.
 
     Once a second it has the loop look at each model's silence (`Calls.check`), which is what ends calls; a loop that
-    does not come to that is blocked, and its stack says where.
+    does not come to that is blocked, and its stack says where. Code of a plugin that blocks it for `blocking` seconds,
+    or for a minute where that is less, is broken off where that can be done: on the main thread.
     """
 
-    def __init__(self, loaded: Mapping[Role, Loaded], limit: Callable[[Loaded], Limit], tick: float = _TICK) -> None:
-        self._loaded, self._limit, self._tick = loaded, limit, tick
+    def __init__(
+        self,
+        loaded: Mapping[Role, Loaded],
+        limit: Callable[[Loaded], Limit],
+        blocking: float | None = SILENT,
+        tick: float = _TICK,
+    ) -> None:
+        self._loaded, self._limit, self._blocking, self._tick = loaded, limit, blocking, tick
+        self._broken_off = 0.0  # when somebody was last broken off
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
         self._over = threading.Event()
@@ -45,6 +54,7 @@ class Watchdog:
             return
         self.stop()
         self._loop, self._loop_thread, self._over = loop, threading.get_ident(), threading.Event()
+        ready()
         self._seen = self._said = time.monotonic()
         _watching.add(self)
         run = _Run(weakref.ref(self), self._over, self._tick)
@@ -90,6 +100,10 @@ class Watchdog:
                 "the event loop has stood still for %.0f s, so nothing else goes on: it is blocked by %s",
                 stood, where(self._loop_thread) or "what cannot be told",
             )  # fmt: skip
+        limit = None if self._blocking is None else max(self._blocking, TOLD)
+        if limit is not None and now - max(self._seen, self._broken_off) >= limit:
+            self._broken_off, seen = now, self._seen  # the next in turn may block it, too
+            interrupt(self._loop_thread, lambda: self._seen == seen and in_foreign_code())
 
     def _tell_of(self, role: str, loaded: Loaded, now: float) -> None:
         calls = loaded.limiter.calls

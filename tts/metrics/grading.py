@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from tts.boundary.raised import did, passes
+from tts.bridge.left import end
+from tts.bridge.waits import waiting
 from tts.contracts.grader import Grader
 from tts.vocabulary.errors import PluginWarning, TTSError
 from tts.vocabulary.outcome import Outcome
+
+SILENT = 600.0  # seconds in which a grader must have answered some hundreds of pairs
+_AT_ONCE = 256
 
 
 class Graded(NamedTuple):
@@ -24,17 +30,19 @@ class Graded(NamedTuple):
     decisions: dict[str, tuple[bool, ...]] | None
 
 
-async def grade(outcomes: Sequence[Outcome], grader: Grader) -> list[Graded]:
-    """Grade candidates and decisions of all outcomes in one batch.
+async def grade(outcomes: Sequence[Outcome], grader: Grader, limit: float | None = SILENT) -> list[Graded]:
+    """Grade candidates and decisions of all outcomes, some hundreds at a time.
 
-    A grader that fails leaves everything ungraded, with a warning: the outcomes are worth more than the grades.
+    A grader that fails, or says nothing for so many seconds, leaves everything ungraded, with a warning: the outcomes
+    are worth more than the grades.
     """
     pairs: list[tuple[str, str | None]] = []
     for outcome in outcomes:
         if outcome.answer is not None:
             pairs += [(outcome.answer, answer) for answer in _answers(outcome)]
     try:
-        given = list(await grader.grade(pairs)) if pairs else []
+        given = [verdict for start in range(0, len(pairs), _AT_ONCE)
+                 for verdict in await _asked(grader, pairs[start : start + _AT_ONCE], limit)]  # fmt: skip
     except BaseException as error:  # a grader is a plugin and may raise anything
         if passes(error):
             raise
@@ -44,6 +52,31 @@ async def grade(outcomes: Sequence[Outcome], grader: Grader) -> list[Graded]:
     verdicts = iter(given)
     return [_graded(outcome, [next(verdicts) for _ in _answers(outcome)]) if outcome.answer is not None
             else Graded(outcome, None, None) for outcome in outcomes]  # fmt: skip
+
+
+async def _asked(grader: Grader, pairs: Sequence[tuple[str, str | None]], limit: float | None) -> list[bool]:
+    """What a grader says of these pairs; raises `TTSError` where it says nothing in time."""
+    name = getattr(grader, "name", None)
+    who = f"grader {name!r}" if name else "the grader"
+
+    async def asked() -> list[bool]:
+        try:
+            return list(await grader.grade(pairs))
+        except BaseException as error:  # out of a task some would end the loop
+            if passes(error) or isinstance(error, TTSError):
+                raise
+            raise TTSError(f"{who} {did(error)}") from error
+
+    task = asyncio.create_task(asked())
+    try:
+        with waiting("the grader"):
+            await asyncio.wait({task}, timeout=limit)
+    finally:
+        if not task.done():
+            await end([task], "the grader")
+    if task.cancelled():
+        raise TTSError(f"{who} has answered nothing for {limit or 0:g} s")
+    return task.result()
 
 
 def _answers(outcome: Outcome) -> list[str | None]:

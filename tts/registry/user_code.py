@@ -13,10 +13,12 @@ from typing import Any
 
 from tts.boundary.program import importing
 from tts.boundary.raised import passes, raised
-from tts.vocabulary.errors import ConfigError, PluginWarning
+from tts.bridge.supervised import Hung, supervised
+from tts.vocabulary.errors import ConfigError, PluginWarning, TTSError
 from tts.vocabulary.names import refuse_from_data
 
 Same = Callable[[str, str], bool]
+GRADING = 30.0  # seconds in which a function of the user's must have said whether an answer is right
 
 
 class FunctionGrader:
@@ -27,7 +29,14 @@ class FunctionGrader:
 
     async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
         """One verdict per (gold, answer)."""
-        return [answer is not None and self._same(gold, answer) for gold, answer in pairs]
+        return [answer is not None and self._said(gold, answer) for gold, answer in pairs]
+
+    def _said(self, gold: str, answer: str) -> bool:
+        try:
+            return supervised(lambda: self._same(gold, answer), GRADING)
+        except Hung as error:
+            pair = f"the answer {answer!r:.60} to {gold!r:.60}"
+            raise TTSError(f"the function that grades has said nothing of {pair} for {GRADING:g} s") from error
 
     async def aclose(self) -> None:
         """Nothing is held."""

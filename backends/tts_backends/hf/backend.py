@@ -91,6 +91,10 @@ class HFBackend:
         """What the outputs depend on."""
         return fingerprint(self._weights(), *self._settings)
 
+    async def at_work(self) -> bool | None:
+        """Whether the model's thread takes processor time."""
+        return await self._batcher.at_work()
+
     def outdated(self) -> bool:
         """Whether the files that it was loaded from have changed."""
         return self._files is not None and self._files.changed()

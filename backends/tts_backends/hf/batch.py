@@ -13,6 +13,7 @@ import torch
 from tts import BackendError
 from tts_backends.foreign import backend_error
 from tts_backends.hf.decode import Decoder, Group, Job, Pick, Row
+from tts_backends.processes.at_work import at_work
 
 _log = logging.getLogger("tts.hf")
 
@@ -45,6 +46,10 @@ class Batcher:
                 raise BackendError("the hf backend was loaded before this process was forked; load it in the new one")
             self._jobs.add(job)
             self._arriving.put(job)
+
+    async def at_work(self) -> bool | None:
+        """Whether its thread takes processor time; `None` where the system does not tell."""
+        return await at_work(self._thread)
 
     def stop(self) -> None:
         """End the thread after the step it is in and let the model go; what is unfinished fails."""

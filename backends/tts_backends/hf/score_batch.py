@@ -16,6 +16,7 @@ import torch
 from tts import BackendError
 from tts_backends.foreign import backend_error
 from tts_backends.hf.batch import is_out_of_memory
+from tts_backends.processes.at_work import at_work
 
 _log = logging.getLogger("tts.hf")
 _OVERHEAD = 128  # what starting a batch costs, in tokens: so much padding is accepted rather than one batch more
@@ -64,6 +65,10 @@ class LengthBatcher:
             self._scores.add(item.score)
             self._arriving.put(item)
         return item.score
+
+    async def at_work(self) -> bool | None:
+        """Whether its thread takes processor time; `None` where the system does not tell."""
+        return await at_work(self._thread)
 
     def stop(self) -> None:
         """End the thread after what it has taken up and let the model go; what still waits fails."""

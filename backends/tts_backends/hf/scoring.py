@@ -61,6 +61,10 @@ class BatchedScorer(abc.ABC):
         self._batcher = LengthBatcher(loaded.model, options.max_batch, options.batch_tokens, self._reader())
         self._stop = weakref.finalize(self, self._batcher.stop)
 
+    async def at_work(self) -> bool | None:
+        """Whether the model's thread takes processor time."""
+        return await self._batcher.at_work()
+
     def outdated(self) -> bool:
         """Whether the files that it was loaded from have changed."""
         return self._files is not None and self._files.changed()

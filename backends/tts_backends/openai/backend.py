@@ -119,6 +119,10 @@ class OpenAIBackend:
         counts = await asyncio.gather(*(self._count(link, text) for text in texts))
         return list(counts)
 
+    async def at_work(self) -> bool | None:
+        """Whether tokens are coming, which only a stream shows; `None` where nobody knows and a server is there."""
+        return await (await self._pool.link()).at_work()
+
     async def aclose(self) -> None:
         """Close the connections of this event loop; those of others close with their loop."""
         await self._pool.aclose()

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from tts import BackendUnavailable
-from tts_backends.openai.errors import Trouble
+from tts_backends.openai.errors import Trouble, disconnected
 from tts_backends.openai.server import Address, Server
 from tts_backends.openai.session import Limits, Session
+from tts_backends.openai.vigil import Vigil
 from tts_backends.openai.wire import Events
 
 _CHECK_FIRST, _CHECK_MOST = 0.25, 10.0  # seconds between health checks
@@ -32,6 +34,7 @@ class Link:
         self._loop = asyncio.get_running_loop()
         self._limits = limits
         self.servers = [Server(address) for address in addresses]
+        self._vigils = {server: self._vigil(server) for server in self.servers}
         self.seconds_per_request: float | None = None  # a running mean
         self._checks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -41,6 +44,8 @@ class Link:
 
     async def aclose(self) -> None:
         """End health checks and connections."""
+        for vigil in self._vigils.values():
+            await vigil.aclose()
         for check in self._checks:
             check.cancel()
         await asyncio.gather(*self._checks, return_exceptions=True)
@@ -80,15 +85,19 @@ class Link:
 
     async def post(self, server: Server, path: str, body: bytes) -> dict[str, Any]:
         """The answer to one request; raises `Trouble`."""
+        vigil = self._vigils[server]
         server.in_flight += 1
         try:
-            answer = await self._session.ask(server, path, body)
+            with vigil.request() as request:
+                answer = await self._session.ask(server, path, body)
+            if request.lost:
+                raise self._lost(server)
         except Trouble as trouble:
             self._note(server, trouble)
             raise
         finally:
             server.in_flight -= 1
-        server.failures = 0
+        vigil.heard, server.failures = time.monotonic(), 0
         return answer
 
     def took(self, seconds: float) -> None:
@@ -98,9 +107,13 @@ class Link:
 
     async def stream(self, server: Server, path: str, body: bytes, events: Events) -> dict[str, Any]:
         """The answer to one streamed request, gathered in `events`; raises `Trouble`."""
+        vigil = self._vigils[server]
         server.in_flight += 1
         try:
-            await self._session.follow(server, path, body, events)
+            with vigil.request() as request:
+                await self._session.follow(server, path, body, events, vigil.sent)
+            if request.lost:
+                raise self._lost(server)
         except Trouble as trouble:
             self._note(server, trouble)
             raise
@@ -122,6 +135,20 @@ class Link:
         return self._session.scrubbed(raw)
 
     # --- health ----------------------------------------------------------------------------------------------------
+
+    async def at_work(self) -> bool | None:
+        """Whether pieces of answers are coming; `None` where none are and a server that owes one is there."""
+        if any(vigil.streams() for vigil in self._vigils.values()):
+            return True
+        asked = [server for server, vigil in self._vigils.items() if len(vigil)]
+        return None if any(await asyncio.gather(*map(self._answers, asked))) else False
+
+    def _vigil(self, server: Server) -> Vigil:
+        return Vigil(self._limits.silence, lambda: self._answers(server), lambda: self.retire(server))
+
+    def _lost(self, server: Server) -> Trouble:
+        words = f"it has sent nothing for {self._limits.silence:g} s (@silence), not even its list of models"
+        return disconnected(words, server.address.base, unreachable=True)
 
     def _note(self, server: Server, trouble: Trouble) -> None:
         self.last = str(trouble)

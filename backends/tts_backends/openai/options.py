@@ -58,6 +58,11 @@ class Connection(BaseModel):
     that starts anew).
     """
 
+    silence: float = Field(300.0, gt=0)
+    """Seconds in which a server sends nothing at all before it is asked for its list of models; one that does not give
+    that either, twice, is taken for dead. By default five minutes (our choice: some are deaf while they generate).
+    """
+
     think_open: str = Field("<think>", min_length=1)
     """The marker that opens a think block in the model's text. By default what reasoning models of the Qwen and
     DeepSeek families write.
@@ -93,7 +98,7 @@ class Connection(BaseModel):
 
     def limits(self) -> Limits:
         """The timeouts."""
-        return Limits(self.connect_timeout, self.first_byte_timeout, self.timeout, self.patience)
+        return Limits(self.connect_timeout, self.first_byte_timeout, self.timeout, self.patience, self.silence)
 
     def access(self) -> Access:
         """Headers with what is secret in them; raises `ConfigError` where a file cannot be read."""

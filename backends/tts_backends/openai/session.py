@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -18,12 +18,16 @@ _KEEP_ALIVE = 4.0
 
 
 class Limits(NamedTuple):
-    """Seconds: until a connection stands, until a byte comes, for the whole, and without any server at all."""
+    """Seconds: until a connection stands, until a byte comes, for the whole, and without any server at all.
+
+    After `silence` a server that sends nothing is asked whether it is there.
+    """
 
     connect: float
     first_byte: float | None
     total: float
     patience: float
+    silence: float | None = 300.0
 
 
 class Session:
@@ -66,8 +70,10 @@ class Session:
             raise refusal(response.status, response.headers, self.scrubbed(raw), where)
         return raw
 
-    async def follow(self, server: Server, path: str, body: bytes, events: Events) -> None:
-        """Feed `events` with a streamed answer; raises `Trouble`."""
+    async def follow(
+        self, server: Server, path: str, body: bytes, events: Events, sent: Callable[[], None] = lambda: None
+    ) -> None:
+        """Feed `events` with a streamed answer, and call `sent` at each piece; raises `Trouble`."""
         where = server.address.base
         try:
             async with self._http.post(
@@ -77,6 +83,7 @@ class Session:
                     raise refusal(response.status, response.headers, self.scrubbed(await response.read()), where)
                 lines = b""
                 async for chunk in response.content.iter_any():
+                    sent()
                     *whole, lines = (lines + chunk).split(b"\n")
                     for line in whole:
                         self._feed(events, line, where)

@@ -68,6 +68,10 @@ class _OnRay:
         self._pool = ActorPool(self.name, tuple(found), self._wanted)
         self.fingerprint = self._pool.about.fingerprint  # the model's own: what is stored does not know where it ran
 
+    async def at_work(self) -> bool | None:
+        """What the model on an actor says of itself."""
+        return await asyncio.wrap_future(self._pool.call("at_work"))
+
     async def aclose(self) -> None:
         """End the actors; the cluster stays."""
         await asyncio.to_thread(self._pool.stop)

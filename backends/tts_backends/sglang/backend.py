@@ -84,6 +84,10 @@ class SGLangBackend:
         """Whether the files of an engine of its own have changed since it was started."""
         return self._served.files is not None and self._served.files.changed()
 
+    async def at_work(self) -> bool | None:
+        """`False` where no server that owes an answer is there; else it is not known."""
+        return await (await self._pool.link()).at_work()
+
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield the request's completions as they finish; see `tts.Backend`."""
         link, facts = await self._pool.link(), self._served.facts
