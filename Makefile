@@ -9,7 +9,7 @@ INSTALL := sh locks/install.sh $(PYTHON)
 LOCKED := pyproject.toml locks/install.sh locks/uv.txt locks/torch.txt locks/torch-cpu.txt
 IN_PARALLEL := $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 
-.PHONY: help demo test test-oldest test-newest test-slow test-ray test-postgres test-browser test-wheel engines test-vllm test-sglang lint format docs map api site bench replica replica-scaling lock clean
+.PHONY: help demo test test-oldest test-newest test-slow test-ray test-postgres test-browser test-wheel engines test-vllm test-sglang lint format docs map api site bench chaos replica replica-scaling lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -109,6 +109,9 @@ bench: $(READY) ## print the numbers of benchmarks/ (minutes; wants a quiet mach
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/engine_overhead.py
 	$(BIN)/python benchmarks/hf_throughput.py
+
+chaos: $(READY) ## the fault matrix: runs that are killed, cut off, damaged, deceived (15 minutes); FLAGS="--only WORDS --seed N"
+	$(BIN)/python tests/chaos/chaos.py $(FLAGS)
 
 replica: $(READY) ## train the family of small models from nothing and print the paper's tables beside ours
 	$(BIN)/python -m tts_trainers.replica --out runs/replica --jobs 2

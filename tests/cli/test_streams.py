@@ -190,6 +190,37 @@ def same(gold, answer):
 """
 
 
+FROM_C = """
+import atexit, os, subprocess, sys
+import tts
+from typing import ClassVar
+def write():
+    os.write(1, b"{}\\n")
+    print("{}", flush=True)
+    subprocess.run([sys.executable, "-c", "print('{}')"])
+atexit.register(write)
+write()
+class Loud(tts.Strategy):
+    name: ClassVar[str] = "loud"
+    async def aggregate(self, ctx):
+        write()
+        os.close(1)
+        found = await ctx.candidates()
+        sys.stdout.close()
+        return tts.Decision(text=found[0].text, chosen=0)
+"""
+
+
+def test_what_c_code_a_child_and_the_end_print_goes_to_stderr(candidates: Path, tmp_path: Path) -> None:
+    file = tmp_path / "loud.py"
+    file.write_text(FROM_C)
+    done = run("compare", candidates, "-s", f"majority,{file}:Loud", "-k", 3, "--json")
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)["strategies"]) == {"majority", "loud"}
+    assert done.stdout.count(b"\n") == 1
+    assert done.stderr.count(b"{}\n") >= 6
+
+
 @pytest.mark.parametrize("command", ["run", "compare", "solve"])
 def test_a_print_in_a_plugin_goes_to_stderr(run_tts: Any, problems: Path, tmp_path: Path, command: str) -> None:
     file = tmp_path / "loud.py"

@@ -176,7 +176,9 @@ def test_whoever_waits_for_a_draw_hears_of_its_failure(point: str, failure: Base
 
     for heard in asyncio.run(main()):
         if isinstance(heard, list):
-            assert {one.error for one in heard if one.error} <= {"'fake:m' raised RuntimeError: planted"}
+            cancelled = isinstance(failure, asyncio.CancelledError)
+            sentence = "cancelled its own request" if cancelled else f"raised {type(failure).__name__}: planted"
+            assert {one.error for one in heard if one.error} <= {f"'fake:m' {sentence}"}
         else:
             assert isinstance(heard, tts.BudgetExceededError | tts.BackendError)
 

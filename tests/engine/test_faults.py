@@ -337,6 +337,13 @@ def test_half_a_surrogate_pair_is_mended_on_its_way_into_the_store(fake: Fake, t
         assert store.load(found, lambda text: text)[0].text == "\ufffd \\boxed{1}"
 
 
+def test_a_prompt_made_of_half_a_surrogate_pair_is_the_same_in_the_next_run(fake: Fake, tmp_path) -> None:
+    cls = fake(script=lambda *_: "\ud83d \\boxed{1}")
+    texts = [tts.run(sums(2), strategy="gsr", model="fake:m", store=tmp_path / "s.db")[0].text for _ in range(2)]
+    assert texts == ["\ufffd \\boxed{1}"] * 2
+    assert cls.completions() == 2 * 5
+
+
 def test_a_closed_store_says_so(tmp_path) -> None:
     store = tts.Store(tmp_path / "s.db")
     store.close()

@@ -121,9 +121,7 @@ class MuteGrader:
 def test_a_grader_that_says_nothing_leaves_everything_ungraded(fake: Fake) -> None:
     fake()
     tts.plugins().register("grader", "mute", MuteGrader)
-    with pytest.warns(
-        tts.PluginWarning, match="nothing is graded: the grader raised TTSError: it has answered nothing"
-    ):
+    with pytest.warns(tts.PluginWarning, match="nothing is graded: .*grader.* has answered nothing"):
         run = tts.run(sums(2), strategy="majority", k=2, model="fake:m", grader="mute", request_timeout=0.5)
     assert len(run) == 2
     assert run.accuracy("majority") is None

@@ -7,12 +7,17 @@ import concurrent.futures
 import contextlib
 import logging
 import threading
+import warnings
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from tts.boundary.foreign import at_work
+from tts.boundary.program import kept
+from tts.boundary.raised import did, passes
 from tts.bridge.left import PATIENCE, end
 from tts.bridge.threads import Threads
+from tts.vocabulary.errors import PluginWarning, TTSError
 
 T = TypeVar("T")
 _log = logging.getLogger("tts")
@@ -71,8 +76,9 @@ def run_bounded(main: Coroutine[Any, Any, T]) -> T:
     try:
         loop = runner.get_loop()
         loop.set_default_executor(threads := Threads())
+        loop.set_task_factory(_contained)  # type: ignore[arg-type]  # typeshed wants a generator, too
         try:
-            return runner.run(main)
+            return _to_its_end(runner, main)
         finally:
             _end(loop, threads)
     finally:
@@ -97,3 +103,57 @@ def _named(tasks: set[asyncio.Task[Any]]) -> str:
     """What tasks are, by the functions that they run."""
     names = sorted({getattr(task.get_coro(), "__qualname__", repr(task.get_coro())) for task in tasks})
     return f"{'a task' if len(tasks) == 1 else f'{len(tasks)} tasks'} of {', '.join(names[:5])}"
+
+
+def _to_its_end(runner: asyncio.Runner, main: Coroutine[Any, Any, T]) -> T:
+    """As `runner.run`, but a loop that foreign code has stopped goes on, and what it did to the program is undone."""
+    task: asyncio.Task[T] | None = None
+
+    async def first() -> T:
+        nonlocal task
+        task = asyncio.current_task()
+        return await main
+
+    async def rest(task: asyncio.Task[T]) -> T:
+        return await task
+
+    changes: list[str] = []
+    try:
+        with kept() as changes:
+            try:
+                return runner.run(first())
+            except RuntimeError:
+                while task is not None and not task.done():  # somebody has called the loop's stop()
+                    with contextlib.suppress(RuntimeError):
+                        return runner.run(rest(task))
+                if task is None:
+                    raise
+                return task.result()
+            except asyncio.CancelledError as error:
+                raise TTSError(
+                    "the run was cancelled from within: a plugin cancelled tasks that are not its own; "
+                    "what is stored is kept, so the same call goes on"
+                ) from error
+    finally:
+        if changes:
+            warnings.warn(f"a plugin {' and '.join(changes)}; that was undone", PluginWarning, stacklevel=4)
+
+
+def _contained(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **more: Any) -> asyncio.Task[Any]:
+    if not at_work():
+        return asyncio.Task(coroutine, loop=loop, **more)
+    around: Any = _without_ends(coroutine)
+    around.__qualname__ = getattr(coroutine, "__qualname__", "")
+    task: asyncio.Task[Any] = asyncio.Task(around, loop=loop, **more)
+    task.add_done_callback(lambda _: coroutine.close())  # one that is cancelled at once never got to it
+    return task
+
+
+async def _without_ends(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine of a plugin's returns; out of a task some exceptions would end the loop for all."""
+    try:
+        return await coroutine
+    except (KeyboardInterrupt, SystemExit) as error:
+        if passes(error):
+            raise
+        raise RuntimeError(f"it {did(error)}") from error

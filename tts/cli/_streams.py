@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -18,8 +20,13 @@ _data: list[TextIO] = []  # stdout, while others' prints go elsewhere; of the pr
 
 @contextmanager
 def steady() -> Iterator[None]:
-    """Within it text of any kind can be printed; a stream that cannot be written becomes one `OutputError`."""
-    _occupy()
+    """Within it text of any kind can be printed; a stream that cannot be written becomes one `OutputError`.
+
+    Where stdout is the process's, data goes out by a descriptor of its own: on number 1, where code in C and child
+    processes of plugins write, is stderr, to the end of the process.
+    """
+    occupy()
+    apart = _set_apart()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -28,6 +35,8 @@ def steady() -> Iterator[None]:
             yield
         finally:
             _flush()
+            if apart:
+                atexit.register(_put_aside)  # this late, it comes before what plugins have registered
     except OSError as error:
         if isinstance(error, OutputError) or error.filename is not None or error.errno not in _FULL:
             raise
@@ -40,10 +49,33 @@ def prints_aside() -> Iterator[None]:
     """Within it what others print goes to stderr, so that stdout holds data only; `data_stream` is stdout still."""
     _data.append(data_stream())
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(_Aside()):
             yield
     finally:
         _data.pop()
+        occupy()
+
+
+class _Aside(io.TextIOBase):
+    """stderr, for those who print to stdout: whoever closes it closes nothing else."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+    def fileno(self) -> int:
+        return sys.stderr.fileno()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+    def writable(self) -> bool:
+        return True
 
 
 def data_stream() -> TextIO:
@@ -51,7 +83,30 @@ def data_stream() -> TextIO:
     return _data[-1] if _data else sys.stdout
 
 
-def _occupy() -> None:
+def _set_apart() -> bool:
+    """Give `sys.stdout` a descriptor that nobody else knows, and let number 1 be stderr."""
+    stream = sys.stdout
+    try:
+        apart = stream.fileno() == 1 and stream is sys.__stdout__
+    except (OSError, ValueError):  # a test's, a notebook's
+        return False
+    if not apart or not isinstance(stream, io.TextIOWrapper):
+        return False
+    stream.flush()
+    own = os.dup(1)
+    os.dup2(2, 1)
+    to_data = io.BufferedWriter(io.FileIO(own, "w"))
+    sys.stdout = io.TextIOWrapper(to_data, stream.encoding, stream.errors, line_buffering=stream.line_buffering)
+    return True
+
+
+def _put_aside() -> None:
+    with suppress(OSError, ValueError):
+        _flush()
+    sys.stdout = _Aside()
+
+
+def occupy() -> None:
     """Put nothing where a standard stream was closed (`2>&-`): else the next file, such as a store, takes its number
     and gets what libraries write there.
     """

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
-from tts.registry.code import code_of
+from tts.boundary.foreign import Foreign
+from tts.boundary.raised import did, passes, shown
 from tts.bridge.supervised import Hung, supervised
+from tts.registry.code import code_of
 from tts.registry.host import plugins
 from tts.registry.user_code import FunctionGrader, user_function
-from tts.vocabulary.errors import FOREIGN, PluginWarning, TTSError
+from tts.vocabulary.errors import ConfigError, PluginWarning, TTSError
 
 Extract = Callable[[str], str | None]
 EXTRACTION = 30.0  # seconds in which an extractor must have found the answer in one text
@@ -31,7 +34,7 @@ class Grader(Protocol):
 
 def extractor(name: str) -> Extract:
     """An answer extractor by name; where it raises there is no answer, and one warning says so."""
-    return _guarded(plugins().resolve("extractor", name))
+    return _guarded(name, plugins().resolve("extractor", name))
 
 
 def grader(name: str) -> Grader:
@@ -40,11 +43,17 @@ def grader(name: str) -> Grader:
     The function gets a gold answer and an answer (never `None`) and says whether they are equal. Raises
     `UnknownPluginError`, and `ConfigError` where there is no such function.
     """
-    if ":" not in name:
-        cls = plugins().resolve("grader", name)
-        return _Checked(cls(), cls)
-    function = user_function(name)
-    return _Checked(FunctionGrader(function), function)
+    if ":" in name:
+        function = user_function(name)
+        return _Checked(name, FunctionGrader(function), function)
+    cls = plugins().resolve("grader", name)
+    try:
+        with Foreign():
+            return _Checked(name, cls(), cls)
+    except BaseException as error:
+        if passes(error) or isinstance(error, TTSError):
+            raise
+        raise ConfigError(f"grader {name!r} cannot be made: it {did(error)}") from error
 
 
 def extractor_code(name: str) -> str:
@@ -52,12 +61,12 @@ def extractor_code(name: str) -> str:
     return code_of(plugins().resolve("extractor", name))
 
 
-def _guarded(extract: Extract) -> Extract:
+def _guarded(name: str, extract: Extract) -> Extract:
     """An extractor that cannot hurt: where it raises, hangs or returns no text there is no answer; a warning names it.
 
     Ours are called as they are: they take no more than linear time.
     """
-    warned, hung, name = False, 0, getattr(extract, "__name__", type(extract).__name__)
+    warned, hung = False, 0
     ours = str(getattr(extract, "__module__", "")).partition(".")[0] == "tts"
 
     def asked(text: str) -> object:
@@ -69,17 +78,24 @@ def _guarded(extract: Extract) -> Extract:
         if hung >= _HANGS:
             return None
         try:
-            answer = asked(text)
-            if answer is None or isinstance(answer, str):
+            with Foreign():
+                answer = asked(text)
+            if answer is None or type(answer) is str:
                 return answer
+            if issubclass(type(answer), str):
+                return str.__str__(answer)  # a class of its own may compare as it likes
+            if inspect.iscoroutine(answer):
+                answer.close()
             trouble = f"returned a {type(answer).__name__}; it must return a str or None"
         except Hung:
             hung += 1
             trouble = f"returned nothing for {EXTRACTION:g} s"
             if hung >= _HANGS:
                 warned, trouble = False, f"{trouble}, {hung} times; it is asked no more"
-        except FOREIGN as error:  # an extractor is a plugin and may raise anything
-            trouble = f"raised {type(error).__name__}: {error}"
+        except BaseException as error:  # an extractor is a plugin and may raise anything
+            if passes(error):
+                raise
+            trouble = did(error)
         if not warned:
             warned = True
             warnings.warn(f"extractor {name!r} {trouble}", PluginWarning, stacklevel=2)
@@ -91,8 +107,8 @@ def _guarded(extract: Extract) -> Extract:
 class _Checked:
     """A grader whose verdicts are looked at: "no" is true to Python, so whatever is no bool is an error."""
 
-    def __init__(self, grader: Grader, made_from: object) -> None:
-        self._grader, self._made_from = grader, made_from
+    def __init__(self, name: str, grader: Grader, made_from: object) -> None:
+        self.name, self._grader, self._made_from = name, grader, made_from
 
     @cached_property
     def fingerprint(self) -> str:
@@ -101,25 +117,29 @@ class _Checked:
 
     async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
         try:
-            given = list(await self._grader.grade(pairs))
-        except SystemExit as error:  # it ends the grader's work, not the program's
-            raise TTSError(f"it called sys.exit({error.code!r})") from error
+            with Foreign():
+                given = list(await self._grader.grade(list(pairs)))  # a list of its own, which it may change
+        except BaseException as error:  # it ends the grader's work, not the program's
+            if passes(error) or isinstance(error, TTSError):
+                raise
+            raise TTSError(f"grader {self.name!r} {did(error)}") from error
         if len(given) != len(pairs):
-            raise TTSError(f"it gave {len(given)} verdicts for {len(pairs)} answers")
-        return [_verdict(one, *pair) for one, pair in zip(given, pairs, strict=True)]
+            raise TTSError(f"grader {self.name!r} gave {len(given)} verdicts for {len(pairs)} answers")
+        return [self._verdict(one, *pair) for one, pair in zip(given, pairs, strict=True)]
 
     async def aclose(self) -> None:
         try:
-            await self._grader.aclose()
-        except FOREIGN as error:  # the grades are there, whatever becomes of the grader
-            sentence = f"closing the grader raised {type(error).__name__}: {error}"
-            warnings.warn(sentence, PluginWarning, stacklevel=2)
+            with Foreign():
+                await self._grader.aclose()
+        except BaseException as error:  # the grades are there, whatever becomes of the grader
+            if passes(error):
+                raise
+            warnings.warn(f"closing the grader {self.name!r} {did(error)}", PluginWarning, stacklevel=2)
 
-
-def _verdict(given: Any, gold: str, answer: str | None) -> bool:
-    if isinstance(given, bool):
-        return given
-    if type(given).__module__ == "numpy" and type(given).__name__ in ("bool", "bool_"):
-        return bool(given)
-    said = f"{given!r:.60} on the answer {answer!r:.60} to {gold!r:.60}"
-    raise TTSError(f"its verdict is {said}; a verdict is True or False")
+    def _verdict(self, given: Any, gold: str, answer: str | None) -> bool:
+        if type(given) is bool:
+            return given
+        if type(given).__module__ == "numpy" and type(given).__name__ in ("bool", "bool_"):
+            return bool(given)
+        said = f"{shown(given)} on the answer {shown(answer)} to {shown(gold)}"
+        raise TTSError(f"grader {self.name!r}: its verdict is {said}; a verdict is True or False")

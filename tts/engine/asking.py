@@ -6,6 +6,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
+from tts.boundary.raised import shown
 from tts.engine.limiter import Priority
 from tts.engine.models import Loaded
 from tts.vocabulary.errors import BackendError
@@ -29,5 +32,18 @@ async def asked(
         model.limiter.release(held)
     seconds = (time.monotonic() - started) / count
     if not isinstance(answers, list | tuple) or len(answers) != count or not all(isinstance(a, kind) for a in answers):
-        raise BackendError(f"{model.reference!r} returned {answers!r:.200}; it must return {count} tts.{kind.__name__}")
-    return [answer.model_copy(update={"usage": answer.usage.took(seconds)}) for answer in answers]
+        said = shown(answers, 200)
+        raise BackendError(f"{model.reference!r} returned {said}; it must return {count} tts.{kind.__name__}")
+    return [_checked(answer, model).model_copy(update={"usage": answer.usage.took(seconds)}) for answer in answers]
+
+
+def _checked(answer: Answer, model: Loaded) -> Answer:
+    """The same; it may have been made without pydantic's checks."""
+    kind = type(answer)
+    try:
+        return kind.model_validate(vars(answer))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        what = f"{field} is {shown(first.get('input'))}: {first['msg']}"
+        raise BackendError(f"{model.reference!r} returned a {kind.__name__} whose {what}") from error

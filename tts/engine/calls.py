@@ -7,8 +7,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Self, TypeVar
 
+from tts.boundary.foreign import Foreign
+from tts.boundary.raised import did, passes
 from tts.bridge.left import PATIENCE, end, leave
-from tts.vocabulary.errors import BackendError, BackendTimeout
+from tts.vocabulary.errors import BackendError, BackendTimeout, TTSError
 
 T = TypeVar("T")
 SILENT, UNSURE = 600.0, 3600.0  # seconds: ten minutes, an hour
@@ -116,9 +118,12 @@ class Calls:
 
         async def run() -> T:
             try:
-                return await work()
-            except SystemExit as error:  # out of a task it would end the loop
-                raise BackendError(f"{name} called sys.exit({error.code!r})") from error
+                with Foreign():
+                    return await work()
+            except BaseException as error:  # out of a task some would end the loop
+                if passes(error) or isinstance(error, TTSError):
+                    raise
+                raise BackendError(f"{name} {did(error)}") from error
 
         def ended(_: object) -> None:
             if task.done() and not task.cancelled():
@@ -201,10 +206,13 @@ async def _at_work(model: Any) -> bool | None:
     if ask is None:
         return None
     try:
-        async with asyncio.timeout(_ASKING):
-            said = await ask()
+        with Foreign():
+            async with asyncio.timeout(_ASKING):
+                said = await ask()
     except TimeoutError:
         return False
-    except Exception:  # a model is a plugin and may raise anything
+    except BaseException as error:  # a model is a plugin and may raise anything
+        if passes(error):
+            raise
         return None
     return None if said is None else bool(said)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 
+from tts.boundary.raised import shown
 from tts.contracts.strategy import Strategy
 from tts.engine.asking import asked
 from tts.engine.judging import judge_prompt, judge_sampling, read_verdict
@@ -38,6 +39,7 @@ from tts.vocabulary.records import (
 from tts.vocabulary.thinking import split_thinking
 
 ESTIMATED_CHARACTERS_PER_TOKEN = 4
+MOST_AT_ONCE = 100_000  # completions or verdicts of one call: more would fill the memory before anything is drawn
 
 
 class _Progress:
@@ -162,8 +164,8 @@ class StrategyContext:
     @asynccontextmanager
     async def sample(self, n: int | None = None) -> AsyncIterator[AsyncIterator[Candidate]]:
         wanted = self.k if n is None else n
-        if not 1 <= wanted <= self.k:
-            raise ConfigError(f"ctx.sample({wanted}): n must be 1 to k={self.k}")
+        if not isinstance(wanted, int) or not 1 <= wanted <= self.k:
+            raise ConfigError(f"ctx.sample({shown(wanted)}): n must be 1 to k={self.k}")
         self._progress.wanted = max(self._progress.wanted, wanted)
         pool = self._unit.candidates
         try:
@@ -186,8 +188,7 @@ class StrategyContext:
         self, role: Role, messages: Sequence[Message], n: int, sampling: Sampling | None
     ) -> list[Candidate]:
         self._require(role)
-        if not isinstance(n, int) or n < 1:
-            raise ConfigError(f"n={n!r} completions were asked for; n is a whole number from 1 up")
+        _check_n(n, "completions")
         pool = self._unit.pool(role, tuple(messages), sampling or self._unit.sampling)
         with self._activity():
             drawn = await pool.take(n)
@@ -216,6 +217,7 @@ class StrategyContext:
 
     async def judge(self, a: Candidate, b: Candidate, n: int = 1) -> list[Verdict]:
         judge = self._require("judge")
+        _check_n(n, "verdicts")
         if judge.format is None:
             return await asyncio.gather(*(self._compare(judge, a, b, vote) for vote in range(n)))
         with self._activity():
@@ -289,6 +291,11 @@ class _Received:
         with self._context._activity():  # noqa: SLF001 - a part of the context
             candidate = await anext(self._arrivals)
         return self._context._receive(candidate)  # noqa: SLF001 - as above
+
+
+def _check_n(n: object, what: str) -> None:
+    if not isinstance(n, int) or not 1 <= n <= MOST_AT_ONCE:
+        raise ConfigError(f"n={shown(n)} {what} were asked for; n is a whole number from 1 to {MOST_AT_ONCE:,}")
 
 
 async def count_tokens(policy: Loaded | None, texts: Sequence[str]) -> list[int]:

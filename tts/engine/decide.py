@@ -8,10 +8,14 @@ import json
 import time
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
+from tts.boundary.foreign import Foreign
+from tts.boundary.raised import did, origin, passes, raised, shown
 from tts.bridge.left import end
 from tts.contracts.strategy import Strategy
 from tts.engine.context import StrategyContext
-from tts.vocabulary.errors import StrategyError, TTSError
+from tts.vocabulary.errors import StoreError, StrategyError, TTSError
 from tts.vocabulary.records import Decision
 
 
@@ -28,14 +32,18 @@ async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float
 
     `idle_limit` is how many seconds it may have nothing in flight with the engine before it is stopped.
     """
+    where = f" on problem {context.problem.id!r}"
 
     async def aggregate() -> object:
         try:
-            answer = strategy.aggregate(context)
-            return await answer if inspect.isawaitable(answer) else answer
-        except SystemExit as error:  # out of a task it would end the loop
-            sentence = f"strategy {strategy.name!r} called sys.exit({error.code!r}) on problem {context.problem.id!r}"
-            raise StrategyError(sentence) from error
+            with Foreign():
+                answer = strategy.aggregate(context)
+                return await answer if inspect.isawaitable(answer) else answer
+        except BaseException as error:
+            if passes(error) or (isinstance(error, TTSError) and not _pretended(error)):
+                raise
+            sentence = f"strategy {strategy.name!r} {did(error, where)}"
+            raise StrategyError(sentence) from error  # not as it is: out of a task some end the loop
 
     task = asyncio.create_task(aggregate())
     try:
@@ -51,9 +59,7 @@ async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float
     except (Exception, asyncio.CancelledError) as error:
         if isinstance(error, asyncio.CancelledError) and not task.done():
             raise  # we are cancelled; a strategy that cancels itself is an error like any other
-        wrapped = StrategyError(
-            f"strategy {strategy.name!r} raised {type(error).__name__} on problem {context.problem.id!r}: {error}"
-        )
+        wrapped = StrategyError(f"strategy {strategy.name!r} {did(error, where)}")
         wrapped.__cause__ = error
         return Decided(None, wrapped, time.monotonic())
     finally:
@@ -62,15 +68,29 @@ async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float
     return Decided(decision, None, time.monotonic())
 
 
-def _checked(strategy: Strategy, context: StrategyContext, decision: object) -> Decision:
+def _pretended(error: TTSError) -> bool:
+    """A strategy raises what only our store may: it would end the run."""
+    return isinstance(error, StoreError) and not origin(error).startswith("tts.")
+
+
+def _checked(strategy: Strategy, context: StrategyContext, given: object) -> Decision:
     where = f"strategy {strategy.name!r} on problem {context.problem.id!r}"
-    if not isinstance(decision, Decision):
-        raise StrategyError(f"{where} returned a {type(decision).__name__}; aggregate must return tts.Decision")
+    if not issubclass(type(given), Decision):
+        raise StrategyError(f"{where} returned a {type(given).__name__}; aggregate must return tts.Decision")
+    try:  # it may have been made without the checks, or be of a class of its own, which a store could not read
+        decision = Decision(**{name: value for name, value in vars(given).items() if name in Decision.model_fields})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise StrategyError(
+            f"{where} returned a decision whose {field} is {shown(first.get('input'))}: {first['msg']}"
+        ) from error
     if decision.chosen is not None and decision.chosen not in context.received:
         known = ", ".join(map(str, sorted(context.received))) or "none"
         raise StrategyError(f"{where} chose candidate {decision.chosen}; the candidates it received are {known}")
     try:
         json.dumps(decision.trace)
-    except (TypeError, ValueError) as error:
-        raise StrategyError(f"{where} returned a trace that is not JSON-able: {error}") from error
+        decision.model_dump(mode="json")  # as the store writes it, which takes no value of any depth
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StrategyError(f"{where} returned a trace that is not JSON-able: {raised(error)}") from error
     return decision

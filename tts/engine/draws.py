@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, get_args
 
+from tts.boundary.foreign import Foreign
+from tts.boundary.raised import did, origin, passes, shown
 from tts.contracts.models import Request
 from tts.engine.limiter import Priority, rank
 from tts.engine.models import Loaded
 from tts.engine.origins import Origins
 from tts.engine.turns import Turns
+from tts.output.text import mended
 from tts.store.candidate import candidate_of
 from tts.store.store import Store
 from tts.vocabulary.errors import (
-    FOREIGN,
     BackendError,
     BudgetExceededError,
     ContextLengthError,
@@ -28,6 +31,11 @@ from tts.vocabulary.record import digest
 from tts.vocabulary.records import Candidate, Completion, FinishReason, Message, Problem, Sampling, Usage
 
 ATTEMPTS = 3
+_FIELDS: dict[str, Any] = {
+    "index": int, "text": str, "thinking": str | None, "summary": str | None, "usage": Usage,
+    "logprob": float | int | None, "error": str | None, "finish_reason": str,
+}  # fmt: skip
+_ENDS = frozenset(get_args(FinishReason))
 _ADDED_AT_ONCE = 64  # usages: adding up each as it comes shows in profiles
 T = TypeVar("T")
 Extract = Callable[[str], str | None]
@@ -170,16 +178,23 @@ class Drawer:
         missing = list(indices)
         for attempt in range(ATTEMPTS):
             try:
-                await self._request(draw, missing, pool)
+                with Foreign():
+                    await self._request(draw, missing, pool)
                 if not missing:
                     return
                 error = BackendError(f"{draw.model.reference!r} ended {len(missing)} completions short", retryable=True)
-            except (ContextLengthError, BudgetExceededError, StoreError):
+            except ContextLengthError:
                 raise
             except BackendError as failure:
                 error = failure
-            except FOREIGN as failure:
-                error = BackendError(f"{draw.model.reference!r} raised {type(failure).__name__}: {failure}")
+            except BaseException as failure:
+                ours = isinstance(failure, BudgetExceededError | StoreError) and origin(failure).startswith("tts.")
+                if ours or passes(failure):
+                    raise
+                cancelled = isinstance(failure, asyncio.CancelledError)
+                error = BackendError(
+                    f"{draw.model.reference!r} {'cancelled its own request' if cancelled else did(failure)}"
+                )
             if not missing or not error.retryable or attempt == ATTEMPTS - 1:
                 break
             await asyncio.sleep(0.25 * 2**attempt)
@@ -223,9 +238,12 @@ class Drawer:
             )
             seen: set[int] = set()
             with calls.begin(abandon=abandon) as call:
-                async with aclosing(draw.model.model.generate(request)) as completions:
+                async with aclosing(
+                    _generator(draw.model.model.generate(request), draw.model.reference)
+                ) as completions:
                     while (completion := await anext(completions, None)) is not None and not call.abandoned:
                         _check(completion, request, seen, draw.model.reference)
+                        completion = _mended(completion)
                         calls.answered()
                         usage = completion.usage.took(time.monotonic() - started)
                         if usage is not completion.usage:
@@ -307,9 +325,33 @@ def _failed(completion: Completion, index: int) -> Candidate | None:
     return Candidate(index=index, text="", finish_reason=reason, usage=completion.usage, error=error)
 
 
+def _generator(given: Any, model: str) -> AsyncGenerator[Completion, None]:
+    """What `generate` gave, where completions can be asked of it."""
+    if hasattr(given, "__anext__") and hasattr(given, "aclose"):
+        return given  # type: ignore[no-any-return]
+    if inspect.iscoroutine(given):
+        given.close()
+    kind = type(given).__name__
+    raise BackendError(f"{model!r} gave a {kind}; generate must be an async generator: `async def` with `yield`")
+
+
+def _mended(completion: Completion) -> Completion:
+    """The same text as a store gives back: a prompt made of it must be the same in this run and the next."""
+    texts = {name: text for name in ("text", "thinking", "summary") if (text := getattr(completion, name)) is not None}
+    if all(text.isascii() for text in texts.values()):
+        return completion
+    return completion.model_copy(update={name: mended(text) for name, text in texts.items()})
+
+
 def _check(completion: object, request: Request, seen: set[int], model: str) -> None:
     if not isinstance(completion, Completion):
         raise BackendError(f"{model!r} yielded a {type(completion).__name__}; a backend yields tts.Completion")
-    if completion.index >= request.n or completion.index in seen:
+    for field, allowed in _FIELDS.items():  # it may have been made without pydantic's checks
+        value = getattr(completion, field, None)
+        if not isinstance(value, allowed):
+            raise BackendError(f"{model!r} yielded a completion whose {field} is {shown(value)}")
+    if completion.finish_reason not in _ENDS:
+        raise BackendError(f"{model!r} yielded a completion whose finish_reason is {shown(completion.finish_reason)}")
+    if not 0 <= completion.index < request.n or completion.index in seen:
         raise BackendError(f"{model!r} yielded completion index {completion.index} twice or beyond n={request.n}")
     seen.add(completion.index)

@@ -21,8 +21,8 @@ from tts.contracts.labels import label_strategies
 from tts.contracts.models import Backend, Judge, Scorer
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
-from tts.engine.code import code_behind
 from tts.engine.calls import Limit
+from tts.engine.code import code_behind
 from tts.engine.context import count_tokens
 from tts.engine.draws import Drawer, together
 from tts.engine.mismatch import warn_of_mismatches

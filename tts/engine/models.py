@@ -9,10 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
+from tts.boundary.foreign import Foreign
+from tts.boundary.raised import did, passes, raised, shown
 from tts.bridge.left import leave
 from tts.bridge.threads import in_thread
 from tts.bridge.waits import waiting
-from tts.contracts.models import Backend, Judge, JudgeFormat, Scorer
+from tts.contracts.models import JudgeFormat
 from tts.engine.limiter import Limiter
 from tts.engine.reference import ModelKey, ModelKind, judge_format, model_key, options_of
 from tts.registry.code import code_of
@@ -163,7 +165,7 @@ async def _close_all(models: Mapping[ModelKey, Any]) -> None:
             task.cancel()
             leave([task], f"aclose() of {key.reference} has not ended after {CLOSING:g} s")
         elif not task.cancelled() and (failure := task.exception()) is not None:
-            _log.warning("closing %s raised %s: %s", key.reference, type(failure).__name__, failure)
+            _log.warning("closing '%s' %s", key.reference, did(failure))
 
 
 class _Made(NamedTuple):
@@ -182,20 +184,25 @@ async def _is_outdated(key: ModelKey, made: _Made) -> bool:
 def _outdated(key: ModelKey, made: _Made) -> bool:
     model = made.model
     try:
-        if made.code and made.code != _code(key):
-            return True
-        return hasattr(model, "outdated") and bool(model.outdated())
-    except Exception as error:  # a model is a plugin and may raise anything
+        with Foreign():
+            if made.code and made.code != _code(key):
+                return True
+            return hasattr(model, "outdated") and bool(model.outdated())
+    except BaseException as error:  # a model is a plugin and may raise anything
+        if passes(error):
+            raise
         name = f"{type(model).__module__}.{type(model).__name__}"
-        raise BackendError(f"outdated() of {name} raised {type(error).__name__}: {error}") from error
+        raise BackendError(f"outdated() of {name} {did(error)}") from error
 
 
 async def _close(key: ModelKey, model: Any) -> None:
     try:
-        with waiting(f"aclose() of {key.reference}", idle=True):
+        with waiting(f"aclose() of {key.reference}", idle=True), Foreign():
             await model.aclose()
-    except SystemExit as error:  # out of a task it would end the loop
-        raise RuntimeError(f"it called sys.exit({error.code!r})") from error
+    except BaseException as error:  # as above
+        if passes(error):
+            raise
+        _log.warning("closing '%s' %s", key.reference, did(error))
 
 
 def _code(key: ModelKey) -> str:
@@ -203,11 +210,29 @@ def _code(key: ModelKey) -> str:
 
 
 def _load(key: ModelKey) -> _Made:
+    kind, name = key.kind, str(key.reference)
     try:
-        model = key.plugin(key.reference.model, options_of(key))
-        return _Made(model, "" if _own_fingerprint(model) else _code(key))
-    except (StopIteration, SystemExit) as error:  # the one no future takes, the other would end the program
-        raise RuntimeError(f"it raised {type(error).__name__}: {error}") from error
+        with Foreign():
+            model = key.plugin(key.reference.model, options_of(key))
+            _check_parts(kind, model, name)
+            return _Made(model, "" if _own_fingerprint(model) else _code(key))
+    except BaseException as error:  # some no future takes, others would end the program
+        if passes(error) or isinstance(error, TTSError):
+            raise
+        raise BackendError(f"{kind} {name!r} could not be loaded: it {did(error)}") from error
+
+
+def _check_parts(kind: ModelKind, model: Any, name: str) -> None:
+    """Raise `BackendError` where what was loaded could not be asked."""
+    for part in _PARTS[kind]:
+        if getattr(model, part, None) is None:
+            raise BackendError(f"{kind} {name!r} has no {part}")
+    own = getattr(model, "fingerprint", None)
+    if own is not None and (not isinstance(own, str) or not own):
+        raise BackendError(f"{kind} {name!r}: its fingerprint is {shown(own)}; it must be a text")
+    slots = model.capabilities.concurrency if kind == "backend" else 1
+    if not isinstance(slots, int) or slots < 1:
+        raise BackendError(f"{kind} {name!r}: its capabilities have concurrency={shown(slots)}; it must be 1 or more")
 
 
 def _loading_error(error: BaseException, kind: ModelKind, text: str) -> BaseException:
@@ -216,6 +241,6 @@ def _loading_error(error: BaseException, kind: ModelKind, text: str) -> BaseExce
         return error
     if not isinstance(error, Exception):
         return BackendError(f"loading {kind} {text!r} was broken off ({type(error).__name__})", retryable=True)
-    wrapped = BackendError(f"{kind} {text!r} could not be loaded: {type(error).__name__}: {error}")
+    wrapped = BackendError(f"{kind} {text!r} could not be loaded: {raised(error)}")
     wrapped.__cause__ = error
     return wrapped

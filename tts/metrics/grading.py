@@ -7,10 +7,11 @@ import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tts.boundary.raised import did, passes
 from tts.bridge.left import end
 from tts.bridge.waits import waiting
 from tts.contracts.grader import Grader
-from tts.vocabulary.errors import FOREIGN, PluginWarning, TTSError
+from tts.vocabulary.errors import PluginWarning, TTSError
 from tts.vocabulary.outcome import Outcome
 
 SILENT = 600.0  # seconds in which a grader must have answered some hundreds of pairs
@@ -42,10 +43,11 @@ async def grade(outcomes: Sequence[Outcome], grader: Grader, limit: float | None
     try:
         given = [verdict for start in range(0, len(pairs), _AT_ONCE)
                  for verdict in await _asked(grader, pairs[start : start + _AT_ONCE], limit)]  # fmt: skip
-    except FOREIGN as error:  # a grader is a plugin and may raise anything
-        warnings.warn(
-            f"nothing is graded: the grader raised {type(error).__name__}: {error}", PluginWarning, stacklevel=2
-        )
+    except BaseException as error:  # a grader is a plugin and may raise anything
+        if passes(error):
+            raise
+        reason = error if isinstance(error, TTSError) else f"the grader {did(error)}"
+        warnings.warn(f"nothing is graded: {reason}", PluginWarning, stacklevel=2)
         return [Graded(outcome, None, None) for outcome in outcomes]
     verdicts = iter(given)
     return [_graded(outcome, [next(verdicts) for _ in _answers(outcome)]) if outcome.answer is not None
@@ -54,12 +56,16 @@ async def grade(outcomes: Sequence[Outcome], grader: Grader, limit: float | None
 
 async def _asked(grader: Grader, pairs: Sequence[tuple[str, str | None]], limit: float | None) -> list[bool]:
     """What a grader says of these pairs; raises `TTSError` where it says nothing in time."""
+    name = getattr(grader, "name", None)
+    who = f"grader {name!r}" if name else "the grader"
 
     async def asked() -> list[bool]:
         try:
             return list(await grader.grade(pairs))
-        except SystemExit as error:  # out of a task it would end the loop
-            raise TTSError(f"it called sys.exit({error.code!r})") from error
+        except BaseException as error:  # out of a task some would end the loop
+            if passes(error) or isinstance(error, TTSError):
+                raise
+            raise TTSError(f"{who} {did(error)}") from error
 
     task = asyncio.create_task(asked())
     try:
@@ -69,7 +75,7 @@ async def _asked(grader: Grader, pairs: Sequence[tuple[str, str | None]], limit:
         if not task.done():
             await end([task], "the grader")
     if task.cancelled():
-        raise TTSError(f"it has answered nothing for {limit or 0:g} s")
+        raise TTSError(f"{who} has answered nothing for {limit or 0:g} s")
     return task.result()
 
 

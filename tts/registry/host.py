@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import pluggy
 
+from tts.boundary.foreign import Foreign
+from tts.boundary.program import importing
+from tts.boundary.raised import did, passes, raised
 from tts.bridge.waits import waiting
 from tts.vocabulary import hooks
 from tts.vocabulary.errors import (
-    FOREIGN,
     ConfigError,
     DuplicateNameError,
     MissingDependencyError,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 GROUP = "tts"
 THIS_PROCESS = "this process"
+_ABSENT = object()
 Kind = Literal[
     "strategy", "backend", "scorer", "judge", "grader", "extractor", "task", "trainer", "report", "page", "command"
 ]  # fmt: skip
@@ -96,19 +99,28 @@ class PluginHost:
     def _load(self, point: EntryPoint) -> None:
         distribution, version = _distribution(point)
         who = f"plugin {point.name!r} of {distribution} {version}"
+        changes: list[str] = []
         try:
-            module = point.load()
-        except FOREIGN as error:
-            self._leave_out(f"{who} was left out: importing {point.value!r} raised {type(error).__name__}: {error}")
-            return
-        try:
-            self._manager.register(module, name=f"{distribution}:{point.name}")
-        except (pluggy.PluginValidationError, ValueError) as error:
+            with importing() as changes:
+                module = point.load()
+                self._register(module, point, distribution, who)
+                for kind, hook in _HOOK_OF.items():
+                    template = Plugin(kind, Entry(name="x", target="x:x"), distribution, version)
+                    self._collect(module, kind, hook, template, who)
+        except pluggy.PluginValidationError as error:
             self._leave_out(f"{who} was left out: {str(error).splitlines()[-1]}")
-            return
+        except BaseException as error:
+            if passes(error):
+                raise
+            if self._manager.has_plugin(f"{distribution}:{point.name}"):
+                self._manager.unregister(name=f"{distribution}:{point.name}")
+            self._leave_out(f"{who} was left out: importing {point.value!r} {did(error)}")
+        if changes:
+            self._leave_out(f"{who} {' and '.join(changes)} when it was imported; that was undone")
+
+    def _register(self, module: Any, point: EntryPoint, distribution: str, who: str) -> None:
+        self._manager.register(module, name=f"{distribution}:{point.name}")
         self._check_spelling(module, who)
-        for kind, hook in _HOOK_OF.items():
-            self._collect(module, kind, hook, Plugin(kind, Entry(name="x", target="x:x"), distribution, version), who)
 
     def _check_spelling(self, module: Any, who: str) -> None:
         known = [*_HOOK_OF.values(), "tts_event"]
@@ -123,8 +135,10 @@ class PluginHost:
             return
         try:
             declared = list(getattr(module, hook)())
-        except FOREIGN as error:
-            self._leave_out(f"{who}: {hook}() raised {type(error).__name__}: {error}")
+        except BaseException as error:
+            if passes(error):
+                raise
+            self._leave_out(f"{who}: {hook}() {did(error)}")
             return
         for entry in declared:
             if not isinstance(entry, Entry):
@@ -186,21 +200,28 @@ def _distribution(point: EntryPoint) -> tuple[str, str]:
 def _import(plugin: Plugin) -> Any:
     module_name, _, attribute = plugin.entry.target.partition(":")
     who = f"{plugin.kind} {plugin.entry.name!r} (of {plugin.distribution})"
+    changes: list[str] = []
     try:
-        module = importlib.import_module(module_name)
+        with importing() as changes:
+            module = importlib.import_module(module_name)
+            found = getattr(module, attribute, _ABSENT)
     except ModuleNotFoundError as error:
         own = module_name.partition(".")[0]
         if plugin.entry.extra and error.name and not error.name.startswith(own):
             raise MissingDependencyError(
                 f"{who} needs {error.name!r}, which is not installed; pip install '{plugin.entry.extra}'"
             ) from error
-        raise ConfigError(f"{who} cannot be imported: {error}") from error
-    except FOREIGN as error:
-        raise ConfigError(f"{who} cannot be imported: {type(error).__name__}: {error}") from error
-    try:
-        return getattr(module, attribute)
-    except AttributeError as error:
-        raise ConfigError(f"{who}: {module_name!r} has no {attribute!r}") from error
+        raise ConfigError(f"{who} cannot be imported: {raised(error)}") from error
+    except BaseException as error:
+        if passes(error):
+            raise
+        raise ConfigError(f"{who} cannot be imported: {raised(error)}") from error
+    if changes:
+        sentence = f"{who} {' and '.join(changes)} when it was imported; that was undone"
+        warnings.warn(sentence, PluginWarning, stacklevel=2)
+    if found is _ABSENT:
+        raise ConfigError(f"{who}: {module_name!r} has no {attribute!r}")
+    return found
 
 
 @cache
@@ -213,6 +234,9 @@ def emit(event: Event, listeners: Iterable[Callable[..., object]]) -> None:
     """Hand an event to listeners; one that raises is warned about and does not disturb the run."""
     for listener in listeners:
         try:
-            listener(event)
-        except FOREIGN as error:
-            warnings.warn(f"an event listener raised {type(error).__name__}: {error}", PluginWarning, stacklevel=2)
+            with Foreign():
+                listener(event)
+        except BaseException as error:
+            if passes(error):
+                raise
+            warnings.warn(f"an event listener {did(error)}", PluginWarning, stacklevel=2)

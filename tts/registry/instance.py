@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from tts.boundary.foreign import Foreign
+from tts.boundary.raised import did, passes
 from tts.registry.host import Kind, plugins
 from tts.registry.parameters import Parameters, noted
-from tts.vocabulary.errors import ConfigError, did_you_mean
+from tts.vocabulary.errors import ConfigError, TTSError, did_you_mean
 
 P = TypeVar("P", bound=Parameters)
 
@@ -21,8 +23,13 @@ def build(kind: str, cls: type[BaseModel], parameters: Mapping[str, Any]) -> Any
     one that is wrong, with their meaning.
     """
     try:
-        return cls(**parameters)
-    except ValidationError as error:
+        with Foreign():
+            return cls(**parameters)
+    except BaseException as error:
+        if passes(error) or isinstance(error, TTSError):
+            raise
+        if not isinstance(error, ValidationError):  # a validator is the author's, and may raise anything
+            raise ConfigError(f"{kind} cannot be made: it {did(error)}") from error
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "?"
         if first["type"] == "extra_forbidden":

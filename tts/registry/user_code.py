@@ -6,14 +6,17 @@ import importlib
 import importlib.util
 import linecache
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tts.boundary.program import importing
+from tts.boundary.raised import passes, raised
 from tts.bridge.supervised import Hung, supervised
 from tts.registry.loaded_source import digest_of, remember
-from tts.vocabulary.errors import FOREIGN, ConfigError, TTSError
+from tts.vocabulary.errors import ConfigError, PluginWarning, TTSError
 from tts.vocabulary.names import refuse_from_data
 
 Same = Callable[[str, str], bool]
@@ -69,11 +72,20 @@ def _named(reference: str) -> Any:
     """What the reference names, or `None` where the module has nothing of the name."""
     refuse_from_data(reference)
     place, _, name = reference.rpartition(":")
+    file = Path(place).expanduser() if place.endswith(".py") else None
+    changes: list[str] = []
     try:
-        module = _module_of_file(Path(place).expanduser()) if place.endswith(".py") else importlib.import_module(place)
-    except FOREIGN as error:  # what is imported is the user's and may raise anything
-        raise ConfigError(f"{reference!r} cannot be imported: {type(error).__name__}: {error}") from error
-    return getattr(module, name, None)
+        with importing() as changes:
+            module = importlib.import_module(place) if file is None else _module_of_file(file)
+            found = getattr(module, name, None)
+    except BaseException as error:  # what is imported is the user's and may raise anything
+        if passes(error):
+            raise
+        raise ConfigError(f"{reference!r} cannot be imported: {raised(error)}") from error
+    if changes:
+        sentence = f"{reference!r} {' and '.join(changes)} when it was imported; that was undone"
+        warnings.warn(sentence, PluginWarning, stacklevel=2)
+    return found
 
 
 def _module_of_file(path: Path) -> ModuleType:

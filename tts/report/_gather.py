@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 
+from tts.boundary.foreign import Foreign
+from tts.boundary.raised import passes, raised
 from tts.registry.host import plugins
 from tts.report._data import ReportData
 from tts.report._section import Section
-from tts.vocabulary.errors import FOREIGN, PluginWarning, TTSError
+from tts.vocabulary.errors import PluginWarning, TTSError
 
 
 def sections(data: ReportData) -> list[Section]:
@@ -20,11 +22,12 @@ def sections(data: ReportData) -> list[Section]:
     for name in plugins().names("report"):
         try:
             build: Callable[[ReportData], object] = plugins().resolve("report", name)
-            made = build(data)
+            with Foreign():
+                made = build(data)
             if not isinstance(made, Section | None):
                 raise TypeError(f"it returned a {type(made).__name__}; a section is a tts.report.Section or None")
-        except FOREIGN as error:  # a section is a plugin and may raise anything
-            if isinstance(error, TTSError):
+        except BaseException as error:  # a section is a plugin and may raise anything
+            if passes(error) or isinstance(error, TTSError):
                 raise
             _leave_out(name, error)
             continue
@@ -34,5 +37,5 @@ def sections(data: ReportData) -> list[Section]:
 
 
 def _leave_out(name: str, error: BaseException) -> None:
-    sentence = f"the report's section {name!r} was left out: {type(error).__name__}: {error}"
+    sentence = f"the report's section {name!r} was left out: {raised(error)}"
     warnings.warn(sentence, PluginWarning, stacklevel=3)

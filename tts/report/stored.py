@@ -77,7 +77,7 @@ def _recalled(name: str, parameters: dict[str, object]) -> Strategy:
     try:
         with names_from_data():
             return strategy_of(name, **parameters)
-    except Exception as error:  # unknown here, of another version, or a plugin that raises whatever it likes
+    except Exception as error:  # unknown here, or of another version
         _log.warning("strategy %r is shown by its name: %s", name, error)
         known: type[_Recalled] = type("_Recalled", (_Recalled,), {"name": name, "__module__": __name__})
         return known(**parameters)

@@ -28,6 +28,7 @@ class SqliteFile:
         self.path: Path = path
         self.version: int = VERSION
         self._read_only = read_only
+        self._place = path.absolute()  # wherever somebody changes to while it is open
         self.name: str = str(path)
         self._busy_seconds = busy_seconds
 
@@ -36,7 +37,7 @@ class SqliteFile:
         if self._read_only:
             return self._connect_to_read()
         connection = sqlite3.connect(
-            self.path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
+            self._place, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA synchronous=NORMAL")  # safe against a killed process; WAL keeps the file whole
         return connection
@@ -46,11 +47,11 @@ class SqliteFile:
 
         A log beside it is of somebody who writes, or was left by a crash: without it the file would be an old state.
         """
-        log = self.path.with_name(f"{self.path.name}-wal")
-        still = not log.is_file() or (log.stat().st_size == 0 and not os.access(self.path.parent, os.W_OK))
+        log = self._place.with_name(f"{self._place.name}-wal")
+        still = not log.is_file() or (log.stat().st_size == 0 and not os.access(self._place.parent, os.W_OK))
         mode = "mode=ro&immutable=1" if still else "mode=ro"
         return sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?{mode}",
+            f"{self._place.as_uri()}?{mode}",
             uri=True,
             timeout=self._busy_seconds,
             isolation_level=None,
