@@ -179,7 +179,8 @@ def _evaluate(
                         on_result(result)  # type: ignore[misc]  # not None here
             seconds = time.monotonic() - started
             outcomes.sort(key=lambda outcome: outcome.order)
-            return kind(await grade(outcomes, judge), labelled, k, one.spent, seconds)
+            limit = one.sampling.max_tokens
+            return kind(await grade(outcomes, judge), labelled, k, one.spent, seconds, limit)
         finally:
             await judge.aclose()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,13 +50,6 @@ def save(done: Comparison, output: Path | None, report: Path | None, store: Path
             say(f"wrote {done.report(report, store=store)}")
     if output is not None:
         say(f"saved {done.save(output)}")
-
-
-def finish(done: Comparison) -> None:
-    """End with status 1 where nothing could be decided."""
-    if done.results and len(done.failed) == len(done.results):
-        say(f"error: all {len(done.failed)} failed; the first: {done.failed[0].error}")
-        sys.exit(1)
 
 
 def result_row(result: Result) -> dict[str, Any]:
