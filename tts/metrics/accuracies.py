@@ -64,12 +64,14 @@ class Accuracies:
 
     @cached_property
     def pass_at_1(self) -> Estimate | None:
-        """Mean accuracy of single candidates, of those that are there; problems weigh as much as they have groups."""
+        """Mean accuracy of single candidates, of those that are there, each problem's own mean first.
+
+        The same, whatever the groups: it is the first point of the curves.
+        """
         found: dict[Set, list[bool]] = defaultdict(list)
         for row in self.rows:
-            found[self.set_of(row)] += present(row)
-        means = {key: sum(own) / len(own) for key, own in found.items() if own}
-        return self._mean(lambda row: None if row.candidates is None else means.get(self.set_of(row)))
+            found[self.set_of(row)] += present(row) if row.candidates is not None else ()
+        return clustered_mean(((key[0], sum(own) / len(own)) for key, own in found.items() if own), (0.0, 1.0))
 
     @cached_property
     def pass_at_k(self) -> Estimate | None:

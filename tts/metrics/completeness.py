@@ -109,9 +109,9 @@ class Completeness(Costs):
             right[key] += sum(there)
             lost[key] += self.expected(row) - len(there)
             every[key] += self.expected(row)
-        low = [right[key] / every[key] for key in map(self.set_of, graded)]
-        high = [(right[key] + lost[key]) / every[key] for key in map(self.set_of, graded)]
-        return Bounds(sum(low) / len(low), sum(high) / len(high)) if graded else None
+        low = [right[key] / of for key, of in every.items() if of]
+        high = [(right[key] + lost[key]) / of for key, of in every.items() if of]
+        return Bounds(sum(low) / len(low), sum(high) / len(high)) if low else None
 
     @cached_property
     def pass_at_k_bounds(self) -> Bounds | None:
