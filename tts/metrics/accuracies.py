@@ -70,7 +70,7 @@ class Accuracies:
         """
         found: dict[Set, list[bool]] = defaultdict(list)
         for row in self.rows:
-            found[self.set_of(row)] += present(row) if row.candidates is not None else ()
+            found[set_of(row)] += present(row) if row.candidates is not None else ()
         return clustered_mean(((key[0], sum(own) / len(own)) for key, own in found.items() if own), (0.0, 1.0))
 
     @cached_property
@@ -80,34 +80,24 @@ class Accuracies:
         Of the candidates that are there, as strategies see them; a group without any is left out. `None` where a
         strategy stopped before all k were there.
         """
-        if any(self.stopped(row) for row in self.rows):
+        if any(stopped(row, self.k) for row in self.rows):
             return None
         return self._mean(
             lambda row: float(any(there)) if row.candidates is not None and (there := present(row)) else None
         )
 
-    def stopped(self, row: Graded) -> bool:
-        """A strategy decided before it had asked for all k: what is there is no fair sample."""
-        decided = any(result.decision is not None for result in row.outcome.results.values())
-        return decided and 0 < len(row.outcome.candidates) < self.k
-
-    def expected(self, row: Graded) -> int:
+    def _expected(self, row: Graded) -> int:
         """How many candidates of a group were asked for.
 
         Where the problem failed before any came, as many as other groups have, which may be fewer than k: `first` asks
         for one.
         """
-        decided = any(result.decision is not None for result in row.outcome.results.values())
-        return len(row.outcome.candidates) if row.outcome.candidates or decided else self._asked
+        there = len(row.outcome.candidates)
+        return there if there or decided(row) else self._asked
 
     @cached_property
     def _asked(self) -> int:
         return max((len(row.outcome.candidates) for row in self.rows), default=0) or self.k
-
-    @staticmethod
-    def set_of(row: Graded) -> Set:
-        """What all groups of one problem and id share."""
-        return row.outcome.problem.digest, row.outcome.problem.id
 
     def n_correct(self, row: Graded) -> int | None:
         """N_c, the number of correct candidates of a complete group; `None` for any other."""
@@ -201,3 +191,18 @@ def present(row: Graded) -> list[bool]:
     grades = row.candidates if row.candidates is not None else (False,) * len(row.outcome.candidates)
     given = zip(row.outcome.candidates, grades, strict=True)
     return [correct for one, correct in given if candidate_class(one) not in MISSING]
+
+
+def stopped(row: Graded, k: int) -> bool:
+    """A strategy decided before it had asked for all k: what is there is no fair sample."""
+    return decided(row) and 0 < len(row.outcome.candidates) < k
+
+
+def decided(row: Graded) -> bool:
+    """Some strategy has a decision on the group."""
+    return any(result.decision is not None for result in row.outcome.results.values())
+
+
+def set_of(row: Graded) -> Set:
+    """What all groups of one problem and id share."""
+    return row.outcome.problem.digest, row.outcome.problem.id

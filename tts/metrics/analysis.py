@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts.answers.shared import held
 from tts.bridge.loop import run_sync
-from tts.metrics.accuracies import Accuracies, present, share_correct
+from tts.metrics.accuracies import Accuracies, present, set_of, share_correct, stopped
 from tts.metrics.brackets import knockout_at_k, recorded_wins
 from tts.metrics.curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
 from tts.metrics.estimate import Estimate, clustered_mean
@@ -89,7 +89,7 @@ class Analysis(Accuracies):
     @cached_property
     def _curves(self) -> dict[str, Curve]:
         sets = list(self._sets())
-        if any(map(self.stopped, self.rows)):
+        if any(stopped(row, self.k) for row in self.rows):
             return {}
         n = min((len(one.candidates) for one in sets), default=0)
         usable = [score for one in sets for c, score in zip(one.candidates, one.scores, strict=True) if c.ok]
@@ -222,7 +222,7 @@ class Analysis(Accuracies):
             there = [one for one in row.outcome.candidates if candidate_class(one) not in MISSING]
             if row.candidates is None or not there:
                 continue
-            found = sets.setdefault(self.set_of(row), _Set(row.outcome.problem.digest, [], [], []))
+            found = sets.setdefault(set_of(row), _Set(row.outcome.problem.digest, [], [], []))
             found.candidates.extend(there)
             found.correct.extend(present(row))
             scores = row.outcome.scores or {}

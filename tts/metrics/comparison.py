@@ -136,7 +136,7 @@ class Comparison(Followed, Completeness):
                     "outcome": result_classes(result, (row.decisions or {}).get(label))[0],
                     "correct": share_correct(row, label),
                     "n_correct": self.n_correct(row),
-                    "candidates_missing": self.expected(row) - len(present(row)),
+                    "candidates_missing": self._expected(row) - len(present(row)),
                     "chosen": result.decision.chosen if result.decision else None,
                     "confidence": result.decision.confidence if result.decision else None,
                     "text": result.text,

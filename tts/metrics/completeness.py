@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from tts.metrics.accuracies import present, share_correct
+from tts.metrics.accuracies import Set, present, set_of, share_correct, stopped
 from tts.metrics.costs import Costs
 from tts.metrics.grading import Graded
 from tts.metrics.missing import MaxFailed, Missing, reasons_of
@@ -52,23 +52,23 @@ class Completeness(Costs):
             found = Counter(one for row in self.rows for one in _classes(row, strategy))
         else:
             found = Counter(one for row in self.rows for one in candidate_classes(row))
-            found["failed"] += sum(self.expected(row) - len(row.outcome.candidates) for row in self.rows)
+            found["failed"] += sum(self._expected(row) - len(row.outcome.candidates) for row in self.rows)
         return {name: found[name] for name in CLASSES if found[name]}
 
     @cached_property
     def missing(self) -> Missing:
         """What of the candidates and decisions is missing; its `check` raises where that is too much."""
         lost: list[Candidate] = []
-        never, of, incomplete = 0, 0, set[tuple[str, str]]()
+        never, of, incomplete = 0, 0, set[Set]()
         undecided = [result for result in self.results if is_missing(result)]
         for row in self.rows:
             own = [one for one in row.outcome.candidates if candidate_class(one) in MISSING]
-            absent = self.expected(row) - len(row.outcome.candidates)
-            lost, never, of = lost + own, never + absent, of + self.expected(row)
+            absent = self._expected(row) - len(row.outcome.candidates)
+            lost, never, of = lost + own, never + absent, of + self._expected(row)
             if own or absent or any(map(is_missing, row.outcome.results.values())):
-                incomplete.add((row.outcome.problem.digest, row.outcome.problem.id))
+                incomplete.add(set_of(row))
         return Missing(
-            problems=len({(row.outcome.problem.digest, row.outcome.problem.id) for row in self.rows}),
+            problems=len({set_of(row) for row in self.rows}),
             incomplete=len(incomplete),
             candidates=of,
             candidates_missing=len(lost) + never,
@@ -91,7 +91,7 @@ class Completeness(Costs):
         `None` without groups of k. What a strategy never asked for, since it was sure before, is not missing, and such
         groups do not count.
         """
-        counts = [len(present(row)) for row in self.rows if self.expected(row) == self.k and present(row)]
+        counts = [len(present(row)) for row in self.rows if self._expected(row) == self.k and present(row)]
         return sum(counts) / len(counts) if counts else None
 
     def bounds(self, strategy: str) -> Bounds | None:
@@ -103,12 +103,12 @@ class Completeness(Costs):
     def pass_at_1_bounds(self) -> Bounds | None:
         """pass@1 over all candidates, those that are missing as wrong, and as right; `None` without gold answers."""
         graded = [row for row in self.rows if row.candidates is not None]
-        right, lost, every = Counter[Any](), Counter[Any](), Counter[Any]()
+        right, lost, every = Counter[Set](), Counter[Set](), Counter[Set]()
         for row in graded:
-            key, there = self.set_of(row), present(row)
+            key, there = set_of(row), present(row)
             right[key] += sum(there)
-            lost[key] += self.expected(row) - len(there)
-            every[key] += self.expected(row)
+            lost[key] += self._expected(row) - len(there)
+            every[key] += self._expected(row)
         low = [right[key] / of for key, of in every.items() if of]
         high = [(right[key] + lost[key]) / of for key, of in every.items() if of]
         return Bounds(sum(low) / len(low), sum(high) / len(high)) if low else None
@@ -119,7 +119,7 @@ class Completeness(Costs):
 
         `None` where `pass_at_k` is not to be had though nothing is missing.
         """
-        if any(self.stopped(row) for row in self.rows):
+        if any(stopped(row, self.k) for row in self.rows):
             return None
         graded = [row for row in self.rows if row.candidates is not None]
         low = [float(any(present(row))) for row in graded]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tts._version import __version__
@@ -51,8 +52,8 @@ class StrategyData(NamedTuple):
     answered: int
     failed: int
     answerless: Estimate | None
-    outcomes: dict[OutcomeClass, int]
-    bounds: Bounds | None
+    outcomes: Mapping[OutcomeClass, int] = MappingProxyType({})
+    bounds: Bounds | None = None
 
     @property
     def total(self) -> Usage:
@@ -94,10 +95,10 @@ class ReportData(NamedTuple):
     duplicates: tuple[Duplicate, ...]
     disagreements: tuple[Disagreement, ...] | None
     shown: tuple[Shown, ...]
-    missing: Missing
-    missing_lines: tuple[str, ...]
-    outcomes: dict[OutcomeClass, int]
-    pass_at_1_bounds: Bounds | None
+    missing: Missing = Missing(0, 0, 0, 0)
+    missing_lines: tuple[str, ...] = ()
+    outcomes: Mapping[OutcomeClass, int] = MappingProxyType({})
+    pass_at_1_bounds: Bounds | None = None
 
     def color(self, label: str) -> int | None:
         """A strategy's place in the palette."""
