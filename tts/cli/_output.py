@@ -13,6 +13,7 @@ from tts.interop import export
 from tts.output.file import check_file
 from tts.rows.candidates import row_of
 from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.outcome_class import result_classes
 from tts.vocabulary.records import Result, Sampled, Usage
 
 if TYPE_CHECKING:
@@ -53,12 +54,13 @@ def save(done: Comparison, output: Path | None, report: Path | None, store: Path
 
 
 def result_row(result: Result) -> dict[str, Any]:
-    """A result as one flat row, without its candidates."""
+    """A result as one flat row, without its candidates; `outcome` is its class before it is graded."""
     usage = sum(result.usage.values(), Usage())
     return {
         "problem_id": result.problem.id,
         "group": result.group,
         "strategy": result.provenance.strategy,
+        "outcome": result_classes(result)[0],
         "answer": result.answer,
         "text": result.text,
         "chosen": result.decision.chosen if result.decision else None,

@@ -11,8 +11,15 @@ from tts.metrics.accuracies import Set, present, set_of, share_correct, stopped
 from tts.metrics.costs import Costs
 from tts.metrics.grading import Graded
 from tts.metrics.missing import MaxFailed, Missing, reasons_of
-from tts.vocabulary.outcome_class import CLASSES, MISSING, OutcomeClass, candidate_class, is_missing, result_classes
-from tts.vocabulary.outcome_class import was_cut as _was_cut
+from tts.vocabulary.outcome_class import (
+    CLASSES,
+    MISSING,
+    OutcomeClass,
+    candidate_class,
+    is_missing,
+    result_classes,
+    was_cut,
+)
 from tts.vocabulary.records import Candidate
 
 
@@ -159,7 +166,7 @@ def candidate_classes(row: Graded) -> list[OutcomeClass]:
 
 def cut_of(candidates: Sequence[Candidate], max_tokens: int | None) -> Cut | None:
     """How many of these were cut; the limit is named where none of them ended before it."""
-    cut = [one for one in candidates if _was_cut(one)]
+    cut = [one for one in candidates if was_cut(one)]
     early = any(one.usage.generated_tokens < (max_tokens or 0) for one in cut)
     return Cut(len(cut), len(candidates), None if early else max_tokens) if cut else None
 
