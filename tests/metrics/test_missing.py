@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import tts
 from tts.eval import Comparison, Graded, Missing, candidate_class, outcome_class, result_classes, tolerated
+from tts.vocabulary.outcome_class import MISSING, is_there
 from tts.vocabulary.records import Provenance
 
 SETTINGS = settings(max_examples=60, deadline=None)
@@ -330,6 +331,13 @@ def test_an_end_of_the_budget_is_missing_and_not_wrong(fake: Any) -> None:
     assert "are spent and the budget is 75" in str(found)
     with pytest.raises(tts.IncompleteError, match="problems are incomplete"):
         found.raise_for_missing()
+
+
+def test_what_is_there_is_of_no_class_that_is_missing() -> None:
+    for letter, name in CLASS.items():
+        one = a_candidate(0, letter)
+        assert candidate_class(one, letter == "c") == name
+        assert is_there(one) == (name not in MISSING)
 
 
 def test_a_cut_response_with_an_answer_is_graded() -> None:

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.grading import Graded
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.outcome_class import MISSING, candidate_class, is_missing
+from tts.vocabulary.outcome_class import is_missing, is_there
 from tts.vocabulary.records import CurveName, Result, Usage
 
 Set = tuple[str, str]  # digest and id of a problem
@@ -101,7 +101,12 @@ class Accuracies:
 
     def n_correct(self, row: Graded) -> int | None:
         """N_c, the number of correct candidates of a complete group; `None` for any other."""
-        return sum(there) if row.candidates is not None and len(there := present(row)) == self.k else None
+        return self._n_correct[id(row)] if id(row) in self._n_correct else _n_correct(row, self.k)
+
+    @cached_property
+    def _n_correct(self) -> dict[int, int | None]:
+        """Of each row, which lives as long as the comparison; asked for by every table."""
+        return {id(row): _n_correct(row, self.k) for row in self.rows}
 
     def gap(self, strategy: str, baseline: str) -> Estimate | None:
         """Paired difference of accuracies on the groups that both decided.
@@ -172,6 +177,10 @@ def n_correct_values(compared: Accuracies) -> list[int]:
     return sorted({n for row in compared.rows if (n := compared.n_correct(row)) is not None}, reverse=True)
 
 
+def _n_correct(row: Graded, k: int) -> int | None:
+    return sum(there) if row.candidates is not None and len(there := present(row)) == k else None
+
+
 def share_correct(row: Graded, strategy: str) -> float | None:
     """The share of a strategy's outputs for one group that are correct.
 
@@ -190,7 +199,7 @@ def present(row: Graded) -> list[bool]:
     """
     grades = row.candidates if row.candidates is not None else (False,) * len(row.outcome.candidates)
     given = zip(row.outcome.candidates, grades, strict=True)
-    return [correct for one, correct in given if candidate_class(one) not in MISSING]
+    return [correct for one, correct in given if is_there(one)]
 
 
 def stopped(row: Graded, k: int) -> bool:

@@ -19,7 +19,7 @@ from tts.metrics.grading import Graded
 from tts.metrics.origins import Kind, origins_of, shown_order, written
 from tts.metrics.pairs import Pair, compare_pairs
 from tts.vocabulary.clusters import Clusters
-from tts.vocabulary.outcome_class import MISSING, candidate_class, is_missing
+from tts.vocabulary.outcome_class import is_missing, is_there
 from tts.vocabulary.records import Candidate
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class Analysis(Accuracies):
         """The groups of one problem and id put together again, without what is missing."""
         sets: dict[tuple[str, str], _Set] = {}
         for row in self.rows:
-            there = [one for one in row.outcome.candidates if candidate_class(one) not in MISSING]
+            there = [one for one in row.outcome.candidates if is_there(one)]
             if row.candidates is None or not there:
                 continue
             found = sets.setdefault(set_of(row), _Set(row.outcome.problem.digest, [], [], []))
@@ -325,7 +325,7 @@ def cluster_lists(lists: Sequence[Sequence[str | None]]) -> list[Clusters]:
 
 def _there(row: Graded) -> tuple[int, ...]:
     """The places of the candidates that are there."""
-    return tuple(i for i, one in enumerate(row.outcome.candidates) if candidate_class(one) not in MISSING)
+    return tuple(i for i, one in enumerate(row.outcome.candidates) if is_there(one))
 
 
 def _share_of(row: Graded, strategy: str) -> Fraction | None:

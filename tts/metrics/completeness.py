@@ -13,10 +13,10 @@ from tts.metrics.grading import Graded
 from tts.metrics.missing import MaxFailed, Missing, reasons_of
 from tts.vocabulary.outcome_class import (
     CLASSES,
-    MISSING,
     OutcomeClass,
     candidate_class,
     is_missing,
+    is_there,
     result_classes,
     was_cut,
 )
@@ -69,7 +69,7 @@ class Completeness(Costs):
         never, of, incomplete = 0, 0, set[Set]()
         undecided = [result for result in self.results if is_missing(result)]
         for row in self.rows:
-            own = [one for one in row.outcome.candidates if candidate_class(one) in MISSING]
+            own = [one for one in row.outcome.candidates if not is_there(one)]
             absent = self._expected(row) - len(row.outcome.candidates)
             lost, never, of = lost + own, never + absent, of + self._expected(row)
             if own or absent or any(map(is_missing, row.outcome.results.values())):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tts.vocabulary.errors import ConfigError, IncompleteError
-from tts.vocabulary.outcome_class import MISSING, OutcomeClass, candidate_class, is_missing
+from tts.vocabulary.outcome_class import OutcomeClass, is_missing, is_there
 from tts.vocabulary.records import Candidate, Result
 
 _REASONS = 3  # told in a sentence; the rest is counted
@@ -106,7 +106,7 @@ def _for_want_of_candidates(result: Result) -> bool:
 def missing_of_sets(sets: Iterable[Iterable[Candidate]]) -> Missing:
     """What is missing of candidate sets, one for each problem."""
     listed = [list(one) for one in sets]
-    lost = [[one for one in own if candidate_class(one) in MISSING] for own in listed]
+    lost = [[one for one in own if not is_there(one)] for own in listed]
     every = [one for own in lost for one in own]
     return Missing(
         problems=len(listed),

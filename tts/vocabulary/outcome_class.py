@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from tts.vocabulary.records import Candidate, Result
+from tts.vocabulary.records import Candidate, FinishReason, Result
 from tts.vocabulary.thinking import split_thinking
 
 OutcomeClass = Literal["correct", "wrong", "ungraded", "no answer", "truncated", "refused", "failed"]
@@ -65,12 +65,21 @@ def result_classes(result: Result, verdicts: Sequence[bool] | None = None) -> tu
     if decision is None:
         return (_class_without_decision(result),)
     texts, answers = (decision.text, *decision.alternatives), (result.answer, *result.alternatives)
-    reasons = result.finish_reasons or ("stop",) * len(texts)
+    reasons: Sequence[FinishReason] = result.finish_reasons or ["stop"] * len(texts)
     grades = verdicts if verdicts is not None else (None,) * len(texts)
     return tuple(
-        outcome_class(answer, correct, cut=reason == "length" or split_thinking(text).summary is None)
+        outcome_class(answer, correct, cut=answer is None and _is_cut(text, reason))
         for text, answer, reason, correct in zip(texts, answers, reasons, grades, strict=True)
     )
+
+
+def _is_cut(text: str, reason: FinishReason) -> bool:
+    return reason == "length" or split_thinking(text).summary is None
+
+
+def is_there(candidate: Candidate) -> bool:
+    """It is neither refused nor failed."""
+    return candidate.error is None
 
 
 def is_missing(result: Result) -> bool:
