@@ -255,6 +255,8 @@ def advice(error: Exception) -> str:
             return "try again" if error.retryable else "look at the model"
         case tts.StrategyError() | tts.NoCandidatesError() | tts.BudgetExceededError():
             return "look at the strategy"
+        case tts.IncompleteError():
+            return "run it again"
         case tts.StoreError() | tts.TaskError() | tts.OutputError() | tts.TTSError():
             return "look at the file"
         case _:

@@ -122,24 +122,28 @@ def test_a_strategy_that_failed_on_every_problem_has_no_accuracy() -> None:
     assert comparison.accuracy("majority").mean == 0.5
     assert comparison.by_n_correct("broken") == {}
     assert [(pair.a, pair.b) for pair in comparison.pairs()] == [("majority", "first")]
-    main, gaps, by_number = map(str, comparison.tables())
+    main, outcomes, gaps, by_number = map(str, comparison.tables())
     (row,) = [line.split() for line in main.splitlines() if line.startswith("broken")]
     assert row[1] == "failed"
     assert "failed 2×: broken: StrategyError: strategy 'broken' raised ValueError: not today" in main
     assert "broken" not in gaps + by_number
+    (row,) = [line.split() for line in outcomes.splitlines() if line.startswith("broken")]
+    assert row == ["broken", "2", "0.0", "…", "100.0"], "two failed, which is neither right nor wrong"
     summary = comparison.to_dict()
     assert summary["strategies"]["broken"]["accuracy"] is None
     assert summary["strategies"]["broken"]["failed"] == 2
 
 
-def test_a_problem_that_could_not_be_sampled_counts_in_every_row(fake) -> None:
+def test_a_problem_that_could_not_be_sampled_is_missing_in_every_row(fake) -> None:
     def before(request: tts.Request) -> None:
         if request.context == "p1":
             raise tts.ContextLengthError(5000, 1000, "fake:m")
 
     fake(before=before, script=lambda *_: "\\boxed{1}")
     run = tts.run([e.model_copy(update={"answer": "1"}) for e in sums(4)], strategy="majority", model="fake:m")
-    assert run.pass_at_1.mean == run.pass_at_k.mean == run.accuracy("majority").mean == 0.75
+    assert run.pass_at_1.mean == run.pass_at_k.mean == run.accuracy("majority").mean == 1
+    assert run.accuracy("majority").n == run.pass_at_1.n == 3
+    assert run.pass_at_1_bounds == run.pass_at_k_bounds == run.bounds("majority") == (0.75, 1)
     assert list(run.by_n_correct("majority")) == [4], "an unsampled group has no number of correct candidates"
 
 

@@ -100,7 +100,7 @@ def test_nothing_graded_has_no_curves_and_no_pairs() -> None:
     assert ungraded.origins("first")["copied"].accuracy is None
 
 
-def test_an_unsampled_problem_counts_as_wrong(fake: Any) -> None:
+def test_an_unsampled_problem_is_left_out_of_the_curves(fake: Any) -> None:
     def before(request: tts.Request) -> None:
         if request.context == "p1":
             raise tts.ContextLengthError(5000, 1000, "fake:m")
@@ -108,7 +108,7 @@ def test_an_unsampled_problem_counts_as_wrong(fake: Any) -> None:
     fake(before=before, script=lambda *_: "\\boxed{1}")
     problems = [tts.Example(problem=tts.Problem(id=f"p{i}", prompt=f"{i}+1"), answer="1") for i in range(4)]
     found = tts.run(problems, strategy="majority", k=2, model="fake:m").curves()
-    assert [one.points[2].mean for one in found.values()] == [0.75, 0.75]
+    assert [(one.points[2].mean, one.points[2].n) for one in found.values()] == [(1, 3), (1, 3)]
 
 
 def test_candidates_that_a_strategy_stopped_at_are_no_fair_sample(fake: Any) -> None:

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from doubles import sums
+from doubles import FakeBackend, sums
 from report_sets import a_set
 
 import tts
@@ -204,3 +204,32 @@ def test_a_broken_section_is_left_out_with_a_warning(data: ReportData, stranger:
     with pytest.warns(tts.PluginWarning, match=f"'{build.__name__}' was left out: {reason}"):
         found = sections(data)
     assert [one.name for one in found] == before
+
+
+def test_what_is_missing_is_told_and_graded_nowhere(fake: Any) -> None:
+    """Of two candidates of each problem one is refused; on one problem both are."""
+
+    class Declines(FakeBackend):
+        async def generate(self, request: tts.Request) -> Any:
+            async for one in super().generate(request):
+                lost: Any = {"text": "", "summary": None, "finish_reason": "refused", "error": "not this"}
+                first = request.context == "p0" or one.index == 0
+                yield one.model_copy(update=lost) if first else one
+
+    tts.plugins().register("backend", "fake", Declines)
+    run = tts.compare(sums(4), strategies=["majority"], k=2, model="fake:m")
+    data = report_data(run)
+    found = {one.name: one for one in sections(data)}
+    words = " ".join(found["summary"].text)
+    assert "5 of 8 candidates missing (5 refused); effective k 1.00." in words
+    assert "1 of 4 decisions missing" in words and "Why: 5× not this." in words
+    right = run.outcome_classes("majority")["correct"]
+    assert f"it is {25 * right:.1f} to {25 * right + 25:.1f} %" in words
+    (table,) = [one for one in found["candidates"].tables if one.title == "Outcome classes"]
+    rows = {row[0]: dict(zip(table.head, row, strict=True)) for row in table.rows}
+    assert (rows["candidates"]["refused"], rows["majority"]["refused"]) == ("5", "1")
+    refused = data.shown[0]
+    assert refused.entry["correct"] == [[None]] and refused.entry["any"] == [None]
+    candidates = [one for shown in data.shown for group in shown.detail["groups"] for one in group["candidates"]]
+    assert [one.get("outcome") for one in candidates].count("refused") == 5
+    assert not any("correct" in one for one in candidates if one.get("outcome") == "refused")

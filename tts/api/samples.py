@@ -9,6 +9,8 @@ from typing import Any, overload
 from tts.contracts.models import Backend
 from tts.engine.models import model_name
 from tts.interop.export import candidates_frame, write_sets
+from tts.metrics.completeness import Cut, cut_of
+from tts.metrics.missing import Missing, missing_of_sets
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import CandidateSet, Sampled, Sampling, Usage
 
@@ -51,7 +53,20 @@ class Samples(Sequence[CandidateSet]):
     def __repr__(self) -> str:
         sizes = sorted({len(one.candidates) for one in self.sampled})
         of = "an unknown model" if self.model is None else model_name(self.model)
-        return f"<Samples: {len(self)} problems × {'/'.join(map(str, sizes)) or 0} candidates of {of}>"
+        what = f"Samples: {len(self)} problems × {'/'.join(map(str, sizes)) or 0} candidates of {of}"
+        lacking = [str(self.missing)] if self.missing.incomplete else []
+        return f"<{'; '.join([what, *lacking, *([str(self.cut)] if self.cut else [])])}>"
+
+    @property
+    def missing(self) -> Missing:
+        """Which candidates failed or were refused, and why; its `check` raises where that is too much."""
+        return missing_of_sets(one.candidates for one in self.sampled)
+
+    @property
+    def cut(self) -> Cut | None:
+        """How many candidates were cut at the limit of tokens; `None` for none."""
+        sampled = [one for each in self.sampled for one in each.candidates if one.error is None]
+        return cut_of(sampled, self.sampling.max_tokens if self.sampling else None)
 
     def save(self, path: str | Path) -> Path:
         """Write .jsonl or .parquet that `tts.compare` and the command line read back."""

@@ -181,7 +181,7 @@ def _evaluate(
             outcomes.sort(key=lambda outcome: outcome.order)
             limit = engine.get("request_timeout", "auto")
             graded = await grade(outcomes, judge, SILENT if limit == "auto" else limit)
-            return kind(graded, labelled, k, one.spent, seconds)
+            return kind(graded, labelled, k, one.spent, seconds, one.sampling.max_tokens)
         finally:
             await judge.aclose()
 

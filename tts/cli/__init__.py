@@ -26,6 +26,7 @@ from tts.output.text import printable
 from tts.registry import host  # not its function: the module tts.cli.plugins would take that name here
 from tts.vocabulary.errors import (
     ConfigError,
+    IncompleteError,
     MismatchWarning,
     OriginWarning,
     PluginWarning,
@@ -35,6 +36,8 @@ from tts.vocabulary.errors import (
     did_you_mean,
 )
 from tts.vocabulary.hooks import Entry, hookimpl
+
+INCOMPLETE = 3  # all is written, and something of more problems is missing than --max-failed tolerates
 
 
 @hookimpl
@@ -127,7 +130,7 @@ class PluginGroup(click.Group):
                 say(f"error: {' '.join(str(error).split())}")
                 for note in getattr(error, "__notes__", ()):
                     say(textwrap.fill(note, shutil.get_terminal_size().columns, subsequent_indent="      "))
-                sys.exit(2 if isinstance(error, ConfigError | TaskError) else 1)
+                sys.exit(_status(error))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Click's own; Ctrl-C ends with the status that shells know."""
@@ -136,6 +139,12 @@ class PluginGroup(click.Group):
         except KeyboardInterrupt:
             interrupted(say)
             ctx.exit(INTERRUPTED)
+
+
+def _status(error: TTSError) -> int:
+    if isinstance(error, IncompleteError):
+        return INCOMPLETE
+    return 2 if isinstance(error, ConfigError | TaskError) else 1
 
 
 def say(message: str) -> None:

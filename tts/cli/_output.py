@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from tts.interop import export
 from tts.output.file import check_file
 from tts.rows.candidates import row_of
 from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.outcome_class import result_classes
 from tts.vocabulary.records import Result, Sampled, Usage
 
 if TYPE_CHECKING:
@@ -53,20 +53,14 @@ def save(done: Comparison, output: Path | None, report: Path | None, store: str 
         say(f"saved {done.save(output)}")
 
 
-def finish(done: Comparison) -> None:
-    """End with status 1 where nothing could be decided."""
-    if done.results and len(done.failed) == len(done.results):
-        say(f"error: all {len(done.failed)} failed; the first: {done.failed[0].error}")
-        sys.exit(1)
-
-
 def result_row(result: Result) -> dict[str, Any]:
-    """A result as one flat row, without its candidates."""
+    """A result as one flat row, without its candidates; `outcome` is its class before it is graded."""
     usage = sum(result.usage.values(), Usage())
     return {
         "problem_id": result.problem.id,
         "group": result.group,
         "strategy": result.provenance.strategy,
+        "outcome": result_classes(result)[0],
         "answer": result.answer,
         "text": result.text,
         "chosen": result.decision.chosen if result.decision else None,

@@ -11,6 +11,7 @@ import tts
 from tts.api.verbs import DEFAULT_STRATEGIES
 from tts.cli import say
 from tts.cli._json_line import write_json
+from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
     Pairs,
     engine_options,
@@ -22,7 +23,7 @@ from tts.cli._options import (
     source_options,
     strategies_of,
 )
-from tts.cli._output import check_output, finish, save
+from tts.cli._output import check_output, save
 from tts.cli._progress import watch
 from tts.contracts.grader import extractor
 from tts.contracts.strategy import Strategy
@@ -55,6 +56,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 @engine_options
 @output_option("The graded results", ENDINGS)
 @report_option
+@max_failed_option
 @click.option("--pairs", "show_pairs", is_flag=True, help="A paired test of every two strategies, one line each.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
 def compare(
@@ -70,6 +72,7 @@ def compare(
     engine: dict[str, Any],
     output: Path | None,
     report: Path | None,
+    max_failed: str,
     show_pairs: bool,
     as_json: bool,
 ) -> None:
@@ -109,7 +112,7 @@ def compare(
         click.echo(str(comparison))
         if show_pairs:
             click.echo("\n".join(["\nPairs: same groups, 95 % intervals, p after Holm", *map(str, comparison.pairs())]))
-    finish(comparison)
+    finish(comparison, max_failed, engine.get("store"), given=_given(problems, columns))
 
 
 def _defaults(
@@ -117,9 +120,13 @@ def _defaults(
 ) -> list[Strategy]:
     """The default strategies; for stored candidates without a model, those that need none."""
     chosen = strategies_of(DEFAULT_STRATEGIES, parameters)
-    stored = problems == "-" or is_store(problems) or holds_candidates(problems or "", columns)
-    if has_model or not stored:
+    if has_model or not _given(problems, columns):
         return chosen
     left_out = [strategy.name for strategy in chosen if strategy.required().policy]
     say(f"without --model nothing can be generated: {', '.join(left_out)} left out")
     return [strategy for strategy in chosen if not strategy.required().policy]
+
+
+def _given(problems: str | None, columns: dict[str, str] | None) -> bool:
+    """The source is of candidates, so that none is sampled."""
+    return problems == "-" or is_store(problems) or holds_candidates(problems or "", columns)

@@ -9,6 +9,7 @@ import click
 
 import tts
 from tts.cli import say
+from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
     Pairs,
     engine_options,
@@ -18,7 +19,6 @@ from tts.cli._options import (
     source_options,
     strategies_of,
 )
-from tts.cli._output import finish
 from tts.cli._progress import watch
 
 
@@ -62,6 +62,7 @@ from tts.cli._progress import watch
     metavar="FILE",
     help="Where the page goes, by ending as in `tts report`.  [default: FOLDER/report.html]",
 )
+@max_failed_option
 @grader_option
 @engine_options
 def evaluate(
@@ -79,6 +80,7 @@ def evaluate(
     prices: Path | None,
     check_grades: bool,
     report: Path | None,
+    max_failed: str,
     grader: str | None,
     engine: dict[str, Any],
 ) -> None:
@@ -119,4 +121,4 @@ def evaluate(
     page = folder / PAGE if report is None else report
     if page.exists():
         say(f"the page is {page}")
-    finish(found.comparison)
+    finish(found.comparison, max_failed, engine.get("store", folder / "store.db"))

@@ -10,6 +10,7 @@ import click
 import tts
 from tts.cli import say
 from tts.cli._json_line import write_json
+from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
     Pairs,
     engine_options,
@@ -21,7 +22,7 @@ from tts.cli._options import (
     source_options,
     strategies_of,
 )
-from tts.cli._output import check_output, finish, result_row, save
+from tts.cli._output import check_output, result_row, save
 from tts.cli._progress import expected, watch
 from tts.vocabulary.records import Result
 
@@ -37,6 +38,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 @engine_options
 @output_option("The graded results", ENDINGS)
 @report_option
+@max_failed_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per result, as it is decided.")
 def run(
     problems: str | None,
@@ -50,6 +52,7 @@ def run(
     engine: dict[str, Any],
     output: Path | None,
     report: Path | None,
+    max_failed: str,
     as_json: bool,
 ) -> None:
     """Sample K candidates for each of the PROBLEMS, aggregate them with one strategy, and grade.
@@ -78,4 +81,4 @@ def run(
         )
     save(done, output, report, engine.get("store"))
     (say if as_json else click.echo)(str(done))
-    finish(done)
+    finish(done, max_failed, engine.get("store"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ import click
 
 import tts
 from tts.cli import say
+from tts.cli._max_failed import end, max_failed_option
 from tts.cli._options import engine_options, k_option, output_option, source_options
 from tts.cli._output import check_output, write_sets
 from tts.cli._progress import expected, watch
@@ -22,6 +22,7 @@ ENDINGS = (".jsonl", ".parquet")
 @k_option()
 @engine_options
 @output_option("The candidate sets", ENDINGS)
+@max_failed_option
 def sample(
     problems: str | None,
     columns: dict[str, str] | None,
@@ -30,6 +31,7 @@ def sample(
     k: int,
     engine: dict[str, Any],
     output: Path | None,
+    max_failed: str,
 ) -> None:
     """Sample K candidates for each of the PROBLEMS (as in `tts run`), for `tts compare` to aggregate.
 
@@ -47,7 +49,10 @@ def sample(
         write_sets(samples.sampled, output)
     if output is not None:
         say(f"saved {len(samples)} candidate sets to {output}; aggregate them with: tts compare {output}")
-    errors = [one.error for candidates in samples for one in candidates if one.error is not None]
-    if errors:
-        say(f"{'warning' if any(s.usable for s in samples) else 'error'}: {len(errors)} candidates failed: {errors[0]}")
-        sys.exit(0 if any(s.usable for s in samples) else 1)
+    missing = samples.missing
+    if missing.candidates_missing == missing.candidates and missing.exceeds(max_failed):
+        say(f"error: {missing.candidates} candidates failed: {missing.reasons[0][0]}")
+        raise click.exceptions.Exit(1)
+    if samples.cut is not None:
+        say(str(samples.cut))
+    end(missing, max_failed, store)

@@ -10,8 +10,11 @@ import click
 import tts
 from tts.cli import say, show_text
 from tts.cli._json_line import write_json
+from tts.cli._max_failed import end, max_failed_option
 from tts.cli._options import Pairs, engine_options, k_option, parameter_option, strategies_of
 from tts.cli._progress import watch
+from tts.metrics.completeness import cut_of
+from tts.metrics.missing import missing_of_sets
 from tts.vocabulary.records import Result, Usage
 from tts.vocabulary.thinking import split_thinking
 
@@ -22,8 +25,11 @@ from tts.vocabulary.thinking import split_thinking
 @k_option()
 @parameter_option
 @engine_options
+@max_failed_option
 @click.option("--json", "as_json", is_flag=True, help="The whole result as one JSON object.")
-def solve(problem: str, strategy: str, k: int, parameters: Pairs, engine: dict[str, Any], as_json: bool) -> None:
+def solve(
+    problem: str, strategy: str, k: int, parameters: Pairs, engine: dict[str, Any], max_failed: str, as_json: bool
+) -> None:
     """Sample K candidates of one PROBLEM, aggregate them and print the response.
 
     PROBLEM is the text itself; `-` reads it from standard input.
@@ -36,9 +42,13 @@ def solve(problem: str, strategy: str, k: int, parameters: Pairs, engine: dict[s
         result = tts.solve(text.strip(), strategy=chosen, k=k, listeners=[listener], **engine)
     if as_json:
         write_json(result.model_dump(mode="json"))
-        return
-    show_text(split_thinking(result.text).summary or result.text)
-    say(_summary(result))
+    else:
+        show_text(split_thinking(result.text).summary or result.text)
+        say(_summary(result))
+        sampling = engine.get("sampling")
+        if (cut := cut_of(result.candidates, sampling and sampling.max_tokens)) is not None:
+            say(str(cut))
+    end(missing_of_sets([result.candidates]), max_failed, engine.get("store"))
 
 
 def _summary(result: Result) -> str:

@@ -28,6 +28,7 @@ from tts.vocabulary.records import (
     Candidate,
     CandidateSet,
     Decision,
+    FinishReason,
     Message,
     Problem,
     Role,
@@ -66,6 +67,8 @@ class StrategyContext:
         self._paid: dict[str, list[Usage]] = {}
         self.received: dict[int, Candidate] = {}
         self._charged: set[tuple[str, int]] = set()
+        self._ends: dict[str, FinishReason] = {}  # how what it had written ended, by text and by summary
+        self._lost: list[FinishReason] = []  # of what it asked for and did not get
         self._progress = _Progress()
         unit.undecided += 1
 
@@ -101,6 +104,19 @@ class StrategyContext:
         """The final answer in what a reader sees of a text."""
         visible = split_thinking(text).summary
         return self.extract(visible) if visible else None
+
+    def ends_of(self, decision: Decision) -> tuple[FinishReason, ...]:
+        """How the texts of a decision ended; empty where all came to their end."""
+        texts = (decision.text, *decision.alternatives)
+        ends = [self._ends.get(text, "stop") for text in texts]
+        if decision.chosen is not None:
+            ends[0] = self.received[decision.chosen].finish_reason
+        return tuple(ends) if any(end != "stop" for end in ends) else ()
+
+    @property
+    def declined(self) -> bool:
+        """Of what the strategy asked for beyond the candidates something is missing, and all of that was refused."""
+        return bool(self._lost) and all(reason == "refused" for reason in self._lost)
 
     def leave(self) -> None:
         """The strategy has decided, or failed to."""
@@ -194,6 +210,11 @@ class StrategyContext:
             drawn = await pool.take(n)
         for candidate in drawn:
             self._charge_once(pool.key, candidate.index, role, candidate.usage)
+            if candidate.error is not None:
+                self._lost.append(candidate.finish_reason)
+                continue
+            for text in (candidate.text, candidate.summary or candidate.text):
+                self._ends[text] = candidate.finish_reason
         self._unit.emit(
             Event("call", self.problem.id, self._strategy.name, role, sum(c.usage.generated_tokens for c in drawn))
         )

@@ -21,7 +21,7 @@ from tts.engine.unit import SAMPLING, Unit
 from tts.engine.work import Work, groups
 from tts.prompts import direct_messages
 from tts.store.store import Store
-from tts.vocabulary.errors import StoreError, TTSError
+from tts.vocabulary.errors import BackendError, StoreError, TTSError
 from tts.vocabulary.events import Event
 from tts.vocabulary.outcome import Outcome
 from tts.vocabulary.records import Candidate, CandidateSet, Provenance, Result, Sampled, Sampling
@@ -165,6 +165,9 @@ class Runner:
         sentence = None if error is None else f"{type(error).__name__}: {error}"
         kind: Any = "decision" if sentence is None else "problem_failed"
         self._emit(Event(kind, work.problem.id, provenance.strategy, sentence or ""))
+        ends = context.ends_of(decision) if decision else ()
+        if isinstance(error, BackendError) and context.declined:
+            ends = ("refused",)
         return Result(
             problem=work.problem,
             group=work.group,
@@ -176,6 +179,7 @@ class Runner:
             seconds=seconds,
             provenance=provenance,
             error=sentence,
+            finish_reasons=ends,
         )
 
     async def keep(self, work: Work, results: dict[str, Result]) -> None:

@@ -3,17 +3,22 @@ from tts.metrics.analysis import Curve, Origin, Rescue
 from tts.metrics.brackets import knockout_at_k
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
 from tts.metrics.comparison import Comparison
+from tts.metrics.completeness import Bounds, Cut
 from tts.metrics.costs import Lengths, Point, Price, Prices
 from tts.metrics.curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.gaps import Gap, gap_table, read_gaps
 from tts.metrics.grading import Graded, grade
+from tts.metrics.missing import MaxFailed, Missing, tolerated
 from tts.metrics.pairs import Pair, compare_pairs
 from tts.metrics.run import Run
+from tts.vocabulary.outcome_class import OutcomeClass, candidate_class, outcome_class, result_classes
 
 __all__ = [
+    "Bounds",
     "Comparison",
     "Curve",
+    "Cut",
     "Disagreement",
     "Duplicate",
     "Estimate",
@@ -21,7 +26,10 @@ __all__ = [
     "Gap",
     "Graded",
     "Lengths",
+    "MaxFailed",
+    "Missing",
     "Origin",
+    "OutcomeClass",
     "Pair",
     "Point",
     "Price",
@@ -30,6 +38,7 @@ __all__ = [
     "Run",
     "Subsets",
     "best_of_at_k",
+    "candidate_class",
     "clustered_mean",
     "compare_pairs",
     "curve",
@@ -40,7 +49,10 @@ __all__ = [
     "grader_disagreements",
     "knockout_at_k",
     "maj_at_k",
+    "outcome_class",
     "pass_at_k",
     "read_gaps",
+    "result_classes",
+    "tolerated",
     "weighted_maj_at_k",
 ]

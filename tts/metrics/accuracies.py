@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from functools import cached_property, partial
 
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.grading import Graded
 from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.outcome_class import is_missing, is_there
 from tts.vocabulary.records import CurveName, Result, Usage
+
+Set = tuple[str, str]  # digest and id of a problem
 
 
 class Accuracies:
@@ -29,8 +33,8 @@ class Accuracies:
     @cached_property
     def undecided(self) -> frozenset[str]:
         """The strategies that failed on every group: no accuracy of theirs would be a result."""
-        failed = {label: [row.outcome.results[label].error for row in self.rows] for label in self.strategies}
-        return frozenset(label for label, errors in failed.items() if self.rows and all(errors))
+        lost = {label: [is_missing(row.outcome.results[label]) for row in self.rows] for label in self.strategies}
+        return frozenset(label for label, every in lost.items() if self.rows and all(every))
 
     @property
     def results(self) -> list[Result]:
@@ -43,36 +47,69 @@ class Accuracies:
         return [result for result in self.results if result.error is not None]
 
     def correct(self, strategy: str) -> list[float | None]:
-        """For each group, the share of the strategy's outputs that are correct; `None` without a gold answer."""
+        """For each group, the share of the strategy's outputs that are correct.
+
+        `None` without a gold answer, and where the decision is missing.
+        """
         self._check(strategy)
         return [share_correct(row, strategy) for row in self.rows]
 
     def accuracy(self, strategy: str) -> Estimate | None:
-        """Mean accuracy of a strategy; `None` where no problem has a gold answer, or it failed on every group."""
+        """Mean accuracy of a strategy over the groups that it decided.
+
+        `None` where no problem has a gold answer, or it failed on every group. See `bounds` for all groups.
+        """
         self._check(strategy)
         return None if strategy in self.undecided else self._mean(lambda row: share_correct(row, strategy))
 
     @cached_property
     def pass_at_1(self) -> Estimate | None:
-        """Mean accuracy of single candidates; a group that could not be sampled counts as wrong."""
-        return self._mean(lambda row: _mean_of(row.candidates))
+        """Mean accuracy of single candidates, of those that are there, each problem's own mean first.
+
+        The same, whatever the groups: it is the first point of the curves.
+        """
+        found: dict[Set, list[bool]] = defaultdict(list)
+        for row in self.rows:
+            found[set_of(row)] += present(row) if row.candidates is not None else ()
+        return clustered_mean(((key[0], sum(own) / len(own)) for key, own in found.items() if own), (0.0, 1.0))
 
     @cached_property
     def pass_at_k(self) -> Estimate | None:
         """Share of groups with at least one correct candidate: what an oracle that selects would reach.
 
-        A group that could not be sampled counts as wrong; `None` where a strategy stopped before all k were there.
+        Of the candidates that are there, as strategies see them; a group without any is left out. `None` where a
+        strategy stopped before all k were there.
         """
-        if any(row.candidates and len(row.candidates) < self.k for row in self.rows):
+        if any(stopped(row, self.k) for row in self.rows):
             return None
-        return self._mean(lambda row: None if row.candidates is None else float(any(row.candidates)))
+        return self._mean(
+            lambda row: float(any(there)) if row.candidates is not None and (there := present(row)) else None
+        )
+
+    def _expected(self, row: Graded) -> int:
+        """How many candidates of a group were asked for.
+
+        Where the problem failed before any came, as many as other groups have, which may be fewer than k: `first` asks
+        for one.
+        """
+        there = len(row.outcome.candidates)
+        return there if there or decided(row) else self._asked
+
+    @cached_property
+    def _asked(self) -> int:
+        return max((len(row.outcome.candidates) for row in self.rows), default=0) or self.k
 
     def n_correct(self, row: Graded) -> int | None:
         """N_c, the number of correct candidates of a complete group; `None` for any other."""
-        return sum(row.candidates) if row.candidates is not None and len(row.candidates) == self.k else None
+        return self._n_correct[id(row)] if id(row) in self._n_correct else _n_correct(row, self.k)
+
+    @cached_property
+    def _n_correct(self) -> dict[int, int | None]:
+        """Of each row, which lives as long as the comparison; asked for by every table."""
+        return {id(row): _n_correct(row, self.k) for row in self.rows}
 
     def gap(self, strategy: str, baseline: str) -> Estimate | None:
-        """Paired difference of accuracies on the same groups.
+        """Paired difference of accuracies on the groups that both decided.
 
         With self-refinement and `majority` this is the Refinement Gap (arXiv 2509.00084). `None` where one has none.
         """
@@ -140,13 +177,41 @@ def n_correct_values(compared: Accuracies) -> list[int]:
     return sorted({n for row in compared.rows if (n := compared.n_correct(row)) is not None}, reverse=True)
 
 
+def _n_correct(row: Graded, k: int) -> int | None:
+    return sum(there) if row.candidates is not None and len(there := present(row)) == k else None
+
+
 def share_correct(row: Graded, strategy: str) -> float | None:
-    """The share of a strategy's outputs for one group that are correct; `None` without a gold answer."""
-    if row.decisions is None:
+    """The share of a strategy's outputs for one group that are correct.
+
+    `None` without a gold answer, and where the decision is missing: that is not a wrong answer.
+    """
+    if row.decisions is None or is_missing(row.outcome.results[strategy]):
         return None
     verdicts = row.decisions[strategy]
     return sum(verdicts) / len(verdicts)
 
 
-def _mean_of(verdicts: tuple[bool, ...] | None) -> float | None:
-    return None if verdicts is None else sum(verdicts) / len(verdicts) if verdicts else 0.0
+def present(row: Graded) -> list[bool]:
+    """The grades of the candidates that are there; what is missing is as if it had not been asked for.
+
+    Without a gold answer all are `False`, as many as there are.
+    """
+    grades = row.candidates if row.candidates is not None else (False,) * len(row.outcome.candidates)
+    given = zip(row.outcome.candidates, grades, strict=True)
+    return [correct for one, correct in given if is_there(one)]
+
+
+def stopped(row: Graded, k: int) -> bool:
+    """A strategy decided before it had asked for all k: what is there is no fair sample."""
+    return decided(row) and 0 < len(row.outcome.candidates) < k
+
+
+def decided(row: Graded) -> bool:
+    """Some strategy has a decision on the group."""
+    return any(result.decision is not None for result in row.outcome.results.values())
+
+
+def set_of(row: Graded) -> Set:
+    """What all groups of one problem and id share."""
+    return row.outcome.problem.digest, row.outcome.problem.id

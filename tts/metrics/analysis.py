@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts.answers.shared import held
 from tts.bridge.loop import run_sync
-from tts.metrics.accuracies import Accuracies
+from tts.metrics.accuracies import Accuracies, present, set_of, share_correct, stopped
 from tts.metrics.brackets import knockout_at_k, recorded_wins
 from tts.metrics.curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
 from tts.metrics.estimate import Estimate, clustered_mean
@@ -19,6 +19,7 @@ from tts.metrics.grading import Graded
 from tts.metrics.origins import Kind, origins_of, shown_order, written
 from tts.metrics.pairs import Pair, compare_pairs
 from tts.vocabulary.clusters import Clusters
+from tts.vocabulary.outcome_class import is_missing, is_there
 from tts.vocabulary.records import Candidate
 
 if TYPE_CHECKING:
@@ -76,8 +77,9 @@ class Analysis(Accuracies):
 
         Unbiased estimates over all subsets of k of each problem's candidates, ties averaged; see `tts.eval.pass_at_k`,
         `maj_at_k`, `best_of_at_k` and `weighted_maj_at_k`. These differ from the table, which decides once for each of
-        the non-overlapping groups of k. n is how many candidates the problem with the fewest has in its groups; a
-        problem that could not be sampled counts as wrong. BoN@k needs a score of every candidate that is not blank,
+        the non-overlapping groups of k. n is how many candidates the problem with the fewest has in its groups. What is
+        missing is as if it had not been asked for: a candidate that failed is in no subset, a problem without any is
+        left out. BoN@k needs a score of every candidate that is not blank,
         weighted maj@k one of every candidate with an answer. knockout@k, by `knockout_at_k`, is there where a
         `round_robin` has judged all pairs, for k up to that of its groups. Empty where nothing is graded, or where a
         strategy stopped before all k were there: then the candidates at hand are not a fair sample.
@@ -87,9 +89,9 @@ class Analysis(Accuracies):
     @cached_property
     def _curves(self) -> dict[str, Curve]:
         sets = list(self._sets())
-        if any(row.candidates and len(row.candidates) < self.k for row in self.rows):
+        if any(stopped(row, self.k) for row in self.rows):
             return {}
-        n = min((len(one.candidates) for one in sets if one.candidates), default=0)
+        n = min((len(one.candidates) for one in sets), default=0)
         usable = [score for one in sets for c, score in zip(one.candidates, one.scores, strict=True) if c.ok]
         voting = [score for one in sets for c, score in zip(one.candidates, one.scores, strict=True) if _votes(c)]
         kinds = ["pass@k", "maj@k"] if n else []
@@ -100,21 +102,23 @@ class Analysis(Accuracies):
         return found if knockout is None else {**found, "knockout@k": knockout}
 
     def _knockout_curve(self) -> Curve | None:
-        """Brackets within each group, whose pairs have been judged; a group that could not be sampled is wrong."""
+        """Brackets within each group, whose pairs have been judged, up to the size of the smallest; see `curves`."""
         import numpy as np
 
-        rows = [row for row in self.rows if row.candidates is not None]
+        sampled = [row for row in self.rows if row.candidates is not None and present(row)]
         for strategy in self.strategies:
-            results = [row.outcome.results[strategy] for row in rows]
-            wins = [recorded_wins(result, self.k) for result in results]
-            held = [i for i, row in enumerate(rows) if row.candidates]
-            if not held or any(wins[i] is None for i in held):
+            rows = [row for row in sampled if not is_missing(row.outcome.results[strategy])]
+            wins = [recorded_wins(row.outcome.results[strategy], self.k) for row in rows]
+            if not rows or any(one is None for one in wins):
                 continue
-            found = knockout_at_k(np.array([wins[i] for i in held]), [rows[i].candidates or () for i in held])
-            mean, error = np.zeros((len(rows), self.k)), np.zeros((len(rows), self.k))
-            mean[held], error[held] = found.mean, found.error
-            points = curve([row.outcome.problem.digest for row in rows], mean)
-            return Curve(points, _drawn_error(error))
+            n = min(len(present(row)) for row in rows)
+            mean, error = np.zeros((len(rows), n)), np.zeros((len(rows), n))
+            for there in {_there(row) for row in rows}:
+                places = [i for i, row in enumerate(rows) if _there(row) == there]
+                beaten = np.array([wins[i] for i in places])[:, there][:, :, there]
+                found = knockout_at_k(beaten, [present(rows[i]) for i in places])
+                mean[places], error[places] = found.mean[:, :n], found.error[:, :n]
+            return Curve(curve([row.outcome.problem.digest for row in rows], mean), _drawn_error(error))
         return None
 
     def unbiased(self, strategy: str) -> Estimate | None:
@@ -129,9 +133,9 @@ class Analysis(Accuracies):
         return found.points.get(1 if single else self.k) if found else None
 
     def pairs(self) -> list[Pair]:
-        """A paired test of every two strategies on the same groups; see `tts.eval.Pair`. Empty without gold answers.
+        """A paired test of every two strategies on the groups that both decided; see `tts.eval.Pair`.
 
-        Strategies that failed on every group are left out.
+        Empty without gold answers. Strategies that failed on every group are left out.
         """
         return list(self._pairs)
 
@@ -147,8 +151,8 @@ class Analysis(Accuracies):
 
         `baseline` is a strategy of this comparison, or `None` for the best candidate, the oracle that is right wherever
         some candidate is; what is rescued from it is an answer that no candidate had right. Where a strategy gives
-        several outputs for a group, each counts as its part. `None` without gold answers, and where either failed on
-        every group.
+        several outputs for a group, each counts as its part. Over the groups that both decided; `None` without gold
+        answers, and where there is no such group.
         """
         self._check(strategy)
         if baseline is not None:
@@ -157,10 +161,10 @@ class Analysis(Accuracies):
             return None
         both, rescued, harmed, neither = (list[tuple[str, float]]() for _ in range(4))
         for row in self.rows:
-            if row.decisions is None:
+            ours = share_correct(row, strategy)
+            theirs = float(any(present(row))) if baseline is None else share_correct(row, baseline)
+            if ours is None or theirs is None:
                 continue
-            ours = _right(row.decisions[strategy])
-            theirs = float(any(row.candidates or ())) if baseline is None else _right(row.decisions[baseline])
             shares = (ours * theirs, ours * (1 - theirs), (1 - ours) * theirs, (1 - ours) * (1 - theirs))
             for cell, share in zip((both, rescued, harmed, neither), shares, strict=True):
                 cell.append((row.outcome.problem.digest, share))
@@ -212,18 +216,17 @@ class Analysis(Accuracies):
         }
 
     def _sets(self) -> Iterator[_Set]:
-        """The groups of one problem and id put together again."""
+        """The groups of one problem and id put together again, without what is missing."""
         sets: dict[tuple[str, str], _Set] = {}
         for row in self.rows:
-            if row.candidates is None:
+            there = [one for one in row.outcome.candidates if is_there(one)]
+            if row.candidates is None or not there:
                 continue
-            outcome = row.outcome
-            empty = _Set(outcome.problem.digest, [], [], [])
-            found = sets.setdefault((outcome.problem.digest, outcome.problem.id), empty)
-            found.candidates.extend(outcome.candidates)
-            found.correct.extend(row.candidates)
-            scores = outcome.scores or {}
-            found.scores.extend(scores.get(c.index, math.nan) for c in outcome.candidates)
+            found = sets.setdefault(set_of(row), _Set(row.outcome.problem.digest, [], [], []))
+            found.candidates.extend(there)
+            found.correct.extend(present(row))
+            scores = row.outcome.scores or {}
+            found.scores.extend(scores.get(c.index, math.nan) for c in there)
         return iter(sets.values())
 
     @cached_property
@@ -276,7 +279,7 @@ def _curve_of(sets: Sequence[_Set], kind: str, n: int, labels: Sequence[Sequence
     import numpy as np
 
     mean, error = np.zeros((len(sets), n)), np.zeros((len(sets), n))
-    for size in {len(one.candidates) for one in sets if one.candidates}:
+    for size in {len(one.candidates) for one in sets}:
         places = [i for i, one in enumerate(sets) if len(one.candidates) == size]
         correct = np.array([sets[i].correct for i in places])
         scores = np.array([sets[i].scores for i in places])
@@ -320,12 +323,15 @@ def cluster_lists(lists: Sequence[Sequence[str | None]]) -> list[Clusters]:
     return run_sync(work) if lists else []
 
 
-def _right(verdicts: Sequence[bool]) -> float:
-    return sum(verdicts) / len(verdicts)
+def _there(row: Graded) -> tuple[int, ...]:
+    """The places of the candidates that are there."""
+    return tuple(i for i, one in enumerate(row.outcome.candidates) if is_there(one))
 
 
-def _share_of(row: Graded, strategy: str) -> Fraction:
-    verdicts = (row.decisions or {})[strategy]
+def _share_of(row: Graded, strategy: str) -> Fraction | None:
+    if share_correct(row, strategy) is None or row.decisions is None:
+        return None
+    verdicts = row.decisions[strategy]
     return Fraction(sum(verdicts), len(verdicts))
 
 

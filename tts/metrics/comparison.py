@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tts.contracts.strategy import Strategy
-from tts.metrics.accuracies import share_correct
-from tts.metrics.comparison_tables import comparison_tables, failure_lines, rate_lines
-from tts.metrics.costs import Costs, Prices
+from tts.metrics.accuracies import present, share_correct
+from tts.metrics.comparison_tables import comparison_tables, failure_lines, missing_lines, rate_lines
+from tts.metrics.completeness import Completeness
+from tts.metrics.costs import Prices
 from tts.metrics.estimate import Estimate
 from tts.metrics.followed import Followed
 from tts.metrics.grading import Graded
@@ -19,6 +20,7 @@ from tts.output.file import whole_file
 from tts.output.text import json_line, mended, mended_row, spreadsheet_cell
 from tts.registry.host import plugins
 from tts.vocabulary.errors import ConfigError, MissingDependencyError
+from tts.vocabulary.outcome_class import result_classes
 from tts.vocabulary.records import CurveName, Usage
 
 if TYPE_CHECKING:
@@ -27,13 +29,14 @@ if TYPE_CHECKING:
     from tts.metrics.checks import Disagreement
 
 
-class Comparison(Followed, Costs):
+class Comparison(Followed, Completeness):
     """Several strategies on the same candidates: prints as tables, renders in notebooks.
 
     Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged.
-    A failed result counts as wrong, but a strategy that failed on every group has no accuracy. Intervals are 95 %,
-    clustered by problem. What a strategy costs is what it alone would have cost; `spent` is what
-    was really paid, shared completions once and stored ones not at all.
+    What is missing, since it failed or was refused, is no wrong answer: it is left out and counted (`missing`,
+    `outcome_classes`), and `bounds` say what accuracy would be with all of it wrong, and right. Intervals are 95 %,
+    clustered by problem. `max_tokens` is the limit that candidates were sampled with. What a strategy costs is what it
+    alone would have cost; `spent` is what was really paid, shared completions once and stored ones not at all.
     """
 
     def __init__(
@@ -43,24 +46,33 @@ class Comparison(Followed, Costs):
         k: int,
         spent: dict[str, Usage],
         seconds: float,
+        max_tokens: int | None = None,
     ) -> None:
         self.rows: list[Graded] = list(rows)
         self.strategies: list[str] = list(strategies)
         self.k: int = k
         self.spent: dict[str, Usage] = spent
         self.seconds: float = seconds
+        self.max_tokens: int | None = max_tokens
         self.curve_names: dict[str, CurveName | None] = {label: one.curve() for label, one in strategies.items()}
         cards = ((label, one.card) for label, one in strategies.items() if label == one.name)
         metrics = {label: card.metric.replace("@k", f"@{k}") for label, card in cards if card and card.metric}
         self._shown = {label: f"{label} ({metrics[label]})" if label in metrics else label for label in strategies}
 
     def tables(self) -> list[Table]:
-        """The tables that `str` prints: accuracy and cost, Refinement Gap, accuracy by N_c, order sensitivity."""
+        """The tables that `str` prints: accuracy and cost, Refinement Gap, accuracy by N_c, order sensitivity.
+
+        Where some response is neither right nor wrong, outcome classes, too.
+        """
         return comparison_tables(self, self._shown)
 
     def failure_lines(self) -> list[str]:
-        """The most frequent reasons of failed results, a sentence each."""
+        """The most frequent reasons of what failed, a sentence each."""
         return failure_lines(self)
+
+    def missing_lines(self) -> list[str]:
+        """What is missing and what was cut, a line each; none where all is there."""
+        return missing_lines(self)
 
     def rate_lines(self) -> list[str]:
         """The rates of every strategy that has some, a line each."""
@@ -70,7 +82,8 @@ class Comparison(Followed, Costs):
         return "\n\n".join(map(str, self.tables()))
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {', '.join(self.strategies)} on {len(self.rows)} groups of k={self.k}>"
+        what = f"{', '.join(self.strategies)} on {len(self.rows)} groups of k={self.k}"
+        return f"<{'; '.join((f'{type(self).__name__} of {what}', *self.missing_lines()))}>"
 
     def _repr_html_(self) -> str:
         return "".join(table.html() for table in self.tables())
@@ -89,6 +102,8 @@ class Comparison(Followed, Costs):
                 "rates": self.rates(label),
                 "mean_seconds": self.mean_seconds(label),
                 "failed": sum(row.outcome.results[label].error is not None for row in self.rows),
+                "outcomes": self.outcome_classes(label),
+                "bounds": self.bounds(label),
             }
         return {
             "k": self.k,
@@ -97,6 +112,7 @@ class Comparison(Followed, Costs):
             "pass@1": _plain(self.pass_at_1),
             f"pass@{self.k}": _plain(self.pass_at_k),
             "strategies": strategies,
+            **self._completeness(),
             **self._analysis(),
             **self._cost_summary(),
             "positions": {label: _plain_all(self.positions(label)) for label in self.strategies},
@@ -105,7 +121,7 @@ class Comparison(Followed, Costs):
         }
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """One flat JSON-able row per group and strategy."""
+        """One flat JSON-able row per group and strategy; `outcome` is the class of the answer in it."""
         for row in self.rows:
             outcome = row.outcome
             for label in self.strategies:
@@ -117,8 +133,10 @@ class Comparison(Followed, Costs):
                     "strategy": label,
                     "answer": result.answer,
                     "gold": outcome.answer,
+                    "outcome": result_classes(result, (row.decisions or {}).get(label))[0],
                     "correct": share_correct(row, label),
                     "n_correct": self.n_correct(row),
+                    "candidates_missing": self._expected(row) - len(present(row)),
                     "chosen": result.decision.chosen if result.decision else None,
                     "confidence": result.decision.confidence if result.decision else None,
                     "text": result.text,

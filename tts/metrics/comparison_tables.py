@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping
 
 from tts.metrics.accuracies import n_correct_values
-from tts.metrics.costs import Costs
+from tts.metrics.completeness import Bounds, Completeness
 from tts.metrics.estimate import Estimate
+from tts.metrics.missing import told_classes, without_problem
 from tts.metrics.tables import Table, percent, quantity
+from tts.vocabulary.outcome_class import CLASSES, MISSING, OutcomeClass, is_missing
 from tts.vocabulary.records import Usage
 
 MIN_PROBLEMS = 6  # with fewer, even a sign test on unanimous differences says nothing at 5 %
-_COUNTS = ("failed", "calls", "tokens out", "tokens in", "model s")  # left out where they would be all zeros
+_COUNTS = ("missing", "calls", "tokens out", "tokens in", "model s")  # left out where they would be all zeros
 
 
-def comparison_tables(compared: Costs, shown: Mapping[str, str]) -> list[Table]:
+def comparison_tables(compared: Completeness, shown: Mapping[str, str]) -> list[Table]:
     """Accuracy with cost, Refinement Gap, accuracy by N_c, order sensitivity; `shown` is how each label is written."""
     tables = [_main_table(compared, shown)]
+    if (outcomes := _outcome_table(compared, shown)) is not None:
+        tables.append(outcomes)
     if any(row.candidates is not None for row in compared.rows):
         tables += [t for t in (_gap_table(compared, shown), _n_correct_table(compared, shown)) if t.rows]
     if any(row.outcome.changed is not None for row in compared.rows):
@@ -25,7 +29,7 @@ def comparison_tables(compared: Costs, shown: Mapping[str, str]) -> list[Table]:
     return tables
 
 
-def _main_table(compared: Costs, shown: Mapping[str, str]) -> Table:
+def _main_table(compared: Completeness, shown: Mapping[str, str]) -> Table:
     problems = len({row.outcome.problem.digest for row in compared.rows})
     title = f"{problems} problems, {len(compared.rows)} groups of k={compared.k}"
     head = ["strategy", "accuracy", "95 % interval", "answered", *_COUNTS, "s/problem"]
@@ -37,17 +41,18 @@ def _main_table(compared: Costs, shown: Mapping[str, str]) -> Table:
     rows += [_strategy_row(compared, label, shown[label]) for label in compared.strategies]
     kept = [i for i, name in enumerate(head) if name not in _COUNTS or any(row[i] not in ("", "0") for row in rows)]
     head, *rows = ([row[i] for i in kept] for row in (head, *rows))
-    return Table(title, head, rows, [*failure_lines(compared), *rate_lines(compared), _spent_line(compared)])
+    notes = [*missing_lines(compared), *failure_lines(compared), *rate_lines(compared), _spent_line(compared)]
+    return Table(title, head, rows, notes)
 
 
-def _strategy_row(compared: Costs, label: str, shown: str) -> list[str]:
+def _strategy_row(compared: Completeness, label: str, shown: str) -> list[str]:
     results = [row.outcome.results[label] for row in compared.rows]
     usage = compared.usage(label)
     return [
         shown,
         *(["failed", ""] if label in compared.undecided else _accuracy(compared.accuracy(label))),
         percent(sum(r.answer is not None for r in results) / max(len(results), 1)),
-        str(sum(r.error is not None for r in results)),
+        str(sum(map(is_missing, results))),
         quantity(usage.calls),
         quantity(usage.generated_tokens),
         quantity(usage.prompt_tokens),
@@ -56,18 +61,59 @@ def _strategy_row(compared: Costs, label: str, shown: str) -> list[str]:
     ]
 
 
-def failure_lines(compared: Costs) -> list[str]:
-    """The most frequent reasons of failed results, a sentence each."""
-    reasons: dict[str, int] = defaultdict(int)
-    for result in compared.failed:
-        sentence = (result.error or "").replace(f" of problem {result.problem.id!r}", "")
-        sentence = sentence.replace(f" on problem {result.problem.id!r}", "")
-        reasons[f"{result.provenance.strategy}: {sentence}"] += 1
-    worst = sorted(reasons.items(), key=lambda item: -item[1])[:3]
-    return [f"failed {count}×: {reason}" for reason, count in worst]
+def _outcome_table(compared: Completeness, shown: Mapping[str, str]) -> Table | None:
+    """How many responses are of each class; `None` where all have an answer. Only classes that occur have a column."""
+    found: dict[str | None, dict[OutcomeClass, int]] = {
+        one: compared.outcome_classes(one) for one in compared.strategies
+    }
+    found = {None: compared.outcome_classes(), **found}
+    columns = [name for name in CLASSES if any(name in own for own in found.values())]
+    if set(columns) <= {"correct", "wrong", "ungraded"}:
+        return None
+    bounds: dict[str | None, Bounds | None] = {one: compared.bounds(one) for one in compared.strategies}
+    bounds[None] = compared.pass_at_1_bounds
+    told = any(name in MISSING for name in columns) and any(bounds.values())
+    rows = [
+        ["candidates" if label is None else shown[label],
+         *(quantity(own[name]) if name in own else "" for name in columns),
+         *([_bounded(bounds[label])] if told else [])]
+        for label, own in found.items() if own
+    ]  # fmt: skip
+    notes = ["over all: accuracy with all that is missing wrong … right"] if told else []
+    return Table("Outcome classes", ["", *columns, *(["over all"] if told else [])], rows, notes)
 
 
-def rate_lines(compared: Costs) -> list[str]:
+def _bounded(found: Bounds | None) -> str:
+    if found is None:
+        return ""
+    return percent(found.low) + (f" … {percent(found.high)}" if found.high > found.low else "")
+
+
+def missing_lines(compared: Completeness) -> list[str]:
+    """What is missing and what was cut, a line each; none where all is there."""
+    missing, k, lines = compared.missing, compared.effective_k, list[str]()
+    if missing.candidates_missing:
+        kinds = {name: count for name, count in compared.outcome_classes().items() if name in MISSING}
+        effective = f"; effective k {k:.2f}" if k is not None else ""
+        of = f"{quantity(missing.candidates_missing)} of {quantity(missing.candidates)} candidates missing"
+        lines.append(f"{of} ({told_classes(kinds, CLASSES)}){effective}")
+    if missing.decisions_missing:
+        of = f"{quantity(missing.decisions_missing)} of {quantity(missing.decisions)} decisions missing"
+        lines.append(f"{of}; accuracies are of what is there")
+    if compared.cut is not None:
+        lines.append(str(compared.cut))
+    return lines
+
+
+def failure_lines(compared: Completeness) -> list[str]:
+    """The most frequent reasons of what failed, a sentence each."""
+    reasons = Counter(without_problem(result) for result in compared.failed)
+    if compared.missing.candidates_missing and not reasons:
+        reasons = Counter(dict(compared.missing.reasons))
+    return [f"failed {count}×: {reason}" for reason, count in reasons.most_common(3)]
+
+
+def rate_lines(compared: Completeness) -> list[str]:
     """The rates of every strategy that has some, a line each."""
     lines = []
     for label in compared.strategies:
@@ -78,7 +124,7 @@ def rate_lines(compared: Costs) -> list[str]:
     return lines
 
 
-def _spent_line(compared: Costs) -> str:
+def _spent_line(compared: Completeness) -> str:
     spent = "; ".join(
         f"{role} {quantity(u.calls)} calls, {quantity(u.generated_tokens)} generated and "
         f"{quantity(u.prompt_tokens)} prompt tokens ({quantity(u.cached_tokens)} of them cached), "
@@ -89,7 +135,7 @@ def _spent_line(compared: Costs) -> str:
     return f"really spent in {compared.seconds:.1f} s: {spent or 'nothing'}"
 
 
-def _gap_table(compared: Costs, shown: Mapping[str, str]) -> Table:
+def _gap_table(compared: Completeness, shown: Mapping[str, str]) -> Table:
     rows = []
     for label in compared.strategies:
         gap = compared.refinement_gap(label)
@@ -101,7 +147,7 @@ def _gap_table(compared: Costs, shown: Mapping[str, str]) -> Table:
     return Table("Refinement Gap: accuracy minus majority, same groups", ["strategy", "gap", "95 % interval", ""], rows)
 
 
-def _n_correct_table(compared: Costs, shown: Mapping[str, str]) -> Table:
+def _n_correct_table(compared: Completeness, shown: Mapping[str, str]) -> Table:
     counts = n_correct_values(compared)
     groups = [sum(compared.n_correct(row) == n for row in compared.rows) for n in counts]
     rows = [["groups", *map(str, groups)]]
@@ -112,7 +158,7 @@ def _n_correct_table(compared: Costs, shown: Mapping[str, str]) -> Table:
     return Table("Accuracy by number of correct candidates", ["N_c", *map(str, counts)], rows)
 
 
-def _order_table(compared: Costs, shown: Mapping[str, str]) -> Table:
+def _order_table(compared: Completeness, shown: Mapping[str, str]) -> Table:
     tried = {label: share for label in compared.strategies if (share := compared.order_sensitivity(label)) is not None}
     rows = [[shown[label], *_accuracy(share), str(share.n)] for label, share in tried.items()]
     others = ", ".join(label for label in compared.strategies if label not in tried)

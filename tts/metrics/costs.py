@@ -17,6 +17,7 @@ from tts.metrics.accuracies import Accuracies
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.registry.instance import build
 from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.outcome_class import is_missing, was_cut
 from tts.vocabulary.record import Record
 from tts.vocabulary.records import Candidate, Result, Usage
 
@@ -189,7 +190,7 @@ class Costs(Accuracies):
         another error came instead.
         """
         kinds: dict[str, Callable[[Candidate], bool]] = {
-            "truncated": lambda c: c.error is None and (c.finish_reason == "length" or c.summary is None),
+            "truncated": was_cut,
             "answerless": lambda c: c.error is None and c.answer is None,
             "refused": lambda c: c.error is not None and c.finish_reason == "refused",
             "failed": lambda c: c.error is not None and c.finish_reason != "refused",
@@ -201,11 +202,12 @@ class Costs(Accuracies):
         return {name: share for name, share in shares.items() if share is not None}
 
     def answerless(self, strategy: str) -> Estimate | None:
-        """Share of a strategy's outputs without an answer; a failed result is one."""
+        """Share of a strategy's outputs without an answer, of those that are there."""
         self._check(strategy)
         outputs = (
             (row.outcome.problem.digest, float(answer is None))
             for row in self.rows
+            if not is_missing(row.outcome.results[strategy])
             for answer in _answers(row.outcome.results[strategy])
         )
         return clustered_mean(outputs, (0.0, 1.0))

@@ -62,43 +62,83 @@ class Pair(NamedTuple):
         return f"about {self.needed:,} problems would tell{instead}"
 
 
+class _Tested(NamedTuple):
+    """A pair before Holm: what its groups say."""
+
+    a: str
+    b: str
+    totals: list[Fraction]
+    groups: list[int]
+    p: float
+    interval: Estimate
+    rows: tuple[int, ...]
+
+
 def compare_pairs(
-    problems: Sequence[str], shares: Mapping[str, Sequence[Fraction]], *, k: int = 1, seed: int = 0
+    problems: Sequence[str], shares: Mapping[str, Sequence[Fraction | None]], *, k: int = 1, seed: int = 0
 ) -> list[Pair]:
-    """Every pair of strategies, in the order given.
+    """Every pair of strategies, in the order given, on the groups that both have; a pair without any is left out.
 
-    `shares` has for each strategy and group the share of its outputs that are correct; `problems` names the problem of
-    each group of `k` candidates. Groups of one problem stay together in every test.
+    `shares` has for each strategy and group the share of its outputs that are correct, `None` where it is missing;
+    `problems` names the problem of each group of `k` candidates. Groups of one problem stay together in every test.
     """
-    names = sorted(set(problems))  # the same draws whatever the order
-    place = {problem: i for i, problem in enumerate(names)}
-    groups = [0] * len(names)
-    sums = {strategy: [Fraction(0)] * len(names) for strategy in shares}
-    for row, problem in enumerate(problems):
-        groups[place[problem]] += 1
-        for strategy, given in shares.items():
-            sums[strategy][place[problem]] += given[row]
     asked = list(combinations(shares, 2))
-    if not asked or not names:
-        return []
-    totals = [[x - y for x, y in zip(sums[a], sums[b], strict=True)] for a, b in asked]
-    ps = [flip_p(total) for total in totals]
+    common: dict[tuple[int, ...], list[tuple[str, str]]] = {}
+    for a, b in asked:
+        both = enumerate(zip(shares[a], shares[b], strict=True))
+        common.setdefault(tuple(i for i, (x, y) in both if x is not None and y is not None), []).append((a, b))
+    tested = [one for rows, pairs in common.items() if rows for one in _tested(problems, shares, rows, pairs, seed)]
+    tested.sort(key=lambda one: asked.index((one.a, one.b)))
+    adjusted = holm([one.p for one in tested])
+    return [_pair(problems, shares, one, p, len(tested), k) for one, p in zip(tested, adjusted, strict=True)]
+
+
+def _tested(
+    problems: Sequence[str],
+    shares: Mapping[str, Sequence[Fraction | None]],
+    rows: tuple[int, ...],
+    pairs: Sequence[tuple[str, str]],
+    seed: int,
+) -> list[_Tested]:
+    """Pairs that have the same groups in common."""
+    names = sorted({problems[row] for row in rows})  # the same draws whatever the order
+    place = {problem: i for i, problem in enumerate(names)}
+    groups, totals = [0] * len(names), [[Fraction(0)] * len(names) for _ in pairs]
+    for row in rows:
+        groups[place[problems[row]]] += 1
+        for total, (a, b) in zip(totals, pairs, strict=True):
+            total[place[problems[row]]] += _difference(shares, a, b, row)
     intervals = bootstrap(totals, groups, seed=seed)
-    pairs = []
-    for (a, b), total, p, adjusted, found in zip(asked, totals, ps, holm(ps), intervals, strict=True):
-        verdict: Literal["better", "worse", "cannot tell"] = "cannot tell"
-        if adjusted <= ALPHA:
-            verdict = "better" if found.mean > 0 else "worse"
-        needed = problems_needed(total, groups, len(asked)) if verdict == "cannot tell" else None
-        more_groups = groups_needed(problems, _differences(shares, a, b), len(asked)) if needed is not None else None
-        samples = None if more_groups is None else k * more_groups
-        more, fewer = sum(one > 0 for one in total), sum(one < 0 for one in total)
-        pairs.append(Pair(a, b, found, more, fewer, p, adjusted, verdict, needed, samples))
-    return pairs
+    return [
+        _Tested(a, b, total, groups, flip_p(total), found, rows)
+        for (a, b), total, found in zip(pairs, totals, intervals, strict=True)
+    ]
 
 
-def _differences(shares: Mapping[str, Sequence[Fraction]], a: str, b: str) -> list[Fraction]:
-    return [x - y for x, y in zip(shares[a], shares[b], strict=True)]
+def _pair(
+    problems: Sequence[str],
+    shares: Mapping[str, Sequence[Fraction | None]],
+    one: _Tested,
+    adjusted: float,
+    pairs: int,
+    k: int,
+) -> Pair:
+    """A tested pair with its verdict among so many."""
+    verdict: Literal["better", "worse", "cannot tell"] = "cannot tell"
+    if adjusted <= ALPHA:
+        verdict = "better" if one.interval.mean > 0 else "worse"
+    needed = problems_needed(one.totals, one.groups, pairs) if verdict == "cannot tell" else None
+    more_groups = None
+    if needed is not None:
+        differences = [_difference(shares, one.a, one.b, row) for row in one.rows]
+        more_groups = groups_needed([problems[row] for row in one.rows], differences, pairs)
+    samples = None if more_groups is None else k * more_groups
+    more, fewer = sum(total > 0 for total in one.totals), sum(total < 0 for total in one.totals)
+    return Pair(one.a, one.b, one.interval, more, fewer, one.p, adjusted, verdict, needed, samples)
+
+
+def _difference(shares: Mapping[str, Sequence[Fraction | None]], a: str, b: str, row: int) -> Fraction:
+    return (shares[a][row] or Fraction(0)) - (shares[b][row] or Fraction(0))  # of rows that both have
 
 
 def flip_p(totals: Sequence[Fraction]) -> float:

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from tts.metrics.accuracies import present, share_correct
 from tts.metrics.analysis import cluster_lists
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import Graded
 from tts.store.store import Generation, Store
 from tts.vocabulary.clusters import Clusters
+from tts.vocabulary.outcome_class import MISSING, candidate_class, result_classes
 from tts.vocabulary.records import Candidate, Result
 from tts.vocabulary.thinking import split_thinking
 
@@ -43,7 +45,7 @@ def _problem(rows: Sequence[Graded], classes: Sequence[Clusters], labels: Sequen
         "start": " ".join(problem.text.split())[:160],
         "gold": gold,
         "correct": [[_share(row, label) for label in labels] for row in rows],
-        "any": [any(row.candidates) if row.candidates is not None else None for row in rows],
+        "any": [any(there) if row.candidates is not None and (there := present(row)) else None for row in rows],
         "classes": [[_label_of(row, place, own) for place in range(len(labels))] for row, own in _zip(rows, classes)],
         "failed": any(row.outcome.results[label].error is not None for row in rows for label in labels),
     }
@@ -79,11 +81,13 @@ def _group(row: Graded, classes: Clusters, labels: Sequence[str]) -> dict[str, A
 
 
 def _candidate(one: Candidate, label: int | None, correct: bool | None, scores: dict[int, float] | None) -> Any:
+    outcome = candidate_class(one, correct)
     shown = {
         "index": one.index,
         "answer": one.answer,
+        "outcome": outcome if one.answer is None else None,
         "class": label,
-        "correct": correct,
+        "correct": correct if outcome not in MISSING else None,
         "text": _cut(one.text if one.summary is None else one.summary),
         "thinking": _cut(one.thinking) if one.thinking else None,
         "tokens": one.usage.generated_tokens or None,
@@ -98,7 +102,9 @@ def _decision(result: Result, label: int | None, verdicts: tuple[bool, ...] | No
     decision = result.decision
     tokens = sum(usage.generated_tokens for usage in result.usage.values())
     shown: dict[str, Any] = {"answer": result.answer, "class": label, "tokens": tokens or None, "error": result.error}
-    shown["correct"] = list(verdicts) if verdicts is not None else None
+    outcome = result_classes(result, verdicts)[0]
+    shown["correct"] = list(verdicts) if verdicts is not None and outcome not in MISSING else None
+    shown["outcome"] = outcome if result.answer is None else None
     if decision is not None:
         own = decision.text if decision.chosen is None else None
         shown |= {"chosen": decision.chosen, "confidence": decision.confidence, "trace": _jsonable(decision.trace)}
@@ -153,8 +159,9 @@ def _cut(text: str) -> str:
 
 
 def _share(row: Graded, label: str) -> float | None:
-    verdicts = (row.decisions or {}).get(label)
-    return round(sum(verdicts) / len(verdicts), 3) if verdicts else None
+    """`None` where it is not graded or missing."""
+    share = share_correct(row, label)
+    return None if share is None else round(share, 3)
 
 
 def _answers(row: Graded, labels: Sequence[str]) -> list[str | None]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tts._version import __version__
 from tts.metrics.analysis import Curve, Origin, Rescue
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems
 from tts.metrics.comparison import Comparison
+from tts.metrics.completeness import Bounds
 from tts.metrics.costs import Lengths, Prices
 from tts.metrics.estimate import Estimate
+from tts.metrics.missing import Missing
 from tts.metrics.pairs import Pair
 from tts.report._browser import Shown, browse
 from tts.store.store import Store
+from tts.vocabulary.outcome_class import OutcomeClass, is_missing
 from tts.vocabulary.records import CurveName, Usage
 
 BEST = "best candidate"  # the oracle, as a baseline
@@ -25,6 +29,8 @@ class StrategyData(NamedTuple):
 
     `curve` names what estimates it over all subsets of k, and `unbiased` is that estimate. `cheapest` says that no
     other strategy is as good for fewer tokens; `None` without gold answers. `answerless` is a share of its outputs.
+    `failed` counts decisions that are missing, `outcomes` its outputs by class, and `bounds` are its accuracy over all
+    groups, with those without a decision wrong, and right.
     """
 
     label: str
@@ -46,6 +52,8 @@ class StrategyData(NamedTuple):
     answered: int
     failed: int
     answerless: Estimate | None
+    outcomes: Mapping[OutcomeClass, int] = MappingProxyType({})
+    bounds: Bounds | None = None
 
     @property
     def total(self) -> Usage:
@@ -61,7 +69,8 @@ class ReportData(NamedTuple):
     `summary_share` how much of a candidate is its visible summary. `baseline` is what rescue and harm are measured
     against: `majority` where it is compared, else the first strategy. `models` are fingerprints by role, `shown` is
     for the browser.
-    `disagreements` are `None` where graders were not compared.
+    `disagreements` are `None` where graders were not compared. `missing` counts what is not there, `outcomes` the
+    candidates by class, and `missing_lines` say what is not there, or was cut, in words.
     """
 
     title: str
@@ -86,6 +95,10 @@ class ReportData(NamedTuple):
     duplicates: tuple[Duplicate, ...]
     disagreements: tuple[Disagreement, ...] | None
     shown: tuple[Shown, ...]
+    missing: Missing = Missing(0, 0, 0, 0)
+    missing_lines: tuple[str, ...] = ()
+    outcomes: Mapping[OutcomeClass, int] = MappingProxyType({})
+    pass_at_1_bounds: Bounds | None = None
 
     def color(self, label: str) -> int | None:
         """A strategy's place in the palette."""
@@ -132,6 +145,10 @@ def report_data(
         duplicates=tuple(duplicate_problems(compared.rows)),
         disagreements=None if disagreements is None else tuple(disagreements),
         shown=browse(compared, store),
+        missing=compared.missing,
+        missing_lines=tuple(compared.missing_lines()),
+        outcomes=compared.outcome_classes(),
+        pass_at_1_bounds=compared.pass_at_1_bounds,
     )
 
 
@@ -162,6 +179,8 @@ def _strategy(compared: Comparison, label: str, baseline: str) -> StrategyData:
         rates=compared.rates(label),
         seconds=compared.mean_seconds(label),
         answered=sum(result.answer is not None for result in results),
-        failed=sum(result.error is not None for result in results),
+        failed=sum(map(is_missing, results)),
         answerless=compared.answerless(label),
+        outcomes=compared.outcome_classes(label),
+        bounds=compared.bounds(label),
     )

@@ -13,7 +13,8 @@ from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import count, estimate, interval, p_value, percent, tokens, verdict
 
 _ACCURACY = "accuracy, %"
-_OPTIONAL = ("over all subsets", "answered", "failed")  # columns that are left out where they are empty
+_REASONS = 5  # that are told of what is missing
+_OPTIONAL = ("over all subsets", "answered", "missing")  # columns that are left out where they are empty
 
 
 def summary(data: ReportData) -> Section:
@@ -69,13 +70,20 @@ def _turned(pair: Pair) -> Pair:
 
 
 def _warnings(data: ReportData) -> Iterator[str]:
+    yield from (f"{line[0].upper()}{line[1:]}." for line in data.missing_lines)
+    if data.missing.reasons:
+        yield f"Why: {'; '.join(f'{times:,}× {reason}' for reason, times in data.missing.reasons[:_REASONS])}."
     if data.graded == 0:
         yield "No problem has a gold answer, so nothing is said of accuracy."
     elif data.graded < data.groups:
         yield f"{count(data.groups - data.graded, 'group')} without a gold answer are left out of every accuracy."
     for one in data.strategies:
         if one.failed:
-            yield f"{one.label} failed on {count(one.failed, 'group')}; they count as wrong."
+            bounds = f"{percent(one.bounds.low)} to {percent(one.bounds.high)} %" if one.bounds else "unknown"
+            yield (
+                f"{one.label} has no decision on {count(one.failed, 'group')}, left out of its accuracy; with all of "
+                f"these wrong, or right, it is {bounds}."
+            )
 
 
 def strategies(data: ReportData) -> Section:

@@ -10,6 +10,7 @@ from tts.metrics.tables import Table
 from tts.report._data import ReportData
 from tts.report._section import Color, Figure, Point, Section, Series
 from tts.report._words import estimate, percent, tokens
+from tts.vocabulary.outcome_class import CLASSES, MISSING
 from tts.vocabulary.records import Usage
 
 _SHADES: tuple[Color, ...] = ("shade-1", "shade-2", "shade-3")
@@ -138,7 +139,8 @@ def candidates(data: ReportData) -> Section | None:
     if data.summary_share is not None:
         rows.append(["visible summary in a candidate's output", estimate(data.summary_share)])
     rows += [[f"{one.label} answerless", estimate(one.answerless)] for one in data.strategies if one.answerless]
-    if not any(found.mean for found in data.response_rates.values()) and data.summary_share is None:
+    outcomes = tuple(_outcomes(data))
+    if not any(found.mean for found in data.response_rates.values()) and data.summary_share is None and not outcomes:
         return None
     text = (
         "truncated: cut at the token limit or thinking to the end; answerless: no answer can be extracted; refused: "
@@ -146,7 +148,28 @@ def candidates(data: ReportData) -> Section | None:
         "what stands outside its think block."
     )
     table = Table("Share of candidates and of outputs, %", ["what", "share"], rows)
-    return Section("candidates", "Truncated and answerless", (text,), (table,), order=55)
+    return Section("candidates", "Truncated and answerless", (text,), (table, *outcomes), order=55)
+
+
+def _outcomes(data: ReportData) -> Iterator[Table]:
+    """Candidates and outputs by class, with accuracy over all where something is missing."""
+    found = [("candidates", data.outcomes, data.pass_at_1_bounds)]
+    found += [(one.label, one.outcomes, one.bounds) for one in data.strategies]
+    columns = [name for name in CLASSES if any(name in own for _, own, _ in found)]
+    told = bool(MISSING & set(columns)) and any(bounds for *_, bounds in found)
+    rows = [
+        [
+            name,
+            *(f"{own[one]:,}" if one in own else "" for one in columns),
+            *([f"{percent(bounds.low)} to {percent(bounds.high)}" if bounds else ""] if told else []),
+        ]
+        for name, own, bounds in found
+        if own
+    ]
+    if set(columns) - {"correct", "wrong", "ungraded"}:
+        notes = ["Accuracy over all: with all that is missing wrong, and right."] if told else []
+        head = ["", *columns, *(["accuracy over all, %"] if told else [])]
+        yield Table("Outcome classes", head, rows, notes)
 
 
 def setup(data: ReportData) -> Section:

@@ -29,11 +29,11 @@ const right = (value) => value === 1;
 function wanted(problem, group, show, strategies, base) {
   const correct = problem.correct[group];
   const theirs = base < 0 ? (problem.any[group] ? 1 : 0) : correct[base];
-  const ours = strategies.filter((place) => place !== base).map((place) => correct[place]);
+  const ours = strategies.filter((place) => place !== base).map((place) => correct[place]).filter((one) => one !== null);
   if (show === "disagree") return new Set(problem.classes[group]).size > 1;
   if (show === "hopeless") return problem.any[group] === false;
-  if (correct[0] === null) return false;
-  if (show === "wrong") return strategies.some((place) => !right(correct[place]));
+  if (show === "wrong") return strategies.some((place) => correct[place] !== null && !right(correct[place]));
+  if (theirs === null) return false; // not graded, or missing
   if (show === "rescued") return theirs < 1 && ours.some((one) => one > theirs);
   return ours.some((one) => one < theirs);
 }
@@ -83,9 +83,10 @@ function row(place, at) {
   const top = make("div", "top");
   top.append(make("div", "", problem.id));
   const marks = make("span", "marks");
-  if (problem.correct[0][0] !== null)
+  if (problem.correct.flat().some((one) => one !== null))
     index.strategies.forEach((name, strategy) => {
-      const values = problem.correct.map((group) => group[strategy]);
+      const values = problem.correct.map((group) => group[strategy]).filter((one) => one !== null);
+      if (!values.length) return missing(marks, name);
       const sum = values.reduce((total, one) => total + one, 0);
       const mark = make("span", sum === values.length ? "right" : "wrong", sum === values.length ? "✓" : sum ? "~" : "✗");
       mark.title = `${name}: right in ${Math.round(100 * sum / values.length)} %`;
@@ -95,6 +96,12 @@ function row(place, at) {
   made.append(top, make("div", "start", problem.start));
   made.addEventListener("click", () => pick(place));
   return made;
+}
+
+function missing(marks, name) {
+  const mark = make("span", "", "–");
+  mark.title = `${name}: no decision`;
+  marks.append(mark);
 }
 
 /** Only the rows that can be seen are in the document. */
@@ -168,7 +175,7 @@ function graded(correct) {
 function head(name, one, names, facts) {
   const made = make("div", "head");
   made.append(make("span", "name", name), badge(one.class, names));
-  made.append(make("span", "answer", one.answer ?? "no answer"), ...graded(one.correct));
+  made.append(make("span", "answer", one.answer ?? one.outcome ?? "no answer"), ...graded(one.correct));
   const known = facts.filter(Boolean);
   if (known.length) made.append(make("span", "small", known.join(" · ")));
   return made;

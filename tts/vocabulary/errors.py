@@ -14,6 +14,7 @@ TTSError
 ├── StrategyError            a strategy plugin misbehaved; names strategy and problem, `__cause__` has the rest
 ├── NoCandidatesError        nothing to aggregate: every candidate failed
 ├── BudgetExceededError      the token budget of the run is spent
+├── IncompleteError          more problems failed than are tolerated; all the others are there
 ├── StoreError               the store cannot be used
 └── TaskError                a problem, task or candidate file cannot be read
 PluginWarning                a plugin was left out, and why
@@ -121,6 +122,10 @@ class NoCandidatesError(TTSError):
 
 class BudgetExceededError(TTSError):
     """The token budget of the run is spent."""
+
+
+class IncompleteError(TTSError):
+    """Something of more problems is missing than is tolerated; what is there was told and written."""
 
 
 class StoreError(TTSError):

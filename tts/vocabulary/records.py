@@ -303,8 +303,9 @@ class Result(Record):
 
     `usage` is what this strategy alone would have cost per role, stored completions and shared calls included; what a
     run really paid is the engine's to say. `seconds` runs from when the model took the problem up to the decision.
-    `answer` and `alternatives` are the extracted answers of the decision's texts. A failed result has `error` and no
-    decision.
+    `answer` and `alternatives` are the extracted answers of the decision's texts. `finish_reasons` say how each of
+    these texts ended, the decision's own first, as far as models wrote them; empty where all came to their end. A
+    failed result has `error` and no decision, and the finish reason "refused" where what the strategy asked for was.
     """
 
     problem: Problem
@@ -317,6 +318,7 @@ class Result(Record):
     seconds: float
     provenance: Provenance
     error: str | None = None
+    finish_reasons: tuple[FinishReason, ...] = ()
 
     @property
     def text(self) -> str:

@@ -28,6 +28,13 @@ _INTERRUPTED = 130
     "--teacher", metavar="BACKEND:MODEL", help="Who answers the refine prompts; 'recorded' for given solutions."
 )
 @click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE", help="Change one key of the recipe.")
+@click.option(
+    "--max-failed",
+    default="0",
+    show_default=True,
+    metavar="N|P%",
+    help="How many problems the student or the teacher may fail on; with more the status is 3.",
+)
 @click.option("--dry-run", is_flag=True, help="Only load and filter, and print the counts.")
 def command(
     recipe: str,
@@ -36,17 +43,21 @@ def command(
     student: str | None,
     teacher: str | None,
     changes: tuple[str, ...],
+    max_failed: str,
     dry_run: bool,
 ) -> None:
     """Make training rows as RECIPE says: a TOML file, or one of ours (data-gsr, data-small).
 
-    The same command again goes on where it ended; what models answered is never asked again.
+    The same command again goes on where it ended: what models answered is never asked again, what they failed on is.
     """
+    from tts import IncompleteError
+    from tts.eval import tolerated
     from tts_trainers.data.card import as_text
     from tts_trainers.data.pipeline import count_only, curate
     from tts_trainers.data.recipe import DataRecipe
     from tts_trainers.recipe import load_recipe
 
+    tolerated(max_failed, 1)
     named = {"source.data": source, "student.model": student, "teacher.model": teacher}
     given = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in named.items() if value is not None]
     loaded: DataRecipe = load_recipe(recipe, DataRecipe, [*changes, *given])
@@ -56,9 +67,14 @@ def command(
         return
     if out is None:
         raise click.UsageError("give --out FOLDER, or --dry-run for the counts of loading and filtering alone")
+    saved = f"saved in {out}; what is in it is told in {out / 'README.md'}"
     with _interruptible(out):
-        curate(loaded, out, _say)
-    _say(f"saved in {out}; what is in it is told in {out / 'README.md'}")
+        try:
+            curate(loaded, out, _say, max_failed=max_failed)
+        except IncompleteError:
+            _say(saved)
+            raise
+    _say(saved)
 
 
 def _say(message: str) -> None:

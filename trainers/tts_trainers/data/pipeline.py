@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import tts
-from tts import ConfigError, StoreError
+from tts import ConfigError, IncompleteError, StoreError
+from tts.eval import MaxFailed
 from tts.prompts import DIRECT_FIELDS, REFINE_FIELDS, Template
 from tts_trainers.data.card import as_text, card
+from tts_trainers.data.lost import LOST, WHO
 from tts_trainers.data.mixture import make_rows
 from tts_trainers.data.problems import make_problems
 from tts_trainers.data.prompts import make_prompts
@@ -33,18 +35,30 @@ class Stage(NamedTuple):
     make: Callable[[Run], list[Table]]
 
 
-def curate(recipe: DataRecipe, out: Path, say: Say = lambda _: None) -> list[Table]:
+def curate(recipe: DataRecipe, out: Path, say: Say = lambda _: None, *, max_failed: MaxFailed = "100%") -> list[Table]:
     """Make training rows in the folder `out`, going on where an earlier run with this recipe ended; all counts.
 
-    Raises `tts.ConfigError` or another error of the tree, before models are loaded where that is possible.
+    Where the student or the teacher did not answer, the rows are made of the others, and the next run asks only for
+    what is missing; `tts.IncompleteError` is raised at the end where more problems are incomplete than `max_failed`
+    tolerates, a number or a share of them. Raises `tts.ConfigError` or another error of the tree, before models are
+    loaded where that is possible.
     """
     check(recipe)
     _prepare(out)
     try:
         with WorkFile(out / WORK) as work:
-            return _make_all(Run(recipe, out, work, say), _stages(recipe))
+            run = Run(recipe, out, work, say)
+            tables = _make_all(run, _stages(recipe))
     except sqlite3.OperationalError as error:  # a full disk, a lost mount
         raise StoreError(f"{str(out / WORK)!r} cannot be used: {error}; what was made before is kept") from error
+    for stage, who in WHO.items():
+        missing = run.lost.missing(stage)
+        if missing.exceeds(max_failed):
+            raise IncompleteError(
+                f"{who} did not answer all: {missing}; rows are written without them, and the same command again "
+                f"asks only for what is missing (max_failed={max_failed} says how many may be incomplete)"
+            )
+    return tables
 
 
 def count_only(recipe: DataRecipe, out: Path, say: Say = lambda _: None) -> list[Table]:
@@ -93,15 +107,17 @@ def _make_all(run: Run, stages: list[Stage]) -> list[Table]:
             run.say(f"{stage.name}: made before, kept")
             continue
         if finished is not None and not anew:
-            changed = _changed(finished.settings, stage.settings)
+            changed = _changed(finished.settings, stage.settings | {LOST: finished.settings.get(LOST)})
             why = f"other settings than before ({changed})" if changed else "its files are gone"
+            if not changed and LOST in finished.settings:
+                why = f"{finished.settings[LOST]:,} candidates are missing and asked for again"
             run.say(
                 f"{stage.name}: {why}; this and later stages are made anew, what was sampled is in {run.store.name}"
             )
         anew = True
         run.work.begin(stage.name)
         made = stage.make(run)
-        run.work.finish(stage.name, stage.settings, made)
+        run.work.finish(stage.name, stage.settings | run.lost.settings(stage.name), made)
         tables += made
         run.say("\n".join(map(as_text, made)))
     return tables

@@ -102,6 +102,7 @@ class _Builder:
 
     def _count(self, labelled: Labelled) -> None:
         candidates = labelled.candidates.candidates
+        self._run.lost.add("prompts", candidates)
         self.counts["problems"] += 1
         self.counts["candidates"] += len(candidates)
         self.counts["correct candidates"] += sum(labelled.correct)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tts_trainers.data.lost import Lost
 from tts_trainers.data.recipe import DataRecipe
 from tts_trainers.data.workfile import WorkFile
 
@@ -17,6 +18,7 @@ class Run:
 
     def __init__(self, recipe: DataRecipe, out: Path, work: WorkFile, say: Callable[[str], None]) -> None:
         self.recipe, self.out, self.work, self.say = recipe, out, work, say
+        self.lost: Lost = Lost()
         self._said = time.monotonic()
 
     @property

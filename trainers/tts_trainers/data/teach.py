@@ -71,6 +71,7 @@ class _Keeper:
 
     def __init__(self, run: Run) -> None:
         self._work, self._section, self._seed = run.work, run.recipe.teacher, run.recipe.seed
+        self._lost = run.lost
         self.counts: Counter[str] = Counter()
         self._by_correct: Counter[tuple[int, int]] = Counter()
 
@@ -87,6 +88,7 @@ class _Keeper:
 
     def _count(self, graded: Labelled, kept: int) -> None:
         candidates, right = graded.candidates.candidates, sum(graded.correct)
+        self._lost.add("answers", candidates)
         every = bool(candidates) and right == len(candidates)
         self.counts["prompts"] += 1
         self.counts["answers"] += len(candidates)
