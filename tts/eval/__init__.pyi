@@ -1,3 +1,4 @@
+from tts.eval.controlled import ControlResult, Controls, controls
 from tts.eval.protocol import Evaluation, evaluate
 from tts.metrics.analysis import Curve, Origin, Rescue
 from tts.metrics.brackets import knockout_at_k
@@ -13,6 +14,8 @@ from tts.metrics.run import Run
 
 __all__ = [
     "Comparison",
+    "ControlResult",
+    "Controls",
     "Curve",
     "Disagreement",
     "Duplicate",
@@ -32,6 +35,7 @@ __all__ = [
     "best_of_at_k",
     "clustered_mean",
     "compare_pairs",
+    "controls",
     "curve",
     "duplicate_problems",
     "evaluate",
