@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from tts.registry.host import plugins
 from tts.registry.instance import instance
 from tts.registry.parameters import Parameters
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.records import Example
+from tts.vocabulary.records import Example, Problem
+
+if TYPE_CHECKING:
+    import random
+
+Fault = Literal["slip", "miscopied"]
 
 
 class Task(Parameters, abc.ABC):
@@ -35,6 +40,14 @@ class Task(Parameters, abc.ABC):
     @abc.abstractmethod
     def examples(self) -> Iterable[Example]:
         """The examples, in a fixed order; may be lazy."""
+
+    def planted(self, problem: Problem, fault: Fault, rng: random.Random) -> str | None:  # noqa: ARG002 - for tasks that can
+        """A response to a problem of this task with one fault, worked out to its end; `None` where it cannot make one.
+
+        "slip" is a step that comes out wrong, "miscopied" a solution, right in itself, of a problem in which one number
+        is another. Asked by `tts.eval.controls`, which changes candidates' texts where a task answers `None`.
+        """
+        return None
 
 
 def task(name: str | Task | type[Task], **parameters: Any) -> Task:

@@ -1,3 +1,4 @@
+from tts.eval.controlled import ControlResult, Controls, controls
 from tts.eval.protocol import Evaluation, evaluate
 from tts.metrics.analysis import Curve, Origin, Rescue
 from tts.metrics.brackets import knockout_at_k
@@ -17,6 +18,8 @@ from tts.vocabulary.outcome_class import OutcomeClass, candidate_class, outcome_
 __all__ = [
     "Bounds",
     "Comparison",
+    "ControlResult",
+    "Controls",
     "Curve",
     "Cut",
     "Disagreement",
@@ -41,6 +44,7 @@ __all__ = [
     "candidate_class",
     "clustered_mean",
     "compare_pairs",
+    "controls",
     "curve",
     "duplicate_problems",
     "evaluate",

@@ -17,7 +17,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from tts.contracts.task import Task
+from tts.contracts.task import Fault, Task
 from tts.vocabulary.errors import TaskError
 from tts.vocabulary.record import digest
 from tts.vocabulary.records import Example, Problem
@@ -126,6 +126,16 @@ def solution(terms: Sequence[Term]) -> str:
     return "\n".join([*(f"{step} = {step.value}" for step in steps(terms)), rf"\boxed{{{value(terms)}}}"])
 
 
+def _solution_with(terms: Sequence[Term], products: Sequence[int]) -> str:
+    """The worked solution in which the products are said to be these; the rest is added up right."""
+    lines, total = [f"{term.left}*{term.right} = {product}" for term, product in zip(terms, products, strict=True)], 0
+    for place, product in enumerate(products):
+        if place:
+            lines.append(f"{total}+{product} = {total + product}")
+        total += product
+    return "\n".join([*lines, rf"\boxed{{{total}}}"])
+
+
 def said(summary: str) -> dict[str, int]:
     """What a response says each step comes to: `{"37*8": 296}`; of a repeated step the first."""
     found: dict[str, int] = {}
@@ -229,6 +239,22 @@ class Sums(Task):
         for terms, text in self._problems():
             problem = Problem(id=f"sums/{expression(terms)}", prompt=text, metadata={"terms": [list(t) for t in terms]})
             yield Example(problem=problem, answer=str(value(terms)))
+
+    def planted(self, problem: Problem, fault: Fault, rng: random.Random) -> str | None:
+        """A worked solution with one wrong product and what follows from it, or of terms of which one is another."""
+        if "terms" not in problem.metadata:
+            return None
+        terms = terms_of(problem)
+        place = rng.randrange(len(terms))
+        if fault == "miscopied":
+            others = [left for left in range(self.left[0], self.left[1] + 1) if left != terms[place].left]
+            if not others:
+                return None
+            changed = [*terms[:place], terms[place]._replace(left=rng.choice(others)), *terms[place + 1 :]]
+            return response(plan(changed), solution(changed))
+        products = [term.product for term in terms]
+        products[place] += rng.choice((-10, -2, -1, 1, 2, 10))
+        return response(plan(terms), _solution_with(terms, products))
 
     def _problems(self) -> Iterator[tuple[list[Term], str]]:
         rng = random.Random(digest("sums", self.seed, self.split))
