@@ -19,7 +19,7 @@ from tts.answers import extract
         (r"\boxed{\text{a } \{1, 2\}}", r"\text{a } \{1, 2\}"),
         (r"\boxed 5", "5"),
         (r"\fbox{7}", "7"),
-        (r"\boxed{12} and then \boxed{13", "12"),
+        (r"\boxed{12} and then \boxed{13", "13"),
         (r"\boxed{x + \boxed{5}", "5"),
         (r"\boxed{1} and \boxed{2}", "1; 2"),
         (r"\[ \boxed{-2} \quad \text{and} \quad \boxed{1} \]", "-2; 1"),

@@ -79,6 +79,18 @@ def _stand_by() -> None:
             os._exit(_LAST)
 
 
+_WARMING = (
+    (r"\sqrt{8}x", r"2\sqrt{2}x"),
+    (r"\ln 8", r"3\ln 2"),
+    (r"\frac{1}{\sqrt[3]{2}}+e^{-x}", r"\log_{2}{x}-x!"),
+    (r"\sin^2 x+\cos(2x)", r"\pi\tan\theta"),
+    (r"x^2+y^2=1", r"y=2x_1+1"),
+    (r"[0,1)\cup(2,\infty)", r"x\le 3"),
+    (r"\{1,2\}", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}"),
+    (r"\sum_{k=1}^{n} k", r"\binom{n}{2}|x|"),
+)
+
+
 class _Hopeless(Exception):  # noqa: N818 - not an error: a way out of the recursion over readings
     pass
 
@@ -109,8 +121,9 @@ class _Worker:
         return verdict.equal
 
     def warm_up(self) -> None:
-        """Have the tables of the LaTeX grammar built."""
-        self._algebra.decide(r"\sqrt{8}x", r"2\sqrt{2}x")
+        """Have the tables of the LaTeX grammar built before the fork: else each new one pays for them out of a pair."""
+        for a, b in _WARMING:
+            self._algebra.decide(a, b)
 
     def judge(self, a: str, b: str) -> None:
         from tts.answers._equality import compare
