@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from tts.answers._exact import Quotient, exact, same
+from tts.answers._fingerprint import differ
 from tts.answers._regions import Piece, region
 from tts.answers._units import compatible, known
+from tts.answers.expectation import NOTHING, Expectation, read_as
 from tts.answers.reading import (
     EQUALS,
     Based,
@@ -23,7 +25,6 @@ from tts.answers.reading import (
     Reading,
     Series,
     Word,
-    read,
 )
 
 Algebra = Callable[[str, str], bool | None]
@@ -227,7 +228,7 @@ def _formulas_equal(a: str, b: str, algebra: Algebra) -> bool | None:
         verdict = _values_equal(one, other)
         if verdict is not None:
             return verdict
-    return algebra(a, b)
+    return False if differ(a, b) else algebra(a, b)
 
 
 def _values_equal(one: Quotient, other: Quotient) -> bool | None:
@@ -276,8 +277,11 @@ def _undecided(_a: str, _b: str) -> None:
     return None
 
 
-def fast_equal(a: str, b: str) -> bool | None:
-    """Whether two answers are equal, or None where only algebra can tell; symmetric, in-process, never raises."""
+def fast_equal(a: str, b: str, asked: Expectation = NOTHING) -> bool | None:
+    """Whether two answers are equal, or None where only algebra can tell; symmetric, in-process, never raises.
+
+    `asked` is what the problem asks for.
+    """
     if a == b:
         return True
-    return compare(read(a), read(b), _undecided)
+    return compare(read_as(a, asked), read_as(b, asked), _undecided)

@@ -21,9 +21,9 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-Pair = tuple[str, str]
+Pair = tuple[str, str] | tuple[str, str, list[Any]]  # two answers, and what is asked for where the problem says it
 Outcome = Literal["decided", "timeout", "memory", "crash", "start", "hopeless"]
 
 _START_LIMIT = 60.0  # seconds for a fresh interpreter to import SymPy, on a machine that is busy

@@ -219,7 +219,7 @@ def visible(text: str) -> Visible:
     return Visible(summary, start)
 
 
-def find(text: str) -> Extraction:
+def find_answer(text: str) -> Extraction:
     """The statement that is the final answer of a response, with its rule, its place and its rivals; never raises."""
     shown = visible(text)
     strong = _strong(shown.text)
@@ -237,7 +237,7 @@ def extract(text: str) -> str | None:
     languages, then a choice letter in the last line, then the last formula or plain number. Never raises; linear in the
     length of the text.
     """
-    found = find(text).found
+    found = find_answer(text).found
     return found.answer if found is not None else None
 
 

@@ -210,19 +210,21 @@ def _local(text: str) -> Number | None:
 
 
 def _based(text: str) -> Based | None:
-    match = (
-        _BASED.fullmatch(text)
-        if len(text) < _EXACT_SIZE and ("_" in text or text[:1] == "0" or "base" in text)
-        else None
-    )
+    if len(text) >= _EXACT_SIZE or not ("_" in text or text[:1] == "0" or "base" in text):
+        return None
+    match = _BASED.fullmatch(text)
     if match is None:
         return None
     name = match["base"] or match["name"] or match["named"]
     base = _PREFIXES[match["prefix"].lower()] if match["prefix"] else int(name) if name.isdigit() else spoken(name)
-    digits = (match["digits"] or match["coded"] or match["plain"]).upper().lstrip("0") or "0"
-    if base is None or not 2 <= base <= 36 or any(int(digit, 36) >= base for digit in digits):
-        return None
-    return Based(digits, base, text)
+    return based(match["digits"] or match["coded"] or match["plain"], base or 0)
+
+
+def based(text: str, base: int) -> Based | None:
+    """Digits in a base, or None where they are none of it."""
+    digits = text.upper().lstrip("0") or "0"
+    fits = 2 <= base <= 36 and digits.isalnum() and digits.isascii() and len(digits) < _EXACT_SIZE
+    return Based(digits, base, text) if fits and all(int(digit, 36) < base for digit in digits) else None
 
 
 def _said(text: str) -> Reading | None:

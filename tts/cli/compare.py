@@ -20,6 +20,7 @@ from tts.cli._options import (
     parameter_option,
     report_option,
     source_options,
+    think_option,
     strategies_of,
 )
 from tts.cli._output import check_output, finish, save
@@ -27,6 +28,7 @@ from tts.cli._progress import watch
 from tts.contracts.grader import extractor
 from tts.contracts.strategy import Strategy
 from tts.sources.reading import holds_candidates
+from tts.vocabulary.thinking import CLOSE, OPEN
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 
@@ -51,6 +53,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
     help="Decide again on M other orders of the candidates; say how often the answer changes.",
 )
 @grader_option
+@think_option
 @engine_options
 @output_option("The graded results", ENDINGS)
 @report_option
@@ -66,6 +69,7 @@ def compare(
     parameters: Pairs,
     order_trials: int,
     grader: str | None,
+    think: tuple[str, str] | None,
     engine: dict[str, Any],
     output: Path | None,
     report: Path | None,
@@ -87,7 +91,9 @@ def compare(
     source: str | list[tts.Sampled] | None = problems
     if problems == "-":
         extract = extractor(engine.get("extractor", "auto"))
-        source = list(tts.read_candidate_sets("-", columns=columns, limit=limit, on_error=on_error, extract=extract))
+        tags = think or (OPEN, CLOSE)
+        read = tts.read_candidate_sets("-", columns=columns, limit=limit, on_error=on_error, think=tags, extract=extract)
+        source = list(read)
     with watch("decision", None, engine.get("store")) as listener:
         comparison = tts.compare(
             source,
@@ -98,6 +104,7 @@ def compare(
             limit=limit,
             on_error=on_error,
             grader=grader,
+            think=think,
             listeners=[listener],
             **engine,
         )

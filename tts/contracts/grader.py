@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -15,7 +16,10 @@ Extract = Callable[[str], str | None]
 
 
 class Grader(Protocol):
-    """Says whether an extracted answer equals the gold answer."""
+    """Says whether an extracted answer equals the gold answer.
+
+    A grader whose `grade` has a parameter `problems` is also given the text of each pair's problem, in the same order.
+    """
 
     async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
         """One verdict per (gold, answer); `None` as answer is wrong."""
@@ -66,9 +70,9 @@ class _Checked:
     def __init__(self, grader: Grader) -> None:
         self._grader = grader
 
-    async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
+    async def grade(self, pairs: Sequence[tuple[str, str | None]], problems: Sequence[str] | None = None) -> list[bool]:
         try:
-            given = list(await self._grader.grade(pairs))
+            given = list(await grade_answers(self._grader, pairs, problems))
         except SystemExit as error:  # it ends the grader's work, not the program's
             raise TTSError(f"it called sys.exit({error.code!r})") from error
         if len(given) != len(pairs):
@@ -81,6 +85,15 @@ class _Checked:
         except FOREIGN as error:  # the grades are there, whatever becomes of the grader
             sentence = f"closing the grader raised {type(error).__name__}: {error}"
             warnings.warn(sentence, PluginWarning, stacklevel=2)
+
+
+async def grade_answers(
+    grader: Grader, pairs: Sequence[tuple[str, str | None]], problems: Sequence[str] | None
+) -> list[bool]:
+    """A grader's verdicts, the problems told to it where it asks for them."""
+    if problems is not None and "problems" in inspect.signature(grader.grade).parameters:
+        return await grader.grade(pairs, problems=problems)  # type: ignore[call-arg]  # looked up
+    return await grader.grade(pairs)
 
 
 def _verdict(given: Any, gold: str, answer: str | None) -> bool:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tts.contracts.grader import Grader
+from tts.contracts.grader import Grader, grade_answers
 from tts.vocabulary.errors import FOREIGN, PluginWarning
 from tts.vocabulary.outcome import Outcome
 
@@ -29,11 +29,13 @@ async def grade(outcomes: Sequence[Outcome], grader: Grader) -> list[Graded]:
     A grader that fails leaves everything ungraded, with a warning: the outcomes are worth more than the grades.
     """
     pairs: list[tuple[str, str | None]] = []
+    problems: list[str] = []
     for outcome in outcomes:
         if outcome.answer is not None:
             pairs += [(outcome.answer, answer) for answer in _answers(outcome)]
+            problems += [outcome.problem.text] * (len(pairs) - len(problems))
     try:
-        given = list(await grader.grade(pairs)) if pairs else []
+        given = list(await grade_answers(grader, pairs, problems)) if pairs else []
     except FOREIGN as error:  # a grader is a plugin and may raise anything
         warnings.warn(
             f"nothing is graded: the grader raised {type(error).__name__}: {error}", PluginWarning, stacklevel=2
