@@ -72,16 +72,15 @@ class _Parser:
             raise _Unreadable
 
     def _sum(self) -> Node:
-        terms = []
-        negative = False
-        if self._peek() in {"+", "-"}:
-            negative = self._next() == "-"
+        terms: list[Node] = []
         while True:
+            negative = False
+            while self._peek() in {"+", "-"}:
+                negative ^= self._next() == "-"
             term = self._product()
             terms.append(Node("negate", (term,)) if negative else term)
             if self._peek() not in {"+", "-"}:
                 return terms[0] if len(terms) == 1 else Node("sum", tuple(terms))
-            negative = self._next() == "-"
 
     def _product(self) -> Node:
         node = self._run()
