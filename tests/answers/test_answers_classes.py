@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import Iterator
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -43,11 +45,13 @@ def test_no_class_holds_a_known_difference(service: Answers, answers: list[str],
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
-def test_a_vote_says_what_most_said(order: int) -> None:
+def test_a_vote_says_what_most_said(order: int, tmp_path: Path) -> None:
     given = ["0.5", r"50\%", "50", "50"]
     given = given[order:] + given[:order]
     row = {"problem": "How much is it?", "answer": "50", "candidates": [rf"\boxed{{{answer}}}" for answer in given]}
-    found = tts.compare([row], strategies=["majority"], k=4)
+    path = tmp_path / "sets.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    found = tts.compare(path, strategies=["majority"], k=4)
     assert found.rows[0].decisions == {"majority": (True,)}
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -73,12 +75,13 @@ def test_the_default_grader_is_told_the_problem() -> None:
     assert asyncio.run(work()) == [False, True, False]
 
 
-def test_a_comparison_grades_under_the_problem() -> None:
-    """Candidates and decisions of a run, from the vote to the grade."""
-    row = {"problem": CHOICE, "answer": "C", "candidates": [r"\boxed{42}", r"\boxed{C}", r"\boxed{43}", r"\boxed{D}"]}
-    found = tts.compare([row, {**row, "candidates": [r"\boxed{42}", r"\boxed{C}", r"\boxed{43}", r"\boxed{42}"]}],
-                        strategies=["majority"], k=4)  # fmt: skip
-    assert [graded.candidates for graded in found.rows] == [
+def test_a_comparison_votes_and_grades_under_the_problem(tmp_path: Path) -> None:
+    boxes = [["42", "C", "43", "D"], ["42", "C", "43", "42"]]
+    rows = [{"problem": CHOICE, "answer": "C", "candidates": [rf"\boxed{{{one}}}" for one in given]} for given in boxes]
+    path = tmp_path / "sets.jsonl"
+    path.write_text("".join(json.dumps({"id": str(place), **row}) + "\n" for place, row in enumerate(rows)))
+    found = tts.compare(path, strategies=["majority"], k=4)
+    assert sorted(graded.candidates or () for graded in found.rows) == [
         (True, True, False, False), (True, True, False, True),
     ]  # fmt: skip
     assert all(graded.decisions == {"majority": (True,)} for graded in found.rows)
