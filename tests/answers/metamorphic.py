@@ -129,8 +129,11 @@ KEPT: dict[str, Change] = {
     "no unit": _where(_MEASURED.fullmatch, lambda t: _MEASURED.sub(r"\1", t)),
     "braces of a base": _where(_BASED.fullmatch, lambda t: _BASED.sub(r"\1_{\2}", t)),
     "brackets of a base": _where(_BASED.fullmatch, lambda t: _BASED.sub(r"(\1)_{\2}", t)),
-    "cdot": _where(lambda t: re.search(r"\d[a-z]", t) and "_" not in t and "\\" not in t, lambda t: re.sub(r"(\d)([a-z])", r"\1 \\cdot \2", t)),
-    "nothing added": _where(lambda t: _terms(t), lambda t: f"{t}+0"),
+    "cdot": _where(
+        lambda t: re.search(r"\d[a-z]", t) and "_" not in t and "\\" not in t,
+        lambda t: re.sub(r"(\d)([a-z])", r"\1 \\cdot \2", t),
+    ),
+    "nothing added": _where(_terms, lambda t: f"{t}+0"),
 }  # fmt: skip
 
 

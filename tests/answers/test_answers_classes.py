@@ -25,7 +25,23 @@ def service() -> Iterator[Answers]:
     answers.close()
 
 
-BRIDGES = ["x=5", "5", "y=5", "1.22", "1,22", "(1,22)", "9", r"9\%", "0.09", "0.5", r"50\%", "50", "5 km", "5 cm", "5.0"]
+BRIDGES = [
+    "x=5",
+    "5",
+    "y=5",
+    "1.22",
+    "1,22",
+    "(1,22)",
+    "9",
+    r"9\%",
+    "0.09",
+    "0.5",
+    r"50\%",
+    "50",
+    "5 km",
+    "5 cm",
+    "5.0",
+]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,7 +1,7 @@
-"""How pairwise verdicts become equivalence classes that honour known differences.
+r"""How pairwise verdicts become equivalence classes that honour known differences.
 
 A class grows from the answer that equals most votes: it takes in what equals a member and is known to differ from none,
-heaviest first. So `50\\%`, which equals `0.5` and `50`, joins the one that more candidates gave, and a bridge merges
+heaviest first. So `50\%`, which equals `0.5` and `50`, joins the one that more candidates gave, and a bridge merges
 nothing. Nothing hangs on the order of the answers.
 """
 

@@ -11,15 +11,21 @@ from tts.answers._letters import SEVERAL
 _LINK = r"[*_`\"'】\]）)]{0,3}\s?(?:[:：=]|[—–]|\bis\b)[*_`\"']{0,3}"
 _ENGLISH = (
     r"\banswer\b(?:[ \t]+(?:to|for|of)\b[^.:\n]{0,60}?)?"
-    r"(?:[*_`\"']{0,3}[ \t]?[:：=][*_`\"']{0,3}|[ \t](?:is|are|must be|would be|should be|will be|seems to be|becomes?|comes to|equals)\b:?)"
-    r"|\b(?:final[ _]answer(?:[ \t]is)?|answer[ _]is|my answer(?:[ \t]is)?)\b[*_`\"']{0,3}\s?[:：=]?[*_]{0,3}(?=[ \t]*[\s$\\\d(\[-])"
-    r"|(?:(?<=\n)|^)[#*_ \t]{0,6}(?:result|final result|solution|ans|final_answer)[*_`\"']{0,3}[ \t]?[:：=][*_`\"']{0,3}"
+    r"(?:[*_`\"']{0,3}[ \t]?[:：=][*_`\"']{0,3}|[ \t](?:is|are|must be|would be|should be|will be|seems to be"
+    r"|becomes?|comes to|equals)\b:?)"
+    r"|\b(?:final[ _]answer(?:[ \t]is)?|answer[ _]is|my answer(?:["
+    r" \t]is)?)\b[*_`\"']{0,3}\s?[:：=]?[*_]{0,3}(?=[ \t]*[\s$\\\d(\[-])"
+    r"|(?:(?<=\n)|^)[#*_ \t]{0,6}(?:result|final result|solution|ans|final_answer)[*_`\"']{0,3}["
+    r" \t]?[:：=][*_`\"']{0,3}"
 )
 _OTHERS = (
     # Chinese, Japanese, Korean
     r"【(?:答案|解答)】[:：]?|(?:最终|最終|最后|正确|正確|参考|標準|标准)?(?:答案|正解|答え|解答|最終的な答え)(?:选|選)?"
-    r"\s?(?:应该是|应为|應為|是|为|為|等于|は|[:：]|就是|即为)\s?[:：]?|(?:(?<=\n)|^)[*_ ]{0,3}(?:答|解)\s?[:：]|故(?:选|選|答案[是为為])\s?[:：]?"
-    r"|(?:应选|應選|选择|選擇|选)(?=\s?[（(]?[A-J][)）]?(?![a-zA-Z]))[:：]?|解得|(?:정답|답변|최종 답|답)\s?(?:은|는|이)?\s?[:：]?(?=\s?[\d$\\(*A-J-])"
+    r"\s?(?:应该是|应为|應為|是|为|為|等于|は|[:：]|就是|即为)\s?[:：]?|(?:(?<=\n)|^)[*_ ]{0,3}(?:答|解)\s?[:：]"
+    r"|故(?:选|選"
+    r"|答案[是为為])\s?[:：]?"
+    r"|(?:应选|應選|选择|選擇|选)(?=\s?[（(]?[A-J][)）]?(?![a-zA-Z]))[:：]?|解得"
+    r"|(?:정답|답변|최종 답|답)\s?(?:은|는|이)?\s?[:：]?(?=\s?[\d$\\(*A-J-])"
     # European
     rf"|\b(?:[Пп]равильный |[Ии]тоговый |[Оо]кончательный )?[Оо]твет(?:\s?{_LINK}|\s+(?:равен|будет|есть)\b)?(?=\s)"
     rf"|\b[Вв]ідповідь\s?(?:{_LINK})"
@@ -28,11 +34,13 @@ _OTHERS = (
     r"(?:\s(?:final[e]?|correct[ae]?|endgültige|corretta|correcta|finale))?"
     r"(?:[*_]{0,3}\s?[:：=][*_]{0,3}|[*_]{0,3}\s(?i:es|est|è|é|e'|ist|lautet|is|är|er|este|to|jest|on)\b:?)"
     # Turkish, Vietnamese, Indonesian, Swahili, Filipino
-    r"|(?i:\bcevap|\bsonuç|\bđáp án(?: đúng)?|\bđáp số|\bcâu trả lời|\bkết quả|\bjawaban(?:nya)?|\bjawapan|\bjibu|\bsagot)"
+    r"|(?i:\bcevap|\bsonuç|\bđáp án(?: đúng)?|\bđáp số|\bcâu trả lời|\bkết quả|\bjawaban(?:nya)?|\bjawapan"
+    r"|\bjibu|\bsagot)"
     r"(?:\s(?i:akhir|cuối cùng|là|adalah|ialah|ni|ay))*[*_]{0,3}\s?[:：=]?[*_]{0,3}(?=\s)"
     # Arabic, Persian, Hebrew, Hindi, Bengali, Thai, Telugu, Tamil, Greek
     r"|(?:الإجابة|الاجابة|الجواب|الناتج|پاسخ|جواب|תשובה|התשובה)(?:\s(?:النهائية|النهائي|الصحيحة|نهایی|הסופית))?\s?(?:هي|هو|היא|برابر|[:：])?\s?[:：]?(?=\s)"
-    r"|(?:अंतिम )?(?:उत्तर|जवाब)\s?(?:है|[:：])?(?=\s)|উত্তর(?:টি)?\s?(?:হল|হলো|[:：])?(?=\s)|คำตอบ(?:สุดท้าย)?\s?(?:คือ|[:：])?"
+    r"|(?:अंतिम )?(?:उत्तर|जवाब)\s?(?:है|[:：])?(?=\s)|উত্তর(?:টি)?\s?(?:হল|হলো|[:：])?(?=\s)"
+    r"|คำตอบ(?:สุดท้าย)?\s?(?:คือ|[:：])?"
     r"|(?:సమాధానం|జవాబు)\s?[:：]?(?=\s)|(?:பதில்|விடை)\s?[:：]?(?=\s)|(?i:απάντηση)\s?(?:είναι|[:：])"
 )
 _CUE = re.compile(rf"(?:(?i:{_ENGLISH})|{_OTHERS})\s*")
@@ -52,7 +60,8 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _CJK_NUMBER = re.compile(r"[-\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?%?")
 # A number after these is when or among how many, rarely the answer.
 _ASIDE = re.compile(
-    r"(?i)\b(?:over|in|after|within|during|every|for|by|at|until|past|next|last|first|out of|of the|from|per|since)\s+(?:a |the |all |about |each )*"
+    r"(?i)\b(?:over|in|after|within|during|every|for|by|at|until|past|next|last|first|out of|of the|from|per"
+    r"|since)\s+(?:a |the |all |about |each )*"
     r"(?=[\d.,]+\s+(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|nights?|mornings?|people|persons?|trips?|times|o'clock|am|pm)\b)"
 )
 _MONEY = re.compile(r"(?<![\\\w])(?:\\?\$|€|£)\s?(?=\d)")
@@ -113,8 +122,8 @@ def stated(phrase: str) -> str | None:
     if _CJK.search(phrase):
         return _in_script(phrase)
     phrase = _COPULA.split(phrase)[-1].strip(" *_")
-    if len(_WORD.findall(phrase)) > 2 or len(phrase) > 300 or (_WORD.search(phrase) and len(_NUMBER.findall(phrase)) == 1
-                                                              and phrase[:1].isupper() and " " in phrase):  # fmt: skip
+    sentence = phrase[:1].isupper() and " " in phrase and _WORD.search(phrase) and len(_NUMBER.findall(phrase)) == 1
+    if sentence or len(_WORD.findall(phrase)) > 2 or len(phrase) > 300:
         return _in_prose(phrase)
     spans = formulas(phrase)
     if spans and len(phrase) - sum(span.end - span.start for span in spans) > 40:

@@ -9,7 +9,10 @@ import re
 
 from tts.answers._boxes import Span
 
-_NAMES = r"(?:final[_ -]?|correct[_ -]?|my[_ -]?)?(?:answer|solution|result|choice|option|prediction)(?:[_ -]?(?:value|letter|choice|text))?"
+_NAMES = (
+    r"(?:final[_ -]?|correct[_ -]?|my[_ -]?)?(?:answer|solution|result|choice|option|prediction)"
+    r"(?:[_ -]?(?:value|letter|choice|text))?"
+)
 _FIELD = re.compile(
     rf"""(?i)(?P<quote>['"])(?P<name>{_NAMES})(?P=quote)\s*:\s*"""
     r"""(?:"(?P<double>(?:[^"\\\n]|\\.){0,2000})"|'(?P<single>(?:[^'\\\n]|\\.){0,2000})'"""
@@ -70,8 +73,6 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _tags(text: str) -> list[Span]:
-    spans = []
-    if "<" in text:
-        for match in _TAG.finditer(text):
-            spans.append(Span(match.start(), match.end(), match["content"].strip()))
-    return spans
+    if "<" not in text:
+        return []
+    return [Span(match.start(), match.end(), match["content"].strip()) for match in _TAG.finditer(text)]

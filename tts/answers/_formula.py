@@ -15,11 +15,43 @@ _DEEPEST = 24  # brackets within brackets
 _TOKEN = re.compile(r"\d+(?:\.\d+)?|\.\d+|\\[a-zA-Z]+|\\.|[a-zA-Z]|\S| +")
 _NUMBER = re.compile(r"[\d.]+")
 _GREEK = frozenset(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta kappa lambda mu nu xi rho sigma tau phi "
-    "varphi chi psi omega Gamma Delta Theta Lambda Sigma Phi Psi Omega ell".split()
+    [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "varepsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "vartheta",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "rho",
+        "sigma",
+        "tau",
+        "phi",
+        "varphi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Sigma",
+        "Phi",
+        "Psi",
+        "Omega",
+        "ell",
+    ]
 )
 FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log exp".split()
+    ["sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "ln", "log", "exp"]
 )  # of one argument
 _OF_SEVERAL = frozenset(("gcd", "lcm", "max", "min"))
 _CALLED = frozenset("fghFGHPQ")  # names that before a parenthesis are functions, whose value nobody knows
@@ -57,18 +89,18 @@ class _Parser:
         return node
 
     def _peek(self) -> str:
-        """The next token that is no space; empty at the end."""
+        """The next sign that is no space; empty at the end."""
         while self._place < len(self._tokens) and self._tokens[self._place].isspace():
             self._place += 1
         return self._tokens[self._place] if self._place < len(self._tokens) else ""
 
     def _next(self) -> str:
-        token = self._peek()
+        sign = self._peek()
         self._place += 1
-        return token
+        return sign
 
-    def _expect(self, token: str) -> None:
-        if self._next() != token:
+    def _expect(self, sign: str) -> None:
+        if self._next() != sign:
             raise _Unreadable
 
     def _sum(self) -> Node:
@@ -85,11 +117,11 @@ class _Parser:
     def _product(self) -> Node:
         node = self._run()
         while True:
-            token = self._peek()
-            if token in _TIMES:
+            sign = self._peek()
+            if sign in _TIMES:
                 self._next()
                 node = Node("product", (node, self._signed()))
-            elif token in _OVER:
+            elif sign in _OVER:
                 self._next()
                 below = self._signed(single=True)
                 if self._begins(self._peek()):
@@ -129,19 +161,19 @@ class _Parser:
         return Node("sum", (factors[0], part))
 
     @staticmethod
-    def _begins(token: str) -> bool:
-        if token in _STARTS or token[:1].isalnum() or token[:1] == ".":
+    def _begins(sign: str) -> bool:
+        if sign in _STARTS or sign[:1].isalnum() or sign[:1] == ".":
             return True
-        return token[:1] == "\\" and (token[1:] in _GREEK or token[1:] in FUNCTIONS or token[1:] in _OF_SEVERAL)
+        return sign[:1] == "\\" and (sign[1:] in _GREEK or sign[1:] in FUNCTIONS or sign[1:] in _OF_SEVERAL)
 
     def _powered(self) -> Node:
         node = self._base()
         while True:
-            token = self._peek()
-            if token == "^":
+            sign = self._peek()
+            if sign == "^":
                 self._next()
                 node = Node("power", (node, self._argument()))
-            elif token == "!":
+            elif sign == "!":
                 self._next()
                 node = Node("factorial", (node,))
             else:
@@ -149,13 +181,13 @@ class _Parser:
 
     def _argument(self) -> Node:
         """A group in braces, or one sign."""
-        token = self._peek()
-        if token == "{":
+        sign = self._peek()
+        if sign == "{":
             return self._between("{", "}")
-        if token in {"-", "+"}:  # of plain text: 2^-3
+        if sign in {"-", "+"}:  # of plain text: 2^-3
             self._next()
             inner = self._argument()
-            return Node("negate", (inner,)) if token == "-" else inner
+            return Node("negate", (inner,)) if sign == "-" else inner
         return self._base()
 
     def _between(self, opening: str, closing: str) -> Node:
@@ -165,24 +197,24 @@ class _Parser:
         return node
 
     def _base(self) -> Node:
-        token = self._next()
-        if not token:
+        sign = self._next()
+        if not sign:
             raise _Unreadable
-        if _NUMBER.fullmatch(token):
-            return Node("decimal" if "." in token else "number", value=Fraction(token))
-        if token[0] == "\\":
-            return self._command(token[1:])
-        if token.isalpha() and token.isascii():
-            return self._symbol(token)
-        return self._bracket(token)
+        if _NUMBER.fullmatch(sign):
+            return Node("decimal" if "." in sign else "number", value=Fraction(sign))
+        if sign[0] == "\\":
+            return self._command(sign[1:])
+        if sign.isalpha() and sign.isascii():
+            return self._symbol(sign)
+        return self._bracket(sign)
 
-    def _bracket(self, token: str) -> Node:
-        closing = {"(": ")", "{": "}", "|": "|", "[": "]"}.get(token)
+    def _bracket(self, sign: str) -> Node:
+        closing = {"(": ")", "{": "}", "|": "|", "[": "]"}.get(sign)
         if closing is None:
             raise _Unreadable
         node = self._sum()
         self._expect(closing)
-        return Node("abs", (node,)) if token == "|" else node
+        return Node("abs", (node,)) if sign == "|" else node
 
     def _symbol(self, name: str) -> Node:
         if name in _CALLED and self._peek() == "(":
@@ -198,11 +230,11 @@ class _Parser:
 
     def _name(self) -> str:
         """A subscript, as it is written."""
-        token = self._next()
-        if token != "{":
-            if not token:
+        sign = self._next()
+        if sign != "{":
+            if not sign:
                 raise _Unreadable
-            return token
+            return sign
         parts = []
         while (part := self._next()) != "}":
             if not part or part == "{":

@@ -14,7 +14,8 @@ _RUN = re.compile(r"(?<![A-Za-z])[A-J]{2,6}(?![A-Za-z])")
 _WITH_TEXT = re.compile(rf"{_OPEN}\(?({_ANY})(?:\)|\}}|[.:：、]|\s*[—–-]\s)\s*\)?\s*\}}?.*", re.DOTALL)
 _ALONE = re.compile(rf"{_OPEN}\(?({_CASELESS})\)?{_SHUT}")
 _OPTION = re.compile(
-    rf"(?i:\b(?:option|choice|answer|letter|choose|chose|pick|select|go with|opción|option|alternativa|вариант|选项|選項|选择))\s*"
+    rf"(?i:\b(?:option|choice|answer|letter|choose|chose|pick|select|go with|opción|option|alternativa|вариант"
+    rf"|选项|選項|选择))\s*"
     rf"(?:is\s+|would be\s+|seems to be\s+|:\s*)?{_OPEN}({_ANY})(?![a-zA-Z'])"
 )
 _CORRECT = re.compile(

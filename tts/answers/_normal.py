@@ -66,10 +66,38 @@ _COUNTER = re.compile(r"(?<![a-zA-Z\\])([a-mo-z])\s*\\in\s*\\mathbb\s*\{[ZN]\}")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _NAMES = {
     name: name
-    for name in (
-        "pi sqrt sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log exp abs gcd lcm max min theta alpha "
-        "beta gamma lambda phi omega infty"
-    ).split()
+    for name in [
+        "pi",
+        "sqrt",
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "ln",
+        "log",
+        "exp",
+        "abs",
+        "gcd",
+        "lcm",
+        "max",
+        "min",
+        "theta",
+        "alpha",
+        "beta",
+        "gamma",
+        "lambda",
+        "phi",
+        "omega",
+        "infty",
+    ]
 } | {
     "asin": "arcsin",
     "acos": "arccos",

@@ -1,6 +1,7 @@
 r"""Sets of numbers on a line: intervals, unions, inequalities, told by the ends of their pieces."""
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from tts.answers.reading import Expression, Named, Number, Reading, Series, read_normal
@@ -63,7 +64,7 @@ def _either(series: Series) -> tuple[Piece, ...] | None:
     if None in found or not all(_RELATION.search(getattr(item, "text", "")) for item in series.items):
         return None
     ends = sorted((_place(piece.low), _place(piece.high)) for piece in pieces)
-    apart = all(left[1] <= right[0] for left, right in zip(ends, ends[1:], strict=False))
+    apart = all(left[1] <= right[0] for left, right in pairwise(ends))
     return tuple(pieces) if apart and all(low < high for low, high in ends) else None
 
 

@@ -47,7 +47,7 @@ class Stats:
 
     @property
     def undecided(self) -> int:
-        """Comparisons without a verdict: grades count them as wrong and say so, classes as neither equal nor different."""
+        """Comparisons without a verdict: wrong for a grade, which says so; neither equal nor different for classes."""
         return self.timeouts + self.memory + self.crashes + self.hopeless
 
 

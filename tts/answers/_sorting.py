@@ -1,7 +1,7 @@
 """Answers sorted by what they are worth, so that only neighbours need to be compared.
 
-An exact value has a key: two with different keys differ, and those with one key have one reading or stand beside each
-other. Decimals are compared with what is within a millionth. What has neither key nor number is compared with everything.
+An exact value has a key: two with different keys differ. Decimals are compared with what is within two millionths of
+them. What has neither key nor number is compared with everything.
 """
 
 import math

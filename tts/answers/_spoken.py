@@ -5,13 +5,35 @@ import re
 _UNITS = {
     word: value
     for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
 }
 _TENS = {
     word: 10 * value
-    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+    for value, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
+    )
 }
 _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _WORD = re.compile(r"[a-z]+")
@@ -40,7 +62,7 @@ _SCALED = re.compile(
 
 def spoken(text: str) -> int | None:
     """The whole number that the words say, or None where they say anything else."""
-    if len(text) > _LONGEST or not text[:1].isalpha() and not text.startswith("-"):
+    if len(text) > _LONGEST or (not text[:1].isalpha() and not text.startswith("-")):
         return None
     words = _WORD.findall(text.casefold())
     if not words or "".join(words) != re.sub(r"[\s,-]", "", text.casefold()):

@@ -105,7 +105,9 @@ def _table() -> tuple[dict[str, Unit], dict[str, str]]:
 
 _UNITS, _NAMES = _table()
 _GENERIC = frozenset(("unit", "squareunit", "cubicunit", "sq", "u"))  # says nothing
-_FILLERS = frozenset("of the a an in per total different possible distinct whole more is are".split())
+_FILLERS = frozenset(
+    ["of", "the", "a", "an", "in", "per", "total", "different", "possible", "distinct", "whole", "more", "is", "are"]
+)
 _SYMBOLS = {
     r"\Omega": "ohm",
     r"\mu": "micro",

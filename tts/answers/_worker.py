@@ -6,10 +6,11 @@ milliseconds. So a pair that has to be cut costs its time limit and no start. Wh
 process, started anew.
 
 A fork says "ready <pid>". A request is a line "<pid> <JSON>", for that fork alone: a list of pairs, with what is asked
-for as a third item where the problem says it, and a list of expressions not to try. For each pair come, in order, a line "parse <text>" before every expression that is read,
-"compare [a, b]" when reading is done, and one "verdict [equal, asymmetric, outcome]", or "memory", after which the
-fork ends. A second opinion is told without the lines before it. The parent owns the clock and kills; a fork ends by
-itself when its standard input closes and when a pair takes more CPU time than the parent has patience for.
+for as a third item where the problem says it, and a list of expressions not to try. For each pair come, in order, a
+line "parse <text>" before every expression that is read, "compare [a, b]" when reading is done, and one "verdict
+[equal, asymmetric, outcome]", or "memory", after which the fork ends. A second opinion is told without the lines before
+it. The parent owns the clock and kills; a fork ends by itself when its standard input closes and when a pair takes more
+CPU time than the parent has patience for.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 r"""What the answer to a problem is to look like, as far as its text says.
 
-Votes and grades compare answers under the same expectation, which hangs on the problem alone: `1,-2` and `-2, 1` are one
-where all solutions are asked for, `50` and `50\%` where a percentage is, `0.42 m` and `42` where centimetres are, `C`
-and the text of that option where there are options. What a problem does not say is left open, as without it.
+Votes and grades compare answers under the same expectation, which hangs on the problem alone: `1,-2` and `-2, 1` are
+one where all solutions are asked for, `50` and `50\%` where a percentage is, `0.42 m` and `42` where centimetres are,
+`C` and the text of that option where there are options. What a problem does not say is left open, as without it.
 """
 
 import re
@@ -51,33 +51,41 @@ NOTHING = Expectation()
 
 _FREE = re.compile(
     r"(?i)separated by commas?|comma[- ]separated|in any order|(?:find|list|determine|give|enter|name|state)\s+all\b"
-    r"|\ball (?:the )?(?:possible|real|complex|integer|positive|distinct|such)?\s*(?:values|solutions|roots|pairs|triples|numbers|integers)\b"
+    r"|\ball (?:the )?(?:possible|real|complex|integer|positive|distinct|such)?\s*(?:values|solutions|roots"
+    r"|pairs|triples|numbers|integers)\b"
     r"|what are (?:all )?the (?:solutions|roots|zeros|possible values)"
 )
 _KEPT = re.compile(
-    r"(?i)\brespectively\b|\bin (?:that|this|the (?:given|same|correct)|increasing|ascending|decreasing|descending|alphabetical"
-    r"|chronological) order\b|\bfrom (?:the )?(?:least|smallest|largest|greatest|lowest|highest|shortest|longest)\b[^.?]{0,30}\bto\b"
-    r"|\bas an? (?:ordered )?(?:pair|triple|tuple|quadruple|sequence)\b|\border(?:ed)? the\b|\barrange\b|\bin order\b(?! (?:to|for|that)\b)|\bsort(?:ed)?\b"
+    r"(?i)\brespectively\b|\bin (?:that|this|the (?:given|same|correct)|increasing|ascending|decreasing"
+    r"|descending|alphabetical"
+    r"|chronological) order\b|\bfrom (?:the )?(?:least|smallest|largest|greatest|lowest|highest|shortest"
+    r"|longest)\b[^.?]{0,30}\bto\b"
+    r"|\bas an? (?:ordered )?(?:pair|triple|tuple|quadruple|sequence)\b|\border(?:ed)? the\b|\barrange\b|\bin"
+    r" order\b(?! (?:to|for|that)\b)|\bsort(?:ed)?\b"
 )
 _PERCENT = re.compile(
-    r"(?i)\bwhat (?:is the )?percent|\b(?:as|in) (?:an? )?percent|percentage (?:of|is|was|are|did|increase|decrease|change)|\bhow many percent"
+    r"(?i)\bwhat (?:is the )?percent|\b(?:as|in) (?:an? )?percent|percentage (?:of|is|was|are|did|increase"
+    r"|decrease|change)|\bhow many percent"
 )
 _PLAIN = re.compile(
     r"(?i)\bprobability\b|\bwhat fraction\b|as an? (?:common |simplified |reduced |exact )?(?:fraction|decimal)"
 )
 _UNIT = re.compile(
-    r"(?i)\b(?:how many|in|number of|to the nearest)\s+((?:square |cubic )?[a-z]+)(?= (?:does|do|did|is|are|was|were|will|would|per|has|have)\b|[?.,;)]|$)"
+    r"(?i)\b(?:how many|in|number of|to the nearest)\s+((?:square |cubic )?[a-z]+)(?= (?:does|do|did|is|are|was"
+    r"|were|will|would|per|has|have)\b|[?.,;)]|$)"
 )
 _BASE = re.compile(
     r"(?i)\b(?:in|to|as) (?:an? )?(?:base[- ]?(?P<base>\d{1,2}|[a-z]+)|(?P<name>binary|octal|hexadecimal|decimal))\b"
 )
 _BASES = {"binary": 2, "octal": 8, "hexadecimal": 16, "decimal": 10}
 _WHOLE = re.compile(
-    r"(?i)nearest (?:whole number|integer|dollar)|\b(?:answer|result) (?:is|will be|should be|must be) an? (?:positive |non-?negative )?(?:integer|whole number)"
+    r"(?i)nearest (?:whole number|integer|dollar)|\b(?:answer|result) (?:is|will be|should be|must be) an?"
+    r" (?:positive |non-?negative )?(?:integer|whole number)"
     r"|integer (?:from|between) 0+ (?:to|and) 999|\bfind \$?m ?\+ ?n"
 )
 _MARKER = re.compile(
-    r"(?:\\(?:text|math)(?:bf|rm|it)?\s*\{\s*)?(?:\(([A-J])\)|(?:(?<=\n)|^)[ \t*]*([A-J])[.):])(?:\s*\})?\s*(?:\\[ ,;]|~)?",
+    r"(?:\\(?:text|math)(?:bf|rm|it)?\s*\{\s*)?(?:\(([A-J])\)|(?:(?<=\n)|^)["
+    r" \t*]*([A-J])[.):])(?:\s*\})?\s*(?:\\[ ,;]|~)?",
     re.MULTILINE,
 )
 _GAP = re.compile(r"\\q?quad|\\hspace\{[^{}]*\}|\\\\|~|\$")
@@ -135,7 +143,7 @@ def _choices(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def _option(text: str) -> str:
-    return " ".join(_GAP.sub(" ", text.split("\n\n")[0]).split()).strip(" .;,")[:300]
+    return " ".join(_GAP.sub(" ", text.split("\n\n", maxsplit=1)[0]).split()).strip(" .;,")[:300]
 
 
 def understood(reading: Reading, asked: Expectation) -> Reading:
@@ -148,7 +156,7 @@ def understood(reading: Reading, asked: Expectation) -> Reading:
         return _number(reading, asked)
     if isinstance(reading, Series):
         return _series(reading, asked)
-    if asked.base != 10 and isinstance(reading, Expression | Word):  # noqa: PLR2004 - what digits mean anyway
+    if asked.base != 10 and isinstance(reading, Expression | Word):
         return based(reading.text.strip("()"), asked.base) or reading
     return reading
 
@@ -165,7 +173,7 @@ def _converted(reading: Measured, unit: str) -> Reading:
 def _number(reading: Number, asked: Expectation) -> Reading:
     if isinstance(reading.value, Huge):
         return reading
-    if asked.base != 10 and not reading.decimal and not reading.percent:  # noqa: PLR2004
+    if asked.base != 10 and not reading.decimal and not reading.percent:
         return based(reading.text, asked.base) or reading
     if asked.whole and re.fullmatch(r"[-+]?\d{1,3}\.\d{3}", reading.text):
         return Number(reading.value * 1000, reading.text)
@@ -181,7 +189,7 @@ def _series(reading: Series, asked: Expectation) -> Reading:
     items = tuple(understood(item, asked._replace(order="")) for item in reading.items)
     if asked.order == "kept" and reading.brackets == "":
         return Series(items, "", reading.text, False, number)
-    free = asked.order == "free" and reading.brackets in {"", "[]"} and len(items) != 2  # noqa: PLR2004 - no interval
+    free = asked.order == "free" and reading.brackets in {"", "[]"} and len(items) != 2
     if free or (asked.order == "free" and reading.brackets == ""):
         return Series(items, "", reading.text, True, number)
     return Series(items, reading.brackets, reading.text, reading.unordered, number)

@@ -4,8 +4,8 @@ Decisions: what an author marks beats what he says, and what he says beats what 
 `####`, fields and tags named like an answer; sayings are "the answer is" in many languages; what stands there are a
 choice letter in the last line, the last formula, the last number. Among marks the last one counts, and so does a saying
 after the last mark if it is of its kind. Neighbouring boxes joined only by "and", "or", a comma or a line break are one
-answer. A box that is never closed is read to the end of its line, for an earlier box is not the answer. Thinking, tokens
-that end a turn, a next question that a base model goes on with are none of the answer.
+answer. A box that is never closed is read to the end of its line, for an earlier box is not the answer. Thinking,
+tokens that end a turn, a next question that a base model goes on with are none of the answer.
 """
 
 import re
@@ -33,7 +33,8 @@ _TAIL_TOKENS = re.compile(
 _HEAD_TOKENS = re.compile(r"^\s*(?:<\|begin_of_solution\|>|<\|im_start\|>assistant|<s>)\s*")
 _NEXT_TURN = re.compile(
     r"<\|im_start\|>\s*user|<\|user\|>|<\|start_header_id\|>user|\[INST\]"
-    r"|\n[ \t]{0,8}(?:#{1,4} ?)?(?:Question|Q|Problem|Human|User|Exercise|Instruction|Example \d+|问题|題目|题目)(?: \d+)?\s?[:：]"
+    r"|\n[ \t]{0,8}(?:#{1,4} ?)?(?:Question|Q|Problem|Human|User|Exercise|Instruction|Example \d+|问题|題目|题目)(?:"
+    r" \d+)?\s?[:：]"
 )
 _LAYERS = 3  # a box in a formula in a sentence
 _TAIL = 400  # characters in which tokens at the end are looked for

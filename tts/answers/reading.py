@@ -1,7 +1,7 @@
 r"""What an answer says, as far as that can be read without a computer algebra system.
 
-A reading is a number, a word, a series of readings, a named reading (`x = 5`), a value with a unit, digits in a base, or
-an expression left unread.
+A reading is a number, a word, a series of readings, a named reading (`x = 5`), a value with a unit, digits in a base,
+or an expression left unread.
 """
 
 import re
@@ -119,7 +119,8 @@ _REPEATING = re.compile(
 )
 _BASED = re.compile(
     r"\(?(?P<digits>[0-9A-Z]*[0-9][0-9A-Z]*|[A-F]{2,})\)?_(?:\{?\(?(?P<base>\d{1,2})\)?\}?|\{?\\text\{(?P<name>[a-z]+)\}\}?)"
-    r"|0(?P<prefix>[xXbBoO])(?P<coded>[0-9a-fA-F]+)|(?P<plain>[0-9A-F]+)(?: ?\\text\{)? ?\(?base (?P<named>\d{1,2}|[a-z]+)\)?\}?"
+    r"|0(?P<prefix>[xXbBoO])(?P<coded>[0-9a-fA-F]+)|(?P<plain>[0-9A-F]+)(?: ?\\text\{)? ?\(?base"
+    r" (?P<named>\d{1,2}|[a-z]+)\)?\}?"
 )
 _TWICE = re.compile(r"([a-zA-Z -]+?) ?\((\d+)\)")  # forty-two (42)
 _DESCRIBED = re.compile(

@@ -119,7 +119,9 @@ def _tags(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
         return None
     opening, comma, closing = value.partition(",")
     if not comma or not opening.strip() or not closing.strip() or "," in closing:
-        raise click.BadParameter(f"{value!r} is not OPEN,CLOSE: give the two tags around the thinking, as in '[T],[/T]'")
+        raise click.BadParameter(
+            f"{value!r} is not OPEN,CLOSE: give the two tags around the thinking, as in '[T],[/T]'"
+        )
     return opening.strip(), closing.strip()
 
 

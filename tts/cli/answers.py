@@ -15,7 +15,9 @@ from tts.vocabulary.thinking import split_thinking
 @click.command()
 @click.argument("text")
 @click.option("--against", metavar="ANSWER", help="Say whether it equals this answer, such as the gold one.")
-@click.option("--problem", metavar="TEXT", default="", help="What was asked: its wording says how answers are compared.")
+@click.option(
+    "--problem", metavar="TEXT", default="", help="What was asked: its wording says how answers are compared."
+)
 @click.option("--json", "as_json", is_flag=True, help="All of it as one JSON object.")
 def answers(text: str, against: str | None, problem: str, as_json: bool) -> None:
     """Show which answer TEXT states, by which rule and where, and the statements that it outranks.

@@ -20,8 +20,8 @@ from tts.cli._options import (
     parameter_option,
     report_option,
     source_options,
-    think_option,
     strategies_of,
+    think_option,
 )
 from tts.cli._output import check_output, finish, save
 from tts.cli._progress import watch
@@ -92,7 +92,9 @@ def compare(
     if problems == "-":
         extract = extractor(engine.get("extractor", "auto"))
         tags = think or (OPEN, CLOSE)
-        read = tts.read_candidate_sets("-", columns=columns, limit=limit, on_error=on_error, think=tags, extract=extract)
+        read = tts.read_candidate_sets(
+            "-", columns=columns, limit=limit, on_error=on_error, think=tags, extract=extract
+        )
         source = list(read)
     with watch("decision", None, engine.get("store")) as listener:
         comparison = tts.compare(

@@ -47,7 +47,7 @@ def read_gold(text: str) -> Gold:
 
 
 class ChoiceGrader:
-    """Implements `tts.Grader` for letters of a multiple choice: `(B)`, `b.`, `B` and the text of that option are one."""
+    """Implements `tts.Grader` for letters of a multiple choice: `(B)`, `b.`, `B`, the text of that option are one."""
 
     async def grade(self, pairs: Sequence[tuple[str, str | None]], problems: Sequence[str] | None = None) -> list[bool]:
         """One verdict per (gold letter, answer); several letters count as a set."""

@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 class Conflict(NamedTuple):
     """A verdict that does not fit the classes.
 
-    "intransitive": told equal but kept apart, since one of them differs from what the other equals; "asymmetric": Math-Verify's verdict depends on which is
-    the gold, taken as equal; "undecided": time or memory ran out, taken as unequal.
+    "intransitive": told equal but kept apart, since one differs from what the other equals; "asymmetric": Math-Verify's
+    verdict depends on which is the gold, taken as equal; "undecided": time or memory ran out, taken as unequal.
     """
 
     kind: Literal["intransitive", "asymmetric", "undecided"]
