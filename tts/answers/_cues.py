@@ -11,7 +11,8 @@ from tts.answers._letters import SEVERAL
 _LINK = r"[*_`\"'】\]）)]{0,3}\s?(?:[:：=]|[—–]|\bis\b)[*_`\"']{0,3}"
 _ENGLISH = (
     r"\banswer\b(?:[ \t]+(?:to|for|of)\b[^.:\n]{0,60}?)?"
-    r"(?:[*_`\"']{0,3}[ \t]?[:：=][*_`\"']{0,3}|[ \t](?:is|are|must be|would be|should be|will be|seems to be"
+    r"(?:[*_`\"']{0,3}[ \t]?(?:[:：=]|[-–—](?=\s))[*_`\"']{0,3}"
+    r"|[ \t](?:is|are|must be|would be|should be|will be|seems to be"
     r"|becomes?|comes to|equals)\b:?)"
     r"|\b(?:final[ _]answer(?:[ \t]is)?|answer[ _]is|my answer(?:["
     r" \t]is)?)\b[*_`\"']{0,3}\s?[:：=]?[*_]{0,3}(?=[ \t]*[\s$\\\d(\[-])"
@@ -52,7 +53,12 @@ _COPULA = re.compile(r"\b(?:is|are|was|were|equals|es|est|ist|è|é)\b:?")
 _LETTER = re.compile(
     r"[*_`\"'（(\s]*(?:(?i:option|choice)\s*)?(?:\(([A-J]|[a-j](?=\)(?:\s|$|[.,])))\)|([A-J])(?=$|[.:：,，。)*）\]\s_\"'—-]))"
 )
-_WORD = re.compile(r"(?<![\\a-zA-Z{])[a-zA-Z]{4,}")
+_WORD = re.compile(r"(?<![\\a-zA-Z{])[^\W\d_]{4,}")
+_LEAD = re.compile(
+    r"(?i)^(?:(?:therefore|thus|then|hence|simply|just|exactly|approximately|about|roughly|indeed|also|only|equal to"
+    r"|given by|definitely|clearly)\s+|(?:value|final|answer)\s*:\s*)+"
+)
+_GLOSS = re.compile(r"(?<=\d)\s*\([a-z][a-z -]*\)$")
 _NUMBER = re.compile(
     r"(?<![\w.])[-\u2212]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:[.,]\d+)?(?:[eE][-+]?\d+\b|/\d+)?|\.\d+)%?"
 )
@@ -60,9 +66,12 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _CJK_NUMBER = re.compile(r"[-\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?%?")
 # A number after these is when or among how many, rarely the answer.
 _ASIDE = re.compile(
-    r"(?i)\b(?:over|in|after|within|during|every|for|by|at|until|past|next|last|first|out of|of the|from|per"
-    r"|since)\s+(?:a |the |all |about |each )*"
-    r"(?=[\d.,]+\s+(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|nights?|mornings?|people|persons?|trips?|times|o'clock|am|pm)\b)"
+    r"(?i)\b(?:(?:over|in|after|within|during|every|for|by|at|until|past|next|last|first|out of|of the|from|per|since"
+    r"|en|por|durante|dans|pendant|pro|in|nach|über|за|в|через|entro|dopo)\s+(?:a |the |all |about |each |les |los )*"
+    r"(?=[\d.,]+\s+(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|nights?|mornings?|people|persons?|trips?|times"
+    r"|o'clock|am|pm|jours?|heures?|semaines?|mois|ans|días|dias|horas|semanas|meses|años|tagen?|stunden?|wochen?|monate"
+    r"|jahren?|giorni|ore|settimane|mesi|anni|дн\w+|час\w*|недел\w+|лет|месяц\w*)\b)"
+    r"|(?:in|among|across|into|within)\s+(?:the |all |each )*(?=[\d.,]+\s+[a-z]{3,}))"
 )
 _MONEY = re.compile(r"(?<![\\\w])(?:\\?\$|€|£)\s?(?=\d)")
 _LONGEST = 2000
@@ -76,6 +85,9 @@ def cues(text: str) -> list[Span]:
         return []
     found = []
     for cue in list(_CUE.finditer(text))[-_MOST:]:
+        quote = text[max(0, cue.start() - 1) : cue.start()]
+        if quote and quote in "\"'" and quote in cue.group():
+            continue  # the name of a field
         stated = _after(text, cue.end())
         if stated is not None:
             found.append(Span(cue.start(), stated.end, stated.content))
@@ -121,9 +133,11 @@ def stated(phrase: str) -> str | None:
         return letter[1] or letter[2]
     if _CJK.search(phrase):
         return _in_script(phrase)
-    phrase = _COPULA.split(phrase)[-1].strip(" *_")
+    phrase = _GLOSS.sub("", _LEAD.sub("", _COPULA.split(phrase)[-1].strip(" *_"), count=1))
+    if phrase.endswith(")") and phrase.count("(") < phrase.count(")"):
+        phrase = phrase[:-1]
     sentence = phrase[:1].isupper() and " " in phrase and _WORD.search(phrase) and len(_NUMBER.findall(phrase)) == 1
-    if sentence or len(_WORD.findall(phrase)) > 2 or len(phrase) > 300:
+    if sentence or _ASIDE.search(phrase) or len(_WORD.findall(phrase)) > 2 or len(phrase) > 300:
         return _in_prose(phrase)
     spans = formulas(phrase)
     if spans and len(phrase) - sum(span.end - span.start for span in spans) > 40:

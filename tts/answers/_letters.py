@@ -23,7 +23,11 @@ _CORRECT = re.compile(
     r"(?:(?:best|most)\s+)*(?:correct|right|true|accurate|appropriate|answer|best|对的|對的|正确的?|正確的?)"
 )
 _ONLY = re.compile(
-    r"(?:只有|应选|應選|故选|故選|选|選|正解は|答案[是为為]?)\s*(?:选项|選項)?\s*[:：]?\s*[（(]?([A-J])(?![a-zA-Z])"
+    r"(?:只有|选项[是为應应]|应选|應選|故选|故選|选|選|正解は|答案[是为為]?)\s*(?:选项|選項)?\s*[:：]?\s*[（(]?([A-J])(?![a-zA-Z])"
+)
+_CONCLUDED = re.compile(
+    rf"(?i:(?:^|\W)(?:so|thus|hence|therefore|must be|say|it's|it is|correct|solution is))\s*[:：,-]?\s*"
+    rf"{_OPEN}([A-J])\)?[.\s*_`]*$"
 )
 _MARKED = re.compile(r"(?:\s|^|\*)(?:\\text(?:bf)?\{)?\(([A-J])\)|\*\*\(?([A-J])\)?[.):]?\*\*")
 _DENIED = re.compile(r"(?i)\b(?:not|isn't|wrong|incorrect|cannot|eliminat\w+|rule[sd]? out)\b|不|错|錯")
@@ -57,7 +61,7 @@ def letters_of(text: str) -> str | None:
 def claimed(text: str) -> str | None:
     """The letter that the last claim in a text is about: `I choose C`, `(C) is correct`, `选项B是对的`."""
     claims: list[tuple[int, str]] = []
-    for pattern in (_OPTION, _CORRECT, _ONLY):
+    for pattern in (_OPTION, _CORRECT, _ONLY, _CONCLUDED):
         for match in pattern.finditer(text):
             before = re.split(r"[,.;，。；]", text[max(0, match.start() - 12) : match.start()])[-1]
             after = text[match.end() : match.end() + 20]

@@ -11,8 +11,7 @@ OPEN, CLOSE = "<think>", "</think>"
 _DIALECTS = tuple(
     (re.compile(opening), re.compile(closing))
     for opening, closing in (
-        (r"<think>", r"<\s?/\s?think(?:ing)?\s?>|\\end\{think\}|</think(?=\s|$)"),
-        (r"<thinking>", r"<\s?/\s?think(?:ing)?\s?>|\\end\{thinking\}"),
+        (r"<think(?:ing)?>", r"<\s?/\s?think(?:ing)?\s?>|\\end\{think(?:ing)?\}|</think(?=\s|$)"),
         (r"\[THINK\]", r"\[\s?/\s?THINK\s?\]"),
         ("\u25c1think\u25b7", "\u25c1\\s?/\\s?think\u25b7"),
         (r"<seed:think>", r"<\s?/\s?seed:think\s?>"),
