@@ -9,7 +9,7 @@ from tts import Candidate, Context, Decision
 
 
 class Votes(NamedTuple):
-    """The candidates that have an answer, the class that each votes for, and an answer of each class.
+    """The candidates that have an answer, the class that each votes for, and the answer that speaks for each class.
 
     Classes are numbered by the first of their members.
     """
@@ -17,6 +17,11 @@ class Votes(NamedTuple):
     voters: tuple[Candidate, ...]
     labels: tuple[int, ...]
     answers: tuple[str, ...]
+
+    def speaker(self, label: int) -> Candidate:
+        """The first voter of a class with the answer that speaks for it: the one that equals most others in it."""
+        own = [voter for voter, of in zip(self.voters, self.labels, strict=True) if of == label]
+        return next((voter for voter in own if voter.answer == self.answers[label]), own[0])
 
     def members(self) -> list[list[int]]:
         """For each class, the places of its voters."""

@@ -68,7 +68,7 @@ class AdaptiveConsistency(Strategy):
         if not votes.voters:
             return nobody_votes(ctx, usable).model_copy(update={"rates": saved})
         sizes = [len(group) for group in votes.members()]
-        chosen = votes.voters[votes.labels.index(sizes.index(max(sizes)))]
+        chosen = votes.speaker(sizes.index(max(sizes)))
         counted = [[answer, size] for answer, size in zip(votes.answers, sizes, strict=True)]
         trace = {"votes": counted, "sampled": len(seen), "posterior": posterior}
         return Decision(text=chosen.text, chosen=chosen.index, confidence=posterior, trace=trace, rates=saved)

@@ -46,7 +46,7 @@ class Majority(Strategy):
         return "maj@k" if self.weights == "equal" else None
 
     async def aggregate(self, ctx: Context) -> Decision:
-        """The first member of the heaviest class."""
+        """The member of the heaviest class that equals most others in it."""
         usable = (await ctx.candidates()).usable
         votes = await count_votes(ctx, usable)
         if not votes.voters:
@@ -55,7 +55,7 @@ class Majority(Strategy):
         best = max(weight)
         tied = [label for label, value in enumerate(weight) if math.isclose(value, best, rel_tol=1e-9)]
         winner = tied[0] if self.ties == "earliest" else ctx.rng.choice(tied)
-        chosen = votes.voters[votes.labels.index(winner)]
+        chosen = votes.speaker(winner)
         return Decision(
             text=chosen.text,
             chosen=chosen.index,

@@ -38,7 +38,8 @@ def test_equal(a: str, b: str) -> None:
 @pytest.mark.parametrize(
     ("a", "b"),
     [
-        ("32349", "32, 349"), ("10, 4, -2", "4, 10, -2"), ("81", "(x+y)^2=81"), ("7 = 11a+c", "11a+c"), ("1", "2x+z=1"),
+        ("32349", "32, 349"), ("(10, 4, -2)", "(4, 10, -2)"), ("10, 4, -2", "4, 10, 2"),
+        ("81", "(x+y)^2=81"), ("7 = 11a+c", "11a+c"), ("1", "2x+z=1"),
         ("[0,1)", "(0,1)"), ("x=1", "y=1"), ("0.0000012", "0.0000014"), ("1/3", "0.3333"), ("A", "B"), ("A", "5"),
         ("odd", r"\text{oddd}"), ("1,2,3", "1,2"), ("7" * 5000, "7" * 5001), ("1", "1e-999999999"),
         (r"\text{red}", r"\text{blue}"), ("5.89e-7", r"0.59\times10^{-6}"),
@@ -49,7 +50,7 @@ def test_unequal(a: str, b: str) -> None:
     assert fast_equal(b, a) is False
 
 
-@pytest.mark.parametrize(("a", "b"), [(r"\sqrt{8}", r"2\sqrt{2}"), ("10^{-20}", r"2\cdot10^{-20}"), ("x+1", "1+x")])
+@pytest.mark.parametrize(("a", "b"), [(r"\ln 8", r"3\ln 2"), (r"\sin x", r"\cos x"), ("x^n", "x^{n+0}")])
 def test_left_to_algebra(a: str, b: str) -> None:
     assert fast_equal(a, b) is None
 

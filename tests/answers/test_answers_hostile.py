@@ -22,14 +22,14 @@ def worst(cases: list[tuple[str, str]]) -> dict[str, float]:
     async def run() -> dict[str, float]:
         taken = dict.fromkeys(KINDS, 0.0)
         async with Answers() as answers:
-            assert await answers.equal("\\sqrt{8}", "2\\sqrt{2}")
+            assert await answers.equal("\\ln 8", "3\\ln 2")
             for kind, text in cases:
                 for gold, response in ((like(text), f"So the answer is \\boxed{{{text}}}."), (text, "It is 9.")):
                     cost = Cost(answers)
                     await answers.equal(gold, extract(response) or "")
                     taken[kind] = max(taken[kind], min(cost.wall, cost.cpu))
                 assert await answers.equal("12", "12.0")
-            assert await answers.equal("\\sqrt{18}", "3\\sqrt{2}")
+            assert await answers.equal("\\ln 9", "2\\ln 3")
         return taken
 
     return asyncio.run(run())

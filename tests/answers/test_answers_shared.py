@@ -10,7 +10,7 @@ import pytest
 
 from tts.answers import Answers, shared
 
-EIGHT = (r"\sqrt{8}", r"2\sqrt{2}")
+EIGHT = (r"\ln 8", r"3\ln 2")
 
 
 class Holder:
@@ -79,7 +79,7 @@ def test_a_pair_is_not_cut_for_what_else_is_running() -> None:
             assert answers._pool is not None
             fork = answers._pool.pids()[0]
             os.kill(fork, signal.SIGSTOP)  # a machine that gives it no processor
-            asked = asyncio.ensure_future(answers.equal(r"\sqrt{18}", r"3\sqrt{2}"))
+            asked = asyncio.ensure_future(answers.equal(r"\ln 9", r"2\ln 3"))
             await asyncio.sleep(1)
             assert not asked.done()
             os.kill(fork, signal.SIGCONT)

@@ -435,3 +435,14 @@ def test_doctor_names_what_is_missing(run_tts: Any, monkeypatch: pytest.MonkeyPa
     assert done.exit_code == 0
     assert "missing or too old: no-such-package; pip install 'ttscale[hf]'" in done.stdout
     assert "pip install 'ttscale[hub]'" in done.stdout
+
+
+def test_answers_shows_the_rule_the_place_and_the_rivals(run_tts: Any) -> None:
+    text = r"First \boxed{3}. No: \boxed{50\%}."
+    shown = run_tts("answers", text, "--against", "0.5", "--problem", "What is the probability?")
+    assert shown.exit_code == 0
+    assert [line.split()[0] for line in shown.stdout.splitlines()] == ["answer", "outranked", "equal"]
+    found = json.loads(run_tts("answers", "-", "--json", stdin=text).stdout)
+    assert (found["found"]["answer"], found["found"]["rule"], len(found["rivals"])) == (r"50\%", "box", 1)
+    nothing = run_tts("answers", "no idea")
+    assert (nothing.exit_code, nothing.stdout) == (1, "no answer\n")

@@ -1,8 +1,11 @@
 """Equality of two expressions by Math-Verify (SymPy), asked in a worker process that may be killed.
 
 Decisions: closed expressions are compared by value at 30 digits, relatively, since Math-Verify compares `1/2004!` with
-`1/2006!` absolutely; expressions in the same symbols are compared at sample points before anything is simplified;
-the rest is Math-Verify's verdict in either direction. SymPy values are never printed: that alone can take minutes.
+`1/2006!` absolutely; where those agree the precision rises, and exact expressions are equal only if their difference is
+zero for SymPy, or they agree to 1,000 digits and hold no number that could hide behind so many. Expressions in the same
+symbols are compared at sample points before anything is simplified; the rest is Math-Verify's verdict in either
+direction. A lone `i` is the imaginary unit, an odd root of a negative number is real. SymPy values are never printed:
+that alone can take minutes.
 """
 
 import contextlib
@@ -35,6 +38,8 @@ _MONSTER = re.compile(
 )
 _DIGITS = 30
 _BITS = 110  # what 30 digits need
+_MORE_DIGITS, _MOST_DIGITS = 100, 1000
+_HIDING = 300  # a whole number from which on a power may make a difference too small for so many digits
 _AGREEMENT = mpmath.mpf(10) ** -20
 _DECIMAL_AGREEMENT = mpmath.mpf(10) ** -12  # where decimals, kept to 15 digits, are among the terms
 _UNEVALUATED = (ArithmeticError, TypeError, ValueError, AttributeError, NotImplementedError, RecursionError)
@@ -66,7 +71,22 @@ def expression(text: str) -> Any:
     if _hostile(text):
         return None
     found = parse(f"${text}$", extraction_config=_TARGETS, parsing_timeout=None)
-    return next((value for value in found if not isinstance(value, str)), None)
+    value = next((value for value in found if not isinstance(value, str)), None)
+    return _complex(value, text) if isinstance(value, sympy.Basic) else value
+
+
+def _complex(value: Any, text: str) -> Any:
+    """With i for the imaginary unit, unless it counts something; with the real roots of negative numbers."""
+    letters = _COMMAND.sub(" ", text)
+    if "i" in letters and "I" not in letters and not value.has(sympy.Sum, sympy.Product, sympy.Integral):
+        value = value.subs({symbol: sympy.I for symbol in value.free_symbols if symbol.name == "i"})
+    if "sqrt[" in text:
+        value = value.replace(_odd_root_of_negative, lambda root: -((-root.base) ** root.exp))
+    return value
+
+
+def _odd_root_of_negative(expr: Any) -> bool:
+    return bool(expr.is_Pow and expr.exp.is_Rational and expr.exp.q % 2 and expr.exp.p == 1 and expr.base.is_negative)
 
 
 def prepare(text: str) -> None:
@@ -125,7 +145,23 @@ def _closed_equal(a: Any, b: Any) -> bool | None:
     agree = _agree(x, y, _tolerance(a, b))
     if not agree and (a.is_Float or b.is_Float):
         return _decimals_agree(x, y)
-    return agree
+    return _exactly_equal(a, b) if agree and not _any_decimal(a, b) else agree
+
+
+def _exactly_equal(a: Any, b: Any) -> bool | None:
+    """Of closed exact expressions that agree to thirty digits: zero for SymPy, or as many digits as can be had."""
+    difference = a - b
+    if difference.is_zero:
+        return True
+    for digits in (_MORE_DIGITS, _MOST_DIGITS):
+        with mpmath.workprec(int(digits * 3.4)):
+            gap = mpmath.mpmathify(abs(sympy.N(difference, 15, maxn=digits)))
+            size = mpmath.mpmathify(abs(sympy.N(a, 15)))
+            if gap > size * mpmath.mpf(10) ** (10 - digits):
+                return False
+    if any(abs(number) > _HIDING for number in difference.atoms(sympy.Integer)):
+        return True if sympy.simplify(difference) == 0 else None
+    return True
 
 
 def _sampled_equal(a: Any, b: Any) -> bool | None:

@@ -1,6 +1,7 @@
 """Equality of two readings: three-valued, with the algebra supplied by the caller.
 
-True, False, or None where only algebra can tell. Exact numbers are compared exactly, decimals at six places.
+True, False, or None where only algebra can tell. Exact numbers and formulas are compared exactly, decimals at six
+places; nothing exact is equal because floating numbers agree.
 """
 
 import re
@@ -8,12 +9,29 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from tts.answers.reading import EQUALS, Expression, Huge, Named, Number, Reading, Series, Word, read
+from tts.answers._exact import Quotient, exact, same
+from tts.answers._fingerprint import differ
+from tts.answers._regions import Piece, region
+from tts.answers._units import compatible, known
+from tts.answers.expectation import NOTHING, Expectation, read_as
+from tts.answers.reading import (
+    EQUALS,
+    Based,
+    Expression,
+    Huge,
+    Measured,
+    Named,
+    Number,
+    Reading,
+    Series,
+    Word,
+)
 
 Algebra = Callable[[str, str], bool | None]
 
 DECIMALS = 6  # places to which a decimal is compared, Math-Verify's default
 _SMALLEST_AGREEMENT = Fraction(1, 1000)  # relative: 0.0000012 is not 0.0000014 although both round to 0.000001
+_LABEL = re.compile(r"[A-Z]{2,}")  # points, not a product
 _ALGEBRAIC_SET = 40  # elements of an unordered series that are matched by algebra
 _ALGEBRAIC = re.compile(r"\\(?:pm|mp|cup|cap|in|le|ge|ne|setminus|begin|mathbb|mid|infty|sum)(?![a-zA-Z])|[<>|]")
 
@@ -55,12 +73,22 @@ def _series_equal(a: Series, b: Series, algebra: Algebra) -> bool | None:
         return False
     if len(a.items) != len(b.items) and (_ALGEBRAIC.search(a.text) or _ALGEBRAIC.search(b.text)):
         return algebra(a.text, b.text)
-    if a.unordered or b.unordered:
+    if _order_is_free(a, b):
         return _unordered_equal(a, b, algebra)
     if len(a.items) != len(b.items):
         return False
     verdicts = [compare(x, y, algebra) for x, y in zip(a.items, b.items, strict=True)]
     return False if False in verdicts else None if None in verdicts else True
+
+
+def _order_is_free(a: Series, b: Series) -> bool:
+    """Where neither is a tuple; the values of `x=1, y=2` alone stand in its order."""
+    if "{}" in (a.brackets, b.brackets):
+        return True
+    if not (a.unordered and b.unordered):
+        return False
+    names = [len({item.name for item in one.items if isinstance(item, Named)}) for one in (a, b)]
+    return not (max(names) > 1 and min(names) == 0)
 
 
 def _unordered_equal(a: Series, b: Series, algebra: Algebra) -> bool | None:
@@ -86,6 +114,59 @@ def _matched(rest: Sequence[Reading], others: list[Reading], algebra: Algebra) -
     return None if unknown else True
 
 
+def _regions_equal(a: Series | Expression, b: Series | Expression, algebra: Algebra) -> bool:
+    r"""`x\le 2 or x\ge 5` against `(-\infty,2]\cup[5,\infty)`: the same pieces in some order."""
+    one = region(a)
+    other = region(b) if one is not None else None
+    if one is None or other is None or len(one) != len(other):
+        return False
+    rest = list(other)
+    for piece in one:
+        match = next((two for two in rest if _piece_equal(piece, two, algebra)), None)
+        if match is None:
+            return False
+        rest.remove(match)
+    return True
+
+
+def _piece_equal(a: Piece, b: Piece, algebra: Algebra) -> bool:
+    if (a.low_in, a.high_in) != (b.low_in, b.high_in):
+        return False
+    return bool(compare(a.low, b.low, algebra) and compare(a.high, b.high, algebra))
+
+
+def _measured_equal(a: Measured, b: Measured, algebra: Algebra) -> bool | None:
+    """Two values with units: after conversion where both measure one thing; else units must be one."""
+    one, other = known(a.unit), known(b.unit)
+    if a.unit != b.unit and one is not None and other is not None and one.dimension == other.dimension:
+        if not (isinstance(a.value, Number) and isinstance(b.value, Number)):
+            return False
+        if isinstance(a.value.value, Huge) or isinstance(b.value.value, Huge):
+            return False
+        decimal = a.value.decimal or b.value.decimal
+        return _close(a.value.value * one.size / other.size, b.value.value, decimal=decimal)
+    return compare(a.value, b.value, algebra) if compatible(a.unit, b.unit) else False
+
+
+def _measured_equals_one(a: Measured, b: Reading, algebra: Algebra) -> bool | None:
+    """`8 cm` against `8`: the unit is implied. `8 m` against `m+7m`: the unit is a symbol after all."""
+    if isinstance(b, Expression) and (a.lone or "\\text" in b.text):
+        if a.text.replace(" ", "") == b.text.replace(" ", ""):
+            return True
+        if a.lone and re.search(rf"(?<![a-zA-Z\\]){a.unit}(?![a-zA-Z])", b.text):
+            return _formulas_equal(a.text, b.text, algebra)
+    return compare(a.value, b, algebra)
+
+
+def _based_equal(a: Based, b: Reading) -> bool | None:
+    """Digits in a base against digits, or against the number that they stand for."""
+    if isinstance(b, Based):
+        return (a.base, a.digits) == (b.base, b.digits) or (a.base != b.base and a.value == b.value)
+    if isinstance(b, Number) and not b.percent:
+        return b.value in (a.value, int(a.digits)) if a.digits.isdigit() else b.value == a.value
+    return isinstance(b, Expression | Word) and b.text.strip("()").upper() == a.digits
+
+
 def _named_equal(a: Named, b: Named, algebra: Algebra) -> bool | None:
     if a.name == b.name:
         return compare(a.value, b.value, algebra)
@@ -98,6 +179,8 @@ def _series_equals_one(a: Series, b: Reading, algebra: Algebra) -> bool | None:
     """`1,22` as a decimal, or one value written several ways: `1.8 or 9/5`."""
     if a.number is not None and isinstance(b, Number) and _numbers_equal(a.number, b):
         return True
+    if isinstance(b, Expression) and _LABEL.fullmatch(b.text) and all(isinstance(one, Word) for one in a.items):
+        return sorted(one.word for one in a.items if isinstance(one, Word)) == sorted(b.text.casefold())
     verdicts = [compare(item, b, algebra) for item in a.items] if len(a.items) <= _ALGEBRAIC_SET else [False]
     if a.unordered and False not in verdicts:
         return None if None in verdicts else True
@@ -106,6 +189,14 @@ def _series_equals_one(a: Series, b: Reading, algebra: Algebra) -> bool | None:
 
 def _mixed_equal(a: Reading, b: Reading, algebra: Algebra) -> bool | None:
     """Readings of two kinds."""
+    if isinstance(b, Measured):
+        a, b = b, a
+    if isinstance(a, Measured):
+        return _measured_equals_one(a, b, algebra)
+    if isinstance(b, Based):
+        a, b = b, a
+    if isinstance(a, Based) and not isinstance(b, Named | Series):
+        return _based_equal(a, b)
     if isinstance(b, Named):
         a, b = b, a
     if isinstance(a, Named):
@@ -127,7 +218,26 @@ def _expression_equal(a: Expression, b: Reading, algebra: Algebra) -> bool | Non
         return True
     if EQUALS.search(a.text) and not EQUALS.search(b.text):
         return False
-    return algebra(a.text, b.text)
+    return _formulas_equal(a.text, b.text, algebra)
+
+
+def _formulas_equal(a: str, b: str, algebra: Algebra) -> bool | None:
+    """Two formulas by their exact values where they have them, else by algebra."""
+    one, other = exact(a), exact(b)
+    if one is not None and other is not None:
+        verdict = _values_equal(one, other)
+        if verdict is not None:
+            return verdict
+    return False if differ(a, b) else algebra(a, b)
+
+
+def _values_equal(one: Quotient, other: Quotient) -> bool | None:
+    if not (one.decimal or other.decimal):
+        return same(one, other)
+    x, y = one.number, other.number
+    if x is not None and y is not None:
+        return _close(x, y, decimal=True)
+    return True if same(one, other) else None
 
 
 def compare(a: Reading, b: Reading, algebra: Algebra) -> bool | None:
@@ -140,6 +250,12 @@ def compare(a: Reading, b: Reading, algebra: Algebra) -> bool | None:
         return False
     if isinstance(a, Series) and isinstance(b, Series):
         return _series_equal(a, b, algebra)
+    if isinstance(a, Series | Expression) and isinstance(b, Series | Expression) and _regions_equal(a, b, algebra):
+        return True
+    if isinstance(a, Measured) and isinstance(b, Measured):
+        return _measured_equal(a, b, algebra)
+    if isinstance(a, Based) and isinstance(b, Based):
+        return _based_equal(a, b)
     if isinstance(a, Named) and isinstance(b, Named):
         return _named_equal(a, b, algebra)
     if isinstance(a, Expression) and isinstance(b, Expression):
@@ -152,15 +268,20 @@ def _expressions_equal(a: Expression, b: Expression, algebra: Algebra) -> bool |
         return True
     if bool(EQUALS.search(a.text)) != bool(EQUALS.search(b.text)):
         return False
-    return algebra(a.text, b.text)
+    if _LABEL.fullmatch(a.text) and _LABEL.fullmatch(b.text):
+        return False
+    return _formulas_equal(a.text, b.text, algebra)
 
 
 def _undecided(_a: str, _b: str) -> None:
     return None
 
 
-def fast_equal(a: str, b: str) -> bool | None:
-    """Whether two answers are equal, or None where only algebra can tell; symmetric, in-process, never raises."""
+def fast_equal(a: str, b: str, asked: Expectation = NOTHING) -> bool | None:
+    """Whether two answers are equal, or None where only algebra can tell; symmetric, in-process, never raises.
+
+    `asked` is what the problem asks for.
+    """
     if a == b:
         return True
-    return compare(read(a), read(b), _undecided)
+    return compare(read_as(a, asked), read_as(b, asked), _undecided)

@@ -11,11 +11,12 @@ _PARENTHESES = 50  # powers and roots over a parenthesis; more of them are left 
 
 _SYMBOLS = {
     "∞": r"\infty ", "π": r"\pi ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "φ": r"\phi ",
-    "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ", "÷": "/", "∕": "/", "⁄": "/", "−": "-", "–": "-",
+    "‐": "-", "‑": "-", "‒": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ",
+    "÷": "/", "∕": "/", "⁄": "/", "−": "-", "–": "-",
     "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "±": r"\pm ", "∪": r"\cup ", "∩": r"\cap ",
     "∈": r"\in ", "∅": r"\emptyset ", "°": r"^\circ ", "′": "'", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}",
     "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "…": r"\ldots ",
-    "٫": ".", "٬": ",", "€": "", "£": "", "¥": "", "₹": "", "“": "", "”": "", "‘": "'", "’": "'",
+    "٫": ".", "٬": ",", "₹": "", "“": "", "”": "", "‘": "'", "’": "'",
 }  # fmt: skip
 _SUPERSCRIPT = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "0123456789+-()ni", strict=True))
 _SUBSCRIPT = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₍₎", "0123456789+-()", strict=True))
@@ -23,9 +24,15 @@ _RAISED = re.compile(f"[{''.join(_SUPERSCRIPT)}]+")
 _LOWERED = re.compile(f"[{''.join(_SUBSCRIPT)}]+")
 
 _LAYOUT = re.compile(
-    r"\\(?:left|right|bigg?[lr]?|Bigg?[lr]?|displaystyle|textstyle|limits|nolimits)(?![a-zA-Z])\.?|(?<!\\)\\!|\{\}|\\boxed(?=\{)"
+    r"\\(?:left|right|middle|bigg?[lrm]?|Bigg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|mathstrut"
+    r"|large|Large|LARGE|huge|Huge|small|tiny|normalsize|bf|rm|it|sf|tt|nonumber|notag|strut)(?![a-zA-Z])\.?"
+    r"|(?<!\\)\\!|\{\}|\\f?boxed(?=\{)"
+    r"|\\(?:text)?color(?:box)?\s*\{[^{}]*\}|\\(?:tag|label)\s*\{[^{}]*\}"
 )
-_GAP = re.compile(r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])|\\hspace\{[^{}]*\}|\\phantom\{[^{}]*\}|\s+")
+_ROW_GAP = re.compile(r"\\\\\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
+_LEADING_TEXT = re.compile(r"\\text\s*\{[^{}]*(?:\b(?:is|are|equals?|be)|:|=)\s*\}\s*")
+_WHOLE_TEXT = re.compile(r"\\text\s*\{([^{}]*(?:\band\b|\bor\b|[,;&])[^{}]*)\}")
+_GAP = re.compile(r"(?:(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])|\\[hv]?(?:space|phantom)\*?\{[^{}]*\}|\s+)+")
 _CONTROL = {
     "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
     "lt": "<", "gt": ">", "neq": "ne", "gets": "leftarrow", "lbrace": "\\{", "rbrace": "\\}", "infin": "infty",
@@ -33,22 +40,75 @@ _CONTROL = {
     "textnormal": "text", "mbox": "text", "mathbf": "text", "mathit": "text", "mathsf": "text", "texttt": "text",
     "hbox": "text", "bm": "text", "boldsymbol": "text", "operatorname": "text", "degree": "^\\circ",
     "thinspace": "", "dollar": "", "emph": "text", "land": "text{and}", "lor": "text{or}", "bmatrix": "pmatrix",
+    "lnot": "neg", "underline": "text", "ast": "*", "vert": "|", "lvert": "|", "rvert": "|", "mid": "|", "lg": "log",
+    "mathscr": "text", "mathtt": "text", "textsf": "text", "pmb": "text", "textup": "text", "mathnormal": "text",
 }  # fmt: skip
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
 _DOUBLED = re.compile(r"\\\\(?=[a-zA-Z])")
 _SHORT_FRAC = re.compile(r"\\frac\s*(?:(\d)|\{([^{}]*)\})\s*(?:(\d)|\{([^{}]*)\})")
 _SHORT_SQRT = re.compile(r"\\sqrt\s*(\d|[a-zA-Z](?![a-zA-Z]))")
 _BRACED_SIGN = re.compile(r"([_^])\{\s*([0-9a-zA-Z])\s*\}")
-_DEGREES = re.compile(r"\^(?:\{\\circ\}|\\circ)")
+_DEGREES = re.compile(r"\s*\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![a-zA-Z]))\s*")
+_ANGLE = re.compile(r"(\d+(?:\.\d+)?)\^\\circ")
+_INNER_DEGREES = re.compile(r"\^\\circ(?!\s*(?:[CFK](?![a-z])|[,;)\]}]|$))\s?")
+_TRIGONOMETRIC = re.compile(r"\\?(?:arc)?(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 _AND = re.compile(r" ?,? ?(?:\\text\{ ?,? ?and ?\}|(?<![a-zA-Z])and(?![a-z])) ?")
 _OR = re.compile(r" ?,? ?(?:\\text\{ ?,? ?or ?\}|(?<![a-zA-Z])or(?![a-z])) ?")
 _PERCENT = re.compile(r" ?\\text\{ ?(?:percent(?:age)?|pct) ?\}| ?\b(?:percent(?:age)?|pct)\b| ?\\?%")
-_UNIT = re.compile(
-    r"(?<=[\d})%]) ?\\text\{[^{}]*\}(?:\^\{?-?\d\}?)?$"
-    r"|(?<=[\d%]) [a-zA-Z]{3,}(?: [a-zA-Z]{2,}){0,3}(?:\^\{?\d\}?)?$|(?<=\d) ?(?:cm|mm|km|kg|hours?)(?:\^\{?\d\}?)?$"
+_TEXT_LETTER = re.compile(
+    r"(?<![\d{})\]\s%])\s*\\text\s*\{\s*([a-zA-Z])\s*\}|\\text\s*\{\s*([eiABDET-Z]|Re|Im|tr|rank|[-\d.,]+)\s*\}"
 )
-_TEXT_LETTER = re.compile(r"\\text\s*\{\s*([a-zA-Z]|Re|Im|tr|rank|[-\d.,]+)\s*\}")
+_TEXT_FUNCTION = re.compile(
+    r"\\text\s*\{\s*(sin|cos|tan|cot|sec|csc|ln|log|exp|max|min|gcd|lcm|arcsin|arccos|arctan)\s*\}"
+)
 _SPACE = re.compile(r"(?<![A-Za-z0-9,]) +|(?<=,) +(?![0-9])| +(?![A-Za-z0-9])")  # `32, 349` is no thousand
+_COUNTER = re.compile(r"(?<![a-zA-Z\\])([a-mo-z])\s*\\in\s*\\mathbb\s*\{[ZN]\}")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_NAMES = {
+    name: name
+    for name in [
+        "pi",
+        "sqrt",
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "ln",
+        "log",
+        "exp",
+        "abs",
+        "gcd",
+        "lcm",
+        "max",
+        "min",
+        "theta",
+        "alpha",
+        "beta",
+        "gamma",
+        "lambda",
+        "phi",
+        "omega",
+        "infty",
+    ]
+} | {
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "infinity": "infty",
+    "inf": "infty",
+    "oo": "infty",
+    "Pi": "pi",
+}
+_LETTERS = re.compile(r"[a-zA-Z]{2,}")
+_PLAIN_NAME = re.compile(rf"(?<![a-zA-Z\\])({'|'.join(sorted(_NAMES, key=len, reverse=True))})(?![a-zA-Z])")
 _WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
 
 
@@ -86,6 +146,7 @@ def _plain(sign: str) -> str:
 
 
 def _ascii(text: str) -> str:
+    text = _INVISIBLE.sub("", text)
     text = _RAISED.sub(lambda run: "^{" + "".join(map(_SUPERSCRIPT.__getitem__, run.group())) + "}", text)
     text = _LOWERED.sub(lambda run: "_{" + "".join(map(_SUBSCRIPT.__getitem__, run.group())) + "}", text)
     return "".join(sign if sign.isascii() else _plain(sign) for sign in _root(text))
@@ -140,10 +201,20 @@ def _latex(text: str) -> str:
     if "\\begin" not in text:
         text = _DOUBLED.sub(r"\\", text)
     text = _COMMAND.sub(_command, _LAYOUT.sub("", text).replace("{,}", ","))
-    text = text.replace("bmatrix", "pmatrix").replace(r"\$", "")
-    text = _TEXT_LETTER.sub(r"\1", text)
-    text = _SHORT_SQRT.sub(r"\\sqrt{\1}", _SHORT_FRAC.sub(_fraction, text))
-    return _DEGREES.sub("", text)
+    text = text.replace("bmatrix", "pmatrix")
+    text = _LEADING_TEXT.sub("", text, count=1) if text.lstrip().startswith("\\text") else text
+    whole = _WHOLE_TEXT.fullmatch(text.strip())
+    text = whole[1] if whole else text
+    text = _TEXT_FUNCTION.sub(r"\\\1 ", _TEXT_LETTER.sub(lambda one: one[1] or one[2], text))
+    return _SHORT_SQRT.sub(r"\\sqrt{\1}", _SHORT_FRAC.sub(_fraction, text))
+
+
+def _angles(text: str) -> str:
+    """Degrees under a trigonometric function as radians; elsewhere only at the end of an item, as its unit."""
+    text = _DEGREES.sub(r"^\\circ ", text)
+    if _TRIGONOMETRIC.search(text):
+        text = _ANGLE.sub(r"(\\frac{\1}{180}\\pi)", text)
+    return _INNER_DEGREES.sub("", text).strip()
 
 
 def normal_form(answer: str) -> str:
@@ -154,15 +225,44 @@ def normal_form(answer: str) -> str:
     if not text.isascii():
         text = _ascii(text).strip()
     text = _balanced(_unwrapped(text))
+    if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'`" and text[0] not in text[1:-1]:
+        text = text[1:-1].strip()
     if "\\" in text or "{" in text:
-        text = _latex(text)
+        text = _latex(_ROW_GAP.sub(r"\\\\", text))
     text = _GAP.sub(" ", text)
     text = _nest_powers(text).strip().rstrip("\\").rstrip()
     if text.endswith(".") and not text.endswith(".."):
         text = text[:-1].rstrip()
-    text = text.lstrip("$").rstrip("$").strip() if text.count("$") == 1 else text
+    text = text.lstrip("$").rstrip("$").strip() if text.count("$") == 1 and "\\$" not in text else text
     text = _PERCENT.sub("%", text)
     text = _AND.sub("; ", text) if "and" in text else text
     text = _OR.sub("; ", text) if "or" in text else text
-    text = _UNIT.sub("", text)
-    return _SPACE.sub("", _BRACED_SIGN.sub(r"\1\2", text))
+    text = _angles(text) if "circ" in text else text
+    text = plain_names(text)
+    text = _counted(text) if "mathbb" in text else text
+    text = _BRACED_SIGN.sub(r"\1\2", text).replace("\\log_e", "\\ln")
+    return _SPACE.sub("", text).removeprefix("=")
+
+
+def _counted(text: str) -> str:
+    r"""`k\\pi, k\\in\\mathbb{Z}` with n for the letter that runs through the whole numbers: any letter would do."""
+    letters = {match[1] for match in _COUNTER.finditer(text)}
+    if len(letters) != 1 or re.search(r"(?<![a-zA-Z\\])n(?![a-zA-Z])", text):
+        return text
+    return re.sub(rf"(\\\\[a-zA-Z]+)|(?<![a-zA-Z]){letters.pop()}(?![a-zA-Z])", lambda one: one[1] or "n", text)
+
+
+def plain_names(text: str) -> str:
+    r"""`2*sqrt(3)` as `2*\sqrt{3}`, `pi/2` as `\pi/2`: only where nothing but such names is in the text."""
+    runs = _LETTERS.findall(_COMMAND.sub("", text))
+    if not runs or not all(run in _NAMES for run in runs) or "\\text" in text:
+        return text
+    text = _PLAIN_NAME.sub(lambda one: "\\" + _NAMES[one[1]], text)
+    for command, opening, closing in (("\\sqrt(", "\\sqrt{", "}"), ("\\exp(", "e^{", "}"), ("\\abs(", "|", "|")):
+        for _ in range(min(_PARENTHESES, text.count(command))):
+            start = text.find(command)
+            end = _closing(text, start + len(command) - 1) if start >= 0 else None
+            if end is None:
+                break
+            text = f"{text[:start]}{opening}{text[start + len(command) : end]}{closing}{text[end + 1 :]}"
+    return text

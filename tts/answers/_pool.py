@@ -2,9 +2,10 @@
 
 Processes are started clean (no fork of a process that holds threads, no `__main__` guard asked of scripts), lazily,
 and serve any thread and any event loop. A fork that exceeds the limit on a pair is killed; its worker has the next one
-within milliseconds. A pair's limit is wall time from when it has a fork, a second attempt after a crash included; only
-where the machine has given that fork less than a quarter of a processor it may go on until it has had as much, because
-a verdict must not hang on what else is running.
+within milliseconds. A pair's limit is processor time of its fork, because a verdict must not hang on what else is
+running; the wall limit, for a fork that gets no processor or waits for something, lies far above it and counts from
+when the pair first had a fork, a second attempt after a crash included. Where the system does not tell the processor
+time of a process, the limit is wall time.
 """
 
 import contextlib
@@ -20,14 +21,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-Pair = tuple[str, str]
+Pair = tuple[str, str] | tuple[str, str, list[Any]]  # two answers, and what is asked for where the problem says it
 Outcome = Literal["decided", "timeout", "memory", "crash", "start", "hopeless"]
 
 _START_LIMIT = 60.0  # seconds for a fresh interpreter to import SymPy, on a machine that is busy
-_STARVED = 30.0  # seconds that a pair may go on for lack of a processor
-_SHARE = 0.25  # of a processor
+_STARVED = 60.0  # seconds past its limit that a pair may go on for lack of a processor
 _SHORTEST_WRITE = 2.0  # seconds, for a request to a fork on a machine that is busy
 _LAST_LINES = 10.0  # seconds, for the end of what processes have written that are gone
 _FEWEST, _MOST = 16, 256  # pairs of a request: for fewer a second worker is not worth its start
@@ -161,7 +161,7 @@ class _Worker:
 
     def _starved(self) -> bool:
         had = _cpu_seconds(self._fork) - self._used
-        return had < _SHARE * self._time_limit and time.monotonic() < self.deadline + _STARVED
+        return had < self._time_limit and time.monotonic() < self.deadline + _STARVED
 
     def cut(self) -> None:
         """Kill the fork; the next one says when it is ready. Where the system has no forks, the worker is gone."""

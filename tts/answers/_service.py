@@ -4,23 +4,23 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING, Self
 
-from tts.answers._clusters import assemble, components
+from tts.answers._clusters import Graph, assemble
 from tts.answers._equality import fast_equal
+from tts.answers._sorting import pairs_to_compare
+from tts.answers.expectation import NOTHING, Expectation, packed, read_as
 from tts.answers.extraction import bare
-from tts.answers.reading import SHORT, Number, Reading, read
-from tts.vocabulary.clusters import Clusters, Conflict
+from tts.answers.reading import SHORT, Reading
+from tts.vocabulary.clusters import Clusters
 
 if TYPE_CHECKING:
-    from tts.answers._pool import Judgement, Pool
+    from tts.answers._pool import Judgement, Pair, Pool
 
 _VERDICTS = 65536  # verdicts of workers that are kept
 _PARTITIONS = 8192  # sets of answers whose classes are kept: strategies ask about the same candidates
-_BREATH = 2000  # fast comparisons between two turns of the event loop
-
-_Partition = tuple[dict[str, int], list[Conflict]]  # the component of each distinct answer; what does not fit
+_Key = tuple[str, str, Expectation]  # in the order of the alphabet, and what is asked for
+_BREATH = 200  # fast comparisons between two turns of the event loop
 
 
 @dataclass(slots=True)
@@ -31,10 +31,10 @@ class Stats:
         fast: comparisons decided in process.
         cached: comparisons decided by an earlier verdict of a worker.
         compared: comparisons decided by a worker.
-        timeouts: comparisons cut at the time limit, taken as unequal.
-        memory: comparisons cut at the memory limit, taken as unequal.
-        crashes: comparisons that ended their worker, taken as unequal.
-        hopeless: comparisons not tried, because an expression had failed twice; taken as unequal.
+        timeouts: comparisons cut at the time limit, undecided.
+        memory: comparisons cut at the memory limit, undecided.
+        crashes: comparisons that ended their worker, undecided.
+        hopeless: comparisons not tried, because an expression had failed twice; undecided.
     """
 
     fast: int = 0
@@ -44,6 +44,11 @@ class Stats:
     memory: int = 0
     crashes: int = 0
     hopeless: int = 0
+
+    @property
+    def undecided(self) -> int:
+        """Comparisons without a verdict: wrong for a grade, which says so; neither equal nor different for classes."""
+        return self.timeouts + self.memory + self.crashes + self.hopeless
 
 
 class Answers:
@@ -56,7 +61,8 @@ class Answers:
         workers: most worker processes at a time; a second one starts only where there is work for it. After an
             expression has taken too long twice its further pairs are not tried, and with several workers which ones
             those are depends on timing.
-        time_limit: seconds of wall time for one comparison; past them its worker is killed and the two are unequal.
+        time_limit: seconds of processor time for one comparison; past them its worker is killed and the two are
+            undecided. The wall limit lies a minute above it.
         memory_mb: address space of one worker, where the system can limit it.
     """
 
@@ -67,78 +73,105 @@ class Answers:
         self._workers = workers
         self._time_limit = time_limit
         self._memory_mb = memory_mb
-        self._verdicts: dict[tuple[str, str], Judgement] = {}
-        self._partitions: dict[tuple[str, ...], _Partition] = {}
+        self._verdicts: dict[_Key, Judgement] = {}
+        self._graphs: dict[tuple[Expectation, tuple[str, ...]], Graph] = {}
         self._pool: Pool | None = None
         self._end_pool: Callable[[], object] = lambda: None
         self._lock = threading.RLock()  # an owner may be collected, and end its pool, anywhere
         self._closed = False
 
-    async def equal(self, gold: str, answer: str) -> bool:
-        """Whether two answers are equal; symmetric."""
-        return (await self.grade_many([(gold, answer)]))[0]
+    async def equal(self, gold: str, answer: str, asked: Expectation = NOTHING) -> bool:
+        """Whether two answers are equal; symmetric. `asked` is what the problem asks for."""
+        return bool((await self.judge_many([(gold, answer)], [asked]))[0])
 
-    async def grade_many(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
-        """Whether each answer equals its gold answer, in order; no answer (None) is wrong."""
+    async def grade_many(
+        self, pairs: Sequence[tuple[str, str | None]], asked: Sequence[Expectation] | None = None
+    ) -> list[bool]:
+        """Whether each answer equals its gold answer, in order; no answer (None) is wrong, as is what is undecided.
+
+        `asked` has for each pair what its problem asks for.
+        """
+        return [bool(verdict) for verdict in await self.judge_many(pairs, asked)]
+
+    async def judge_many(
+        self, pairs: Sequence[tuple[str, str | None]], asked: Sequence[Expectation] | None = None
+    ) -> list[bool | None]:
+        """As `grade_many`, with `None` for what was cut at a limit and so is undecided."""
         import asyncio
 
-        known: dict[tuple[str, str | None], bool] = {}
-        open_pairs: dict[tuple[str, str | None], tuple[str, str]] = {}
-        for index, pair in enumerate(dict.fromkeys(pairs)):
-            gold, answer = pair
-            verdict = False if answer is None else fast_equal(gold, answer)
+        asks = asked or [NOTHING] * len(pairs)
+        questions = [(*pair, ask) for pair, ask in zip(pairs, asks, strict=True)]
+        known: dict[tuple[str, str | None, Expectation], bool | None] = {}
+        open_pairs: dict[tuple[str, str | None, Expectation], _Key] = {}
+        for index, question in enumerate(dict.fromkeys(questions)):
+            gold, answer, ask = question
+            verdict = False if answer is None else fast_equal(gold, answer, ask)
             if verdict is None and answer is not None:
-                open_pairs[pair] = _key(gold, answer)
+                open_pairs[question] = _key(gold, answer, ask)
             else:
-                known[pair] = bool(verdict)
+                known[question] = bool(verdict)
             if index % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
-        self.stats.fast += sum(pair in known for pair in pairs)
+        self.stats.fast += sum(question in known for question in questions)
         judged = await self._judge(list(open_pairs.values()))
-        known |= {pair: bool(judged[key].equal) for pair, key in open_pairs.items()}
-        return [known[pair] for pair in pairs]
+        for question, key in open_pairs.items():
+            judgement = judged[key]
+            known[question] = bool(judgement.equal) if judgement.outcome == "decided" else None
+        return [known[question] for question in questions]
 
-    async def cluster(self, answers: Sequence[str | None]) -> Clusters:
-        """Equivalence classes; the partition does not depend on the order of the answers."""
+    async def cluster(self, answers: Sequence[str | None], asked: Expectation = NOTHING) -> Clusters:
+        """Equivalence classes; the partition does not depend on the order of the answers.
+
+        `asked` is what the problem asks for.
+        """
         distinct = tuple(sorted({answer for answer in answers if answer is not None}))
-        found = self._partitions.get(distinct)
+        found = self._graphs.get((asked, distinct))
         if found is None:
-            found = await self._partition(distinct)
-            if max(map(len, distinct), default=0) <= SHORT and not any(one.kind == "undecided" for one in found[1]):
-                self._partitions[distinct] = found
-                if len(self._partitions) > _PARTITIONS:
-                    self._partitions.pop(next(iter(self._partitions)), None)
-        return assemble(answers, *found)
+            found = await self._compared(distinct, asked)
+            if max(map(len, distinct), default=0) <= SHORT and not found.undecided:
+                self._graphs[asked, distinct] = found
+                if len(self._graphs) > _PARTITIONS:
+                    self._graphs.pop(next(iter(self._graphs)), None)
+        return assemble(answers, found)
 
-    async def _partition(self, distinct: Sequence[str]) -> _Partition:
+    async def _compared(self, distinct: Sequence[str], asked: Expectation) -> Graph:
+        """What is equal among distinct answers: by keys where they have them, else in pairs."""
+        import asyncio
+
         places: dict[Reading, int] = {}
-        place_of = {answer: places.setdefault(read(answer), len(places)) for answer in distinct}
+        node_of = {answer: places.setdefault(read_as(answer, asked), len(places)) for answer in distinct}
         nodes = list(places)
-        names: list[str] = []
-        for answer, place in place_of.items():
-            if place == len(names):
-                names.append(answer)
-        edges: list[tuple[int, int]] = []
-        unequal: list[tuple[int, int]] = []
+        names = [""] * len(nodes)
+        for answer in reversed(distinct):
+            names[node_of[answer]] = answer
+        equal: list[set[int]] = [set() for _ in nodes]
         open_pairs: list[tuple[int, int]] = []
-        for i, j in combinations(range(len(nodes)), 2):
-            verdict = False if _both_exact(nodes[i], nodes[j]) else fast_equal(names[i], names[j])
-            (open_pairs if verdict is None else edges if verdict else unequal).append((i, j))
-        self.stats.fast += len(edges) + len(unequal)
-        judged = await self._judge([_key(names[i], names[j]) for i, j in open_pairs])
-        conflicts: list[Conflict] = []
+        pairs, settled = await asyncio.to_thread(pairs_to_compare, nodes)
+        self.stats.fast += settled
+        for index, (i, j) in enumerate(pairs):
+            verdict = fast_equal(names[i], names[j], asked)
+            if verdict is None:
+                open_pairs.append((i, j))
+            elif verdict:
+                equal[i].add(j)
+                equal[j].add(i)
+            if index % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+        self.stats.fast += len(pairs) - len(open_pairs)
+        judged = await self._judge([_key(names[i], names[j], asked) for i, j in open_pairs])
+        undecided, asymmetric = set[tuple[int, int]](), []
         for i, j in open_pairs:
-            judgement = judged[_key(names[i], names[j])]
-            (edges if judgement.equal else unequal).append((i, j))
+            judgement = judged[_key(names[i], names[j], asked)]
+            if judgement.equal:
+                equal[i].add(j)
+                equal[j].add(i)
             if judgement.asymmetric:
-                conflicts.append(Conflict("asymmetric", names[i], names[j]))
+                asymmetric.append((i, j))
             if judgement.outcome != "decided":
-                conflicts.append(Conflict("undecided", names[i], names[j]))
-        roots = components(len(nodes), edges)
-        conflicts += [Conflict("intransitive", names[i], names[j]) for i, j in unequal if roots[i] == roots[j]]
-        return {answer: roots[place] for answer, place in place_of.items()}, conflicts
+                undecided.add((i, j))
+        return Graph(node_of, names, equal, frozenset(undecided), tuple(asymmetric))
 
-    async def _judge(self, keys: Sequence[tuple[str, str]]) -> "dict[tuple[str, str], Judgement]":
+    async def _judge(self, keys: Sequence[_Key]) -> "dict[_Key, Judgement]":
         """Judgements by workers, or by memory; failures are not remembered here."""
         known = {key: self._verdicts[key] for key in keys if key in self._verdicts}
         self.stats.cached += len(known)
@@ -146,21 +179,21 @@ class Answers:
         if unknown:
             import asyncio
 
-            parts = [asyncio.wrap_future(part) for part in self._started().submit(unknown)]
+            parts = [asyncio.wrap_future(part) for part in self._started().submit([_pair(key) for key in unknown])]
             judgements = [judgement for part in await asyncio.gather(*parts) for judgement in part]
             for key, judgement in zip(unknown, judgements, strict=True):
                 self._record(key, judgement)
                 known[key] = judgement
         return known
 
-    def _record(self, key: tuple[str, str], judgement: "Judgement") -> None:
+    def _record(self, key: _Key, judgement: "Judgement") -> None:
         stats = self.stats
         stats.compared += judgement.outcome == "decided"
         stats.timeouts += judgement.outcome == "timeout"
         stats.memory += judgement.outcome == "memory"
         stats.crashes += judgement.outcome == "crash"
         stats.hopeless += judgement.outcome == "hopeless"
-        if judgement.outcome == "decided" and max(map(len, key)) <= SHORT:
+        if judgement.outcome == "decided" and max(map(len, key[:2])) <= SHORT:
             self._verdicts[key] = judgement
             if len(self._verdicts) > _VERDICTS:
                 self._verdicts.pop(next(iter(self._verdicts)), None)
@@ -201,11 +234,11 @@ class Answers:
         await self.aclose()
 
 
-def _key(a: str, b: str) -> tuple[str, str]:
+def _key(a: str, b: str, asked: Expectation) -> _Key:
     a, b = bare(a), bare(b)
-    return (a, b) if a <= b else (b, a)
+    return (a, b, asked) if a <= b else (b, a, asked)
 
 
-def _both_exact(a: Reading, b: Reading) -> bool:
-    """Whether two different readings are exact numbers, hence unequal: the common case among candidates."""
-    return isinstance(a, Number) and isinstance(b, Number) and not (a.decimal or b.decimal or a.percent or b.percent)
+def _pair(key: _Key) -> "Pair":
+    a, b, asked = key
+    return (a, b) if asked == NOTHING else (a, b, packed(asked))

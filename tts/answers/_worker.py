@@ -5,11 +5,12 @@ then on only stands by; a fork of it does the work, and when that is killed or d
 milliseconds. So a pair that has to be cut costs its time limit and no start. Where the system cannot fork there is one
 process, started anew.
 
-A fork says "ready <pid>". A request is a line "<pid> <JSON>", for that fork alone: a list of pairs, and a list of
-expressions not to try. For each pair come, in order, a line "parse <text>" before every expression that is read,
-"compare [a, b]" when reading is done, and one "verdict [equal, asymmetric, outcome]", or "memory", after which the
-fork ends. A second opinion is told without the lines before it. The parent owns the clock and kills; a fork ends by
-itself when its standard input closes and when a pair takes more CPU time than the parent has patience for.
+A fork says "ready <pid>". A request is a line "<pid> <JSON>", for that fork alone: a list of pairs, with what is asked
+for as a third item where the problem says it, and a list of expressions not to try. For each pair come, in order, a
+line "parse <text>" before every expression that is read, "compare [a, b]" when reading is done, and one "verdict
+[equal, asymmetric, outcome]", or "memory", after which the fork ends. A second opinion is told without the lines before
+it. The parent owns the clock and kills; a fork ends by itself when its standard input closes and when a pair takes more
+CPU time than the parent has patience for.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ import queue
 import signal
 import sys
 import threading
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _PATIENCE = 3.0  # CPU seconds past the parent's limit after which a pair ends its fork, should the parent be dead
 _LAST = 0  # exit status of a fork that wants no successor: the parent is gone, or forks cannot start
@@ -79,6 +80,18 @@ def _stand_by() -> None:
             os._exit(_LAST)
 
 
+_WARMING = (
+    (r"\sqrt{8}x", r"2\sqrt{2}x"),
+    (r"\ln 8", r"3\ln 2"),
+    (r"\frac{1}{\sqrt[3]{2}}+e^{-x}", r"\log_{2}{x}-x!"),
+    (r"\sin^2 x+\cos(2x)", r"\pi\tan\theta"),
+    (r"x^2+y^2=1", r"y=2x_1+1"),
+    (r"[0,1)\cup(2,\infty)", r"x\le 3"),
+    (r"\{1,2\}", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}"),
+    (r"\sum_{k=1}^{n} k", r"\binom{n}{2}|x|"),
+)
+
+
 class _Hopeless(Exception):  # noqa: N818 - not an error: a way out of the recursion over readings
     pass
 
@@ -109,18 +122,25 @@ class _Worker:
         return verdict.equal
 
     def warm_up(self) -> None:
-        """Have the tables of the LaTeX grammar built."""
-        self._algebra.decide(r"\sqrt{8}x", r"2\sqrt{2}x")
+        """Have the tables of the LaTeX grammar built before the fork: else each new one pays for them out of a pair."""
+        for a, b in _WARMING:
+            self._algebra.decide(a, b)
 
-    def judge(self, a: str, b: str) -> None:
+    def judge(self, a: str, b: str, packed: list[Any] | None = None) -> None:
         from tts.answers._equality import compare
-        from tts.answers.reading import read
+        from tts.answers.expectation import NOTHING, read_as, unpacked
+
+        asked = unpacked(packed) if packed else NOTHING
 
         self._asymmetric = False
         equal: bool | None = False
         outcome = "decided"
         try:
-            equal = self._second(a, b) if self._second else bool(compare(read(a), read(b), self.algebra))
+            equal = (
+                self._second(a, b)
+                if self._second
+                else bool(compare(read_as(a, asked), read_as(b, asked), self.algebra))
+            )
         except MemoryError:
             self.tell("memory", None)
             os._exit(_MEMORY)
@@ -133,9 +153,9 @@ class _Worker:
     def serve(self, request: bytes) -> None:
         pairs, hopeless = json.loads(request)
         self._hopeless = frozenset(hopeless)
-        for a, b in pairs:
+        for pair in pairs:
             _arm(self._patience)
-            self.judge(a, b)
+            self.judge(*pair)
         _arm(0)
 
 

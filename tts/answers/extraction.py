@@ -1,161 +1,189 @@
 r"""Final answers found in a response's visible text.
 
-Decisions: a box beats every other sign, then `####`, then "the answer is", then a choice letter in the last line,
-then the last formula between math delimiters or the last plain number, whichever comes later. Among equals the last
-one counts. Neighbouring boxes joined only by "and", "or" or a comma are one answer. An unbalanced box is no box.
-Every scan is linear in the text, so that 100,000 characters of anything cannot stall it.
+Decisions: what an author marks beats what he says, and what he says beats what merely stands there. Marks are boxes,
+`####`, fields and tags named like an answer; sayings are "the answer is" in many languages; what stands there are a
+choice letter in the last line, the last formula, the last number. Among marks the last one counts, and so does a saying
+after the last mark if it is of its kind. Neighbouring boxes joined only by "and", "or", a comma or a line break are one
+answer. A box that is never closed is read to the end of its line, for an earlier box is not the answer. Thinking,
+tokens that end a turn, a next question that a base model goes on with are none of the answer.
 """
 
 import re
 from typing import NamedTuple
 
-_BOX_TOKEN = re.compile(r"\\f?boxed(?![a-zA-Z])[ \t]*(?P<brace>\{)?(?P<bare>-?[\d.]*\w)?|\\.|[{}]", re.DOTALL)
+from tts.answers._boxes import Span, boxes, formulas, naked
+from tts.answers._cues import cues, stated
+from tts.answers._fields import fields
+from tts.answers._letters import claimed, letter_of, letters_of, marked
+from tts.vocabulary.thinking import split_thinking
+
 _JOINER = re.compile(
-    r"(?:[\s,;$&]|\\[()\[\],;! ]|\\q?quad(?![a-z])|\\text\s*\{\s*,?\s*(?:and|or)\s*\}|(?:and|or)\b"
+    r"(?:[\s,;$&.*]|\\[()\[\],;! ]|\\q?quad(?![a-z])|\\text\s*\{\s*,?\s*(?:and|or)\s*\}|(?:and|or)\b"
     r"|[A-Za-z](?:_\{?\w\}?)?\s*=){1,12}"
 )
 _GSM8K = re.compile(r"####[ \t]*([^\n]*\S)")
-_CUE = re.compile(
-    r"(?i)\banswer\b(?:[ \t]+(?:to|for)\b[^.:\n]{0,60}?)?"
-    r"(?:[*_]{0,2}[ \t]?[:=][*_]{0,2}|[ \t](?:is|are|must be|would be|should be)\b:?)\s*"
-)
-_CUE_END = re.compile(r"\.(?=\s|$)|\n|I hope it is correct|<\|")
-_COPULA = re.compile(r"\b(?:is|are|equals)\b:?")
-_CHOICE = re.compile(r"(?:\s|^)(?:\\text(?:bf)?\{)?\(([A-J])\)|\b(?:[Oo]ption|[Cc]hoice)\s+\(?([A-J])\b")
-_LETTER_FIRST = re.compile(r"\(([A-J])\)|([A-J])(?=$|[.:,)*])")
-_MATH = re.compile(
-    r"\$\$([^$]{1,2000})\$\$|(?<!\\)\$([^$\n]{1,1000})(?<!\\)\$"
-    r"|\\\(((?:[^\\]|\\[^()]){1,1000}?)\\\)|\\\[((?:[^\\]|\\[^\[\]]){1,2000}?)\\\]"
-)
-_PROSE = re.compile(r"(?<![\\a-zA-Z{])[a-zA-Z]{4,}")
-_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textbf|operatorname)[a-z]*\s*\{[^{}]*\}")
+_BOLD = re.compile(r"\*\*\s*([^*\n]{1,60}?)\s*\*\*")
 _WORD = re.compile(r"(?<![\\a-zA-Z{])[a-zA-Z]{2,}(?=['\s])")
-_DANGLING = re.compile(r"(?:^\s*[=*/])|(?:[-+=*/,]\s*$)")
 _NUMBER = re.compile(
     r"(?<![\w.])[-\u2212]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:[.,]\d+)?(?:[eE][-+]?\d+\b|/\d+)?|\.\d+)%?"
 )
+_TAIL_TOKENS = re.compile(
+    r"(?:\s*(?:<[|\uff5c][^<>|\uff5c\s]{1,40}[|\uff5c]>|</?s>|<eos>|<end_of_turn>|\[/INST\]|<\|end_of_solution\|>))+\s*$"
+)
+_HEAD_TOKENS = re.compile(r"^\s*(?:<\|begin_of_solution\|>|<\|im_start\|>assistant|<s>)\s*")
+_NEXT_TURN = re.compile(
+    r"<\|im_start\|>\s*user|<\|user\|>|<\|start_header_id\|>user|\[INST\]"
+    r"|\n[ \t]{0,8}(?:#{1,4} ?)?(?:Question|Q|Problem|Human|User|Exercise|Instruction|Example \d+|问题|題目|题目)(?:"
+    r" \d+)?\s?[:：]"
+)
 _LAYERS = 3  # a box in a formula in a sentence
-_CUES = 20  # last statements "answer is" that are tried
+_TAIL = 400  # characters in which tokens at the end are looked for
 _TAILS = (200, 4096)  # the last plain number is looked for among this many last characters
+_LONGEST_FIELD = 400  # characters of a tag's content that may be the answer itself
 
 
-class _Span(NamedTuple):
+class Statement(NamedTuple):
+    """An answer that a response states: by which rule it was found, between which places of the text."""
+
+    answer: str
+    rule: str
     start: int
     end: int
-    content: str
 
 
-def _boxes(text: str) -> list[_Span]:
-    """Every balanced outermost box, in order."""
-    spans: list[_Span] = []
-    open_braces: list[re.Match[str]] = []
-    first = text.find("boxed")
-    if first < 0:
-        return spans
-    for token in _BOX_TOKEN.finditer(text, max(0, first - 2)):
-        sign = token.group()
-        if sign == "{" or token["brace"]:
-            open_braces.append(token)
-        elif sign == "}" and open_braces:
-            opened = open_braces.pop()
-            if opened["brace"]:
-                while spans and spans[-1].start > opened.start():
-                    spans.pop()
-                spans.append(
-                    _Span(opened.start(), token.end(), text[opened.start("brace") + 1 : token.start()].strip())
-                )
-        elif token["bare"]:
-            spans.append(_Span(token.start(), token.end(), token["bare"]))
-    return spans
+class Extraction(NamedTuple):
+    """What was found in a response: the statement that counts, and the others, which it outranks, in their order."""
+
+    found: Statement | None
+    rivals: tuple[Statement, ...] = ()
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether a statement of its own rank, a mark or a saying, gives another text."""
+        return self.found is not None and any(one.answer != self.found.answer for one in self.rivals)
 
 
-def _formulas(text: str) -> list[_Span]:
-    """Contents of math delimiters, in order; pairs of currency signs around prose are left out."""
+def _named(rule: str, spans: list[Span]) -> list[Statement]:
+    return [Statement(span.content, rule, span.start, span.end) for span in spans]
+
+
+def _groups(text: str, spans: list[Span]) -> list[Span]:
+    """Spans, those that only a joiner separates made one; what is said twice is said once."""
+    groups: list[list[Span]] = []
+    for span in spans:
+        if groups and _joined(text[groups[-1][-1].end : span.start]):
+            groups[-1].append(span)
+        else:
+            groups.append([span])
+    return [
+        Span(group[0].start, group[-1].end, "; ".join(dict.fromkeys(one.content for one in group))) for group in groups
+    ]
+
+
+def _joined(gap: str) -> bool:
+    if len(gap) > 60:
+        return False
+    if gap == "" or (gap.isspace() and "\n" in gap and gap.count("\n") < 3):
+        return True
+    return bool(_JOINER.fullmatch(gap) and re.search(r"[,;]|and|or", gap))
+
+
+def _hashes(text: str) -> list[Span]:
+    """What follows each `####` on its line, without emphasis; headings in words are none."""
+    if "####" not in text:
+        return []
     spans = []
-    for match in _MATH.finditer(text):
-        content = match[match.lastindex or 0].strip()
-        inline = match.lastindex == 2
-        if content and not (inline and (_PROSE.search(_TEXT.sub("", content)) or _DANGLING.search(content))):
-            spans.append(_Span(match.start(), match.end(), content))
+    for match in _GSM8K.finditer(text):
+        content = match[1].strip().strip("*_` ").rstrip(".").strip()
+        if content:
+            spans.append(Span(match.start(), match.end(), content))
     return spans
 
 
-def _last_group(text: str, spans: list[_Span]) -> str | None:
-    """The last span, together with those before it that only a joiner separates."""
-    if not spans:
-        return None
-    group = [spans[-1]]
-    for span in reversed(spans[:-1]):
-        gap = text[span.end : group[-1].start]
-        if len(gap) > 60 or not (gap == "" or (_JOINER.fullmatch(gap) and re.search(r"[,;]|and|or", gap))):
-            break
-        group.append(span)
-    return "; ".join(dict.fromkeys(span.content for span in reversed(group))) or None
+def _heading(content: str) -> bool:
+    return len(_WORD.findall(content + " ")) > 1 or content.rstrip().endswith(":")
 
 
-def boxed(text: str) -> str | None:
-    r"""The last balanced `\boxed{}`, or the last ones that are joined by "and", "or" or a comma."""
-    return _last_group(text, [span for span in _boxes(text) if span.content])
+def _marks(text: str) -> list[Statement]:
+    """Boxes, fields, tags and what stands behind `####`, in order; a box in a field speaks for it."""
+    boxed_spans = _groups(text, [span for span in boxes(text) if span.content])
+    found = _named("box", boxed_spans)
+    for span in fields(text):
+        if not any(span.start <= box.start and box.end <= span.end for box in boxed_spans):
+            inner = _inside(span.content)
+            if inner is not None:
+                found.append(Statement(inner, "field", span.start, span.end))
+    found += _named("####", [span for span in _hashes(text) if not _heading(span.content)])
+    return sorted(found, key=lambda one: one.end)
 
 
-def _boxed_or_final(text: str) -> str | None:
-    """The box, unless "the final answer is" comes after it: an intermediate result may be boxed before that."""
-    spans = [span for span in _boxes(text) if span.content]
-    if not spans:
-        return None
-    rest = text[spans[-1].end :]
-    final = rest.lower().rfind("final answer is")
-    return (answer_is(rest[final:]) if final >= 0 else None) or _last_group(text, spans)
+def _inside(content: str) -> str | None:
+    """The answer in a field: all of it when it is short, else what is found in it."""
+    if len(content) <= _LONGEST_FIELD and not _dressed(content):
+        return (
+            stated(content) or content if len(_WORD.findall(content + " ")) > 1 and _NUMBER.search(content) else content
+        )
+    found = extract(content) if len(content) < 50_000 else None
+    return found or (content if len(content) <= _LONGEST_FIELD else None)
 
 
-def gsm8k(text: str) -> str | None:
-    """What follows the last `####`."""
-    found = _GSM8K.findall(text)
-    return str(found[-1]).strip().rstrip(".") if found else None
+def _strong(text: str) -> list[Statement]:
+    """Marks and sayings, the one that counts last: the last mark, or a saying of its kind after it."""
+    sayings = _named("saying", cues(text))
+    listed = _marks(text)
+    boxed_at = [one for one in listed if one.rule == "box"]
+    if boxed_at:  # what only a heading or a total stands for yields to a box
+        listed = [
+            one for one in listed if one.rule != "####" or one.end < boxed_at[-1].start or _like(one, boxed_at[-1])
+        ]
+    if not listed:
+        return sayings
+    last = listed[-1]
+    before = [one for one in sayings if one.end <= last.end or _overlap(one, listed)]
+    after = [one for one in sayings if one not in before and _like(one, last)]
+    return [*sorted([*before, *listed[:-1]], key=lambda one: one.end), last, *after]
 
 
-def answer_is(text: str) -> str | None:
-    """What follows the last "the answer is" or "answer:"."""
-    if "nswer" not in text and "NSWER" not in text:
-        return None
-    for cue in reversed(list(_CUE.finditer(text))[-_CUES:]):
-        rest = text[cue.end() : cue.end() + 2000]
-        formula = _MATH.match(rest)
-        if formula is not None:
-            spans = [span for span in _formulas(rest) if span.start < 400]
-            return _first_group(rest, spans) or rest[: formula.end()].strip("$ ")
-        stated = _stated(_CUE_END.split(rest, maxsplit=1)[0])
-        if stated:
-            return stated
-    return None
+def _overlap(saying: Statement, marks: list[Statement]) -> bool:
+    return any(mark.start < saying.end and saying.start < mark.end for mark in marks)
 
 
-def _first_group(text: str, spans: list[_Span]) -> str | None:
-    for count in range(1, len(spans)):
-        gap = text[spans[count - 1].end : spans[count].start]
-        if not _JOINER.fullmatch(gap):
-            return _last_group(text, spans[:count])
-    return _last_group(text, spans)
+def _like(one: Statement, other: Statement) -> bool:
+    """Whether two statements are of one kind: a letter, something with a number in it, or else words."""
+    if letter_of(other.answer) is not None:
+        return letter_of(one.answer) is not None
+    digits = [any(sign.isdigit() or sign == "\\" for sign in statement.answer) for statement in (one, other)]
+    return digits[0] if digits[1] else len(one.answer) < 40
 
 
-def _stated(phrase: str) -> str | None:
-    """The answer in what follows "answer is": all of it when short, else its last statement, formula or number."""
-    phrase = phrase.strip(" \t*_\"'`")
-    letter = _LETTER_FIRST.match(phrase)
-    if letter:
-        return letter[1] or letter[2]
-    phrase = _COPULA.split(phrase)[-1].strip()
-    if len(_PROSE.findall(phrase)) > 2 or len(phrase) > 300:
-        return _last_group(phrase, _formulas(phrase)) or _plain_number(phrase)
-    return phrase.rstrip(".").strip("$ ") or None
+def _weak(text: str) -> Statement | None:
+    """A letter, a formula or a number that merely stands there, in the order of what they are worth."""
+    last_line = text.rstrip().rpartition("\n")[2][-500:]
+    letter = claimed(last_line) or marked(last_line) or _lone_letter(last_line)
+    end = len(text.rstrip())
+    if letter is not None:
+        return Statement(letter, "letter", end - len(last_line), end)
+    return _formula_or_number(text)
 
 
-def _letter(text: str) -> str | None:
-    letters = [match[1] or match[2] for match in _CHOICE.finditer(text)]
-    if letters:
-        return str(letters[-1])
-    lone = _LETTER_FIRST.fullmatch(text.strip().rstrip("."))
-    return (lone[1] or lone[2]) if lone else None
+def _lone_letter(line: str) -> str | None:
+    return letter_of(line) if len(line.strip()) < 30 and not re.search(r"[=\\]|\$\$", line) else None
+
+
+def _formula_or_number(text: str) -> Statement | None:
+    spans = _groups(text, formulas(text))
+    loose = naked(text[-4096:]) if "\\" in text[-4096:] else None
+    shift = max(0, len(text) - 4096)
+    if loose is not None:
+        span = Span(loose.start + shift, loose.end + shift, loose.content)
+        if not spans or span.start >= spans[-1].end:
+            spans.append(span)
+    start = spans[-1].end if spans else 0
+    number_found = _plain_number(text[start:])
+    if number_found is not None:
+        place = text.rfind(number_found)
+        return Statement(number_found, "number", place, place + len(number_found))
+    return Statement(spans[-1].content, "formula", spans[-1].start, spans[-1].end) if spans else None
 
 
 def _plain_number(text: str) -> str | None:
@@ -167,25 +195,74 @@ def _plain_number(text: str) -> str | None:
     return str(found[-1]) if found else None
 
 
-def verbatim(text: str) -> str | None:
-    """The whole visible text, without white space around it."""
-    return text.strip() or None
+class Visible(NamedTuple):
+    """The part of a response that may hold its answer, and where it begins."""
+
+    text: str
+    start: int
 
 
-def _formula_or_number(text: str) -> str | None:
-    formulas = _formulas(text)
-    rest = text[formulas[-1].end :] if formulas else text
-    return _plain_number(rest) or _last_group(text, formulas)
+def visible(text: str) -> Visible:
+    """A response without its thinking, the tokens around its turn, and what a base model goes on with after it."""
+    summary = split_thinking(text).summary
+    if summary is None:
+        return Visible("", len(text))
+    start = max(text.rfind(summary), 0) if summary else len(text)
+    head = _HEAD_TOKENS.match(summary)
+    if head is not None:
+        summary, start = summary[head.end() :], start + head.end()
+    if summary.rstrip()[-1:] in {">", "]"}:
+        kept = max(0, len(summary) - _TAIL)
+        summary = summary[:kept] + _TAIL_TOKENS.sub("", summary[kept:])
+    turn = _NEXT_TURN.search(summary)
+    if turn is not None and _strong(summary[: turn.start()]):
+        summary = summary[: turn.start()]
+    return Visible(summary, start)
+
+
+def find_answer(text: str) -> Extraction:
+    """The statement that is the final answer of a response, with its rule, its place and its rivals; never raises."""
+    shown = visible(text)
+    strong = _strong(shown.text)
+    if not strong:
+        weak = _weak(shown.text)
+        strong = [weak] if weak is not None else []
+    placed = [one._replace(start=one.start + shown.start, end=one.end + shown.start) for one in strong]
+    return Extraction(placed[-1], tuple(placed[:-1])) if placed else Extraction(None)
 
 
 def extract(text: str) -> str | None:
     r"""Final answer of a response's visible text, or None when it has none.
 
-    Looks for the last balanced `\boxed{}`, then `#### x`, then "the answer is x", then a choice letter in the last
-    line, then the last formula or plain number. Never raises; linear in the length of the text.
+    Looks for the last mark (`\boxed{}`, a field or tag named like an answer, `#### x`), then "the answer is x" in many
+    languages, then a choice letter in the last line, then the last formula or plain number. Never raises; linear in the
+    length of the text.
     """
-    last_line = text.rstrip().rpartition("\n")[2][-500:]
-    return _boxed_or_final(text) or gsm8k(text) or answer_is(text) or _letter(last_line) or _formula_or_number(text)
+    found = find_answer(text).found
+    return found.answer if found is not None else None
+
+
+def boxed(text: str) -> str | None:
+    """The last box that holds something."""
+    groups = _groups(text, [span for span in boxes(text) if span.content])
+    return groups[-1].content if groups else None
+
+
+def gsm8k(text: str) -> str | None:
+    """What follows the last `####`."""
+    found = _hashes(text)
+    return found[-1].content if found else None
+
+
+def answer_is(text: str) -> str | None:
+    """What follows the last "the answer is" or "answer:", in many languages."""
+    found = cues(text)
+    return found[-1].content if found else None
+
+
+def verbatim(text: str) -> str | None:
+    """The whole visible text, without white space around it."""
+    return text.strip() or None
 
 
 def bare(answer: str) -> str:
@@ -210,15 +287,15 @@ def _dressed(answer: str) -> bool:
 
 
 def choice(text: str) -> str | None:
-    """The letter of a multiple choice: in the box, else after "the answer is", else the last "(X)" or "option X"."""
-    return _boxed_letter(text) or _letter(answer_is(text) or "") or _letter(text)
+    """The letter of a multiple choice, several between commas: in a mark, else stated, else claimed, else bracketed."""
+    shown = visible(text).text
+    for statement in reversed(_strong(shown)):
+        letter = letters_of(statement.answer)
+        if letter is not None:
+            return letter
+    return claimed(shown) or marked(shown) or letters_of(shown.rstrip().rpartition("\n")[2])
 
 
 def number(text: str) -> str | None:
     """The last plain number: in the box, else after `####`, else in the text."""
     return _plain_number(boxed(text) or gsm8k(text) or text)
-
-
-def _boxed_letter(text: str) -> str | None:
-    box = boxed(text)
-    return _letter(re.sub(r"\\text(?:bf|rm)?\s*\{([^{}]*)\}", r"\1", box)) if box else None

@@ -1,6 +1,7 @@
 r"""What an answer says, as far as that can be read without a computer algebra system.
 
-A reading is a number, a word, a series of readings, a named reading (`x = 5`) or an expression left unread.
+A reading is a number, a word, a series of readings, a named reading (`x = 5`), a value with a unit, digits in a base,
+or an expression left unread.
 """
 
 import re
@@ -11,6 +12,8 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from tts.answers._normal import normal_form
+from tts.answers._spoken import date, scaled, spoken
+from tts.answers._units import split_unit
 from tts.answers.extraction import bare
 
 _EXACT_SIZE = 400  # digits plus exponent up to which numbers are held as fractions
@@ -63,7 +66,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Readings between brackets; `number` is the other reading of `1,22`: a decimal comma."""
+    """Readings between brackets, or side by side; `number` is the other reading of `1,22`: a decimal comma.
+
+    Between braces and without brackets their order says nothing, unless dots say how they go on.
+    """
 
     items: "tuple[Reading, ...]"
     brackets: str
@@ -72,12 +78,55 @@ class Series:
     number: Number | None = None
 
 
-Reading = Number | Word | Expression | Named | Series
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A value with its unit, in the unit's canonical text; `lone` where that is a letter that may be a symbol."""
+
+    value: "Reading"
+    unit: str
+    text: str = field(compare=False)
+    lone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Based:
+    """A whole number written in the digits of a base."""
+
+    digits: str
+    base: int
+    text: str = field(compare=False)
+
+    @property
+    def value(self) -> int:
+        """The number that the digits stand for."""
+        return int(self.digits, self.base)
+
+
+Reading = Number | Word | Expression | Named | Series | Measured | Based
 
 _WHOLE = r"(?:[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d{0,2}(?: \d{3})+|\d+)"
-_POWER = r"(?:[eE](?P<e>[-+]?\d+)|(?:\\times|\\cdot|\*|x) ?10\^(?:\{(?P<p>[-+]?\d+)\}|(?P<d>\d)))"
+_POWER = r"(?:[eE](?P<e>[-+]?\d+)| ?(?:\\times|\\cdot|\*|x) ?10\^(?:\{(?P<p>[-+]?\d+)\}|(?P<d>\d)))"
 _DECIMAL = re.compile(rf"(?P<sign>[-+]?)(?P<whole>{_WHOLE})?(?:\.(?P<part>\d*))?{_POWER}?(?P<pct>%?)")
 _COMMA = re.compile(r"(?P<sign>[-+]?)(?P<whole>\d+),(?P<part>\d+)")
+# Thousands between points or spaces before a decimal comma, several points, groups as in India.
+_LOCAL = re.compile(
+    r"(?P<sign>[-+]?)(?:(?P<points>\d{1,3}(?:\.\d{3})+)|(?P<spaces>\d{1,3}(?: \d{3})+)),(?P<part>\d+)"
+    r"|(?P<sign2>[-+]?)(?P<whole>\d{1,3}(?:\.\d{3}){2,}|\d{1,2}(?:,\d{2})+,\d{3})"
+)
+_REPEATING = re.compile(
+    r"(?P<sign>[-+]?)(?P<whole>\d*)\.(?P<part>\d*)(?:\\overline\{?(?P<line>\d+)\}?|\((?P<round>\d+)\)|\\dot\{?(?P<dot>\d)\}?)"
+    r"(?:\.\.\.|\\ldots)?(?P<pct>%?)"
+)
+_BASED = re.compile(
+    r"\(?(?P<digits>[0-9A-Z]*[0-9][0-9A-Z]*|[A-F]{2,})\)?_(?:\{?\(?(?P<base>\d{1,2})\)?\}?|\{?\\text\{(?P<name>[a-z]+)\}\}?)"
+    r"|0(?P<prefix>[xXbBoO])(?P<coded>[0-9a-fA-F]+)|(?P<plain>[0-9A-F]+)(?: ?\\text\{)? ?\(?base"
+    r" (?P<named>\d{1,2}|[a-z]+)\)?\}?"
+)
+_TWICE = re.compile(r"([a-zA-Z -]+?) ?\((\d+)\)")  # forty-two (42)
+_DESCRIBED = re.compile(
+    r"(?:\\text\{ ?)?(?:\(([A-J])\)(?=[ }])|([A-J])[.:)](?=[ }]|\d|\\))(?: ?\})?(?! ?$).+", re.DOTALL
+)
+_PREFIXES = {"x": 16, "b": 2, "o": 8}
 _PLAIN = r"[-+]?(?:\d{1,400}(?:\.\d{1,400})?|\.\d{1,400})"
 _RATIO = re.compile(
     rf"(?P<sign>[-+]?)(?:(?P<mixed>\d{{1,400}}) ?(?=\\| \d|(?<= )\d))?"
@@ -87,10 +136,15 @@ _RATIO = re.compile(
 _CHOICE = re.compile(r"\(?([A-Ea-e])\)?[.:]?")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 _PHRASE = re.compile(r"[^\W\d_][^\W\d_][\w'-]+(?: [\w'-]+)*[.!]?")
+_SHORT_WORD = re.compile(r"[A-Z][a-z]|(?i:no|ok|up|on|in|it|he|me|us|or)")
 _MATHEMATICAL = frozenset(
     ("sqrt", "infinity", "infty", "inf", "sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "max", "min", "det")
 )
-_BRACKETS = {"(": ")]", "[": ")]"}
+_GROUPED = re.compile(r"[-+]?(?:\\\$|[€£¥])?\s?\d{1,3}(?:,\d{3})+(?!\d|,)[^,;]*$")
+_ENVIRONMENT = re.compile(
+    r"(?:\\\{)?\\begin\{(?P<name>[a-z]+)\}(?:\{[lcr|]+\})?(?P<inside>.*)\\end\{(?P=name)\}", re.DOTALL
+)
+_BRACKETS = {"(": ")]", "[": ")][", "]": "[]"}  # `]1,2[` as it is written in France
 EQUALS = re.compile(r"(?<![<>!=\\:])=(?!=)")
 _OPERATOR = re.compile(r"[-+*/^<>!%]|\\(?:frac|cdot|times|sqrt|le|ge|ne|in|pm|div|binom|sum|int|cup|cap)(?![a-zA-Z])")
 _ARITHMETIC = re.compile(r"\\(?:frac|cdot|times|sqrt|pi|div)(?![a-zA-Z])")
@@ -140,15 +194,64 @@ def _ratio(text: str) -> Number | None:
     return Number(-value if match["sign"] == "-" else value, text, percent=bool(match["pct"]))
 
 
+def _local(text: str) -> Number | None:
+    """A number as other countries write it, or one with repeating digits."""
+    match = _LOCAL.fullmatch(text)
+    if match is not None:
+        whole = re.sub(r"\D", "", match["points"] or match["spaces"] or match["whole"])
+        value = _canonical(match["sign"] or match["sign2"] or "", whole, match["part"] or "", 0)
+        return None if value is None else Number(value, text, decimal=match["part"] is not None)
+    again = _REPEATING.fullmatch(text)
+    if again is None or len(text) > _EXACT_SIZE:
+        return None
+    repeated = again["line"] or again["round"] or again["dot"]
+    exact = Fraction(int(again["whole"] + again["part"] or "0")) + Fraction(int(repeated), 10 ** len(repeated) - 1)
+    exact /= 10 ** len(again["part"])
+    return Number(-exact if again["sign"] == "-" else exact, text, percent=bool(again["pct"]))
+
+
+def _based(text: str) -> Based | None:
+    if len(text) >= _EXACT_SIZE or not ("_" in text or text[:1] == "0" or "base" in text):
+        return None
+    match = _BASED.fullmatch(text)
+    if match is None:
+        return None
+    name = match["base"] or match["name"] or match["named"]
+    base = _PREFIXES[match["prefix"].lower()] if match["prefix"] else int(name) if name.isdigit() else spoken(name)
+    return based(match["digits"] or match["coded"] or match["plain"], base or 0)
+
+
+def based(text: str, base: int) -> Based | None:
+    """Digits in a base, or None where they are none of it."""
+    digits = text.upper().lstrip("0") or "0"
+    fits = 2 <= base <= 36 and digits.isalnum() and digits.isascii() and len(digits) < _EXACT_SIZE
+    return Based(digits, base, text) if fits and all(int(digit, 36) < base for digit in digits) else None
+
+
+def _said(text: str) -> Reading | None:
+    """What words say: a number, a day."""
+    inside = _TEXT.fullmatch(text)
+    plain = inside[1].strip() if inside is not None else text
+    twice = _TWICE.fullmatch(plain)
+    number = spoken(twice[1] if twice is not None else plain)
+    if number is not None and (twice is None or str(number) == twice[2]):
+        return Number(Fraction(number), text)
+    day = date(plain)
+    return Word(day, text) if day is not None else None
+
+
 def _word(text: str) -> Word | None:
     choice = _CHOICE.fullmatch(text)
     if choice is not None and (choice[1].isupper() or len(text) == 1):
         return Word(choice[1].casefold(), text)
+    described = _DESCRIBED.fullmatch(text) if len(text) < _EXACT_SIZE else None
+    if described is not None:  # a letter with the text of its option
+        return Word((described[1] or described[2]).casefold(), text)
     inside = _TEXT.fullmatch(text)
     if inside is not None:
         return _word(inside[1].strip()) or Word(inside[1].strip().casefold().rstrip("."), text)
-    if _PHRASE.fullmatch(text) and text.casefold() not in _MATHEMATICAL:
-        return Word(text.casefold().rstrip("."), text)
+    if (_PHRASE.fullmatch(text) and text.casefold() not in _MATHEMATICAL) or _SHORT_WORD.fullmatch(text):
+        return Word(" ".join(text.casefold().rstrip(".!").split()), text)
     return None
 
 
@@ -176,7 +279,7 @@ def _bracketed(text: str) -> tuple[str, str] | None:
     elif text[:1] == "{" and text[-1:] == "}":
         opening, content, closing = "", text[1:-1], ""
     elif text[:1] in _BRACKETS and text[-1:] in _BRACKETS[text[0]]:
-        opening, content, closing = text[0], text[1:-1], text[-1]
+        opening, content, closing = text[0].replace("]", "("), text[1:-1], text[-1].replace("[", ")")
     else:
         return None
     depth = 0
@@ -197,10 +300,7 @@ def _series(text: str, depth: int) -> Reading | None:
     if len(parts) == 1 and brackets != "{}":
         return _read(content.strip(), depth + 1) if bracketed else None
     items = tuple(_read(part, depth + 1) for part in parts)
-    names = {item.name for item in items if isinstance(item, Named)}
-    all_tuples = all(isinstance(item, Series) for item in items)
-    one_name = len(names) == 1 and all(isinstance(item, Named) for item in items)
-    unordered = brackets == "{}" or (brackets == "" and (separator == ";" or all_tuples or one_name))
+    unordered = brackets == "{}" or (brackets == "" and "\\ldots" not in text)
     comma = _COMMA.fullmatch(text)
     number = None
     if comma is not None:
@@ -242,16 +342,65 @@ def _equation(text: str, depth: int) -> Reading | None:
 
 
 def _read(text: str, depth: int) -> Reading:
-    number = _decimal(text) or _ratio(text)
+    number = _decimal(text) or _ratio(text) or _local(text)
     if number is not None:
         return number
-    reading: Reading | None = _word(text)
+    reading: Reading | None = _said(text) or _based(text)
     if reading is None and depth < _DEEPEST:
-        if "=" in text or "\\approx" in text:
-            reading = _equation(text, depth)
-        if reading is None and ("," in text or ";" in text or text[:1] in "([{" or text.startswith(r"\{")):
-            reading = _series(text, depth)
-    return reading if reading is not None else Expression(text)
+        reading = _measured(text, depth) or _word(text) or _structured(text, depth)
+    return reading or _word(text) or Expression(text.replace("\\$", ""))
+
+
+def _measured(text: str, depth: int) -> Reading | None:
+    if "," in text and len(_split(text, ",;")) > 1 and not _GROUPED.match(text):
+        return None
+    counted = scaled(text)
+    if counted is not None:
+        return _read(counted, depth + 1)
+    split = split_unit(text) if not text.isalpha() else None
+    if split is None:
+        return None
+    value = _read(split.body, depth + 1)
+    if isinstance(value, Word):
+        return None
+    return value if split.unit == "th" else Measured(value, split.unit, text, split.lone)
+
+
+def _structured(text: str, depth: int) -> Reading | None:
+    """An equation, a matrix, a series."""
+    reading: Reading | None = None
+    if "\\begin" in text:
+        reading = _environment(text, depth)
+    if reading is None and ("=" in text or "\\approx" in text):
+        reading = _equation(text, depth)
+    if reading is None and ("," in text or ";" in text or text[:1] in "([{]" or text.startswith(r"\{")):
+        reading = _series(text, depth)
+    return reading
+
+
+def _environment(text: str, depth: int) -> Reading | None:
+    r"""A matrix by its rows, a column by its entries; `cases` by its equations."""
+    match = _ENVIRONMENT.fullmatch(text)
+    if match is None or "\\begin" in match["inside"]:
+        return None
+    rows = [row.strip() for row in re.split(r"\\\\|\\cr(?![a-zA-Z])", match["inside"]) if row.strip()]
+    if match["name"] in {"cases", "aligned", "array"} and all("&" not in row for row in rows):
+        return (
+            _series(", ".join(row.rstrip(",.") for row in rows), depth) if len(rows) > 1 else _read(rows[0], depth + 1)
+        )
+    if match["name"] not in {"pmatrix", "bmatrix", "matrix", "smallmatrix"}:
+        return None
+    table = [[_read(cell.strip(), depth + 2) for cell in row.split("&")] for row in rows]
+    if not table or any(len(row) != len(table[0]) for row in table):
+        return None
+    if len(table[0]) == 1:
+        return Series(tuple(row[0] for row in table), "()", text)
+    return Series(tuple(Series(tuple(row), "[]", "") for row in table), "[]", text)
+
+
+def read_normal(text: str) -> Reading:
+    """Reading of a text that is in normal form already, such as a part of one."""
+    return _read(text, 1)
 
 
 def _read_afresh(answer: str) -> Reading:

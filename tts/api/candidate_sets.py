@@ -13,12 +13,18 @@ from tts.store.address import is_store, store_exists
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import CandidateSet, Sampled
+from tts.vocabulary.thinking import CLOSE, OPEN
 
 
 def candidate_sets(
-    source: Any, columns: Any, limit: int | None, on_error: OnError, engine: dict[str, Any]
+    source: Any,
+    columns: Any,
+    limit: int | None,
+    on_error: OnError,
+    engine: dict[str, Any],
+    think: tuple[str, str] | None = None,
 ) -> Iterable[Sampled] | None:
-    """The candidate sets in a source, or `None` where it holds problems."""
+    """The candidate sets in a source, or `None` where it holds problems; `think` are the tags where they are known."""
     if isinstance(source, Samples):
         engine.setdefault("sampling", source.sampling)
         return source.sampled[:limit]
@@ -29,7 +35,8 @@ def candidate_sets(
     )
     if holds or (isinstance(source, (str, Path)) and holds_candidates(source, columns)):
         extract = extractor_of(engine.get("extractor", "auto"))
-        return read_candidate_sets(source, columns=columns, limit=limit, on_error=on_error, extract=extract)
+        tags = think or (OPEN, CLOSE)
+        return read_candidate_sets(source, columns=columns, limit=limit, on_error=on_error, think=tags, extract=extract)
     return None
 
 

@@ -120,6 +120,7 @@ def compare(
     on_error: OnError = "raise",
     on_result: OnResult | None = None,
     grader: str | None = None,
+    think: tuple[str, str] | None = None,
     **engine: Any,
 ) -> Comparison:
     """Let several strategies decide on the same candidates.
@@ -129,11 +130,12 @@ def compare(
     else is a source of problems, as in `run`, and is sampled first. With `n`, so many candidates of each problem are
     sampled, and of stored ones no more are taken, for n // k groups; without, k are sampled and all stored ones taken.
     With `order_trials`, strategies that mind the order of their candidates decide again on so many other orders, and
-    the comparison says how often that changes the answer.
+    the comparison says how often that changes the answer. `think` are the tags around the thinking in a file of
+    candidates; without, the dialects of models are recognised.
     """
     chosen = [strategy_of(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
     source, grader = _task_settings(samples, grader, engine)
-    sets = candidate_sets(source, columns, limit, on_error, engine)
+    sets = candidate_sets(source, columns, limit, on_error, engine, think)
     if isinstance(source, Samples) and engine.get("model") is None:
         short = any(len(one.candidates) < k for one in source.sampled)
         if short or any(one.required().policy for one in chosen):

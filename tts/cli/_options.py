@@ -141,6 +141,23 @@ _ENGINE = (
 _GRADER = click.option("--grader", metavar="NAME", help="What compares answers with the gold answer.")
 
 
+def _tags(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, str] | None:  # noqa: ARG001 - click's
+    """The two tags between commas."""
+    if value is None:
+        return None
+    opening, comma, closing = value.partition(",")
+    if not comma or not opening.strip() or not closing.strip() or "," in closing:
+        raise click.BadParameter(
+            f"{value!r} is not OPEN,CLOSE: give the two tags around the thinking, as in '[T],[/T]'"
+        )
+    return opening.strip(), closing.strip()
+
+
+think_option = click.option(
+    "--think", callback=_tags, metavar="OPEN,CLOSE", help="Tags around the thinking in a file; else recognised."
+)
+
+
 def engine_options(function: Command) -> Command:
     """Models, sampling, store and limits, as one argument `engine`: keyword arguments of the library's functions."""
 

@@ -22,6 +22,7 @@ from tts.cli._options import (
     report_option,
     source_options,
     strategies_of,
+    think_option,
 )
 from tts.cli._output import check_output, save
 from tts.cli._progress import watch
@@ -29,6 +30,7 @@ from tts.contracts.grader import extractor
 from tts.contracts.strategy import Strategy
 from tts.sources.reading import holds_candidates
 from tts.store.address import check_exists, is_store
+from tts.vocabulary.thinking import CLOSE, OPEN
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 
@@ -53,6 +55,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
     help="Decide again on M other orders of the candidates; say how often the answer changes.",
 )
 @grader_option
+@think_option
 @engine_options
 @output_option("The graded results", ENDINGS)
 @report_option
@@ -69,6 +72,7 @@ def compare(
     parameters: Pairs,
     order_trials: int,
     grader: str | None,
+    think: tuple[str, str] | None,
     engine: dict[str, Any],
     output: Path | None,
     report: Path | None,
@@ -91,7 +95,11 @@ def compare(
     source: str | list[tts.Sampled] | None = problems
     if problems == "-":
         extract = extractor(engine.get("extractor", "auto"))
-        source = list(tts.read_candidate_sets("-", columns=columns, limit=limit, on_error=on_error, extract=extract))
+        tags = think or (OPEN, CLOSE)
+        read = tts.read_candidate_sets(
+            "-", columns=columns, limit=limit, on_error=on_error, think=tags, extract=extract
+        )
+        source = list(read)
     with watch("decision", None, engine.get("store")) as listener:
         comparison = tts.compare(
             source,
@@ -102,6 +110,7 @@ def compare(
             limit=limit,
             on_error=on_error,
             grader=grader,
+            think=think,
             listeners=[listener],
             **engine,
         )

@@ -9,6 +9,7 @@ import click
 
 import tts
 from tts.cli._json_line import write_json
+from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
     Pairs,
     engine_options,
@@ -19,7 +20,7 @@ from tts.cli._options import (
     source_options,
     strategies_of,
 )
-from tts.cli._output import check_output, finish
+from tts.cli._output import check_output
 from tts.cli._progress import watch
 from tts.eval.controlled import DEFAULT_STRATEGIES
 from tts.output.file import write_whole
@@ -44,6 +45,7 @@ ENDINGS = (".json", ".md")
 @grader_option
 @engine_options
 @output_option("What was found", ENDINGS)
+@max_failed_option
 @click.option("--json", "as_json", is_flag=True, help="What was found as one JSON object.")
 def controls(
     problems: str | None,
@@ -57,6 +59,7 @@ def controls(
     grader: str | None,
     engine: dict[str, Any],
     output: Path | None,
+    max_failed: str,
     as_json: bool,
 ) -> None:
     """Let strategies decide on their candidates, then on changed ones: another problem's, empty, copied, wrong ...
@@ -86,4 +89,5 @@ def controls(
         write_json(found.to_dict())
     else:
         click.echo(str(found))
-    finish(found.comparisons["own"])
+    for one in found.comparisons.values():
+        finish(one, max_failed, engine.get("store"))

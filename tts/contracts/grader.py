@@ -23,7 +23,10 @@ _HANGS = 2  # after which it is asked no more: answers are extracted anew whenev
 
 
 class Grader(Protocol):
-    """Says whether an extracted answer equals the gold answer."""
+    """Says whether an extracted answer equals the gold answer.
+
+    A grader whose `grade` has a parameter `problems` is also given the text of each pair's problem, in the same order.
+    """
 
     async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
         """One verdict per (gold, answer); `None` as answer is wrong."""
@@ -115,10 +118,10 @@ class _Checked:
         """What identifies its code."""
         return code_of(self._made_from)
 
-    async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
+    async def grade(self, pairs: Sequence[tuple[str, str | None]], problems: Sequence[str] | None = None) -> list[bool]:
         try:
             with Foreign():
-                given = list(await self._grader.grade(list(pairs)))  # a list of its own, which it may change
+                given = list(await grade_answers(self._grader, list(pairs), problems))  # a list of its own to change
         except BaseException as error:  # it ends the grader's work, not the program's
             if passes(error) or isinstance(error, TTSError):
                 raise
@@ -143,3 +146,12 @@ class _Checked:
             return bool(given)
         said = f"{shown(given)} on the answer {shown(answer)} to {shown(gold)}"
         raise TTSError(f"grader {self.name!r}: its verdict is {said}; a verdict is True or False")
+
+
+async def grade_answers(
+    grader: Grader, pairs: Sequence[tuple[str, str | None]], problems: Sequence[str] | None
+) -> list[bool]:
+    """A grader's verdicts, the problems told to it where it asks for them."""
+    if problems is not None and "problems" in inspect.signature(grader.grade).parameters:
+        return await grader.grade(pairs, problems=problems)  # type: ignore[call-arg]  # looked up
+    return await grader.grade(pairs)

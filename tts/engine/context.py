@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 
+from tts.answers import expected
 from tts.boundary.raised import shown
 from tts.contracts.strategy import Strategy
 from tts.engine.asking import asked
@@ -280,7 +281,7 @@ class StrategyContext:
 
     async def cluster(self, answers: Sequence[str | None]) -> Clusters:
         with self._activity():
-            return await self._unit.answers.cluster(answers)
+            return await self._unit.answers.cluster(answers, expected(self._unit.problem.text))
 
     async def decide(self, strategy: Strategy) -> Decision:
         inner = copy.copy(self)  # shares what was received and charged, and the progress

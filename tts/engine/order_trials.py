@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Mapping
 
+from tts.answers import expected
 from tts.contracts.strategy import Strategy
 from tts.engine.context import StrategyContext
 from tts.engine.decide import Decided, decide
@@ -48,7 +49,7 @@ class OrderTrials:
     async def _again(self, unit: Unit, strategy: Strategy, answer: str | None) -> tuple[bool, ...]:
         said = await asyncio.gather(*(self._trial(unit, strategy, trial) for trial in range(self._trials)))
         others = [other for other, failed in said if not failed]
-        same = iter((await unit.answers.cluster([answer, *others])).labels)
+        same = iter((await unit.answers.cluster([answer, *others], expected(unit.problem.text))).labels)
         base = next(same)
         return tuple(True if failed else next(same) != base for _, failed in said)
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tts.answers.expectation import expected
 from tts.answers.shared import held
 from tts.bridge.loop import run_sync
 from tts.metrics.accuracies import Accuracies, present, set_of, share_correct, stopped
@@ -64,6 +65,7 @@ class _Set(NamedTuple):
     """All graded candidates of one problem; scores are NaN where there is none."""
 
     problem: str
+    text: str
     candidates: list[Candidate]
     correct: list[bool]
     scores: list[float]
@@ -222,10 +224,12 @@ class Analysis(Accuracies):
             there = [one for one in row.outcome.candidates if is_there(one)]
             if row.candidates is None or not there:
                 continue
-            found = sets.setdefault(set_of(row), _Set(row.outcome.problem.digest, [], [], []))
+            outcome = row.outcome
+            empty = _Set(outcome.problem.digest, outcome.problem.text, [], [], [])
+            found = sets.setdefault(set_of(row), empty)
             found.candidates.extend(there)
             found.correct.extend(present(row))
-            scores = row.outcome.scores or {}
+            scores = outcome.scores or {}
             found.scores.extend(scores.get(c.index, math.nan) for c in there)
         return iter(sets.values())
 
@@ -253,7 +257,9 @@ class Analysis(Accuracies):
             if written(result := row.outcome.results[label]) or shown_order(result)
         }
         answers = [[one.answer, *one.alternatives, *(c.answer for c in one.candidates)] for one in places.values()]
-        found = cluster_lists([*sets, *answers])
+        problems = [one.text for one in self._sets()]
+        problems += [self.rows[place].outcome.problem.text for _, place in places]
+        found = cluster_lists([*sets, *answers], problems)
         return found[: len(sets)], dict(zip(places, found[len(sets) :], strict=True))
 
     def _outputs(self, strategy: str) -> Iterator[tuple[str, Kind, bool | None]]:
@@ -310,14 +316,17 @@ def _estimates(kind: str, correct: Floats, scores: Floats, votes: Floats) -> Sub
     return Subsets(exact, np.zeros_like(exact))
 
 
-def cluster_lists(lists: Sequence[Sequence[str | None]]) -> list[Clusters]:
-    """Equivalence classes of the answers of each list."""
+def cluster_lists(lists: Sequence[Sequence[str | None]], problems: Sequence[str]) -> list[Clusters]:
+    """Equivalence classes of the answers of each list, under what the text of its problem asks for."""
+    asked = [expected(problem) for problem in problems]
 
     async def work() -> list[Clusters]:
         found: list[Clusters] = []
         with held() as answers:
             for start in range(0, len(lists), _AT_ONCE):
-                found += await asyncio.gather(*map(answers.cluster, lists[start : start + _AT_ONCE]))
+                found += await asyncio.gather(
+                    *map(answers.cluster, lists[start : start + _AT_ONCE], asked[start : start + _AT_ONCE])
+                )
         return found
 
     return run_sync(work) if lists else []

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tts.boundary.raised import did, passes
 from tts.bridge.left import end
 from tts.bridge.waits import waiting
-from tts.contracts.grader import Grader
+from tts.contracts.grader import Grader, grade_answers
 from tts.vocabulary.errors import PluginWarning, TTSError
 from tts.vocabulary.outcome import Outcome
 
@@ -37,12 +37,19 @@ async def grade(outcomes: Sequence[Outcome], grader: Grader, limit: float | None
     are worth more than the grades.
     """
     pairs: list[tuple[str, str | None]] = []
+    problems: list[str] = []
     for outcome in outcomes:
         if outcome.answer is not None:
             pairs += [(outcome.answer, answer) for answer in _answers(outcome)]
+            problems += [outcome.problem.text] * (len(pairs) - len(problems))
     try:
-        given = [verdict for start in range(0, len(pairs), _AT_ONCE)
-                 for verdict in await _asked(grader, pairs[start : start + _AT_ONCE], limit)]  # fmt: skip
+        given = [
+            verdict
+            for start in range(0, len(pairs), _AT_ONCE)
+            for verdict in await _asked(
+                grader, pairs[start : start + _AT_ONCE], problems[start : start + _AT_ONCE], limit
+            )
+        ]
     except BaseException as error:  # a grader is a plugin and may raise anything
         if passes(error):
             raise
@@ -54,14 +61,16 @@ async def grade(outcomes: Sequence[Outcome], grader: Grader, limit: float | None
             else Graded(outcome, None, None) for outcome in outcomes]  # fmt: skip
 
 
-async def _asked(grader: Grader, pairs: Sequence[tuple[str, str | None]], limit: float | None) -> list[bool]:
+async def _asked(
+    grader: Grader, pairs: Sequence[tuple[str, str | None]], problems: Sequence[str], limit: float | None
+) -> list[bool]:
     """What a grader says of these pairs; raises `TTSError` where it says nothing in time."""
     name = getattr(grader, "name", None)
     who = f"grader {name!r}" if name else "the grader"
 
     async def asked() -> list[bool]:
         try:
-            return list(await grader.grade(pairs))
+            return list(await grade_answers(grader, pairs, problems))
         except BaseException as error:  # out of a task some would end the loop
             if passes(error) or isinstance(error, TTSError):
                 raise

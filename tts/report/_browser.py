@@ -34,7 +34,9 @@ def browse(compared: Comparison, store: Store | None = None) -> tuple[Shown, ...
     """The problems in their order; the groups of one problem and id are together."""
     ordered = sorted(compared.rows, key=lambda row: (row.outcome.order, row.outcome.group))
     problems = [list(rows) for _, rows in groupby(ordered, key=lambda row: row.outcome.problem.id)]
-    classes = iter(cluster_lists([_answers(row, compared.strategies) for rows in problems for row in rows]))
+    every = [row for rows in problems for row in rows]
+    texts = [row.outcome.problem.text for row in every]
+    classes = iter(cluster_lists([_answers(row, compared.strategies) for row in every], texts))
     return tuple(_problem(rows, [next(classes) for _ in rows], compared.strategies, store) for rows in problems)
 
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from tts.answers.extraction import bare
-from tts.answers.reading import Huge, Number, read
+from tts.answers.expectation import expected, read_as
+from tts.answers.extraction import bare, choice
+from tts.answers.reading import Huge, Measured, Number, Reading, Word, read
 from tts.answers.shared import hold
 
 _TOLERANCE = re.compile(r"\s*(?:\u00b1|\+-|\+/-)\s*(?P<size>\d*\.?\d+(?:[eE][-+]?\d{1,3})?)\s*(?P<percent>%?)\s*$")
@@ -46,19 +47,30 @@ def read_gold(text: str) -> Gold:
 
 
 class ChoiceGrader:
-    """Implements `tts.Grader` for letters of a multiple choice: `(B)`, `b.` and `B` are one."""
+    """Implements `tts.Grader` for letters of a multiple choice: `(B)`, `b.`, `B`, the text of that option are one."""
 
-    async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
-        """One verdict per (gold letter, answer)."""
-        return [answer is not None and _letter(gold) == _letter(answer) is not None for gold, answer in pairs]
+    async def grade(self, pairs: Sequence[tuple[str, str | None]], problems: Sequence[str] | None = None) -> list[bool]:
+        """One verdict per (gold letter, answer); several letters count as a set."""
+        texts = problems if problems is not None else [""] * len(pairs)
+        return [
+            answer is not None and _letters(gold, text) == _letters(answer, text) is not None
+            for (gold, answer), text in zip(pairs, texts, strict=True)
+        ]
 
     async def aclose(self) -> None:
         """Nothing is held."""
 
 
-def _letter(text: str) -> str | None:
+def _letters(text: str, problem: str) -> str | None:
+    """The letters of an answer, or the one whose option the answer gives in words."""
     match = _LETTER.fullmatch(bare(text)[:100])
-    return match[1].upper() if match else None
+    if match:
+        return match[1].upper()
+    found = choice(text[:1000])
+    if found is not None:
+        return found
+    meant = read_as(text, expected(problem)) if problem else None
+    return meant.word.upper() if isinstance(meant, Word) and len(meant.word) == 1 else None
 
 
 class NumericGrader:
@@ -67,11 +79,12 @@ class NumericGrader:
     def __init__(self) -> None:
         self._held = hold(self)
 
-    async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
+    async def grade(self, pairs: Sequence[tuple[str, str | None]], problems: Sequence[str] | None = None) -> list[bool]:
         """One verdict per (gold, answer); an expression that is no plain number must equal the gold answer."""
         golds = [read_gold(gold) for gold, _ in pairs]
         equal = await self._held.answers.grade_many(
-            [(gold.answer, answer) for gold, (_, answer) in zip(golds, pairs, strict=True)]
+            [(gold.answer, answer) for gold, (_, answer) in zip(golds, pairs, strict=True)],
+            None if problems is None else [expected(problem) for problem in problems],
         )
         return [same or _within(gold, answer) for same, gold, (_, answer) in zip(equal, golds, pairs, strict=True)]
 
@@ -80,10 +93,14 @@ class NumericGrader:
         await asyncio.to_thread(self._held.release)
 
 
+def _without_unit(reading: Reading) -> Reading:
+    return reading.value if isinstance(reading, Measured) else reading
+
+
 def _within(gold: Gold, answer: str | None) -> bool:
     if gold.tolerance is None or answer is None:
         return False
-    value, given = read(gold.answer), read(answer)
+    value, given = _without_unit(read(gold.answer)), _without_unit(read(answer))
     if not isinstance(value, Number) or not isinstance(given, Number):
         return False
     if isinstance(value.value, Huge) or isinstance(given.value, Huge):
@@ -105,9 +122,9 @@ class AnswersGrader:
     def __init__(self) -> None:
         self._numeric = NumericGrader()
 
-    async def grade(self, pairs: Sequence[tuple[str, str | None]]) -> list[bool]:
+    async def grade(self, pairs: Sequence[tuple[str, str | None]], problems: Sequence[str] | None = None) -> list[bool]:
         """One verdict per (gold, answer)."""
-        verdicts = await self._numeric.grade(pairs)
+        verdicts = await self._numeric.grade(pairs, problems)
         lists = {index: _lists(gold, answer) for index, (gold, answer) in enumerate(pairs) if not verdicts[index]}
         compared = [
             (gold, answer)

@@ -1,7 +1,7 @@
 """Equivalence classes of answers.
 
-A class is a connected component of the graph of verdicts "equal": symmetric and transitive by construction and
-independent of the answers' order. Where a verdict disagrees with the classes it is kept as a conflict.
+No class holds two answers that are known to differ; classes are independent of the answers' order. Where a verdict
+disagrees with the classes it is kept as a conflict.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 class Conflict(NamedTuple):
     """A verdict that does not fit the classes.
 
-    "intransitive": told unequal but joined through others; "asymmetric": Math-Verify's verdict depends on which is
-    the gold, taken as equal; "undecided": time or memory ran out, taken as unequal.
+    "intransitive": told equal but kept apart, since one differs from what the other equals; "asymmetric": Math-Verify's
+    verdict depends on which is the gold, taken as equal; "undecided": time or memory ran out, taken as unequal.
     """
 
     kind: Literal["intransitive", "asymmetric", "undecided"]
@@ -28,7 +28,7 @@ class Clusters:
 
     Attributes:
         labels: class of each answer, numbered by first appearance; None where there is no answer.
-        representatives: first answer of each class.
+        representatives: of each class the answer that equals most others in it, the first of such.
         sizes: number of answers in each class.
         conflicts: verdicts that do not fit the classes, sorted.
     """
