@@ -28,6 +28,11 @@ def interrupted(say: Callable[[str], None], line: str | None = None) -> None:
         say(_sentence(line or (_words[-1]() if _words else "interrupted")))
 
 
+def is_over() -> bool:
+    """Whether the one line is out: nothing more is to be said."""
+    return _said.is_set()
+
+
 def _sentence(said: str) -> str:
     """What the command says of its end; where it has not begun, what it was waiting for."""
     idle = [wait.what for wait in waits() if wait.idle]

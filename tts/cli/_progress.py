@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import click
 
 from tts.cli import say
-from tts.cli._interrupt import INTERRUPTED, interrupted, worded
+from tts.cli._interrupt import INTERRUPTED, interrupted, is_over, worded
 from tts.cli._streams import prints_aside
 from tts.output.text import printable
 from tts.store.address import shown_store
@@ -90,7 +90,7 @@ class _Plain:
         self._over.set()
 
     def _run(self) -> None:
-        while not self._over.wait(PLAIN_SECONDS):
+        while not self._over.wait(PLAIN_SECONDS) and not is_over():
             say(f"{self._tally.line()}{_waiting()}")
 
 
