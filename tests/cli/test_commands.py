@@ -70,6 +70,25 @@ def test_candidates_that_fail_are_told(run_tts: Any, problems: Path) -> None:
     assert "error: 6 candidates failed: the fake fails as told" in done.stderr
 
 
+def test_a_model_that_says_nothing_at_all_is_an_error_and_nothing_is_missing(run_tts: Any, tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_text(json.dumps({"problem": "1+1?", "answer": "2", "candidates": [" ", " "]}))
+    done = run_tts("compare", path, "-s", "majority", "-k", 2)
+    assert done.exit_code == 1
+    assert "error: all 1 failed; the first: NoCandidatesError" in done.stderr
+    assert "no answer" in done.stdout and "missing" not in done.stdout
+
+
+def test_candidates_missing_in_a_file_are_not_asked_for_here(run_tts: Any, tmp_path: Path) -> None:
+    lost = {"text": "", "finish_reason": "error", "error": "gone"}
+    path = tmp_path / "c.jsonl"
+    path.write_text(json.dumps({"problem": "1+1?", "answer": "2", "candidates": ["\\boxed{2}", lost]}))
+    done = run_tts("compare", path, "-s", "majority", "-k", 2)
+    assert done.exit_code == 3
+    assert "1 of 2 candidates is missing (1× gone); the candidates are missing where these came from" in done.stderr
+    assert run_tts("compare", path, "-s", "majority", "-k", 2, "--max-failed", 1).exit_code == 0
+
+
 def test_messages_of_strategies_are_shown_but_not_all(run_tts: Any, tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     path.write_text("".join(json.dumps({"problem": f"{i}?", "candidates": ["none"]}) + "\n" for i in range(20)))

@@ -107,3 +107,21 @@ def test_who_has_nothing_to_show_goes_home_first() -> None:
     curve = tts.compare([tts.Sampled(one, "3")], strategies=["round_robin"], k=3, judge="largest:x").curves()
     assert curve["knockout@k"].points[3].mean == 0, "7 beats 3, and both beat what was never finished"
     assert abs(curve["knockout@k"].points[2].mean - 1 / 3) < 5 * curve["knockout@k"].error[2]
+
+
+def test_a_candidate_that_failed_is_in_no_bracket() -> None:
+    """The curve of four of which one was refused is that of the other three, up to the Monte Carlo error."""
+    pytest.importorskip("choix")
+    tts.plugins().register("judge", "largest", Largest)
+    whole = boxed(7, 3, 2)
+    lost = tts.Candidate(index=1, text="", finish_reason="refused", error="no")
+    first, *rest = whole.candidates
+    members = (first, lost, *(one.model_copy(update={"index": i}) for i, one in enumerate(rest, 2)))
+    four = whole.model_copy(update={"candidates": members})
+    found = [
+        tts.compare([tts.Sampled(one, "3")], strategies=["round_robin"], k=len(one), judge="largest:x").curves()
+        for one in (four, whole)
+    ]
+    left, never = (one["knockout@k"] for one in found)
+    assert list(left.points) == list(never.points) == [1, 2, 3]
+    assert left == never, "the same seed draws the same brackets"
