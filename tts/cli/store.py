@@ -29,7 +29,7 @@ from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Candidate, Completion, Message, Sampled
 
 ENDINGS = (".jsonl", ".parquet")
-_place = click.argument("place", metavar="STORE", type=StorePlace())
+_place = click.argument("path", metavar="STORE", type=StorePlace())
 _extractor = click.option(
     "--extractor", "extract", default="auto", show_default=True, metavar="NAME", help="Finds the answers."
 )
@@ -53,9 +53,9 @@ def _existing(place: str | Path) -> Iterator[Store]:
     "--limit", "-n", type=click.IntRange(min=0), default=50, show_default=True, help="Show only so many sets."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per set, all of them.")
-def list_sets(place: str | Path, limit: int, as_json: bool) -> None:
+def list_sets(path: str | Path, limit: int, as_json: bool) -> None:
     """List the stored candidate sets."""
-    with _existing(place) as opened:
+    with _existing(path) as opened:
         if as_json:
             for found in opened.sets():
                 write_json(_head(found))
@@ -99,9 +99,9 @@ def _short(text: str, length: int) -> str:
 @click.argument("key")
 @_extractor
 @click.option("--json", "as_json", is_flag=True, help="The set as one JSON object.")
-def show(place: str | Path, key: str, extract: str, as_json: bool) -> None:
+def show(path: str | Path, key: str, extract: str, as_json: bool) -> None:
     """Show the candidate set whose key begins with KEY."""
-    with _existing(place) as opened:
+    with _existing(path) as opened:
         found = _one(opened, key)
         sampled, kept = _load(opened, found, extract), opened.completions(found.key)
     if as_json:
@@ -146,10 +146,10 @@ def _load(opened: Store, found: StoredSet, extract: str) -> Sampled:
 @_place
 @output_option("The candidate sets", ENDINGS)
 @_extractor
-def export(place: str | Path, output: Path | None, extract: str) -> None:
+def export(path: str | Path, output: Path | None, extract: str) -> None:
     """Write all candidate sets as JSON lines, or to a .jsonl or .parquet file."""
     check_output(output, ENDINGS)
-    with _existing(place) as opened:
+    with _existing(path) as opened:
         count = write_sets((_load(opened, found, extract) for found in opened.sets()), output)
     if output is not None:
         say(f"saved {count} candidate sets to {output}")
@@ -166,7 +166,7 @@ def export(place: str | Path, output: Path | None, extract: str) -> None:
     help="What to do with a row that cannot be read.",
 )
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="The tool that wrote it; else found out.")
-def import_sets(place: str | Path, sets: str, on_error: Literal["raise", "skip"], format_: str | None) -> None:
+def import_sets(path: str | Path, sets: str, on_error: Literal["raise", "skip"], format_: str | None) -> None:
     """Put the candidate sets of a FILE into a store, a new one if need be; what it has already is kept.
 
     FILE is one of this library's, or what another tool wrote: samples of lm-evaluation-harness (--log_samples), a log
@@ -174,7 +174,7 @@ def import_sets(place: str | Path, sets: str, on_error: Literal["raise", "skip"]
     """
     source = read_candidate_sets(sets, on_error=on_error, extract=lambda _: None, format=format_)
     count = 0
-    with Store(place) as opened:
+    with Store(path) as opened:
         for sampled in source:
             _put(opened, sampled)
             count += 1
@@ -219,14 +219,14 @@ def copy(source: str | Path, target: str | Path) -> None:
 @store.command()
 @_place
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def check(place: str | Path, as_json: bool) -> None:
+def check(path: str | Path, as_json: bool) -> None:
     """Compare every row with its checksum; exit status 1 where something is damaged. Nothing is written."""
-    check_exists(place)
-    found = check_store(place)
+    check_exists(path)
+    found = check_store(path)
     if as_json:
         write_json(found._asdict() | {"damaged": [one._asdict() for one in found.damaged], "whole": found.whole})
     else:
-        _tell(found, shown_store(place))
+        _tell(found, shown_store(path))
     if not found.whole:
         raise SystemExit(1)
 
@@ -245,31 +245,31 @@ def _tell(found: Checked, name: str) -> None:
 
 @store.command()
 @_place
-def repair(place: str | Path) -> None:
+def repair(path: str | Path) -> None:
     """Take out what is damaged, so that the next run asks for it again; a damaged file is kept under another name."""
-    check_exists(place)
-    done = repair_store(place)
+    check_exists(path)
+    done = repair_store(path)
     if done.checked.whole:
-        say(f"{shown_store(place)}: nothing is damaged; {done.checked.unsummed:,} rows have got a checksum")
+        say(f"{shown_store(path)}: nothing is damaged; {done.checked.unsummed:,} rows have got a checksum")
         return
     kept = sum(done.checked.rows.values()) - done.removed
     aside = f"; what could not be read is in {done.aside}" if done.aside else ""
     decisions = f" and {done.results:,} decisions made on them" if done.results else ""
-    say(f"{shown_store(place)}: {kept:,} rows kept, {done.removed:,} damaged ones{decisions} taken out{aside}")
+    say(f"{shown_store(path)}: {kept:,} rows kept, {done.removed:,} damaged ones{decisions} taken out{aside}")
 
 
 @store.command("forget", epilog=f"Fields: {', '.join(FIELDS)}.")
 @_place
 @click.option("--where", required=True, metavar="CONDITION", help="Such as 'finish=error or empty'.")
 @click.option("--dry-run", is_flag=True, help="Only say how many it would be.")
-def forget_rows(place: str | Path, where: str, dry_run: bool) -> None:
+def forget_rows(path: str | Path, where: str, dry_run: bool) -> None:
     """Delete completions, so that the next run asks for them again; decisions on their problems go with them.
 
     A CONDITION is FIELD=VALUE (!=, for numbers < <= > >=, for text ~ which is "contains"), or a field that is true or
     false, such as empty or truncated; joined by and, or, not and brackets.
     """
-    check_exists(place)
-    found = forget(place, where, dry_run=dry_run)
+    check_exists(path)
+    found = forget(path, where, dry_run=dry_run)
     if dry_run:
         say(f"{found.completions:,} of {found.of:,} completions are meant; nothing is deleted")
         return
