@@ -116,7 +116,9 @@ def rename(store: Path, name: str, /, **parameters: Any) -> None:
         for key, text in opened.execute("SELECT key, result FROM results WHERE strategy='majority'").fetchall():
             row = json.loads(text)
             row["provenance"] |= {"strategy": name, "parameters": parameters}
-            opened.execute("UPDATE results SET strategy=?, result=? WHERE key=?", (name, json.dumps(row), key))
+            opened.execute(
+                "UPDATE results SET strategy=?, result=?, checksum=NULL WHERE key=?", (name, json.dumps(row), key)
+            )
 
 
 @pytest.mark.parametrize(

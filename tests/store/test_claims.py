@@ -237,7 +237,7 @@ def test_a_store_of_the_first_version_is_gone_on_with(tmp_path: Path, fake: obje
         pytest.approx(2 / 3),
     ]  # type: ignore[union-attr]
     with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
     connection.close()
 
 

@@ -152,7 +152,7 @@ def test_another_schema_version_says_how_to_migrate(tmp_path: Path) -> None:
     connection.execute("PRAGMA user_version=99")
     connection.close()
     with pytest.raises(
-        tts.StoreError, match=r"schema version 99 and this ttscale reads 2; export it .*tts store import"
+        tts.StoreError, match=r"schema version 99 and this ttscale reads 3; export it .*tts store import"
     ):
         tts.Store(path)
 

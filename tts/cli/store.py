@@ -219,14 +219,14 @@ def copy(source: str | Path, target: str | Path) -> None:
 @store.command()
 @_place
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def check(place: str | Path, as_json: bool) -> None:
+def check(path: str | Path, as_json: bool) -> None:
     """Compare every row with its checksum; exit status 1 where something is damaged. Nothing is written."""
-    check_exists(place)
-    found = check_store(place)
+    check_exists(path)
+    found = check_store(path)
     if as_json:
         write_json(found._asdict() | {"damaged": [one._asdict() for one in found.damaged], "whole": found.whole})
     else:
-        _tell(found, shown_store(place))
+        _tell(found, shown_store(path))
     if not found.whole:
         raise SystemExit(1)
 
@@ -245,31 +245,31 @@ def _tell(found: Checked, name: str) -> None:
 
 @store.command()
 @_place
-def repair(place: str | Path) -> None:
+def repair(path: str | Path) -> None:
     """Take out what is damaged, so that the next run asks for it again; a damaged file is kept under another name."""
-    check_exists(place)
-    done = repair_store(place)
+    check_exists(path)
+    done = repair_store(path)
     if done.checked.whole:
-        say(f"{shown_store(place)}: nothing is damaged; {done.checked.unsummed:,} rows have got a checksum")
+        say(f"{shown_store(path)}: nothing is damaged; {done.checked.unsummed:,} rows have got a checksum")
         return
     kept = sum(done.checked.rows.values()) - done.removed
     aside = f"; what could not be read is in {done.aside}" if done.aside else ""
     decisions = f" and {done.results:,} decisions made on them" if done.results else ""
-    say(f"{shown_store(place)}: {kept:,} rows kept, {done.removed:,} damaged ones{decisions} taken out{aside}")
+    say(f"{shown_store(path)}: {kept:,} rows kept, {done.removed:,} damaged ones{decisions} taken out{aside}")
 
 
 @store.command("forget", epilog=f"Fields: {', '.join(FIELDS)}.")
 @_place
 @click.option("--where", required=True, metavar="CONDITION", help="Such as 'finish=error or empty'.")
 @click.option("--dry-run", is_flag=True, help="Only say how many it would be.")
-def forget_rows(place: str | Path, where: str, dry_run: bool) -> None:
+def forget_rows(path: str | Path, where: str, dry_run: bool) -> None:
     """Delete completions, so that the next run asks for them again; decisions on their problems go with them.
 
     A CONDITION is FIELD=VALUE (!=, for numbers < <= > >=, for text ~ which is "contains"), or a field that is true or
     false, such as empty or truncated; joined by and, or, not and brackets.
     """
-    check_exists(place)
-    found = forget(place, where, dry_run=dry_run)
+    check_exists(path)
+    found = forget(path, where, dry_run=dry_run)
     if dry_run:
         say(f"{found.completions:,} of {found.of:,} completions are meant; nothing is deleted")
         return
