@@ -213,20 +213,26 @@ def test_a_full_disk_there_is_waited_for_and_then_said(narrow: Callable[[int], s
     assert backend.completions() - 2400 <= lost + 64, "what was kept is not asked again"
 
 
-def test_no_message_has_the_password(url: str, server: Server, tmp_path: Path) -> None:
+def test_no_message_has_the_password(url: str, server: Server, tmp_path: Path, fake: Any) -> None:
+    fake()
     wrong = url.replace("hush", "husch")
     nowhere = url.rpartition("/")[0] + "/nowhere"
     for place in (url, wrong, nowhere, url.replace("%40", "@"), url.replace(str(server.port), "1")):
         for command in (
             ("store", "list", place), ("report", place, "-o", tmp_path / "r.html"),
-            ("compare", place, "-s", "majority"), ("store", "copy", place, tmp_path / "x.db"),
-            ("run", "task:sums@size=2", "-s", "first", "--store", place),
+            ("compare", place, "-s", "majority"),
+            ("store", "copy", place, tmp_path / "x.db"), ("store", "copy", tmp_path / "x.db", place),
         ):  # fmt: skip
             done = told(*command)
             said = done.stdout + done.stderr + "".join(one.read_text() for one in tmp_path.glob("*.html"))
             assert not any(part in said for part in (*SHOWN_NOWHERE, "husch")), command
             assert "Traceback" not in said
-    assert repr(tts.Store(url)) == f"Store('postgresql://tts@127.0.0.1:{server.port}/{url.rpartition('/')[2]}')"
+        if place != url:
+            with pytest.raises(tts.TTSError) as failed:
+                tts.run("1+1", strategy="first", model="fake:m", store=place)
+            assert not any(part in str(failed.value) for part in (*SHOWN_NOWHERE, "husch"))
+    with tts.Store(url) as store:
+        assert repr(store) == f"Store('postgresql://tts@127.0.0.1:{server.port}/{url.rpartition('/')[2]}')"
 
 
 def test_tables_of_others_and_later_stores_are_left_alone(url: str, server: Server) -> None:

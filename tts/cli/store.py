@@ -28,7 +28,7 @@ from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Candidate, Completion, Message, Sampled
 
 ENDINGS = (".jsonl", ".parquet")
-_place = click.argument("place", metavar="STORE", type=StorePlace())
+_place = click.argument("path", metavar="STORE", type=StorePlace())
 _extractor = click.option(
     "--extractor", "extract", default="auto", show_default=True, metavar="NAME", help="Finds the answers."
 )
@@ -52,9 +52,9 @@ def _existing(place: str | Path) -> Iterator[Store]:
     "--limit", "-n", type=click.IntRange(min=0), default=50, show_default=True, help="Show only so many sets."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per set, all of them.")
-def list_sets(place: str | Path, limit: int, as_json: bool) -> None:
+def list_sets(path: str | Path, limit: int, as_json: bool) -> None:
     """List the stored candidate sets."""
-    with _existing(place) as opened:
+    with _existing(path) as opened:
         if as_json:
             for found in opened.sets():
                 write_json(_head(found))
@@ -98,9 +98,9 @@ def _short(text: str, length: int) -> str:
 @click.argument("key")
 @_extractor
 @click.option("--json", "as_json", is_flag=True, help="The set as one JSON object.")
-def show(place: str | Path, key: str, extract: str, as_json: bool) -> None:
+def show(path: str | Path, key: str, extract: str, as_json: bool) -> None:
     """Show the candidate set whose key begins with KEY."""
-    with _existing(place) as opened:
+    with _existing(path) as opened:
         sampled = _load(opened, _one(opened, key), extract)
     if as_json:
         write_json(row_of(sampled))
@@ -138,10 +138,10 @@ def _load(opened: Store, found: StoredSet, extract: str) -> Sampled:
 @_place
 @output_option("The candidate sets", ENDINGS)
 @_extractor
-def export(place: str | Path, output: Path | None, extract: str) -> None:
+def export(path: str | Path, output: Path | None, extract: str) -> None:
     """Write all candidate sets as JSON lines, or to a .jsonl or .parquet file."""
     check_output(output, ENDINGS)
-    with _existing(place) as opened:
+    with _existing(path) as opened:
         count = write_sets((_load(opened, found, extract) for found in opened.sets()), output)
     if output is not None:
         say(f"saved {count} candidate sets to {output}")
@@ -158,7 +158,7 @@ def export(place: str | Path, output: Path | None, extract: str) -> None:
     help="What to do with a row that cannot be read.",
 )
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="The tool that wrote it; else found out.")
-def import_sets(place: str | Path, sets: str, on_error: Literal["raise", "skip"], format_: str | None) -> None:
+def import_sets(path: str | Path, sets: str, on_error: Literal["raise", "skip"], format_: str | None) -> None:
     """Put the candidate sets of a FILE into a store, a new one if need be; what it has already is kept.
 
     FILE is one of this library's, or what another tool wrote: samples of lm-evaluation-harness (--log_samples), a log
@@ -166,7 +166,7 @@ def import_sets(place: str | Path, sets: str, on_error: Literal["raise", "skip"]
     """
     source = read_candidate_sets(sets, on_error=on_error, extract=lambda _: None, format=format_)
     count = 0
-    with Store(place) as opened:
+    with Store(path) as opened:
         for sampled in source:
             _put(opened, sampled)
             count += 1

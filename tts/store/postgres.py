@@ -39,7 +39,7 @@ class PostgresDatabase:
             self._settings = self._psycopg.conninfo.conninfo_to_dict(url)
         except self._psycopg.Error:
             self._settings = {"host": "@"}
-        if "@" in str(self._settings.get("host")):  # the rest of a password with an @ in it
+        if _cut_password(self._settings):
             raise ConfigError(
                 "the store postgresql://… (not shown, it may have a password) is no address of a PostgreSQL database; "
                 "write postgresql://USER@HOST:PORT/DATABASE, with special characters as %XX"
@@ -166,6 +166,12 @@ def shown(settings: Mapping[str, Any]) -> str:
     user = f"{settings['user']}@" if settings.get("user") else ""
     port = f":{settings['port']}" if settings.get("port") else ""
     return f"postgresql://{user}{settings.get('host') or ''}{port}/{settings.get('dbname') or ''}"
+
+
+def _cut_password(settings: Mapping[str, Any]) -> bool:
+    """Whether a password with special characters was taken for the end of it and other parts, which are shown."""
+    place = f"{settings.get('host')} {settings.get('dbname')}"
+    return "@" in place or not re.fullmatch("[0-9,]*", str(settings.get("port") or ""))
 
 
 def _driver() -> Any:

@@ -57,9 +57,7 @@ class Generation(NamedTuple):
 
 
 class Store:
-    """One store: the path of a file, or the URL `postgresql://…` of a database.
-
-    Open it as a context manager, or call `close`.
+    """One store: the path of a file, or the URL `postgresql://…` of a database; to be closed, or used by `with`.
 
     Several processes may use it at once. `busy_seconds` is how long a file may stay locked, or a server out of reach;
     `lease_seconds` how long claims count after the last sign of life of their process. Raises `StoreError` where it is

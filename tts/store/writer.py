@@ -1,4 +1,4 @@
-"""The thread through which everything is written to a store, and claimed in it.
+"""The thread through which everything is written to a store.
 
 It commits what comes within a hundredth of a second together (a twentieth where that is many rows), so a `kill -9`
 loses at most what was in flight and what ended in that moment. Who wants to ask for something waits less.
