@@ -297,8 +297,10 @@ GRADER = _kinds("grader", "fails", {
     "gives what cannot be shown":
         "class X:\n    def __repr__(self): raise ValueError\nreturn [X()] * len(pairs)",
     "gives a generator that raises": "return (1 / 0 for _ in pairs)",
-    "empties what it was given": "n = len(pairs); pairs.clear(); return [True] * n",
     "waits for ever": "await asyncio.Event().wait()",
+})  # fmt: skip
+GRADER += _kinds("grader", "harmless", {
+    "empties what it was given": "good = [a == b for a, b in pairs]\npairs.clear()\nreturn good",
 })  # fmt: skip
 GRADER_CLASS = [
     *_kinds("grader", "refused", {

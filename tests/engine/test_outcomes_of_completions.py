@@ -13,12 +13,12 @@ import tts
 FAILED = {
     "refused": ({"finish_reason": "refused", "error": "the model refused: no"}, "refused", "the model refused: no"),
     "error": ({"finish_reason": "error", "error": "it called a tool"}, "error", "it called a tool"),
-    "error without a word": ({"finish_reason": "error"}, "error", "the completion ended with 'error'"),
+    "error without a word": ({"finish_reason": "error"}, "error", "'fake:m' ended a completion with 'error'"),
     "a stop with an error": ({"error": "half of it"}, "error", "half of it"),
     "nothing at all": (
         {"usage": tts.Usage(calls=1, prompt_tokens=10)},
         "error",
-        "an empty completion of no tokens came",
+        "'fake:m' gave an empty completion of no tokens",
     ),
 }
 

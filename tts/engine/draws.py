@@ -255,15 +255,15 @@ class Drawer:
                         index = indices[completion.index]
                         if completion.whole:
                             self.origins.came(draw.model, completion)
-                        self._arrived(completion, index, pool, landing)
+                        self._arrived(completion, index, draw.model.reference, pool, landing)
                         missing.remove(index)
         finally:
             limiter.release(held)
             await landing.over()
 
-    def _arrived(self, completion: Completion, index: int, pool: Receiver, landing: _Landing) -> None:
+    def _arrived(self, completion: Completion, index: int, model: str, pool: Receiver, landing: _Landing) -> None:
         """Hand a completion on: the one that is stored, once it is; one that failed, or without a store, at once."""
-        candidate = _failed(completion, index)
+        candidate = _failed(completion, index, model)
         if candidate is not None or self.store is None:
             pool.arrive(candidate or candidate_of(completion, index, self.extract))
             return
@@ -313,15 +313,15 @@ def _fail(missing: list[int], error: BackendError, pool: Receiver) -> None:
         pool.arrive(Candidate(index=missing.pop(0), text="", finish_reason="error", error=str(error)))
 
 
-def _failed(completion: Completion, index: int) -> Candidate | None:
+def _failed(completion: Completion, index: int, model: str) -> Candidate | None:
     """The failed candidate where nothing whole came; it is not stored, so that the next run asks again."""
     error = completion.error
     if completion.whole:
         if completion.text or completion.usage.generated_tokens:
             return None
-        error = "an empty completion of no tokens came"
+        error = f"{model!r} gave an empty completion of no tokens"
     reason: FinishReason = "refused" if completion.finish_reason == "refused" else "error"
-    error = error or f"the completion ended with {completion.finish_reason!r}"
+    error = error or f"{model!r} ended a completion with {completion.finish_reason!r}"
     return Candidate(index=index, text="", finish_reason=reason, usage=completion.usage, error=error)
 
 

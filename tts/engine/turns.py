@@ -61,7 +61,7 @@ class Turns:
         """Have all of them found, or asked for here; who asked elsewhere and stored nothing is replaced here."""
         places = [Place("completion", seeker.key, index) for index in indices]
         ahead = None if seeker.priority[0] == 0 else self._ahead.setdefault(limiter, Limiter(AHEAD * limiter.slots))
-        room = await ahead.acquire(len(places), seeker.priority) if ahead else 0
+        room = await ahead.acquire(len(places), seeker.priority) if ahead is not None else 0
         turn = _Turn(self, self._store, seeker, ask, ahead)
         mine, others = await turn.claim(places, room)
         if not others:
@@ -72,7 +72,7 @@ class Turns:
                 group.create_task(turn.guarded(mine))
                 while others:
                     await self._store.freed(others)
-                    room = await ahead.acquire(len(others), seeker.priority) if ahead else 0
+                    room = await ahead.acquire(len(others), seeker.priority) if ahead is not None else 0
                     mine, others = await turn.claim(others, room)
                     group.create_task(turn.guarded(mine))
         except BaseExceptionGroup as several:

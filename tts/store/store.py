@@ -58,13 +58,13 @@ class Generation(NamedTuple):
 
 
 class Store:
-    """One store: the path of a file, or the URL `postgresql://…` of a database.
+    """One store: the path of a file, or the URL `postgresql://…` of a database; to be closed, or used by `with`.
 
-    Open it as a context manager, or `close` it. Several processes may use it at once. `busy_seconds` is how long a file
-    may stay locked, or a server out of reach; `lease_seconds` how long claims count after the last sign of life of
-    their process. With `read_only` nothing is written, not even beside the file, and whatever would be is a
-    `StoreError`. Raises `StoreError` where it is no store, has a later schema version, or cannot be read or written;
-    what was committed before stays readable. So is a row whose checksum does not fit.
+    Several processes may use it at once. `busy_seconds` is how long a file may stay locked, or a server out of reach;
+    `lease_seconds` how long claims count after the last sign of life of their process. With `read_only` nothing is
+    written, not even beside the file, and whatever would be is a `StoreError`. Raises `StoreError` where it is no
+    store, has a later schema version, or cannot be read or written; what was committed before stays readable. So is a
+    row whose checksum does not fit.
     """
 
     def __init__(
