@@ -13,7 +13,7 @@ import time
 from itertools import combinations
 from pathlib import Path
 
-from tts.answers import Answers, _reading, extract
+from tts.answers import Answers, extract, reading
 
 SETS = ("aime2025_gpt5_n64", "math100_qwen25math_n8_rm", "gsm8k_gpt3_n4")
 REPETITIONS = 5
@@ -31,7 +31,7 @@ def ours(problems: list[list[str | None]]) -> tuple[float, list[tuple[int | None
     async def once() -> tuple[float, list[tuple[int | None, ...]], int]:
         async with Answers() as answers:
             await answers.equal(r"\ln 8", r"3\ln 2")
-            _reading._read_cached.cache_clear()
+            reading._read_cached.cache_clear()
             before = answers.stats.compared
             start = time.perf_counter()
             labels = [(await answers.cluster(problem)).labels for problem in problems]

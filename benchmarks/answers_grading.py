@@ -15,12 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tts.answers import Answers, _reading, extract
+from tts.answers import Answers, extract, reading
 
 KNOWN = [
     ("1/2004!", "1/2006!", False), ("10^{-20}", r"2\cdot10^{-20}", False), ("9**9**9**9", "9", False),
     ("81", "(x+y)^2=81", False), ("5^(5^(5^(5^5)))", "5", False), ("1 000", "1000", True), ("1000,99", "1000.99", True),
-    ("1,22", "1.22", True), (r"\$10", "10", True), ("10, 4, -2", "4, 10, -2", False), (r"\{1,2\}", r"\{2,1\}", True),
+    ("1,22", "1.22", True), (r"\$10", "10", True), ("(10, 4, -2)", "(4, 10, -2)", False),
+    (r"\{1,2\}", r"\{2,1\}", True),
     (r"\boxed{1,-2}", r"\boxed{-2} and \boxed{1}", True), ("1e-5", "0.00001", True), ("E_{1},E_{2}", "E_1,E_2", True),
     ("½", "0.5", True), ("√2", r"\sqrt{2}", True), ("x²", "x^2", True), ("∞", r"\infty", True), ("１２", "12", True),
     ("٣", "3", True), ("9-5=4", "4", True), ("4", "9-5=4", True), (r"\frac{1}{2}}}}", r"\frac{1}{2}", True),
@@ -65,12 +66,28 @@ def throughput(pairs: list[tuple[str, str]], count: int) -> float:
     async def run() -> float:
         async with Answers() as answers:
             await answers.equal(r"\ln 8", r"3\ln 2")
-            _reading._read_cached.cache_clear()
+            reading._read_cached.cache_clear()
             start = time.perf_counter()
             await answers.grade_many((pairs * (count // len(pairs) + 1))[:count])
             return time.perf_counter() - start
 
     return asyncio.run(run())
+
+
+def wild(directory: Path) -> None:
+    """Whole responses with the gold answers, by kind: extracted, then graded; debatable rows are left out."""
+    path = directory / "grading/wild.jsonl"
+    if not path.is_file():
+        return
+    rows = [row for row in map(json.loads, path.read_text("utf-8").splitlines()) if not row["debatable"]]
+    verdicts = ours([(row["gold"], extract(row["prediction"]) or "no answer") for row in rows])[0]
+    right = [verdict == row["equal"] for verdict, row in zip(verdicts, rows, strict=True)]
+    theirs = sum(row["math_verify"] == row["equal"] for row in rows)
+    print("\n| responses from bug threads, everyday dress | n | ours | Math-Verify |\n|---|---|---|---|")
+    print(f"| all kinds | {len(rows)} | {sum(right) / len(rows):.4f} | {theirs / len(rows):.4f} |")
+    for row, fine in zip(rows, right, strict=True):
+        if not fine:
+            print(f"- {row['kind']}: want {row['equal']}: {row['gold'][:60]!r} | {row['prediction'][:100]!r}")
 
 
 def rate(name: str, pairs: list[tuple[str, str]], count: int, their_each: float) -> str:
@@ -128,6 +145,7 @@ def main() -> None:
     print("\n| ms per case, one at a time | mean | median | p99 | worst |\n|---|---|---|---|---|")
     print(summary("ours, start of the worker included", seconds), summary("Math-Verify", their_seconds), sep="\n")
     print(f"\n{stats}")
+    wild(arguments.data)
     known, _, _ = ours([(gold, answer) for gold, answer, _ in KNOWN])
     wrong = [row for row, verdict in zip(KNOWN, known, strict=True) if row[2] != verdict]
     print(f"\nKnown faults of Math-Verify answered right: {len(KNOWN) - len(wrong)} of {len(KNOWN)}", *wrong)

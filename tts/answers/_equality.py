@@ -98,7 +98,12 @@ def _unordered_equal(a: Series, b: Series, algebra: Algebra) -> bool | None:
     rest, others = list((left - right).elements()), list((right - left).elements())
     if len(rest) != len(others):
         return False
-    return _matched(rest, others, algebra) if len(rest) <= _ALGEBRAIC_SET else False
+    if len(rest) > _ALGEBRAIC_SET:
+        return False
+    forward = _matched(rest, list(others), algebra)
+    if forward is None and _matched(others, list(rest), algebra) is False:
+        return False  # an item of the other side has no partner
+    return forward
 
 
 def _matched(rest: Sequence[Reading], others: list[Reading], algebra: Algebra) -> bool | None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 _LONGEST = 600  # characters; what is longer is not worth a tree
 _DEEPEST = 24  # brackets within brackets
 _TOKEN = re.compile(r"\d+(?:\.\d+)?|\.\d+|\\[a-zA-Z]+|\\.|[a-zA-Z]|\S| +")
-_NUMBER = re.compile(r"[\d.]+")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _GREEK = frozenset(
     [
         "alpha",

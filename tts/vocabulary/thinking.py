@@ -45,7 +45,7 @@ class Split(NamedTuple):
     summary: str | None
 
 
-def split_thinking(text: str, open: str = OPEN, close: str = CLOSE, opened: bool = False) -> Split:  # noqa: A002 - the tags' own names
+def split_thinking(text: str, open: str = "<think>", close: str = "</think>", opened: bool = False) -> Split:  # noqa: A002 - the tags' own names
     """The part inside the think block and the visible part, both stripped; without a block the text is all visible.
 
     `opened` says that the prompt ended inside the block, so that the text starts in it; a text with only the closing
