@@ -82,12 +82,15 @@ class Connection(BaseModel):
     def refuse_address(self, model: str) -> None:
         """Raise `ConfigError` for a name that holds an address; the sentence does not repeat it.
 
-        Names with an `@` are for servers that have them; sent to the default one they are a slip.
+        Names with an `@`, a comma, an equals sign or a space are for servers that have them; sent to the default one
+        they are a slip.
         """
         default = not (self.base_url or os.environ.get("OPENAI_BASE_URL"))
-        if "://" in model or (default and "@" in model):
+        slip = re.search(r"[@,=\s]", model)
+        if "://" in model or (default and slip):
+            what = "an address" if "://" in model else f"an {slip[0]}" if slip and slip[0] == "@" else "an option"
             raise ConfigError(
-                f"openai: the model's name has {'an address' if '://' in model else 'an @'} in it, and is not sent "
+                f"openai: the model's name has {what} in it, and is not sent "
                 "anywhere; write 'openai:NAME@base_url=http://127.0.0.1:8000/v1'"
             )
 

@@ -105,6 +105,11 @@ SLIPS = {  # references that are none, and a word of what to do
     "openai:m@base_url=http://someone:hunter2@127.0.0.1:9/v1,retries=0": "give them by @key_env=",
     "openai:http://127.0.0.1:9/v1": "the model's name has an address in it",
     "openai:someone:hunter2@127.0.0.1:9/v1": "the model's name has an @ in it",
+    "openai:m@key_env=NONE@base_url=http://127.0.0.1:9/v1": "'@base_url=' stands in the value of 'key_env'",
+    "openai:m@stream,retries=0": "'stream' is not option=value",
+    "openai:m,retries=0": "the model's name has an option in it",
+    "openai:m@key_file=/nowhere/me@corp/key": "key_file='/nowhere/me@corp/key' cannot be read",
+    "openai:m@base_url=http://127.0.0.1:9/v1,key_file=/nowhere/me@corp/key": "key_file='/nowhere/me@corp/key' cannot",
 }
 
 
