@@ -61,6 +61,9 @@ class Backend(Protocol):
 
     A model of files may have a method `outdated()`: whether they have changed since it was loaded. It is asked at each
     call, on a worker thread, and where it says so the model is loaded anew; a scorer or judge may have it, too.
+
+    A model behind a service may have `dropped`: a mapping of the sampling parameters that it had to leave out, with the
+    reason for each. It is recorded in the provenance of results.
     """
 
     @property

@@ -165,6 +165,8 @@ class Runner:
         sentence = None if error is None else f"{type(error).__name__}: {error}"
         kind: Any = "decision" if sentence is None else "problem_failed"
         self._emit(Event(kind, work.problem.id, provenance.strategy, sentence or ""))
+        if dropped := self._roles.dropped:
+            provenance = provenance.model_copy(update={"dropped": dropped})
         return Result(
             problem=work.problem,
             group=work.group,

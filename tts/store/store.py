@@ -123,7 +123,8 @@ class Store:
         It replaces an earlier one of the same strategy, parameters, seed and models on the same candidates.
         """
         texts = [candidate.text for candidate in result.candidates]
-        key = digest(result.problem.digest, result.group, result.provenance, texts)
+        made_by = result.provenance.model_dump(mode="json", exclude={"dropped"})
+        key = digest(result.problem.digest, result.group, made_by, texts)
         row = result.model_dump(mode="json", exclude={"candidates", "problem"}, exclude_defaults=True, fallback=repr)
         text = json.dumps(row, ensure_ascii=False)
         self._put("result", key, result.problem.digest, result.provenance.strategy, text)

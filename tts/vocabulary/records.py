@@ -278,7 +278,11 @@ class Decision(Record):
 
 
 class Provenance(Record):
-    """What produced a result, enough to do it again; `k` is the size of its group of candidates."""
+    """What produced a result, enough to do it again; `k` is the size of its group of candidates.
+
+    `dropped` has, by role, the sampling parameters that a model's server has refused and that were left out from then
+    on, with its words.
+    """
 
     strategy: str
     k: int
@@ -286,6 +290,7 @@ class Provenance(Record):
     seed: int
     models: dict[str, str]
     version: str
+    dropped: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class Result(Record):

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from tts import BackendUnavailable
+from tts_backends.openai.access import Access
 from tts_backends.openai.errors import Trouble
+from tts_backends.openai.events import Events
 from tts_backends.openai.server import Address, Server
 from tts_backends.openai.session import Limits, Session
-from tts_backends.openai.wire import Events
 
 _CHECK_FIRST, _CHECK_MOST = 0.25, 10.0  # seconds between health checks
 _LONGEST_PAUSE = 300.0  # of what a server asks for with Retry-After
@@ -26,9 +27,7 @@ _LONGEST_PAUSE = 300.0  # of what a server asks for with Retry-After
 class Link:
     """A session and the servers that it leads to; made by `open_link` and closed with its loop."""
 
-    def __init__(
-        self, addresses: Sequence[Address], headers: Mapping[str, str], limits: Limits, secrets: Sequence[str]
-    ) -> None:
+    def __init__(self, addresses: Sequence[Address], access: Access, limits: Limits) -> None:
         self._loop = asyncio.get_running_loop()
         self._limits = limits
         self.servers = [Server(address) for address in addresses]
@@ -37,7 +36,7 @@ class Link:
         self._changed = asyncio.Event()
         self._none_since: float | None = None
         self.last = "no server has been tried"
-        self._session = Session(headers, limits, secrets)
+        self._session = Session(access, limits)
 
     async def aclose(self) -> None:
         """End health checks and connections."""
@@ -54,10 +53,13 @@ class Link:
     async def choose(self) -> Server:
         """The server for the next request, once there is one.
 
-        Raises `BackendUnavailable` when none has been there for as long as `Limits.patience`.
+        Raises `BackendUnavailable` when none has been there for as long as `Limits.patience`, and why there will be
+        none where all are used up.
         """
         while True:
-            up = [server for server in self.servers if server.up]
+            if all(server.over for server in self.servers):
+                raise next(server.over for server in self.servers if server.over)
+            up = [server for server in self.servers if server.up and not server.over]
             if not up:
                 await self._until_changed()
                 continue
@@ -125,6 +127,8 @@ class Link:
 
     def _note(self, server: Server, trouble: Trouble) -> None:
         self.last = str(trouble)
+        if trouble.over:
+            server.over = trouble.error
         if trouble.after is not None:
             pause = min(trouble.after, _LONGEST_PAUSE)
             server.resume_at = max(server.resume_at, self._loop.time() + pause)
@@ -168,11 +172,9 @@ class Link:
         return True
 
 
-async def open_link(
-    addresses: Sequence[Address], headers: Mapping[str, str], limits: Limits, secrets: Sequence[str]
-) -> AsyncGenerator[Link, None]:
+async def open_link(addresses: Sequence[Address], access: Access, limits: Limits) -> AsyncGenerator[Link, None]:
     """Yield the link of this loop once and close it when the loop ends, as loops do with generators."""
-    link = Link(addresses, headers, limits, secrets)
+    link = Link(addresses, access, limits)
     try:
         yield link
     finally:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from tts import BackendError
+from tts_backends.openai.access import Access
 from tts_backends.openai.errors import Trouble
 from tts_backends.openai.link import Link, open_link
 from tts_backends.openai.server import Address, Server
 from tts_backends.openai.session import Limits
-
-if TYPE_CHECKING:
-    from tts_backends.openai.options import Access
 
 T = TypeVar("T")
 
@@ -38,7 +36,7 @@ class Pool:
         if opened is None:
             for ended in [other for other in list(self._opened) if other.is_closed()]:
                 self._opened.pop(ended, None)
-            opening = open_link(self.addresses, self._access.headers, self._limits, self._access.secrets)
+            opening = open_link(self.addresses, self._access, self._limits)
             opened = self._opened[loop] = _Opened(await anext(opening), opening)
         return opened.link
 
@@ -57,12 +55,13 @@ class Pool:
         self,
         link: Link,
         once: Callable[[Server], Awaitable[T]],
-        refit: Callable[[Trouble], None],
+        refit: Callable[[Trouble], bool],
         first: Server | None = None,
     ) -> T:
         """What `once` brings, after as many attempts as it takes; the first one at `first`, where that is there.
 
-        `refit` makes the request smaller where prompt and new tokens do not fit, or raises. Raises `BackendError`.
+        `refit` makes the request another where the server refuses it as it is, and says whether it has; it raises where
+        there is no other. Raises `BackendError`.
         """
         refused = 0
         while True:
@@ -71,9 +70,10 @@ class Pool:
             try:
                 return await once(server)
             except Trouble as trouble:
-                if trouble.overflow is not None:
-                    refit(trouble)
+                if (trouble.overflow is not None or trouble.parameter is not None) and refit(trouble):
                     continue
+                if trouble.over:
+                    continue  # another may give more; `choose` says where none does
                 refused += not trouble.unreachable  # nobody took that one; `choose` ends the waiting
                 if not trouble.error.retryable:
                     raise trouble.error from None

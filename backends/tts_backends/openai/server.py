@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import yarl
 
+from tts import BackendError
+
+_PAGE = re.compile(r"/(?:chat/completions|completions|models|responses|embeddings)/*$")  # of the interface, as pasted
+
 
 class Address(NamedTuple):
-    """Where a server is, without a slash at the end, and the proxy before it."""
+    """Where a server is, without a slash at the end, the proxy before it, and the query that every request has."""
 
     base: str
     proxy: str | None
+    query: str = ""
 
     @classmethod
-    def of(cls, base: str, proxy: str | None) -> Self:
-        """With the proxy that the environment names for this host, where none is given."""
-        parts = urlsplit(base)
+    def of(cls, written: str, proxy: str | None) -> Self:
+        """Of an address as it is pasted, with the proxy that the environment names for this host, where none is given.
+
+        What is asked for at the address is known without it, so `/chat/completions` at its end is left out.
+        """
+        parts = urlsplit(written)
         if proxy is None and not proxy_bypass(parts.hostname or ""):
             proxy = getproxies().get(parts.scheme)
-        return cls(base.rstrip("/"), proxy)
+        path = _PAGE.sub("", parts.path).rstrip("/")
+        return cls(f"{parts.scheme}://{parts.netloc}{path}", proxy, parts.query)
 
 
 class Server:
@@ -31,13 +41,15 @@ class Server:
         self.address = address
         self.in_flight = self.failures = 0
         self.up = True
+        self.over: BackendError | None = None  # why it gives nothing more in this run
         self.resume_at = self.doubtful_until = 0.0
         self._urls: dict[str, yarl.URL] = {}
 
     def url(self, path: str) -> yarl.URL:
         """The address of a part of the interface, taken apart once."""
         if path not in self._urls:
-            self._urls[path] = yarl.URL(self.address.base + path)
+            query = f"?{self.address.query}" if self.address.query else ""
+            self._urls[path] = yarl.URL(self.address.base + path + query)
         return self._urls[path]
 
     def load(self, now: float) -> int:

@@ -145,7 +145,9 @@ class SGLangBackend:
         async def once(server: Server) -> Answer:
             return await self._once(link, server, ask, index)
 
-        def refit(_: Trouble) -> None:
+        def refit(trouble: Trouble) -> bool:
+            if trouble.overflow is None:
+                return False
             raise ContextLengthError(len(ask.prompt.ids), self._served.facts.context, self.name)
 
         try:
