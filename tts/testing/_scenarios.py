@@ -212,8 +212,8 @@ _TOO_LONG: dict[str, tuple[int, str, dict[str, Any]]] = {
     "openai": (
         400,
         (
-            "This model's maximum context length is 2048 tokens. However, you requested 4010 tokens (4000 in the messages, "
-            "10 in the completion)."
+            "This model's maximum context length is 2048 tokens. However, you requested 4010 tokens (4000 in the "
+            "messages, 10 in the completion)."
         ),
         {"code": "context_length_exceeded"},
     ),
@@ -225,16 +225,16 @@ _TOO_LONG: dict[str, tuple[int, str, dict[str, Any]]] = {
     "deepseek": (
         400,
         (
-            "This model's maximum context length is 2048 tokens. However, you requested 4010 tokens (4000 in the messages, "
-            "10 in the completion). Please reduce the length of the messages or completion."
+            "This model's maximum context length is 2048 tokens. However, you requested 4010 tokens (4000 in the "
+            "messages, 10 in the completion). Please reduce the length of the messages or completion."
         ),
         {},
     ),
     "tgi": (
         422,
         (
-            "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 4000 `inputs` tokens and "
-            "10 `max_new_tokens`"
+            "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 4000 `inputs` tokens "
+            "and 10 `max_new_tokens`"
         ),
         {},
     ),

@@ -194,7 +194,9 @@ class OpenAIBackend:
                 why = str(trouble.error)
                 return [Completion(index=i, text="", finish_reason="refused", error=why) for i in indices]
 
-        return await self._pool.persist(link, once, lambda trouble: self._refit(ask, sent, trouble))
+        return await self._pool.persist(
+            link, once, lambda trouble: self._refit(ask, sent, trouble), ask.request.priority
+        )
 
     async def _once(
         self, link: Link, server: Server, ask: Ask, indices: tuple[int, ...], sent: Sent
@@ -310,5 +312,5 @@ class OpenAIBackend:
             )
 
     async def _count(self, link: Link, text: str) -> int:
-        found = await tokens(link, await link.choose(), self._wire.model, text)
+        found = await tokens(link, await link.choose(paced=False), self._wire.model, text)
         return estimate(text) if found is None else found

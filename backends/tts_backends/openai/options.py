@@ -38,7 +38,17 @@ class Connection(BaseModel):
     """The server's address up to `/v1`; several joined by `+` are a pool."""
 
     concurrency: int = Field(64, ge=1)
-    """Completions in flight at each server. By default 64 (our choice, as for other backends)."""
+    """The most completions in flight at each server; fewer where it refuses more. By default 64 (our choice, as for
+    other backends).
+    """
+
+    rpm: int | None = Field(None, ge=1)
+    """Requests that each server may have in a minute. By default what its refusals teach."""
+
+    tpm: int | None = Field(None, ge=1)
+    """Tokens of prompts and answers that each server may have in a minute, those of what is in flight by the mean so
+    far. By default what its refusals teach.
+    """
 
     key_env: str | None = None
     """The environment variable that the API key is read from. By default OPENAI_API_KEY, and then only for OpenAI's own
@@ -116,8 +126,16 @@ class Connection(BaseModel):
             )
 
     def limits(self) -> Limits:
-        """The timeouts."""
-        return Limits(self.connect_timeout, self.first_byte_timeout, self.timeout, self.patience)
+        """The timeouts, and what each server may have."""
+        return Limits(
+            self.connect_timeout,
+            self.first_byte_timeout,
+            self.timeout,
+            self.patience,
+            self.concurrency,
+            self.rpm,
+            self.tpm,
+        )
 
     def access(self) -> Access:
         """Headers with what is secret in them; raises `ConfigError` where a file cannot be read."""

@@ -13,6 +13,7 @@ from tts_backends.openai.errors import Trouble
 from tts_backends.openai.link import Link, open_link
 from tts_backends.openai.server import Address, Server
 from tts_backends.openai.session import Limits
+from tts_backends.openai.waiting import PATIENCE
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class Pool:
         link: Link,
         once: Callable[[Server], Awaitable[T]],
         refit: Callable[[Trouble], bool],
+        priority: int = 0,
         first: Server | None = None,
     ) -> T:
         """What `once` brings, after as many attempts as it takes; the first one at `first`, where that is there.
@@ -63,10 +65,12 @@ class Pool:
         `refit` makes the request another where the server refuses it as it is, and says whether it has; it raises where
         there is no other. Raises `BackendError`.
         """
-        refused = 0
+        refused, crowded = 0, 0
+        answers: dict[Server, int] = {}
         while True:
             self._refuse_closed()
-            server = first if first is not None and first.up and not refused else await link.choose()
+            server = first if first is not None and first.up and not refused else await link.choose(priority)
+            answers.setdefault(server, server.answers)
             try:
                 return await once(server)
             except Trouble as trouble:
@@ -74,13 +78,21 @@ class Pool:
                     continue
                 if trouble.over:
                     continue  # another may give more; `choose` says where none does
-                refused += not trouble.unreachable  # nobody took that one; `choose` ends the waiting
+                # Nobody took what is unreachable, and `choose` ends that waiting. A rate limit counts while nobody else
+                # has an answer either.
+                alone = server.answers == answers[server]
+                answers[server] = server.answers
+                crowded = crowded + 1 if trouble.status == 429 and alone else 0
+                refused += not trouble.unreachable and (trouble.status != 429 or alone)
                 if not trouble.error.retryable:
                     raise trouble.error from None
                 if refused > self._retries:
                     times = f"; asked {refused} times (@retries)" if refused > 1 else ""
                     raise type(trouble.error)(f"{trouble}{times}", retryable=False) from None
-                if len([one for one in link.servers if one.up]) < 2 or not trouble.unreachable:
+                if trouble.status == 429:
+                    backoff = random.uniform(0, min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**crowded))
+                    await asyncio.sleep(backoff if trouble.after is None else min(trouble.after, PATIENCE))
+                elif len([one for one in link.servers if one.up]) < 2 or not trouble.unreachable:
                     await asyncio.sleep(random.uniform(0, min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**refused)))
 
     def _refuse_closed(self) -> None:

@@ -59,7 +59,7 @@ async def tokens(link: Link, server: Server, model: str, text: str) -> int | Non
     """Tokens of a text by the server's own `/tokenize` (vLLM, SGLang, llama.cpp); `None` where it has none."""
     body = {"model": model, "prompt": text, "content": text, "add_special_tokens": False}
     try:
-        found = await link.post(server, "/../tokenize", json.dumps(body).encode())
+        found = await link.aside(server, "/../tokenize", json.dumps(body).encode())
         return int(found["count"]) if "count" in found else len(found["tokens"])
     except (Trouble, KeyError, TypeError, ValueError):
         return None

@@ -10,6 +10,7 @@ from urllib.request import getproxies, proxy_bypass
 import yarl
 
 from tts import BackendError
+from tts_backends.openai.pace import Pace
 
 _PAGE = re.compile(r"/(?:chat/completions|completions|models|responses|embeddings)/*$")  # of the interface, as pasted
 
@@ -37,12 +38,14 @@ class Address(NamedTuple):
 class Server:
     """One server as this loop sees it; `failures` counts those since its last answer."""
 
-    def __init__(self, address: Address) -> None:
-        self.address = address
+    def __init__(self, address: Address, pace: Pace | None = None) -> None:
+        self.address, self.pace = address, pace or Pace()
         self.in_flight = self.failures = 0
         self.up = True
         self.over: BackendError | None = None  # why it gives nothing more in this run
-        self.resume_at = self.doubtful_until = 0.0
+        self.doubtful_until = 0.0
+        self.answers = 0  # so far
+        self.told_at = float("-inf")  # when a line was last written about its limit
         self._urls: dict[str, yarl.URL] = {}
 
     def url(self, path: str) -> yarl.URL:

@@ -30,12 +30,18 @@ _LONGEST_HEADER = 2**18  # bytes of one header: gateways put whole policies into
 
 
 class Limits(NamedTuple):
-    """Seconds: until a connection stands, until a byte comes, for the whole, and without any server at all."""
+    """Seconds: until a connection stands, until a byte comes, for the whole, and without any server at all.
+
+    Then, of each server: the most requests in flight, and those and the tokens of a minute.
+    """
 
     connect: float
     first_byte: float | None
     total: float
     patience: float
+    at_once: int | None = None
+    rpm: int | None = None
+    tpm: int | None = None
 
 
 class Session:

@@ -134,7 +134,7 @@ class SGLangBackend:
             return None
         server = await link.choose()
         try:
-            ask.led = Answer.of(await link.post(server, "/../generate", ask.prefill()))
+            ask.led = Answer.of(await link.aside(server, "/../generate", ask.prefill()))
         except (Trouble, ValueError, KeyError, TypeError):
             return None  # each completion finds out for itself
         return server
@@ -152,7 +152,7 @@ class SGLangBackend:
 
         try:
             first = await asyncio.shield(lead) if lead is not None else None
-            return await self._pool.persist(link, once, refit, first)
+            return await self._pool.persist(link, once, refit, first=first)
         except BackendError as error:
             raise await self._explained(error) from None
 
