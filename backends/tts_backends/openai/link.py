@@ -133,7 +133,9 @@ class Link:
     async def post(self, server: Server, path: str, body: bytes) -> dict[str, Any]:
         """The answer to one request; raises `Trouble`."""
         async with self._counted(server):
-            return await self._session.ask(server, path, body)
+            answer = await self._session.ask(server, path, body)
+        server.pace.spent(_tokens(answer))
+        return answer
 
     async def aside(self, server: Server, path: str, body: bytes) -> dict[str, Any]:
         """The answer to what is no request for a completion, and counts for no limit; raises `Trouble`."""
@@ -167,7 +169,9 @@ class Link:
         """The answer to one streamed request, gathered in `events`; raises `Trouble`."""
         async with self._counted(server):
             await self._session.follow(server, path, body, events)
-        return events.answer()
+        answer = events.answer()
+        server.pace.spent(_tokens(answer))
+        return answer
 
     async def get(self, server: Server, path: str) -> bytes:
         """The body of a page; raises `Trouble`."""
@@ -258,6 +262,13 @@ async def open_link(addresses: Sequence[Address], access: Access, limits: Limits
         yield link
     finally:
         await link.aclose()
+
+
+def _tokens(answer: dict[str, Any]) -> int:
+    """Tokens of prompt and completions, as far as they are counted."""
+    usage = answer.get("usage")
+    counts = [usage.get(f"{name}_tokens") for name in ("prompt", "completion")] if isinstance(usage, dict) else []
+    return sum(one for one in counts if isinstance(one, int))
 
 
 def _shown(seconds: float) -> str:

@@ -86,10 +86,13 @@ class Pace:
         self._beside[self._number] = in_flight
         return self._number
 
-    def went_well(self, number: int, tokens: int = 0) -> None:
-        """A request was answered, with so many tokens of prompt and answer."""
+    def spent(self, tokens: int) -> None:
+        """An answer with its prompt has so many tokens, where they are counted."""
         if tokens:
             self.tokens += (tokens - self.tokens) * (0.1 if self.tokens else 1.0)
+
+    def went_well(self, number: int) -> None:
+        """A request was answered."""
         self._beside.pop(number, None)
         if number == self._tested and self.ceiling < math.inf:  # one more was taken: it is not about how many
             self._good, self.ceiling, self._refuted = math.inf, math.inf, True

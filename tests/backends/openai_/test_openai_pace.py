@@ -187,7 +187,7 @@ def test_accidents_teach_no_limit() -> None:
 @pytest.mark.parametrize(("rpm", "tpm", "most"), [(30, None, 30), (None, 3000, 30), (30, 1000, 10)])
 def test_what_the_user_says_of_a_minute_is_kept(rpm: int | None, tpm: int | None, most: int) -> None:
     pace, sent, now = Pace(64, rpm, tpm), [], 0.0
-    pace.went_well(0, tokens=100)
+    pace.spent(100)
     while now < 240:
         while pace.wait(now, 0) <= 0:
             pace.sent(now, 0)
