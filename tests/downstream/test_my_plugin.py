@@ -6,8 +6,11 @@ FROZEN, as `my_plugin.py` says.
 from __future__ import annotations
 
 import asyncio
+import urllib.error
+import urllib.request
 from typing import Any
 
+import pytest
 from my_plugin import (
     Alphabet,
     Brevity,
@@ -110,3 +113,23 @@ def test_an_hour_takes_no_time() -> None:
     (sampled,) = clock.run(main())
     assert [one.answer for one in sampled.candidates] == ["0", "1"]
     assert 7200 <= clock.now < 7300
+
+
+def test_a_client_of_its_own_meets_services() -> None:
+    class Client(testing.ScriptedModel):
+        def __init__(self, address: str, **options: Any) -> None:
+            assert address.startswith("http://127.0.0.1")
+            super().__init__(testing.scenarios()["parts"].text)
+
+    names = [check.name for check in testing.client_checks(Client)]
+    with pytest.raises(AssertionError, match="checks on Client failed"):
+        testing.check_client(Client, expected_failures={name: "it asks nobody" for name in names if name < "t"})
+
+    def odd(asked: testing.Asked) -> testing.Reply:
+        return testing.plain_reply(asked)._replace(status=418)
+
+    scenario: testing.Scenario = testing.scenarios()["parts"]
+    assert scenario.requests == 1
+    with testing.Service(odd) as service, pytest.raises(urllib.error.HTTPError, match="418"):
+        urllib.request.urlopen(f"{service.base}/models", timeout=10)
+    assert [one.path for one in service.asked] == ["/v1/models"]

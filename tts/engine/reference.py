@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,7 @@ from tts.registry.host import plugins
 from tts.registry.instance import build
 from tts.registry.parameters import noted
 from tts.vocabulary.errors import ConfigError, did_you_mean
+from tts.vocabulary.reference import NotAReference, join_reference, split_reference
 
 ModelKind = Literal["backend", "scorer", "judge"]
 DEFAULT_MODEL = "hf:miniature"
@@ -20,7 +22,7 @@ _KINDS: tuple[ModelKind, ...] = ("backend", "scorer", "judge")
 
 
 _BARE_ADDRESS = re.compile(r"@\s*[A-Za-z][\w+.-]*://")
-_ADDRESS_WITH_USER = re.compile(r"://\S*@")
+_ADDRESS_WITH_USER = re.compile(r"://[^/?#\s]*@")
 
 
 class Reference(NamedTuple):
@@ -31,8 +33,7 @@ class Reference(NamedTuple):
     options: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
-        tail = ",".join(f"{key}={value}" for key, value in self.options)
-        return f"{self.plugin}:{self.model}" + (f"@{tail}" if tail else "")
+        return f"{self.plugin}:{join_reference(self.model, self.options)}"
 
 
 _EXAMPLES: dict[ModelKind, str] = {
@@ -43,28 +44,29 @@ _EXAMPLES: dict[ModelKind, str] = {
 
 
 def parse_reference(text: str, kind: ModelKind = "backend") -> Reference:
-    """Take a reference apart; options come after the last `@` that is followed by `name=`.
+    """Take a reference apart, by the grammar of `tts.vocabulary.reference`.
 
     Raises `ConfigError` for anything that has not this form, with examples of the kind.
     """
     plugin, colon, rest = text.partition(":")
-    _refuse_address(plugin, rest)
+    _refuse_bare_address(plugin, rest)
     if not colon or not plugin or not rest:
         raise ConfigError(f"model reference {text!r} should look like {_EXAMPLES[kind]}")
-    model, at, tail = rest.rpartition("@")
-    if not at or "=" not in tail:
-        return Reference(plugin, rest, ())
-    options = []
-    for part in tail.split(","):
-        key, equals, value = part.partition("=")
-        if not equals or not key.strip():
-            raise ConfigError(f"model reference {text!r}: {part!r} is not option=value")
-        options.append((key.strip(), value.strip()))
+    try:
+        model, options = split_reference(rest)
+    except NotAReference as error:
+        raise ConfigError(f"model reference '{plugin}:{rest.partition('@')[0]}@…': {error}") from None
+    if any(not value.startswith(("{", "[")) and _ADDRESS_WITH_USER.search(value) for _, value in options):
+        raise ConfigError(
+            f"model reference '{plugin}:{rest.partition('@')[0]}@…' has an address with a user or password, which "
+            "references do not take; give them by @key_env=, @key_file= or @headers_file=, a proxy's by the "
+            "environment (HTTPS_PROXY)"
+        )
     return Reference(plugin, model, tuple(sorted(options)))
 
 
-def _refuse_address(plugin: str, rest: str) -> None:
-    """Raise `ConfigError` for an address that stands where a name or an option should.
+def _refuse_bare_address(plugin: str, rest: str) -> None:
+    """Raise `ConfigError` for an address that stands where an option should.
 
     It would be taken for a part of the model's name and sent to whoever serves by default. It may hold a password, so
     the sentence does not repeat it.
@@ -74,11 +76,6 @@ def _refuse_address(plugin: str, rest: str) -> None:
         raise ConfigError(
             f"model reference '{plugin}:{name}@…': an address is an option; "
             f"write base_url= before it, as in '{plugin}:{name}@base_url=http://127.0.0.1:8000/v1'"
-        )
-    if _ADDRESS_WITH_USER.search(rest):
-        raise ConfigError(
-            f"model reference '{plugin}:{name}@…' has an address with a user or password, which references do not "
-            "take; give them by @key_env=, @key_file= or @headers_file=, a proxy's by the environment (HTTPS_PROXY)"
         )
 
 
@@ -133,9 +130,9 @@ def judge_format(text: str) -> tuple[JudgeFormat, str] | None:
     if ":" not in reference.model:
         raise ConfigError(f"judge {text!r} names no backend; it should look like '{reference.plugin}:hf:FOLDER'")
     own = {name: value for name, value in reference.options if name in cls.model_fields}
-    others = ",".join(f"{name}={value}" for name, value in reference.options if name not in own)
-    backend = reference.model + (f"@{others}" if others else "")
-    return build(f"judge {reference.plugin!r}", cls, own), backend
+    others = [(name, value) for name, value in reference.options if name not in own]
+    plugin, _, model = reference.model.partition(":")
+    return build(f"judge {reference.plugin!r}", cls, own), f"{plugin}:{join_reference(model, others)}"
 
 
 def _plugin(kind: ModelKind, text: str) -> Any:
@@ -158,11 +155,15 @@ class FoundModel(NamedTuple):
     options: Any
 
 
-def find_model(kind: ModelKind, text: str) -> FoundModel:
+def find_model(kind: ModelKind, text: str, options: Mapping[str, str] | None = None) -> FoundModel:
     """Take a reference apart and check all of it that can be checked without loading.
 
+    With `options` the text is `backend:model` and nothing else, so that no letter of either has a meaning.
     Raises `ConfigError`, or `MissingDependencyError` where the plugin's packages are not installed.
     """
+    if options is not None:
+        plugin, _, model = text.partition(":")
+        text = f"{plugin}:{join_reference(model, options.items())}"
     key = model_key(kind, text)
     return FoundModel(key.plugin, key.reference.model, options_of(key))
 

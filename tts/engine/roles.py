@@ -100,6 +100,12 @@ class Roles:
                 return loaded._replace(limiter=same.limiter)  # two roles of one model share its limiter, too
         return loaded
 
+    @property
+    def dropped(self) -> dict[str, dict[str, str]]:
+        """By role, what of the sampling its model leaves out by now, and why."""
+        found = {role: dict(getattr(one.model, "dropped", None) or {}) for role, one in self.loaded.items()}
+        return {role: dropped for role, dropped in found.items() if dropped}
+
     def wanting_logprobs(self, strategies: Iterable[Strategy]) -> str | None:
         """Which strategy or scorer needs log-probabilities, where one does."""
         strategies, scorer = list(strategies), self.loaded.get("scorer")

@@ -168,6 +168,8 @@ class Runner:
         ends = context.ends_of(decision) if decision else ()
         if isinstance(error, BackendError) and context.declined:
             ends = ("refused",)
+        if dropped := self._roles.dropped:
+            provenance = provenance.model_copy(update={"dropped": dropped})
         return Result(
             problem=work.problem,
             group=work.group,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.reference import NotAReference, split_reference
 
 
 class Reference(NamedTuple):
@@ -19,11 +20,11 @@ def parse_reference(text: str) -> Reference:
 
     Raises `ConfigError` where an option has no value.
     """
-    name, _, tail = text.partition("@")
-    options = {}
-    for part in filter(None, tail.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise ConfigError(f"{part!r} in {text!r} is not an option; write {name}@option=value,option=value")
-        options[key.strip()] = value.strip()
-    return Reference(name, options)
+    try:
+        name, options = split_reference(text)
+    except NotAReference as error:
+        raise ConfigError(f"{text!r}: {error}") from None
+    if "@" in name:
+        name, _, wrong = name.partition("@")
+        raise ConfigError(f"{wrong!r} in {text!r} is not an option; write {name}@option=value,option=value")
+    return Reference(name, dict(options))

@@ -286,7 +286,8 @@ class Provenance(Record):
     """What produced a result, enough to do it again; `k` is the size of its group of candidates.
 
     `code` identifies what is not this version's own: the code of the strategy, of those among its fields, of extractor
-    and judge format, and the content of files that parameters name.
+    and judge format, and the content of files that parameters name. `dropped` has, by role, the sampling parameters
+    that a model's server has refused and that were left out from then on, with its words.
     """
 
     strategy: str
@@ -296,6 +297,7 @@ class Provenance(Record):
     models: dict[str, str]
     version: str
     code: dict[str, str] = Field(default_factory=dict)
+    dropped: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class Result(Record):

@@ -20,11 +20,11 @@ class Ending(NamedTuple):
     again: bool = False
 
 
-def ending(choice: dict[str, Any], message: dict[str, Any]) -> Ending:
+def ending(choice: dict[str, Any], refusal: str | None) -> Ending:
     """What the end of one choice means; a word that nobody knows is no good end."""
     said = choice.get("finish_reason")
     word = str(said or "").lower()
-    if refusal := message.get("refusal"):
+    if refusal:
         return Ending("refused", f"the model refused: {_line(refusal)}")
     if word in _FILTERED:
         return Ending("refused", f"the completion was stopped by a content filter (finish_reason {said!r})")

@@ -9,43 +9,56 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import heapq
+import itertools
+import logging
+import math
 import random
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
 from tts import BackendUnavailable
+from tts_backends.openai.access import Access
 from tts_backends.openai.errors import Trouble, disconnected
+from tts_backends.openai.events import Events
+from tts_backends.openai.pace import Pace
 from tts_backends.openai.server import Address, Server
 from tts_backends.openai.session import Limits, Session
 from tts_backends.openai.vigil import Vigil
-from tts_backends.openai.wire import Events
+from tts_backends.openai.waiting import PATIENCE
 
 _CHECK_FIRST, _CHECK_MOST = 0.25, 10.0  # seconds between health checks
-_LONGEST_PAUSE = 300.0  # of what a server asks for with Retry-After
+_LINE = 60.0  # seconds between two lines about a limit
+
+_log = logging.getLogger("tts")
 
 
 class Link:
     """A session and the servers that it leads to; made by `open_link` and closed with its loop."""
 
-    def __init__(
-        self, addresses: Sequence[Address], headers: Mapping[str, str], limits: Limits, secrets: Sequence[str]
-    ) -> None:
+    def __init__(self, addresses: Sequence[Address], access: Access, limits: Limits) -> None:
         self._loop = asyncio.get_running_loop()
         self._limits = limits
-        self.servers = [Server(address) for address in addresses]
+        self.servers = [Server(one, Pace(limits.at_once, limits.rpm, limits.tpm)) for one in addresses]
         self._vigils = {server: self._vigil(server) for server in self.servers}
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+        self._alarm: asyncio.TimerHandle | None = None
         self.seconds_per_request: float | None = None  # a running mean
         self._checks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._none_since: float | None = None
         self.last = "no server has been tried"
-        self._session = Session(headers, limits, secrets)
+        self._session = Session(access, limits)
 
     async def aclose(self) -> None:
         """End health checks and connections."""
         for vigil in self._vigils.values():
             await vigil.aclose()
+        if self._alarm is not None:
+            self._alarm.cancel()
         for check in self._checks:
             check.cancel()
         await asyncio.gather(*self._checks, return_exceptions=True)
@@ -56,21 +69,60 @@ class Link:
         """Requests that are on their way."""
         return sum(server.in_flight for server in self.servers)
 
-    async def choose(self) -> Server:
-        """The server for the next request, once there is one.
+    async def choose(self, priority: int = 0, paced: bool = True) -> Server:
+        """The server for the next request, once there is one that may have it; the lowest priority goes first.
 
-        Raises `BackendUnavailable` when none has been there for as long as `Limits.patience`.
+        Raises `BackendUnavailable` when none has been there for as long as `Limits.patience`, and why there will be
+        none where all are used up.
         """
+        place = (priority, next(self._order))
         while True:
-            up = [server for server in self.servers if server.up]
+            if all(server.over for server in self.servers):
+                raise next(server.over for server in self.servers if server.over)
+            up = [server for server in self.servers if server.up and not server.over]
             if not up:
                 await self._until_changed()
-                continue
-            now = self._loop.time()
-            ready = [server for server in up if server.resume_at <= now]
-            if ready:
-                return ready[0] if len(ready) == 1 else min(ready, key=lambda server: server.load(now))
-            await asyncio.sleep(min(server.resume_at for server in up) - now + random.uniform(0, 0.1))
+            elif not paced:
+                return min(up, key=lambda server: server.load(self._loop.time()))
+            elif not (self._waiting and self._waiting[0] < place) and (server := self._ready(up)):
+                return server
+            else:
+                await self._turn(place)
+
+    def _ready(self, up: Sequence[Server]) -> Server | None:
+        """The least loaded of those that may have a request now."""
+        now = self._loop.time()
+        ready = [server for server in up if server.pace.wait(now, server.in_flight) <= 0]
+        return min(ready, key=lambda server: server.load(now)) if ready else None
+
+    async def _turn(self, place: tuple[int, int]) -> None:
+        """Wait until it may be this one's turn."""
+        turn: asyncio.Future[None] = self._loop.create_future()
+        heapq.heappush(self._waiting, (*place, turn))
+        self._wake()
+        try:
+            await turn
+        except BaseException:
+            turn.cancel()
+            self._wake()
+            raise
+
+    def _wake(self) -> None:
+        """Let the first of those who wait look again, now or when the next server may have one."""
+        while self._waiting and self._waiting[0][2].done():
+            heapq.heappop(self._waiting)
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if not self._waiting:
+            return
+        now = self._loop.time()
+        up = [server for server in self.servers if server.up and not server.over]
+        soon = min((server.pace.wait(now, server.in_flight) for server in up), default=0.0)
+        if soon <= 0:
+            heapq.heappop(self._waiting)[2].set_result(None)
+        elif soon < math.inf:
+            self._alarm = self._loop.call_later(soon, self._wake)
 
     async def _until_changed(self) -> None:
         since = self._none_since or self._loop.time()
@@ -85,20 +137,36 @@ class Link:
 
     async def post(self, server: Server, path: str, body: bytes) -> dict[str, Any]:
         """The answer to one request; raises `Trouble`."""
-        vigil = self._vigils[server]
+        async with self._counted(server):
+            answer = await self._session.ask(server, path, body)
+        server.pace.spent(_tokens(answer))
+        return answer
+
+    async def aside(self, server: Server, path: str, body: bytes) -> dict[str, Any]:
+        """The answer to what is no request for a completion, and counts for no limit; raises `Trouble`."""
+        return await self._session.ask(server, path, body)
+
+    @contextlib.asynccontextmanager
+    async def _counted(self, server: Server) -> AsyncIterator[None]:
+        """In flight, as the server's pace counts it, and ended where the server is lost."""
+        number, vigil = server.pace.sent(self._loop.time(), server.in_flight), self._vigils[server]
         server.in_flight += 1
+        self._wake()  # there may be room for another
         try:
             with vigil.request() as request:
-                answer = await self._session.ask(server, path, body)
+                yield
             if request.lost:
                 raise self._lost(server)
         except Trouble as trouble:
-            self._note(server, trouble)
+            self._note(server, trouble, number)
             raise
         finally:
             server.in_flight -= 1
+            self._wake()
         vigil.heard, server.failures = time.monotonic(), 0
-        return answer
+        server.answers += 1
+        server.pace.went_well(number)
+        self._wake()
 
     def took(self, seconds: float) -> None:
         """Take the time of one request into the running mean."""
@@ -107,20 +175,11 @@ class Link:
 
     async def stream(self, server: Server, path: str, body: bytes, events: Events) -> dict[str, Any]:
         """The answer to one streamed request, gathered in `events`; raises `Trouble`."""
-        vigil = self._vigils[server]
-        server.in_flight += 1
-        try:
-            with vigil.request() as request:
-                await self._session.follow(server, path, body, events, vigil.sent)
-            if request.lost:
-                raise self._lost(server)
-        except Trouble as trouble:
-            self._note(server, trouble)
-            raise
-        finally:
-            server.in_flight -= 1
-        server.failures = 0
-        return events.answer()
+        async with self._counted(server):
+            await self._session.follow(server, path, body, events, self._vigils[server].sent)
+        answer = events.answer()
+        server.pace.spent(_tokens(answer))
+        return answer
 
     async def get(self, server: Server, path: str) -> bytes:
         """The body of a page; raises `Trouble`."""
@@ -150,23 +209,45 @@ class Link:
         words = f"it has sent nothing for {self._limits.silence:g} s (@silence), not even its list of models"
         return disconnected(words, server.address.base, unreachable=True)
 
-    def _note(self, server: Server, trouble: Trouble) -> None:
-        self.last = str(trouble)
-        if trouble.after is not None:
-            pause = min(trouble.after, _LONGEST_PAUSE)
-            server.resume_at = max(server.resume_at, self._loop.time() + pause)
-        if trouble.error.retryable:
+    def _note(self, server: Server, trouble: Trouble, number: int) -> None:
+        self.last, now = str(trouble), self._loop.time()
+        if trouble.over:
+            server.over = trouble.error
+            self._changed.set()
+        elif trouble.status == 429:
+            self._slow_down(server, trouble, number)
+        elif trouble.after is not None:
+            server.pace.paused(now + min(trouble.after, PATIENCE))
+        server.pace.failed(number)
+        if trouble.error.retryable and trouble.status != 429:
             server.failures += 1
-            server.doubtful_until = self._loop.time() + min(_CHECK_MOST, _CHECK_FIRST * 2**server.failures)
+            server.doubtful_until = now + min(_CHECK_MOST, _CHECK_FIRST * 2**server.failures)
         if trouble.unreachable:
             self.retire(server)
+
+    def _slow_down(self, server: Server, trouble: Trouble, number: int) -> None:
+        """Learn from a refusal, and say so once in a while."""
+        now, pace = self._loop.time(), server.pace
+        pace.refused(now, number, trouble.after)
+        if now < server.told_at + _LINE:
+            return
+        server.told_at = now
+        rate = pace.per_second
+        limit = f"{pace.ceiling:g} at once" if rate is None else f"{rate:.3g}/s"
+        rest = len(self._waiting) + server.in_flight
+        time = f", ≈ {_shown(rest / rate)}" if rate else ""
+        _log.warning("%s: limited to %s; %d waiting%s", server.address.base, limit, rest, time)
 
     def retire(self, server: Server) -> None:
         """Give the server no more work until it answers a health check."""
         if not server.up:
             return
         server.up = False
+        self._wake()
         if not any(other.up for other in self.servers):
+            for *_, turn in self._waiting:  # they wait for a server now, not for room at one
+                if not turn.done():
+                    turn.set_result(None)
             self._none_since = self._loop.time()
             self._changed.clear()
         check = self._loop.create_task(self._check(server))
@@ -182,6 +263,7 @@ class Link:
         server.failures = 0
         self._none_since = None
         self._changed.set()
+        self._wake()
 
     async def _answers(self, server: Server) -> bool:
         try:
@@ -195,12 +277,21 @@ class Link:
         return True
 
 
-async def open_link(
-    addresses: Sequence[Address], headers: Mapping[str, str], limits: Limits, secrets: Sequence[str]
-) -> AsyncGenerator[Link, None]:
+async def open_link(addresses: Sequence[Address], access: Access, limits: Limits) -> AsyncGenerator[Link, None]:
     """Yield the link of this loop once and close it when the loop ends, as loops do with generators."""
-    link = Link(addresses, headers, limits, secrets)
+    link = Link(addresses, access, limits)
     try:
         yield link
     finally:
         await link.aclose()
+
+
+def _tokens(answer: dict[str, Any]) -> int:
+    """Tokens of prompt and completions, as far as they are counted."""
+    usage = answer.get("usage")
+    counts = [usage.get(f"{name}_tokens") for name in ("prompt", "completion")] if isinstance(usage, dict) else []
+    return sum(one for one in counts if isinstance(one, int))
+
+
+def _shown(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

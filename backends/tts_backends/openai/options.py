@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import ssl
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tts import ConfigError
+from tts_backends.openai.access import Access
 from tts_backends.openai.server import Address
 from tts_backends.openai.session import Limits
 
 _OPENAI = "https://api.openai.com/v1"
+_USUAL = "OPENAI_API_KEY"
+_INSTEAD = {
+    "model": "it is the reference's name",
+    "stream": "by @stream=",
+    "stream_options": "by @stream=",
+    "max_completion_tokens": "by max_tokens of the sampling",
+    **{name: f"by {name} of the sampling" for name in ("temperature", "top_p", "max_tokens", "stop", "logprobs")},
+}
+_OURS = {*_INSTEAD, "messages", "prompt", "n", "seed"}
 
 
 class Connection(BaseModel):
@@ -30,16 +43,34 @@ class Connection(BaseModel):
     """
 
     concurrency: int = Field(64, ge=1)
-    """Completions in flight at each server. By default 64 (our choice, as for other backends)."""
+    """The most completions in flight at each server; fewer where it refuses more. By default 64 (our choice, as for
+    other backends).
+    """
 
-    key_env: str = "OPENAI_API_KEY"
-    """The environment variable that the API key is read from; by default the usual one."""
+    rpm: int | None = Field(None, ge=1)
+    """Requests that each server may have in a minute. By default what its refusals teach."""
+
+    tpm: int | None = Field(None, ge=1)
+    """Tokens of prompts and answers that each server may have in a minute, those of what is in flight by the mean so
+    far. By default what its refusals teach.
+    """
+
+    key_env: str | None = None
+    """The environment variable that the API key is read from. By default OPENAI_API_KEY, and then only for OpenAI's own
+    address and for that of OPENAI_BASE_URL: another gets that key where it is named here.
+    """
 
     key_file: Path | None = None
     """A file to read the API key from, in place of the environment."""
 
+    headers: str = ""
+    """Further headers that are no secret, as a JSON object or one `Name: value`. By default none."""
+
     headers_file: Path | None = None
     """A file with further headers, one `Name: value` in a line."""
+
+    ca: Path | None = None
+    """A file with the certificates of the authorities to trust (PEM), in place of the system's."""
 
     proxy: str | None = None
     """The proxy's address. By default HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment are followed."""
@@ -96,31 +127,82 @@ class Connection(BaseModel):
     def refuse_address(self, model: str) -> None:
         """Raise `ConfigError` for a name that holds an address; the sentence does not repeat it.
 
-        Names with an `@` are for servers that have them; sent to the default one they are a slip.
+        Names with an `@`, a comma, an equals sign or a space are for servers that have them; sent to the default one
+        they are a slip.
         """
         default = not (self.base_url or os.environ.get("OPENAI_BASE_URL"))
-        if "://" in model or (default and "@" in model):
+        slip = re.search(r"[@,=\s]", model)
+        if "://" in model or (default and slip):
+            what = "an address" if "://" in model else f"an {slip[0]}" if slip and slip[0] == "@" else "an option"
             raise ConfigError(
-                f"openai: the model's name has {'an address' if '://' in model else 'an @'} in it, and is not sent "
+                f"openai: the model's name has {what} in it, and is not sent "
                 "anywhere; write 'openai:NAME@base_url=http://127.0.0.1:8000/v1'"
             )
 
     def limits(self) -> Limits:
-        """The timeouts."""
-        return Limits(self.connect_timeout, self.first_byte_timeout, self.timeout, self.patience, self.silence)
+        """The timeouts, and what each server may have."""
+        return Limits(
+            self.connect_timeout,
+            self.first_byte_timeout,
+            self.timeout,
+            self.patience,
+            self.silence,
+            self.concurrency,
+            self.rpm,
+            self.tpm,
+        )
 
     def access(self) -> Access:
         """Headers with what is secret in them; raises `ConfigError` where a file cannot be read."""
-        headers = _headers(_text(self.headers_file, "headers_file")) if self.headers_file else {}
-        key = _text(self.key_file, "key_file") if self.key_file else os.environ.get(self.key_env, "")
-        key = key.strip()
-        if not key.isascii() or any(one.isspace() for one in key):
-            raise ConfigError(
-                f"the API key of {str(self.key_file or self.key_env)!r} has spaces or letters that keys have not"
-            )
+        headers = self._open_headers()
+        if self.headers_file:
+            headers |= _headers(_text(self.headers_file, "headers_file"))
+        key, withheld = self._key()
         if key:
             headers["Authorization"] = f"Bearer {key}"
-        return Access(headers)
+            if any("api-version=" in one.query for one in self.addresses()):  # Azure's name for it
+                headers.setdefault("api-key", key)
+        return Access(headers, withheld, self._tls())
+
+    def _open_headers(self) -> dict[str, str]:
+        """Those that stand in the reference, where secrets would be shown."""
+        if self.headers.lstrip().startswith("{"):
+            found = _object(self.headers, "headers")
+            headers = _headers("\n".join(f"{name}: {value}" for name, value in found.items()))
+        else:
+            headers = _headers(self.headers)
+        for name in headers:
+            if re.search(r"auth|key|token|secret|cookie|password", name, re.IGNORECASE):
+                raise ConfigError(
+                    f"@headers= has {name!r}, which looks like a secret, and references are shown; use @headers_file="
+                )
+        return headers
+
+    def _key(self) -> tuple[str, str]:
+        """The API key, or the sentence that says why the one that is there is not sent."""
+        if self.key_file:
+            key = _text(self.key_file, "key_file")
+        elif self.key_env is not None:
+            key = os.environ.get(self.key_env, "")
+            if not key.strip():
+                raise ConfigError(f"@key_env={self.key_env!r}: the environment has no such variable, or an empty one")
+        else:
+            key = os.environ.get(_USUAL, "")
+            if key.strip() and not all(_owns_usual_key(one.base) for one in self.addresses()):
+                return "", f"{_USUAL} is not sent there unasked; write @key_env={_USUAL} where it is meant for it"
+        key = key.strip()
+        if not key.isascii() or any(one.isspace() for one in key):
+            where = self.key_file or self.key_env or _USUAL
+            raise ConfigError(f"the API key of {str(where)!r} has spaces or letters that keys have not")
+        return key, ""
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if self.ca is None:
+            return None
+        try:
+            return ssl.create_default_context(cafile=self.ca.expanduser())
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"@ca={str(self.ca)!r} is no file of certificates: {error}") from error
 
 
 class Options(Connection):
@@ -146,23 +228,55 @@ class Options(Connection):
     it, `always` is for services that bill the prompt with each request and gives up seeds.
     """
 
+    reasoning_effort: str | None = Field(None, min_length=1)
+    """How much a reasoning model is to think, in the service's own words, such as `low` or `high`. By default its own.
+    """
+
+    top_k: int | None = Field(None, ge=0)
+    """How many of the likeliest tokens are drawn from, where the sampling does not say; 0 is all for most servers. By
+    default the server's own, which is not always all.
+    """
+
+    min_p: float | None = Field(None, ge=0, le=1)
+    """Tokens less likely than this share of the likeliest one's probability are not drawn. By default the server's
+    own.
+    """
+
+    extra_body: str = ""
+    """Further fields of every request, as a JSON object or the path of a file with one. By default none."""
+
     context_length: int | None = Field(None, ge=1)
     """Tokens of prompt and response together, for servers that do not tell theirs."""
 
+    def further(self) -> dict[str, Any]:
+        """What every request says beside prompt and sampling; raises `ConfigError`."""
+        text = self.extra_body.strip()
+        if text and not text.startswith(("{", "[")):
+            text = _text(Path(text), "extra_body")
+        body = _object(text, "extra_body") if text else {}
+        for name in sorted(_OURS & body.keys()):
+            raise ConfigError(f"@extra_body= has {name!r}, which is set otherwise: {_INSTEAD.get(name, 'by the run')}")
+        own = {"reasoning_effort": self.reasoning_effort, "top_k": self.top_k, "min_p": self.min_p}
+        return body | {name: value for name, value in own.items() if value is not None}
 
-class Access(NamedTuple):
-    """The headers that let us in; it does not show them."""
 
-    headers: dict[str, str]
+def _object(text: str, option: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"@{option}= is not readable as JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"@{option}= holds a JSON {type(found).__name__}; give an object, {{...}}")
+    return found
 
-    def __repr__(self) -> str:
-        return f"Access({', '.join(self.headers)})"
 
-    @property
-    def secrets(self) -> list[str]:
-        """Every value, and the key within its header, longest first."""
-        values = {part for value in self.headers.values() for part in (value, value.removeprefix("Bearer "))}
-        return sorted((value for value in values if len(value) > 3), key=len, reverse=True)
+def _owns_usual_key(base: str) -> bool:
+    """Whether the usual key is meant for this address: it is OpenAI's, or the environment names both together."""
+    parts, named = urlsplit(base), urlsplit(os.environ.get("OPENAI_BASE_URL", ""))
+    if parts.netloc == named.netloc:
+        return True
+    host = parts.hostname or ""
+    return parts.scheme == "https" and (host == "api.openai.com" or host.endswith(".api.openai.com"))
 
 
 def _text(path: Path, option: str) -> str:
@@ -177,6 +291,6 @@ def _headers(text: str) -> dict[str, str]:
     for line in filter(str.strip, text.splitlines()):
         name, colon, value = line.partition(":")
         if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~\w-]+", name.strip(), re.ASCII):
-            raise ConfigError("a line of the headers_file is not 'Name: value'; it is not shown here, it may be secret")
+            raise ConfigError("a line of the headers is not 'Name: value'; it is not shown here, it may be secret")
         headers[name.strip()] = value.strip()
     return headers

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from tts import BackendError
+from tts_backends.openai.access import Access
 from tts_backends.openai.errors import Trouble
 from tts_backends.openai.link import Link, open_link
 from tts_backends.openai.server import Address, Server
 from tts_backends.openai.session import Limits
-
-if TYPE_CHECKING:
-    from tts_backends.openai.options import Access
+from tts_backends.openai.waiting import PATIENCE
 
 T = TypeVar("T")
 
@@ -38,7 +37,7 @@ class Pool:
         if opened is None:
             for ended in [other for other in list(self._opened) if other.is_closed()]:
                 self._opened.pop(ended, None)
-            opening = open_link(self.addresses, self._access.headers, self._limits, self._access.secrets)
+            opening = open_link(self.addresses, self._access, self._limits)
             opened = self._opened[loop] = _Opened(await anext(opening), opening)
         return opened.link
 
@@ -57,30 +56,43 @@ class Pool:
         self,
         link: Link,
         once: Callable[[Server], Awaitable[T]],
-        refit: Callable[[Trouble], None],
+        refit: Callable[[Trouble], bool],
+        priority: int = 0,
         first: Server | None = None,
     ) -> T:
         """What `once` brings, after as many attempts as it takes; the first one at `first`, where that is there.
 
-        `refit` makes the request smaller where prompt and new tokens do not fit, or raises. Raises `BackendError`.
+        `refit` makes the request another where the server refuses it as it is, and says whether it has; it raises where
+        there is no other. Raises `BackendError`.
         """
-        refused = 0
+        refused, crowded = 0, 0
+        answers: dict[Server, int] = {}
         while True:
             self._refuse_closed()
-            server = first if first is not None and first.up and not refused else await link.choose()
+            server = first if first is not None and first.up and not refused else await link.choose(priority)
+            answers.setdefault(server, server.answers)
             try:
                 return await once(server)
             except Trouble as trouble:
-                if trouble.overflow is not None:
-                    refit(trouble)
+                if (trouble.overflow is not None or trouble.parameter is not None) and refit(trouble):
                     continue
-                refused += not trouble.unreachable  # nobody took that one; `choose` ends the waiting
+                if trouble.over:
+                    continue  # another may give more; `choose` says where none does
+                # Nobody took what is unreachable, and `choose` ends that waiting. A rate limit counts while nobody else
+                # has an answer either.
+                alone = server.answers == answers[server]
+                answers[server] = server.answers
+                crowded = crowded + 1 if trouble.status == 429 and alone else 0
+                refused += not trouble.unreachable and (trouble.status != 429 or alone)
                 if not trouble.error.retryable:
                     raise trouble.error from None
                 if refused > self._retries:
                     times = f"; asked {refused} times (@retries)" if refused > 1 else ""
                     raise type(trouble.error)(f"{trouble}{times}", retryable=False) from None
-                if len([one for one in link.servers if one.up]) < 2 or not trouble.unreachable:
+                if trouble.status == 429:
+                    backoff = random.uniform(0, min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**crowded))
+                    await asyncio.sleep(backoff if trouble.after is None else min(trouble.after, PATIENCE))
+                elif len([one for one in link.servers if one.up]) < 2 or not trouble.unreachable:
                     await asyncio.sleep(random.uniform(0, min(_BACKOFF_MOST, _BACKOFF_FIRST * 2**refused)))
 
     def _refuse_closed(self) -> None:

@@ -1,186 +1,366 @@
-"""What a server can do, found out by asking it: some requests of a few tokens, once, when the model is loaded."""
+"""What a server can do, found out by asking it: some requests of a few tokens, once, when the model is loaded.
+
+No answer to a question of ours ends a run that plain requests would allow. What cannot be found out counts as not
+there, and is said.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from typing import Any, Literal
+import logging
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from tts import BackendError, BackendUnavailable, ConfigError, Message
+from tts_backends.openai.card import Card, Props
 from tts_backends.openai.errors import Trouble
+from tts_backends.openai.habits import Habits
 from tts_backends.openai.link import Link
 from tts_backends.openai.server import Server
 from tts_backends.openai.wire import Dialect, Wire, names
 
 # Random letters, so that two completions are equal only where the seed makes them so.
 _QUESTION = (Message(role="user", content="Write 40 random letters and digits, nothing else."),)
-_TOKENS = 24
+_TOKENS = (24, 2048, None)  # new tokens; a reasoning model may refuse to stop so early
 _PAUSES = (0.1, 0.3, 1.0, 3.0)  # seconds between attempts
-_LONGEST_WAIT = 30.0
-PROBE_SECONDS = 600.0  # for everything: a server may load its model first
+_LONG = 12  # characters from which two texts are not the same by chance
+_LIST_SECONDS, _LINE_SECONDS = 10.0, 5.0  # for a list of models; until a line says what is waited for
+PROBE_SECONDS = 30.0
+"""Seconds without any answer, after which what is not known yet counts as not there."""
+
+_log = logging.getLogger("tts")
 
 
-async def probe(link: Link, wire: Wire, context: int | None) -> Dialect:
-    """Ask the first server that is there; the others are taken to be like it, but must be of the same model.
+class Found(NamedTuple):
+    """What is known of the servers; `remarks` are sentences for the user."""
+
+    dialect: Dialect
+    habits: Habits
+    remarks: tuple[str, ...]
+
+
+async def probe(link: Link, wire: Wire, context: int | None, seconds: float = PROBE_SECONDS) -> Found:
+    """Ask the first server that is well; the others are taken to be like it, but must be of the same model.
 
     Raises `BackendUnavailable` where none is there, `ConfigError` where the model, the address or the key is wrong.
     """
-    lists = await asyncio.gather(*(_models(link, server) for server in link.servers))
-    there = [server for server in link.servers if server.up]
-    if not there:
-        raise BackendUnavailable(f"{link.last}; start the server, or give another @base_url=", retryable=False)
-    prober = _Prober(link, there[0], wire)
-    listed = next((found for server, found in zip(link.servers, lists, strict=True) if server is there[0]), [])
-    limit, features = await prober.understood(listed)
-    others = zip(there[1:], [f for s, f in zip(link.servers, lists, strict=True) if s in there[1:]], strict=True)
-    await asyncio.gather(*(_Prober(link, other, wire).plain(limit, models) for other, models in others))
-    card = _card(listed, wire.model)
-    found = context or _context(card)
-    return Dialect(
-        n="n" in features,
-        seed="seed" in features and await prober.seeds(limit),
-        logprobs="logprobs" in features,
-        usage=prober.usage,
-        reasoning=prober.reasoning,
-        tokenize=await tokens(link, there[0], wire.model, "1 2") is not None,
-        limit=limit,
-        context=found,
-        identity=json.dumps([card.get("root"), card.get("meta")], sort_keys=True),
-    )
+    prober = _Prober(link, wire, seconds)
+    try:
+        async with prober.watch:
+            await prober.ask_all()
+    except TimeoutError:
+        prober.give_up()
+    return Found(prober.dialect(context), prober.habits, tuple(prober.remarks))
 
 
 async def tokens(link: Link, server: Server, model: str, text: str) -> int | None:
     """Tokens of a text by the server's own `/tokenize` (vLLM, SGLang, llama.cpp); `None` where it has none."""
     body = {"model": model, "prompt": text, "content": text, "add_special_tokens": False}
     try:
-        found = await link.post(server, "/../tokenize", json.dumps(body).encode())
+        found = await link.aside(server, "/../tokenize", json.dumps(body).encode())
         return int(found["count"]) if "count" in found else len(found["tokens"])
     except (Trouble, KeyError, TypeError, ValueError):
         return None
 
 
-async def _models(link: Link, server: Server) -> list[dict[str, Any]]:
-    """The server's list of models; empty where it gives none, and the server is retired where it is not there."""
-    try:
-        found = json.loads(await link.get(server, "/models"))
-        return [card for card in found["data"] if isinstance(card, dict)]
-    except Trouble as trouble:
-        link.last = str(trouble)
-        if trouble.unreachable:
-            link.retire(server)
-        elif trouble.status in {401, 403}:
-            raise ConfigError(str(trouble)) from None
-    except (ValueError, KeyError, TypeError):
-        pass  # a service without a list may still have the model
-    return []
-
-
-def _card(models: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    """What the list says of the model, or of the only one there is: llama.cpp serves one under any name."""
-    named = [card for card in models if card.get("id") == name]
-    return (named or (models if len(models) == 1 else [{}]))[0]
-
-
-def _context(card: dict[str, Any]) -> int | None:
-    """The context length in tokens, under the names that vLLM, SGLang and OpenRouter give it."""
-    for name in ("max_model_len", "context_length"):
-        if isinstance(card.get(name), int):
-            return int(card[name])
-    return None
-
-
 class _Prober:
-    def __init__(self, link: Link, server: Server, wire: Wire) -> None:
-        self._link, self._server, self._wire = link, server, wire
-        self.usage = self.reasoning = False
+    def __init__(self, link: Link, wire: Wire, seconds: float) -> None:
+        self._link, self._wire, self._seconds = link, wire, seconds
+        self._loop = asyncio.get_running_loop()
+        self.watch = asyncio.timeout(seconds)
+        self._waits_for = "its list of models"
+        self._trouble: Trouble | None = None
+        self._lists: dict[Server, list[dict[str, Any]]] = {}
+        self._server = link.servers[0]
+        self._most: int | None = _TOKENS[0]
+        self._answered = False
+        self._features: set[str] = set()
+        self._usage = self._reasoning = self._seeds = self._tokenize = False
+        self._props = Props({})
+        self.habits = Habits()
+        self.remarks: list[str] = []
 
-    async def understood(
-        self, models: list[dict[str, Any]]
-    ) -> tuple[Literal["max_tokens", "max_completion_tokens"], set[str]]:
-        """The name for the most new tokens, and which of n, seed and logprobs have an effect or are at least accepted.
+    def dialect(self, context: int | None) -> Dialect:
+        """What is known now."""
+        card = Card.of(self._lists.get(self._server, []), self._wire.model)
+        return Dialect(
+            n="n" in self._features,
+            seed=self._seeds,
+            logprobs="logprobs" in self._features,
+            usage=self._usage,
+            reasoning=self._reasoning,
+            tokenize=self._tokenize,
+            context=context or self._props.context or card.context,
+            identity=card.identity,
+        )
+
+    async def ask_all(self) -> None:
+        """Find out everything, the most important first; raises `ConfigError` or `BackendUnavailable`."""
+        line = self._loop.call_later(min(_LINE_SECONDS, self._seconds / 2), self._tell)
+        try:
+            await asyncio.gather(*(self._list(server) for server in self._link.servers))
+            there = [server for server in self._link.servers if server.up]
+            if not there:
+                raise BackendUnavailable(
+                    f"{self._link.last}; start the server, or give another @base_url=", retryable=False
+                )
+            await self._first_well(there)
+            await asyncio.gather(*(self._other(server) for server in there if server is not self._server))
+            with self._asking("the seeds that it follows"):
+                self._seeds = "seed" in self._features and await self._follows_seeds()
+            with self._asking("its /tokenize"):
+                self._tokenize = await tokens(self._link, self._server, self._wire.model, "1 2") is not None
+            if self._tokenize:
+                await self._own_sampling()
+        finally:
+            line.cancel()
+
+    def give_up(self) -> None:
+        """The time is over; raises `BackendUnavailable` where all that has come is failures."""
+        if not self._answered and self._trouble is not None and self._trouble.status != 429:
+            raise BackendUnavailable(str(self._trouble), retryable=False) from None
+        where = self._server.address.base
+        self.remarks.append(
+            f"{where} has not said {self._waits_for} for {self._seconds:g} s; what is not known of it (seeds, "
+            "log-probabilities, several completions in one request) counts as not there"
+        )
+
+    def _tell(self) -> None:
+        _log.warning(
+            "openai:%s: waiting for %s to say %s, up to %g s",
+            self._wire.model, self._server.address.base, self._waits_for, self._seconds,
+        )  # fmt: skip
+
+    @contextlib.contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        self._waits_for = what
+        self._heard()
+        yield
+
+    def _heard(self) -> None:
+        self.watch.reschedule(self._loop.time() + self._seconds)
+
+    # --- servers ---------------------------------------------------------------------------------------------------
+
+    async def _list(self, server: Server) -> None:
+        """The server's list of models, where it gives one; the server is retired where it is not there.
+
+        Asked for twice where it fails, since the model's identity is in it.
+        """
+        for attempt in range(2):
+            try:
+                async with asyncio.timeout(min(_LIST_SECONDS, self._seconds / 3)):
+                    found = json.loads(await self._link.get(server, "/models"))
+                self._lists[server] = [card for card in found["data"] if isinstance(card, dict)]
+                return
+            except TimeoutError:
+                failed = "it does not answer"
+                break
+            except Trouble as trouble:
+                self._link.last = failed = str(trouble)
+                if trouble.unreachable:
+                    self._link.retire(server)
+                    return
+                if not trouble.error.retryable:
+                    return  # a service without a list, or that shows it to nobody, may still have the model
+            except (ValueError, KeyError, TypeError):
+                return
+            await asyncio.sleep(_PAUSES[attempt])
+        self.remarks.append(
+            f"the list of models at {server.address.base} fails ({failed}); if it has told more of the model than its "
+            "name before, completions in a store are not found by that now"
+        )
+
+    async def _first_well(self, there: list[Server]) -> None:
+        """Settle on the first server that answers a plain request."""
+        for server in there:
+            self._server = server
+            try:
+                with self._asking("anything"):
+                    await self._understood()
+                return
+            except BackendUnavailable as error:
+                if server is there[-1]:
+                    raise
+                self._set_aside(server, str(error))
+
+    async def _other(self, server: Server) -> None:
+        """See that a server has the model; one that is sick gets its work when it is well."""
+        asked = _Prober(self._link, self._wire, self._seconds)
+        asked._server, asked._most, asked.habits, asked._lists = server, self._most, self.habits, self._lists
+        asked.watch = self.watch
+        try:
+            async with asyncio.timeout(self._seconds / 2):
+                await asked._plain()
+        except (BackendUnavailable, TimeoutError) as error:
+            self._set_aside(server, str(error) or "it does not answer")
+
+    def _set_aside(self, server: Server, why: str) -> None:
+        self.remarks.append(f"{server.address.base} is left out until it is well: {why}")
+        self._link.retire(server)
+
+    # --- questions -------------------------------------------------------------------------------------------------
+
+    async def _understood(self) -> None:
+        """Which of n, seed and logprobs have an effect or are at least accepted.
 
         All are asked for at once; a server that refuses that is asked for each.
         """
         logprobs = {"logprobs": True if self._wire.api == "chat" else 1}
         wanted: dict[str, dict[str, Any]] = {"n": {"n": 2}, "seed": {"seed": 1}, "logprobs": logprobs}
         try:
-            answer = await self._ask("max_tokens", {key: v for part in wanted.values() for key, v in part.items()})
-            return "max_tokens", self._shown(answer, set(wanted))
+            answer = await self._ask({key: v for part in wanted.values() for key, v in part.items()}, attempts=2)
+            self._features = self._shown(answer, set(wanted))
+            return
         except Trouble as trouble:
-            if trouble.status is None or not 400 <= trouble.status < 500:
-                raise self._unusable(trouble, models) from None
-        limit = await self.plain("max_tokens", models)
-        found: set[str] = set()
+            self._trouble = trouble
+        await self._plain()
         for name, part in wanted.items():
             try:
-                found |= self._shown(await self._ask(limit, part), {name})
-            except Trouble:
-                continue
-        return limit, found
+                with self._asking(f"what it makes of {name}"):
+                    self._features |= self._shown(await self._ask(part, attempts=3), {name})
+            except Trouble as trouble:
+                if trouble.status == 429:
+                    self._unknown(name)
 
-    async def plain(
-        self, limit: Literal["max_tokens", "max_completion_tokens"], models: list[dict[str, Any]]
-    ) -> Literal["max_tokens", "max_completion_tokens"]:
-        """The name that a plain request is accepted with; raises `ConfigError` or `BackendUnavailable` otherwise."""
-        try:
-            await self._ask(limit, {})
-            return limit
-        except Trouble as trouble:
-            if "max_completion_tokens" not in str(trouble) or limit == "max_completion_tokens":
-                raise self._unusable(trouble, models) from None
-        return await self.plain("max_completion_tokens", models)
+    async def _plain(self) -> None:
+        """A plain request, in the form that is accepted; raises `ConfigError` or `BackendUnavailable` otherwise."""
+        first: Trouble | None = None
+        sizes = list(_TOKENS[_TOKENS.index(self._most) :])
+        while True:
+            try:
+                self._shown(await self._ask({}), set())
+                return
+            except Trouble as trouble:
+                self._trouble = trouble
+                if trouble.status == 429 and trouble.error.retryable:
+                    self._unknown("anything")
+                    return
+                if trouble.parameter and self.habits.learn(trouble.parameter, str(trouble)):
+                    continue
+                first = first or trouble
+                if trouble.status not in {400, 422} or not sizes[1:] or self._misnamed():
+                    raise await self._unusable(first) from None
+                sizes = sizes[1:]
+                self._most = sizes[0]
 
-    async def seeds(self, limit: str) -> bool:
+    async def _follows_seeds(self) -> bool:
         """Whether one seed gives one text, and another seed another, beside each other."""
-        asked = (self._ask(limit, {"seed": seed}) for seed in (5, 5, 6, 7))
-        try:
-            one, again, *others = [self._text(answer) for answer in await asyncio.gather(*asked)]
-        except Trouble:
-            return False
+        asked = (self._ask({"seed": seed}) for seed in (5, 5, 6, 7))
+        answers: list[dict[str, Any] | BaseException] = await asyncio.gather(*asked, return_exceptions=True)
+        for place, seed in enumerate((5, 5, 6, 7)):  # what a rate limit has kept back, one by one
+            if isinstance(answers[place], Trouble):
+                try:
+                    answers[place] = await self._ask({"seed": seed})
+                except Trouble as trouble:
+                    if trouble.error.retryable:
+                        self._unknown("seed")
+                    return False
+        one, again, *others = [self._text(answer) for answer in answers]
+        if one == again and all(one == other for other in others) and len(one) >= _LONG:
+            self.remarks.append(
+                "four draws with three seeds are the same text to the letter: a cache answers in the model's place, or "
+                "temperature and seeds have no effect; candidates may be copies of one another"
+            )
         return one == again and any(one != other for other in others)
 
-    async def _ask(self, limit: str, further: dict[str, Any]) -> dict[str, Any]:
-        body = {"model": self._wire.model, **self._wire.prompt(_QUESTION), "temperature": 1.0, limit: _TOKENS}
-        written = json.dumps(body | further).encode()
-        for pause in _PAUSES:
+    async def _own_sampling(self) -> None:
+        """How the server draws where a request says nothing (llama.cpp tells it)."""
+        with contextlib.suppress(Trouble, ValueError):
+            found = json.loads(await self._link.get(self._server, "/../props"))
+            self._props = Props(found if isinstance(found, dict) else {})
+        own = self._props.own_sampling(set(self._wire.further or ()))
+        if own:
+            shown = ", ".join(f"{name}={value:g}" for name, value in own.items())
+            self.remarks.append(
+                f"{self._server.address.base} draws with {shown} where a request says nothing of it, which is not the "
+                "model's own distribution; @top_k=, @min_p= and @extra_body= set them"
+            )
+
+    async def _ask(self, further: dict[str, Any], attempts: int | None = None) -> dict[str, Any]:
+        """The answer to the question; failures that may pass are asked again, as long as the watch allows."""
+        number = 0
+        while True:
+            number += 1
             try:
-                return await self._link.post(self._server, self._wire.path, written)
+                answer = await self._link.post(self._server, self._wire.path, self._body(further))
+                self._heard()
+                self._answered = True
+                return answer
             except Trouble as trouble:
-                if not trouble.error.retryable or trouble.unreachable:
+                self._trouble = trouble
+                if trouble.status is not None:
+                    self._heard_of(trouble)
+                over = number >= (attempts or 2 * len(_PAUSES))
+                if not trouble.error.retryable or trouble.unreachable or over:
                     raise
-                await asyncio.sleep(pause if trouble.after is None else min(trouble.after, _LONGEST_WAIT))
-        return await self._link.post(self._server, self._wire.path, written)
+                pause = _PAUSES[min(number, len(_PAUSES)) - 1]
+                await asyncio.sleep(pause if trouble.after is None else trouble.after)
+
+    def _heard_of(self, trouble: Trouble) -> None:
+        """A refusal is an answer; a server that asks for more time than the watch has gets it as far as it is short."""
+        if not trouble.error.retryable or (trouble.after or 0) > self._seconds:
+            self._heard()
+
+    def _body(self, further: dict[str, Any]) -> bytes:
+        body = {"model": self._wire.model, **self._wire.prompt(_QUESTION), "temperature": 1.0}
+        body |= {self.habits.limit: self._most} if self._most is not None else {}
+        body |= (self._wire.further or {}) | further
+        return json.dumps({name: value for name, value in body.items() if not self.habits.drops(name)}).encode()
+
+    # --- answers ---------------------------------------------------------------------------------------------------
+
+    def _unknown(self, what: str) -> None:
+        where = self._server.address.base
+        self.remarks.append(
+            f"{where} is rate-limited, so it could not be found out what it makes of {what}; it counts as not there"
+        )
 
     def _shown(self, answer: dict[str, Any], asked: set[str]) -> set[str]:
         """Which of what was asked for can be seen in an answer; a seed cannot, it is tried on its own."""
         try:
             read = self._wire.read(answer, (0, 1), with_logprobs=True)
-        except (BackendError, ValueError, KeyError, TypeError):
+        except (BackendError, ValueError, KeyError, TypeError, AttributeError):
             return set()
-        self.usage = self.usage or bool((answer.get("usage") or {}).get("completion_tokens"))
-        self.reasoning = self.reasoning or any(_has_reasoning(choice) for choice in answer["choices"])
+        self._usage = self._usage or bool((answer.get("usage") or {}).get("completion_tokens"))
+        self._reasoning = self._reasoning or any(one.thinking for one in read)
         shown = {"seed"} | ({"n"} if len(read) == 2 else set())
         if all(one.logprob is not None for one in read):
             shown.add("logprobs")
         return shown & asked
 
-    def _text(self, answer: dict[str, Any]) -> str:
+    def _text(self, answer: Any) -> str:
         try:
             return self._wire.read(answer, (0,), with_logprobs=False)[0].text
-        except (BackendError, ValueError, KeyError, TypeError):
+        except (BackendError, ValueError, KeyError, TypeError, AttributeError):
             return ""
 
-    def _unusable(self, trouble: Trouble, models: list[dict[str, Any]]) -> ConfigError | BackendUnavailable:
+    def _misnamed(self) -> list[str]:
+        """The names that the server has, where ours is not among them."""
+        known = [str(card["id"]) for card in self._lists.get(self._server, []) if "id" in card]
+        return known if self._wire.model not in known else []
+
+    async def _unusable(self, trouble: Trouble) -> ConfigError | BackendUnavailable:
         """The error for a server that does not answer a plain request."""
-        known = [str(card["id"]) for card in models if "id" in card]
+        where = self._server.address.base
+        if trouble.status in {None, 404, 405} and not trouble.unreachable and (there := await self._beside()):
+            return ConfigError(f"{where} has no OpenAI-compatible interface, but {there} has; write base_url={there}")
         if trouble.error.retryable:
             return BackendUnavailable(str(trouble), retryable=False)
-        if trouble.status in {400, 404} and known and self._wire.model not in known:
-            where = self._server.address.base
+        if trouble.status in {400, 404} and (known := self._misnamed()):
             return ConfigError(f"{where} serves no model {self._wire.model!r}; it has {names(known)}")
         return ConfigError(str(trouble))
 
-
-def _has_reasoning(choice: dict[str, Any]) -> bool:
-    message = choice.get("message") or {}
-    return bool(message.get("reasoning_content") or message.get("reasoning"))
+    async def _beside(self) -> str | None:
+        """The address with /v1, where the interface is there and the one given lacks it."""
+        base = self._server.address.base
+        if base.endswith("/v1"):
+            return None
+        try:
+            async with asyncio.timeout(_LIST_SECONDS):
+                found = json.loads(await self._link.get(self._server, "/v1/models"))
+        except (Trouble, TimeoutError, ValueError):
+            return None
+        return f"{base}/v1" if isinstance(found, dict) and "data" in found else None

@@ -9,12 +9,18 @@ from urllib.request import getproxies, proxy_bypass
 
 import yarl
 
+from tts import BackendError
+from tts_backends.openai.pace import Pace
+
+_PAGE = re.compile(r"/(?:chat/completions|completions|models|responses|embeddings)/*$")  # of the interface, as pasted
+
 
 class Address(NamedTuple):
-    """Where a server is, without a slash at the end, and the proxy before it."""
+    """Where a server is, without a slash at the end, the proxy before it, and the query that every request has."""
 
     base: str
     proxy: str | None
+    query: str = ""
 
     @property
     def origin(self) -> str:
@@ -22,28 +28,36 @@ class Address(NamedTuple):
         return re.split("[?#]", self.base)[0]
 
     @classmethod
-    def of(cls, base: str, proxy: str | None) -> Self:
-        """With the proxy that the environment names for this host, where none is given."""
-        parts = urlsplit(base)
+    def of(cls, written: str, proxy: str | None) -> Self:
+        """Of an address as it is pasted, with the proxy that the environment names for this host, where none is given.
+
+        What is asked for at the address is known without it, so `/chat/completions` at its end is left out.
+        """
+        parts = urlsplit(written)
         if proxy is None and not proxy_bypass(parts.hostname or ""):
             proxy = getproxies().get(parts.scheme)
-        return cls(base.rstrip("/"), proxy)
+        path = _PAGE.sub("", parts.path).rstrip("/")
+        return cls(f"{parts.scheme}://{parts.netloc}{path}", proxy, parts.query)
 
 
 class Server:
     """One server as this loop sees it; `failures` counts those since its last answer."""
 
-    def __init__(self, address: Address) -> None:
-        self.address = address
+    def __init__(self, address: Address, pace: Pace | None = None) -> None:
+        self.address, self.pace = address, pace or Pace()
         self.in_flight = self.failures = 0
         self.up = True
-        self.resume_at = self.doubtful_until = 0.0
+        self.over: BackendError | None = None  # why it gives nothing more in this run
+        self.doubtful_until = 0.0
+        self.answers = 0  # so far
+        self.told_at = float("-inf")  # when a line was last written about its limit
         self._urls: dict[str, yarl.URL] = {}
 
     def url(self, path: str) -> yarl.URL:
         """The address of a part of the interface, taken apart once."""
         if path not in self._urls:
-            self._urls[path] = yarl.URL(self.address.base + path)
+            query = f"?{self.address.query}" if self.address.query else ""
+            self._urls[path] = yarl.URL(self.address.base + path + query)
         return self._urls[path]
 
     def load(self, now: float) -> int:

@@ -6,19 +6,20 @@ has the think block in it, as the hf backend's has.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from tts import BackendError, Completion, Message, Request, Usage, split_thinking
 from tts_backends.openai.ending import ending
+from tts_backends.openai.forms import characters, said
+from tts_backends.openai.habits import Habits
 
 DEFAULT_TOKENS = 32_768  # what `max_tokens=None` means
 _BYTES_PER_TOKEN = 4  # of UTF-8, where nobody counts
 
 
 class Dialect(NamedTuple):
-    """What one server understands, as probed; `limit` is its name for the most new tokens.
+    """What one server understands, as probed.
 
     `seed`, `n`, `logprobs`, `usage`, `reasoning` and `tokenize` say that it really works, not that it is accepted.
     """
@@ -29,7 +30,6 @@ class Dialect(NamedTuple):
     usage: bool = False
     reasoning: bool = False
     tokenize: bool = False
-    limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     context: int | None = None
     identity: str = ""
 
@@ -41,6 +41,7 @@ class Wire(NamedTuple):
     api: Literal["chat", "completions"]
     stream: bool
     markers: tuple[str, str]
+    further: dict[str, Any] | None = None  # what the reference adds to every request
 
     @property
     def path(self) -> str:
@@ -54,11 +55,19 @@ class Wire(NamedTuple):
         said = [f"{m.role.capitalize()}: {m.content}" for m in messages]
         return {"prompt": "\n\n".join([*said, "Assistant:"])}
 
-    def body(self, request: Request, dialect: Dialect) -> dict[str, Any]:
-        """A request without what differs between its completions."""
-        sampling = request.sampling
+    def body(
+        self, request: Request, dialect: Dialect, habits: Habits | None = None, most: int | None = None
+    ) -> dict[str, Any]:
+        """A request without what differs between its completions; `most` bounds new tokens where room is short.
+
+        What the sampling leaves as the interface has it anyway is not said, unless it was asked for: services refuse
+        parameters that they do not have, whatever their value.
+        """
+        sampling, habits = request.sampling, habits or Habits()
         body: dict[str, Any] = {"model": self.model, **self.prompt(request.messages)}
-        body |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
+        drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p}
+        body |= {name: value for name, value in drawn.items() if value != 1 or name in sampling.model_fields_set}
+        body |= self.further or {}
         if sampling.top_k is not None:
             body["top_k"] = sampling.top_k
         if sampling.stop:
@@ -66,11 +75,16 @@ class Wire(NamedTuple):
         if sampling.logprobs:
             body["logprobs"] = True if self.api == "chat" else 1
         if sampling.thinking is not None:
-            body["chat_template_kwargs"] = {"enable_thinking": sampling.thinking}
+            own = body.get("chat_template_kwargs") or {}
+            body["chat_template_kwargs"] = {**own, "enable_thinking": sampling.thinking}
         if self.stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         tokens = self._tokens(request, dialect)
-        return body if tokens is None else body | {dialect.limit: tokens}
+        if most is not None:
+            tokens = min(most, request.sampling.max_tokens or DEFAULT_TOKENS)
+        if tokens is not None:
+            body[habits.limit] = tokens
+        return {name: value for name, value in body.items() if not habits.drops(name)}
 
     def _tokens(self, request: Request, dialect: Dialect) -> int | None:
         """The most new tokens; `None` leaves it to the server, whose rule is then what the context leaves."""
@@ -106,7 +120,7 @@ class Wire(NamedTuple):
         usages = split_usage(answer.get("usage"), texts, seconds)
         found, why = [], ""
         for index, choice, part, usage in zip(indices, choices, parts, usages, strict=False):
-            end = ending(choice, self._message(choice))
+            end = ending(choice, said(self._message(choice)).refusal)
             if end.again:
                 why = end.why or ""
                 lost(usage.model_copy(update={"cancelled": 1}))
@@ -125,13 +139,12 @@ class Wire(NamedTuple):
         return choice["message"] if self.api == "chat" else {"content": choice["text"]}
 
     def _parts(self, choice: dict[str, Any]) -> _Parts:
-        message = self._message(choice)
-        content = message.get("content") or ""
-        reasoning = message.get("reasoning_content") or message.get("reasoning")
+        content, reasoning, _ = said(self._message(choice))
+        content, opening, closing = characters(content or ""), *self.markers
         if not reasoning:
-            thinking, summary = split_thinking(content, *self.markers)
+            thinking, summary = split_thinking(content, opening, closing)
             return _Parts(content, thinking, summary)
-        opening, closing = self.markers
+        reasoning = characters(reasoning)
         if not content and choice.get("finish_reason") == "length":
             return _Parts(f"{opening}{reasoning}", reasoning.strip(), None)
         return _Parts(f"{opening}{reasoning}{closing}{content}", reasoning.strip(), content.strip())
@@ -207,65 +220,6 @@ def _logprob(logprobs: dict[str, Any] | None) -> float | None:
         return sum((token["logprob"] for token in logprobs["content"]), 0.0)
     found = logprobs.get("token_logprobs")
     return None if found is None else sum((value for value in found if value is not None), 0.0)
-
-
-class Events:
-    """Server-sent events of one streamed completion, put together to the answer that it would be in one piece."""
-
-    def __init__(self, api: str) -> None:
-        self._chat = api == "chat"
-        self.texts: dict[str, list[str]] = {}
-        self._logprobs: list[Any] = []
-        self._finish: str | None = None
-        self._error: Any = None
-        self._usage: dict[str, Any] | None = None
-        self._told: Any = None
-        self.done = False
-
-    def feed(self, line: bytes) -> None:
-        """Take one line of the stream; raises `ValueError`, `KeyError` or `TypeError` where it is damaged."""
-        if not line.startswith(b"data:"):
-            return
-        data = line[5:].strip()
-        if data == b"[DONE]":
-            self.done = True
-            return
-        event = json.loads(data)
-        if event.get("error"):
-            raise ValueError(f"the stream says {event['error']}")
-        self._usage = event.get("usage") or self._usage
-        self._told = event.get("system_fingerprint") or self._told
-        for choice in event["choices"]:
-            self._add(choice)
-
-    def _add(self, choice: dict[str, Any]) -> None:
-        self._finish = choice.get("finish_reason") or self._finish
-        self._error = choice.get("error") or self._error
-        delta: dict[str, Any] = (choice.get("delta") or {}) if self._chat else {"content": choice.get("text")}
-        for name in ("content", "reasoning_content", "reasoning", "refusal"):
-            if piece := delta.get(name):
-                self.texts.setdefault(name, []).append(piece)
-        logprobs = choice.get("logprobs") or {}
-        self._logprobs += logprobs.get("content") or logprobs.get("token_logprobs") or ()
-
-    @property
-    def complete(self) -> bool:
-        """Whether the completion is whole, whatever the server still has to say."""
-        return self._finish is not None
-
-    def tokens(self) -> int:
-        """About how many tokens have come: servers send one in each event, or a few."""
-        return sum(len(pieces) for pieces in self.texts.values())
-
-    def answer(self) -> dict[str, Any]:
-        """The answer in one piece."""
-        message = {name: "".join(pieces) for name, pieces in self.texts.items()}
-        choice: dict[str, Any] = {"index": 0, "finish_reason": self._finish, "error": self._error}
-        if self._chat:
-            choice |= {"message": message, "logprobs": {"content": self._logprobs or None}}
-        else:
-            choice |= {"text": message.get("content", ""), "logprobs": {"token_logprobs": self._logprobs or None}}
-        return {"choices": [choice], "usage": self._usage, "system_fingerprint": self._told}
 
 
 def names(values: Iterable[str], most: int = 10) -> str:

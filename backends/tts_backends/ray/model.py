@@ -58,11 +58,9 @@ class _OnRay:
 
         Raises `ConfigError`, `MissingDependencyError` or `BackendUnavailable`.
         """
-        own = ",".join(f"{name}={value}" for name, value in (options.model_extra or {}).items())
-        text = model + (f"@{own}" if own else "")
         if model.startswith("ray:"):
-            raise ConfigError(f"'ray:{text}' names Ray twice; give it once")
-        found = find_model(self._kind, text)
+            raise ConfigError(f"'ray:{model}' names Ray twice; give it once")
+        found = find_model(self._kind, model, {name: str(one) for name, one in (options.model_extra or {}).items()})
         self.name = f"ray:{model}"
         _connect()
         self._wanted = _wanted(options)

@@ -115,7 +115,9 @@ class SGLangReward:
             except (ValueError, KeyError, TypeError):
                 raise unreadable(repr(said).encode(), server.address.base) from None
 
-        def refit(_: Trouble) -> None:
+        def refit(trouble: Trouble) -> bool:
+            if trouble.overflow is None:
+                return False
             raise ContextLengthError(len(ids), self._window, self._name)
 
         return await pool.persist(link, once, refit)

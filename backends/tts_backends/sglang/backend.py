@@ -139,7 +139,7 @@ class SGLangBackend:
             return None
         server = await link.choose()
         try:
-            ask.led = Answer.of(await link.post(server, "/../generate", ask.prefill()))
+            ask.led = Answer.of(await link.aside(server, "/../generate", ask.prefill()))
         except (Trouble, ValueError, KeyError, TypeError):
             return None  # each completion finds out for itself
         return server
@@ -150,12 +150,14 @@ class SGLangBackend:
         async def once(server: Server) -> Answer:
             return await self._once(link, server, ask, index)
 
-        def refit(_: Trouble) -> None:
+        def refit(trouble: Trouble) -> bool:
+            if trouble.overflow is None:
+                return False
             raise ContextLengthError(len(ask.prompt.ids), self._served.facts.context, self.name)
 
         try:
             first = await asyncio.shield(lead) if lead is not None else None
-            return await self._pool.persist(link, once, refit, first)
+            return await self._pool.persist(link, once, refit, first=first)
         except BackendError as error:
             raise await self._explained(error) from None
 

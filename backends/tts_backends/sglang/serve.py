@@ -15,9 +15,10 @@ from tts_backends.checkpoints.chat import Chat, read_template
 from tts_backends.checkpoints.digest import fingerprint
 from tts_backends.checkpoints.files import CheckpointFiles
 from tts_backends.checkpoints.source import Source, commit_of, find, trained_prompts
+from tts_backends.openai.access import Access
 from tts_backends.openai.errors import Trouble
 from tts_backends.openai.link import Link
-from tts_backends.openai.options import Access, Connection
+from tts_backends.openai.options import Connection
 from tts_backends.openai.pool import Pool
 from tts_backends.openai.server import Address, Server
 from tts_backends.openai.session import Limits

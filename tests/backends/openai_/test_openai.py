@@ -105,6 +105,11 @@ SLIPS = {  # references that are none, and a word of what to do
     "openai:m@base_url=http://someone:hunter2@127.0.0.1:9/v1,retries=0": "give them by @key_env=",
     "openai:http://127.0.0.1:9/v1": "the model's name has an address in it",
     "openai:someone:hunter2@127.0.0.1:9/v1": "the model's name has an @ in it",
+    "openai:m@key_env=NONE@base_url=http://127.0.0.1:9/v1": "'@base_url=' stands in the value of 'key_env'",
+    "openai:m@stream,retries=0": "'stream' is not option=value",
+    "openai:m,retries=0": "the model's name has an option in it",
+    "openai:m@key_file=/nowhere/me@corp/key": "key_file='/nowhere/me@corp/key' cannot be read",
+    "openai:m@base_url=http://127.0.0.1:9/v1,key_file=/nowhere/me@corp/key": "key_file='/nowhere/me@corp/key' cannot",
 }
 
 
@@ -147,14 +152,14 @@ def test_the_key_is_sent_and_shown_nowhere(
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     server.behave(key=KEY)
-    reference = f"openai:m@base_url={server.base},retries=0"
+    reference = f"openai:m@base_url={server.base},retries=0,key_env=OPENAI_API_KEY"
     samples = tts.sample([tts.Example(problem=tts.Problem(id="p", prompt="1+1"))], k=2, model=reference,
                          store=tmp_path / "s.db")  # fmt: skip
     assert all(one.ok for sampled in samples for one in sampled.candidates)
-    backend = connect(server, retries=0)
+    backend = connect(server, retries=0, key_env="OPENAI_API_KEY")
     server.behave(key="another")  # the server's refusal repeats our key
     said = []
-    for provoke in (lambda: ask(backend), lambda: connect(server)):
+    for provoke in (lambda: ask(backend), lambda: connect(server, key_env="OPENAI_API_KEY")):
         with pytest.raises(tts.TTSError, match=r"refuses the API key \(HTTP 401\).*\*\*\*") as raised:
             provoke()
         said += [str(raised.value), *traceback.format_exception(raised.value)]
@@ -168,6 +173,34 @@ def test_the_key_is_sent_and_shown_nowhere(
     ]
     said += [path.read_bytes().decode("latin-1") for path in tmp_path.iterdir()]
     assert not [text for text in said if KEY in text]
+
+
+def test_the_usual_key_goes_only_where_it_is_meant_for(server: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    sentence = "OPENAI_API_KEY is not sent there unasked; write @key_env=OPENAI_API_KEY"
+    server.behave(key=KEY)
+    with pytest.raises(tts.ConfigError, match=sentence):
+        connect(server)
+    assert "Authorization" not in server.stats()["headers"]
+    monkeypatch.setenv("OPENAI_BASE_URL", server.base)  # the environment names both together
+    assert ask(connect(server))
+    assert ask(OpenAIBackend("m", OpenAIBackend.Options()))
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://elsewhere.invalid/v1")
+    with pytest.raises(tts.ConfigError, match=sentence):
+        connect(server)
+    with pytest.raises(tts.ConfigError, match="@key_env='NO_SUCH_KEY': the environment has no such variable"):
+        connect(server, key_env="NO_SUCH_KEY")
+    hosts = {
+        "https://api.openai.com/v1": True,
+        "https://eu.api.openai.com/v1": True,
+        "http://api.openai.com/v1": False,
+        "https://api.openai.com.evil.example/v1": False,
+        "https://api.openai.com/v1+https://other.example/v1": False,
+    }
+    for base, sent in hosts.items():
+        access = OpenAIBackend.Options(base_url=base).access()
+        assert ("Authorization" in access.headers, not access.withheld) == (sent, sent), base
 
 
 def test_key_and_headers_come_from_files(server: ServerProcess, tmp_path: Path) -> None:

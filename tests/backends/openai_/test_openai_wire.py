@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tts
-from tts_backends.openai.errors import Overflow, overflow_in, refusal, retry_after
-from tts_backends.openai.wire import Dialect, Events, Wire, shared_out, split_usage
+from tts_backends.openai.errors import refusal
+from tts_backends.openai.events import Events
+from tts_backends.openai.overflow import Overflow, overflow_in
+from tts_backends.openai.waiting import pause, span
+from tts_backends.openai.wire import Dialect, Wire, shared_out, split_usage
 
 CHAT = Wire("m", "chat", stream=False, markers=("<think>", "</think>"))
 TEXT = CHAT._replace(api="completions")
@@ -63,10 +66,48 @@ def test_other_refusals_are_not_about_the_context() -> None:
 
 
 @pytest.mark.parametrize(("value", "least", "most"), [("7", 7, 7), ("0.5", 0.5, 0.5), ("", None, None),
-                         ("soon", None, None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0, 0)])  # fmt: skip
+                         ("soon", None, None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0, 0), ("2s", 2, 2)])  # fmt: skip
 def test_retry_after(value: str, least: float | None, most: float | None) -> None:
-    found = retry_after({"Retry-After": value})
-    assert found is None if least is None or most is None else least <= found <= most
+    for name in ("Retry-After", "llm_provider-retry-after"):
+        found = pause({name: value})
+        assert found is None if least is None or most is None else least <= found <= most
+
+
+WAITS: list[tuple[dict[str, str], str, float | None]] = [
+    ({"retry-after-ms": "1500", "Retry-After": "2"}, "", 1.5),
+    ({}, '{"error": {"details": [{"retryDelay": "34.5s"}]}}', 34.5),
+    ({}, "Rate limit reached for gpt-4o. Please try again in 6m0s. Visit", 360.0),
+    ({}, "Limit 30000, Used 29000. Please try again in 1.242s.", 1.242),
+    ({}, "Please retry after 17 seconds.", 17.0),
+    ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "120ms"}, "", 0.12),
+    ({"x-ratelimit-remaining-requests": "5", "x-ratelimit-reset-requests": "120ms"}, "", None),
+    ({}, "Rate limit reached.", None),
+]
+
+
+@pytest.mark.parametrize(("headers", "body", "seconds"), WAITS)
+def test_pauses_of_many_services_are_read(headers: dict[str, str], body: str, seconds: float | None) -> None:
+    assert pause(headers, body) == seconds
+
+
+def test_lengths_of_time() -> None:
+    assert [span(one) for one in ("1h2m3s", "90", "250ms", "soon", "1d")] == [3723, 90, 0.25, None, 86400]
+
+
+QUOTAS = {
+    "You exceeded your current quota, please check your plan. code: insufficient_quota": True,
+    "Quota exceeded for metric GenerateRequestsPerDayPerProjectPerModel": True,
+    "Rate limit reached on tokens per day (TPD). Please try again in 7m12s.": True,
+    "Rate limit reached on tokens per minute (TPM). Please try again in 7s.": False,
+    "You exceeded your current quota: GenerateRequestsPerMinutePerProject": False,
+}
+
+
+@pytest.mark.parametrize("words", QUOTAS)
+def test_a_quota_of_the_day_is_told_from_a_limit_of_the_minute(words: str) -> None:
+    trouble = refusal(429, {}, json.dumps({"error": {"message": words}}).encode(), "here")
+    assert trouble.over == QUOTAS[words]
+    assert trouble.error.retryable != QUOTAS[words]
 
 
 def test_a_request_says_what_the_sampling_says() -> None:

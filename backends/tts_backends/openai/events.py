@@ -1,0 +1,106 @@
+"""Server-sent events of one streamed completion, put together to the answer that it would be in one piece."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tts_backends.openai.forms import Said, said
+
+DONE = "[DONE]"
+"""The finish reason of a stream that is said to be over, and whose completion was never said to have ended."""
+
+
+class InStream(ValueError):  # noqa: N818 - it is what a stream says, and becomes the request's trouble
+    """An error that stands in a stream; `told` is what it says."""
+
+    def __init__(self, told: Any) -> None:
+        super().__init__(f"the stream says {told}")
+        self.told = told
+
+
+class Events:
+    """What has come of a stream so far; `api` is "chat" or "completions"."""
+
+    def __init__(self, api: str) -> None:
+        self._chat = api == "chat"
+        self.texts: dict[str, list[str]] = {}
+        self._logprobs: list[Any] = []
+        self._finish: str | None = None
+        self._error: Any = None
+        self._usage: dict[str, Any] | None = None
+        self._told: Any = None  # of what made it
+        self._piece: dict[str, Any] | None = None
+        self._lines: list[bytes] = []  # of an answer that is no stream
+        self.done = False
+        self.events = 0
+
+    def feed(self, line: bytes) -> None:
+        """Take one line; raises `ValueError`, `KeyError` or `TypeError` where it is damaged, `InStream` for errors."""
+        if not line.startswith(b"data:"):
+            if not (self.events or line.startswith((b":", b"event:", b"id:", b"retry:"))):
+                self._lines.append(line)
+            return
+        data = line[5:].strip()
+        if data == DONE.encode():
+            self.done = True
+            return
+        if not data:
+            return
+        self.take(json.loads(data))
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Take one event; those that bring no choice are about other things."""
+        self.events += 1
+        if event.get("error") or event.get("object") == "error":
+            raise InStream(event.get("error") or event)
+        self._usage = event.get("usage") or self._usage
+        self._told = event.get("system_fingerprint") or self._told
+        for choice in event.get("choices") or ():
+            self._add(choice)
+
+    def end(self) -> None:
+        """The answer is over; one that came in one piece is read now. Raises as `feed` does."""
+        if self.events or not (text := b"\n".join(self._lines).strip()):
+            return
+        found = json.loads(text)
+        if found.get("error") or "choices" not in found:
+            raise InStream(found.get("error") or found)
+        self._piece = found
+
+    def _add(self, choice: dict[str, Any]) -> None:
+        self._finish = choice.get("finish_reason") or self._finish
+        self._error = choice.get("error") or self._error
+        if not self._chat:
+            piece = Said(choice.get("text"), None, None)
+        elif choice.get("delta") or self.texts:
+            piece = said(choice.get("delta") or {})
+        else:  # some send the whole message at the end
+            piece = said(choice.get("message") or {})
+        for name, text in zip(("content", "reasoning_content", "refusal"), piece, strict=True):
+            if text:
+                self.texts.setdefault(name, []).append(text)
+        logprobs = choice.get("logprobs") or {}
+        self._logprobs += logprobs.get("content") or logprobs.get("token_logprobs") or ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the completion is whole, whatever the server still has to say."""
+        return self._finish is not None or self._piece is not None or (self.done and bool(self.texts))
+
+    def tokens(self) -> int:
+        """About how many tokens have come: servers send one in each event, or a few."""
+        return sum(len(pieces) for pieces in self.texts.values())
+
+    def answer(self) -> dict[str, Any]:
+        """The answer in one piece."""
+        if self._piece is not None:
+            return self._piece
+        message = {name: "".join(pieces) for name, pieces in self.texts.items()}
+        finish = self._finish or (DONE if self.done else None)
+        choice: dict[str, Any] = {"index": 0, "finish_reason": finish, "error": self._error}
+        if self._chat:
+            choice |= {"message": message, "logprobs": {"content": self._logprobs or None}}
+        else:
+            choice |= {"text": message.get("content", ""), "logprobs": {"token_logprobs": self._logprobs or None}}
+        return {"choices": [choice], "usage": self._usage, "system_fingerprint": self._told}

@@ -1,0 +1,77 @@
+"""How long a service wants to be left alone, as its refusals say it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+PATIENCE = 300.0
+"""Seconds that a pause may have; a longer one is a quota that comes back tomorrow."""
+
+# LiteLLM hands on its provider's headers under this name; each is asked for by its own name first.
+_FORWARDED = ("", "llm_provider-")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|h|m|s|d)(?![a-z])")
+_DELAY = re.compile(r'"retryDelay"\s*:\s*"([\d.]+)s"')  # Gemini's, in the body
+_WORDS = re.compile(
+    r"(?:try again|retry|wait)(?: after| in| for)?[^\d.]{0,12}"
+    r"((?:\d+(?:\.\d+)?\s*(?:ms|h|m|s|d)(?![a-z]) ?)+|(\d+(?:\.\d+)?) seconds?)",
+    re.IGNORECASE,
+)
+_BY_THE_DAY = re.compile(
+    r"insufficient_quota|insufficient[ _](?:balance|credits?|funds)|per[ _-]?day|daily|\b[RT]PD\b|out of credits",
+    re.IGNORECASE,
+)
+
+
+def pause(headers: Mapping[str, str], body: str = "") -> float | None:
+    """Seconds that a refusal asks for: in its headers, in Gemini's field, or in the words of its message."""
+    for prefix in _FORWARDED:
+        value = headers.get(f"{prefix}retry-after-ms")
+        if value and (found := _number(value)) is not None:
+            return found / 1000
+        if (found := _seconds(headers.get(f"{prefix}Retry-After") or headers.get(f"{prefix}retry-after"))) is not None:
+            return found
+    if told := _DELAY.search(body):
+        return float(told[1])
+    if told := _WORDS.search(body):
+        return float(told[2]) if told[2] else span(told[1])
+    resets = [headers.get(f"x-ratelimit-reset-{what}") for what in ("requests", "tokens")]
+    left = [headers.get(f"x-ratelimit-remaining-{what}") for what in ("requests", "tokens")]
+    waits = [span(at) for at, rest in zip(resets, left, strict=True) if at and rest == "0"]
+    return max((one for one in waits if one is not None), default=None)
+
+
+def span(text: str) -> float | None:
+    """Seconds of a length of time as services write it: `6m0s`, `1.5s`, `120ms`, or a number of seconds."""
+    parts = _SPAN.findall(text)
+    return sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else _number(text)
+
+
+def used_up(status: int, body: str, after: float | None) -> bool:
+    """Whether waiting is no use in this run: money or the quota of a day is spent."""
+    if status not in {402, 429}:
+        return False
+    return status == 402 or (after or 0) > PATIENCE or (after is None and _BY_THE_DAY.search(body) is not None)
+
+
+def _seconds(value: str | None) -> float | None:
+    """Of the header Retry-After, given in seconds or as a date."""
+    if not value:
+        return None
+    if (found := _number(value)) is not None:
+        return found
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return span(value) if _SPAN.fullmatch(value.strip()) else None
+
+
+def _number(value: str) -> float | None:
+    try:
+        found = float(value)
+    except ValueError:
+        return None
+    return max(0.0, found) if found < 1e9 else None

@@ -1,0 +1,198 @@
+"""The limits that a client keeps, beside a simulation of the services that have them; time is simulated, too."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import random
+from collections import deque
+from typing import Any, Protocol
+
+import pytest
+
+pytest.importorskip("aiohttp")
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tts_backends.openai.pace import Pace
+
+
+class Limited(Protocol):
+    """A service; `ask` is `True`, or the seconds that it asks to wait, or `None` where it does not say."""
+
+    seconds: float
+
+    def ask(self, now: float) -> bool | float | None: ...
+    def end(self) -> None: ...
+
+
+class AtOnce:
+    def __init__(self, most: int, after: float | None, seconds: float = 0.25) -> None:
+        self._most, self._after, self.seconds, self._there = most, after, seconds, 0
+
+    def ask(self, now: float) -> bool | float | None:
+        if self._there >= self._most:
+            return self._after
+        self._there += 1
+        return True
+
+    def end(self) -> None:
+        self._there -= 1
+
+
+class Bucket:
+    """So many a second, and so many at once after a rest."""
+
+    def __init__(self, rate: float, burst: int, after: str, seconds: float = 0.25) -> None:
+        self._rate, self._burst, self._after, self.seconds = rate, burst, after, seconds
+        self._left, self._at = float(burst), 0.0
+
+    def ask(self, now: float) -> bool | float | None:
+        self._left, self._at = min(self._burst, self._left + (now - self._at) * self._rate), now
+        if self._left >= 1:
+            self._left -= 1
+            return True
+        return told((1 - self._left) / self._rate, self._after)
+
+    def end(self) -> None:
+        pass
+
+
+class Window:
+    """At most so many in any span of so many seconds."""
+
+    def __init__(self, most: int, span: float, after: str, seconds: float = 0.25) -> None:
+        self._most, self._span, self._after, self.seconds = most, span, after, seconds
+        self._log: deque[float] = deque()
+
+    def ask(self, now: float) -> bool | float | None:
+        while self._log and self._log[0] <= now - self._span:
+            self._log.popleft()
+        if len(self._log) < self._most:
+            self._log.append(now)
+            return True
+        return told(self._log[0] + self._span - now, self._after)
+
+    def end(self) -> None:
+        pass
+
+
+def told(wait: float, after: str) -> float | None:
+    """What `Retry-After` says: nothing, whole seconds, or the very time."""
+    return {"silent": None, "whole": float(math.ceil(wait)), "exact": wait}[after]
+
+
+def served(service: Limited, requests: int, pace: Pace | None = None, seed: int = 0) -> tuple[float, float]:
+    """When the last of so many requests is answered, and the share of all attempts that was refused."""
+    pace, rng, order = pace or Pace(64), random.Random(seed), itertools.count()
+    now, in_flight, ready, refused, done, last = 0.0, 0, requests, 0, 0, 0.0
+    events: list[tuple[float, int, str, int, Any]] = []
+    while done < requests:
+        while ready and pace.wait(now, in_flight) <= 0:
+            number = pace.sent(now, in_flight)
+            ready, in_flight = ready - 1, in_flight + 1
+            said = service.ask(now)
+            takes = rng.uniform(0.6, 1.4) * service.seconds if said is True else 0.005
+            heapq.heappush(events, (now + takes, next(order), "answered" if said is True else "refused", number, said))
+        wait = pace.wait(now, in_flight) if ready else math.inf
+        if now + wait < (events[0][0] if events else math.inf):
+            now += wait + 1e-9
+            continue
+        now, _, what, number, said = heapq.heappop(events)
+        if what == "again":
+            ready += 1
+            continue
+        in_flight -= 1
+        if what == "answered":
+            done, last = done + 1, now
+            pace.went_well(number)
+            service.end()
+        else:
+            refused += 1
+            pace.refused(now, number, said)
+            heapq.heappush(events, (now + (rng.uniform(0, 0.5) if said is None else said), next(order), "again", 0, 0))
+    return last, refused / (refused + requests)
+
+
+@pytest.mark.parametrize("after", [1.0, None], ids=["one second", "silent"])
+@pytest.mark.parametrize("most", [3, 5, 20])
+def test_how_many_at_once_is_found_with_few_refusals(most: int, after: float | None) -> None:
+    seconds, refused = served(AtOnce(most, after), 80 * most)
+    assert seconds <= 1.2 * 80 * 0.25 + 1
+    assert refused <= 0.05
+
+
+@pytest.mark.parametrize("after", ["exact", "whole", "silent"])
+@pytest.mark.parametrize("kind", ["bucket of 60", "window"])
+def test_sixty_a_minute_are_kept(kind: str, after: str) -> None:
+    service: Limited = Window(60, 60, after) if kind == "window" else Bucket(1, 60, after)
+    ideal = 600 if kind == "window" else 600 - 60  # the first sixty of a full bucket go at once
+    seconds, refused = served(service, 600)
+    assert seconds <= 1.05 * ideal
+    assert refused <= 0.03
+
+
+@pytest.mark.parametrize("after", ["exact", "whole", "silent"])
+def test_one_a_second_and_no_more_at_once(after: str) -> None:
+    seconds, refused = served(Bucket(1, 1, after), 600)
+    assert seconds <= (1.2 if after == "whole" else 1.05) * 600  # what is rounded up is waited for
+    assert refused <= 0.03
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(1, 40), st.floats(0.5, 20), st.sampled_from(["exact", "whole", "silent"]), st.floats(0.05, 2.0),
+    st.integers(0, 9),
+)  # fmt: skip
+def test_every_request_is_answered_whatever_the_limit(
+    burst: int, rate: float, after: str, seconds: float, seed: int
+) -> None:
+    for service in (Bucket(rate, burst, after, seconds), AtOnce(burst, None if after == "silent" else 1.0, seconds)):
+        took, _ = served(service, 150, seed=seed)
+        assert math.isfinite(took)
+
+
+def test_a_server_without_limits_is_full_within_two_seconds() -> None:
+    pace, in_flight, now = Pace(64), 0, 0.0
+    while in_flight < 64:
+        while pace.wait(now, in_flight) <= 0:
+            pace.sent(now, in_flight)
+            in_flight += 1
+        now += 0.01
+    assert now < 2
+    assert pace.wait(now, 64) == math.inf
+
+
+def test_accidents_teach_no_limit() -> None:
+    """A fortieth of the answers is a refusal without a word, whatever is sent."""
+
+    class Accidents:
+        seconds = 0.2
+
+        def __init__(self) -> None:
+            self._rng = random.Random(1)
+
+        def ask(self, now: float) -> bool | float | None:
+            return True if self._rng.random() > 0.025 else None
+
+        def end(self) -> None:
+            pass
+
+    seconds, _ = served(Accidents(), 2000)
+    assert seconds < 3 * 2000 * 0.2 / 64
+
+
+@pytest.mark.parametrize(("rpm", "tpm", "most"), [(30, None, 30), (None, 3000, 30), (30, 1000, 10)])
+def test_what_the_user_says_of_a_minute_is_kept(rpm: int | None, tpm: int | None, most: int) -> None:
+    pace, sent, now = Pace(64, rpm, tpm), [], 0.0
+    pace.spent(100)
+    while now < 240:
+        while pace.wait(now, 0) <= 0:
+            pace.sent(now, 0)
+            sent.append(now)
+        now += 0.1
+    busiest = max(sum(one <= other < one + 60 for other in sent) for one in sent)
+    assert busiest <= most
+    assert len(sent) >= 4 * most
