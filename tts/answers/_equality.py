@@ -14,18 +14,8 @@ from tts.answers._fingerprint import differ
 from tts.answers._regions import Piece, region
 from tts.answers._units import compatible, known
 from tts.answers.expectation import NOTHING, Expectation, read_as
-from tts.answers.reading import (
-    EQUALS,
-    Based,
-    Expression,
-    Huge,
-    Measured,
-    Named,
-    Number,
-    Reading,
-    Series,
-    Word,
-)
+from tts.answers.kinds import Based, Expression, Huge, Measured, Named, Number, Reading, Series, Word
+from tts.answers.reading import EQUALS
 
 Algebra = Callable[[str, str], bool | None]
 

@@ -4,7 +4,8 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
-from tts.answers.reading import Expression, Named, Number, Reading, Series, read_normal
+from tts.answers.kinds import Expression, Named, Number, Reading, Series
+from tts.answers.reading import read_normal
 
 _CUP = re.compile(r"\\cup(?![a-zA-Z])")
 _RELATION = re.compile(r"\\(?:le|ge|ne)(?![a-zA-Z])|<=|>=|!=|<|>")

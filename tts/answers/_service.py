@@ -11,7 +11,8 @@ from tts.answers._equality import fast_equal
 from tts.answers._sorting import pairs_to_compare
 from tts.answers.expectation import NOTHING, Expectation, packed, read_as
 from tts.answers.extraction import bare
-from tts.answers.reading import SHORT, Reading
+from tts.answers.kinds import Reading
+from tts.answers.reading import SHORT
 from tts.vocabulary.clusters import Clusters
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from tts.answers._exact import Quotient, exact
-from tts.answers.reading import Expression, Huge, Number, Reading
+from tts.answers.kinds import Expression, Huge, Number, Reading
 
 _WINDOW = 2e-6  # to how much two decimals, or a decimal and an exact number, may differ and be equal
 _LARGE = 1e15  # floating numbers as large tell nothing about six places

@@ -12,17 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 from tts.answers._spoken import spoken
 from tts.answers._units import canonical, known
-from tts.answers.reading import (
-    Expression,
-    Huge,
-    Measured,
-    Number,
-    Reading,
-    Series,
-    Word,
-    based,
-    read,
-)
+from tts.answers.kinds import Expression, Huge, Measured, Number, Reading, Series, Word
+from tts.answers.reading import based, read
 
 
 class Expectation(NamedTuple):

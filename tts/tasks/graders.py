@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from tts.answers.expectation import expected, read_as
 from tts.answers.extraction import bare, choice
-from tts.answers.reading import Huge, Measured, Number, Reading, Word, read
+from tts.answers.kinds import Huge, Measured, Number, Reading, Word
+from tts.answers.reading import read
 from tts.answers.shared import hold
 
 _TOLERANCE = re.compile(r"\s*(?:\u00b1|\+-|\+/-)\s*(?P<size>\d*\.?\d+(?:[eE][-+]?\d{1,3})?)\s*(?P<percent>%?)\s*$")
