@@ -214,7 +214,8 @@ class Loud(tts.Strategy):
 def test_what_c_code_a_child_and_the_end_print_goes_to_stderr(candidates: Path, tmp_path: Path) -> None:
     file = tmp_path / "loud.py"
     file.write_text(FROM_C)
-    done = run("compare", candidates, "-s", f"majority,{file}:Loud", "-k", 3, "--json")
+    tolerated = ("--max-failed", "100%")  # a second problem may write to the number that the first has closed
+    done = run("compare", candidates, "-s", f"majority,{file}:Loud", "-k", 3, "--json", *tolerated)
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)["strategies"]) == {"majority", "loud"}
     assert done.stdout.count(b"\n") == 1

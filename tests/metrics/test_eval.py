@@ -172,7 +172,7 @@ def test_a_failing_grader_costs_grades_not_results(fake) -> None:
 
     fake()
     tts.plugins().register("grader", "broken", Broken)
-    with pytest.warns(tts.PluginWarning, match="it gave 1 verdicts for"):
+    with pytest.warns(tts.PluginWarning, match="grader 'broken' gave 1 verdicts for"):
         run = tts.run(sums(2), strategy="majority", model="fake:m", grader="broken")
     assert run.accuracy("majority") is None
     assert len(run.answers) == 2

@@ -13,7 +13,6 @@ from tts.answers._exact import Quotient, exact, same
 from tts.answers._fingerprint import differ
 from tts.answers._regions import Piece, region
 from tts.answers._units import compatible, known
-from tts.answers.expectation import NOTHING, Expectation, read_as
 from tts.answers.kinds import Based, Expression, Huge, Measured, Named, Number, Reading, Series, Word
 from tts.answers.reading import EQUALS
 
@@ -266,17 +265,3 @@ def _expressions_equal(a: Expression, b: Expression, algebra: Algebra) -> bool |
     if _LABEL.fullmatch(a.text) and _LABEL.fullmatch(b.text):
         return False
     return _formulas_equal(a.text, b.text, algebra)
-
-
-def _undecided(_a: str, _b: str) -> None:
-    return None
-
-
-def fast_equal(a: str, b: str, asked: Expectation = NOTHING) -> bool | None:
-    """Whether two answers are equal, or None where only algebra can tell; symmetric, in-process, never raises.
-
-    `asked` is what the problem asks for.
-    """
-    if a == b:
-        return True
-    return compare(read_as(a, asked), read_as(b, asked), _undecided)

@@ -1,4 +1,4 @@
-r"""Answers in structured output: fields of JSON and Python literals, tags of XML.
+r"""Answers in structured output, such as fields of JSON or tags of XML.
 
 Fields are found by their names, not by parsing: models cut objects off, put LaTeX into strings with single backslashes,
 and write around them.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from tts.answers._clusters import Graph, assemble
-from tts.answers._equality import fast_equal
 from tts.answers._sorting import pairs_to_compare
-from tts.answers.expectation import NOTHING, Expectation, packed, read_as
+from tts.answers.asked import fast_equal, read_as
+from tts.answers.expectation import NOTHING, Expectation, packed
 from tts.answers.extraction import bare
 from tts.answers.kinds import Reading
 from tts.answers.reading import SHORT

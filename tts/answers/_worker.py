@@ -128,7 +128,8 @@ class _Worker:
 
     def judge(self, a: str, b: str, packed: list[Any] | None = None) -> None:
         from tts.answers._equality import compare
-        from tts.answers.expectation import NOTHING, read_as, unpacked
+        from tts.answers.asked import read_as
+        from tts.answers.expectation import NOTHING, unpacked
 
         asked = unpacked(packed) if packed else NOTHING
 

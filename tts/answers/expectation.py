@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from tts.answers._spoken import spoken
 from tts.answers._units import canonical, known
 from tts.answers.kinds import Expression, Huge, Measured, Number, Reading, Series, Word
-from tts.answers.reading import based, read
+from tts.answers.reading import based
 
 
 class Expectation(NamedTuple):
@@ -184,33 +184,6 @@ def _series(reading: Series, asked: Expectation) -> Reading:
     if free or (asked.order == "free" and reading.brackets == ""):
         return Series(items, "", reading.text, True, number)
     return Series(items, reading.brackets, reading.text, reading.unordered, number)
-
-
-@lru_cache(maxsize=16384)
-def read_as(answer: str, asked: Expectation) -> Reading:
-    """Reading of an answer under an expectation: the letter where it is the text of an option."""
-    reading = read(answer)
-    if asked == NOTHING:
-        return reading
-    if asked.choices and not (isinstance(reading, Word) and len(reading.word) == 1):
-        letter = _letter(reading, asked)
-        if letter is not None:
-            return Word(letter.casefold(), answer)
-    return understood(reading, asked)
-
-
-def _letter(reading: Reading, asked: Expectation) -> str | None:
-    """The one option whose text reads the same."""
-    from tts.answers._equality import compare
-
-    plain = asked._replace(choices=())
-    meant = understood(reading, plain)
-    found = [
-        letter
-        for letter, text in asked.choices
-        if text and compare(understood(read(text), plain), meant, lambda _a, _b: None)
-    ]
-    return found[0] if len(found) == 1 else None
 
 
 def packed(asked: Expectation) -> list[Any]:

@@ -95,7 +95,7 @@ def _set_apart() -> bool:
     stream.flush()
     own = os.dup(1)
     os.dup2(2, 1)
-    to_data = io.BufferedWriter(io.FileIO(own, "w"))
+    to_data = io.BufferedWriter(io.FileIO(own, "w", closefd=False))  # open as long as the process
     sys.stdout = io.TextIOWrapper(to_data, stream.encoding, stream.errors, line_buffering=stream.line_buffering)
     return True
 

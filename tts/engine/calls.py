@@ -43,7 +43,7 @@ class Call:
         self.cancelling: int = task.cancelling()
         self.abandon: Callable[[BackendError], None] = abandon
         self.error: BackendError | None = None  # why it was ended
-        self.abandoned = False  # it did not end when it was cancelled
+        self.abandoned: bool = False  # it did not end when it was cancelled
 
     def __enter__(self) -> Self:
         return self

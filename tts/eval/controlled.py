@@ -13,6 +13,7 @@ from tts.contracts.grader import grader as grader_of
 from tts.contracts.strategy import Strategy
 from tts.contracts.task import Fault, Task
 from tts.contracts.task import task as task_of
+from tts.engine.reference import DEFAULT_MODEL
 from tts.eval.control_kinds import Control, Group, Plant, controls_of
 from tts.metrics.accuracies import share_correct
 from tts.metrics.comparison import Comparison
@@ -147,6 +148,8 @@ def controls(
     source, plant = _task(samples)
     if isinstance(source, Task):
         grader, settings = grader or source.grader, {"extractor": source.extractor, **settings}
+        if settings.get("model") is None:
+            settings["model"] = DEFAULT_MODEL
     shared: dict[str, Any] = {"strategies": strategies, "k": k, "grader": grader, **settings}
     own = compare(source, columns=columns, limit=limit, on_error=on_error, **shared)
     groups = _groups(own, plant, settings.get("seed", 0))

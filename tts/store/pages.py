@@ -9,7 +9,7 @@ from tts.store.database import Connection
 
 PAGE = 500  # rows at a time
 # What tells the rows of a table apart. Claims are left out: they are of processes that work on the one store.
-KEYS = {
+KEYS: dict[str, tuple[str, ...]] = {
     "problems": ("digest",),
     "golds": ("problem", "id"),
     "draws": ("key",),

@@ -34,7 +34,8 @@ class PostgresDatabase:
 
     def __init__(self, url: str, patience: float, *, read_only: bool = False) -> None:
         self._psycopg = _driver()
-        self._read_only, self.version = read_only, VERSION
+        self._read_only = read_only
+        self.version: int = VERSION
         self.patience: float = patience
         try:
             self._settings = self._psycopg.conninfo.conninfo_to_dict(url)

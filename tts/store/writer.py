@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
+from tts.bridge.waits import waiting
 from tts.store.checksum import checksum
 from tts.store.claims import Claimed, Claims, Wanted
 from tts.store.codec import lacks
@@ -208,7 +209,7 @@ class Writer:
         held = self._claims.held - done
         if not (rows or asks or done or (held and time.monotonic() >= self._claims.due)):
             return []
-        with self._database.transaction(connection):
+        with waiting(f"store {self._database.name!r} to be free"), self._database.transaction(connection):
             if asks or held:
                 self._claims.renew(connection)
             answers = _write(connection, rows)

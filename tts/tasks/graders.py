@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from tts.answers.expectation import expected, read_as
+from tts.answers.asked import read_as
+from tts.answers.expectation import expected
 from tts.answers.extraction import bare, choice
 from tts.answers.kinds import Huge, Measured, Number, Reading, Word
 from tts.answers.reading import read
