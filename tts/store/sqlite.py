@@ -39,6 +39,7 @@ class SqliteFile:
         connection = sqlite3.connect(
             self._place, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
         )
+        connection.text_factory = _text
         connection.execute("PRAGMA synchronous=NORMAL")  # safe against a killed process; WAL keeps the file whole
         return connection
 
@@ -50,13 +51,15 @@ class SqliteFile:
         log = self._place.with_name(f"{self._place.name}-wal")
         still = not log.is_file() or (log.stat().st_size == 0 and not os.access(self._place.parent, os.W_OK))
         mode = "mode=ro&immutable=1" if still else "mode=ro"
-        return sqlite3.connect(
+        connection = sqlite3.connect(
             f"{self._place.as_uri()}?{mode}",
             uri=True,
             timeout=self._busy_seconds,
             isolation_level=None,
             check_same_thread=False,
         )
+        connection.text_factory = _text
+        return connection
 
     def open(self) -> sqlite3.Connection:
         """A connection for reading; the file is made where there is none, unless it is only to be read."""
@@ -172,3 +175,8 @@ class SqliteFile:
         else:
             advice = f"{type(error).__name__}: {text}"
         return StoreError(f"store {self.name!r}: {advice}")
+
+
+def _text(stored: bytes) -> str:
+    """A stored text; one that is damaged is another than its checksum says, and no error of the whole file."""
+    return stored.decode("utf-8", "replace")
