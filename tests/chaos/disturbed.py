@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 import random
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from program import Ended, begin, environment, finish, kill_group, run
@@ -57,12 +60,30 @@ def trials() -> Iterator[Trial]:
     yield Trial("several processes", "one of 2 is killed", _together(2, killed=True), lacks=_no_claims())
     for command in ("sample", "compare", "eval"):
         yield Trial("no space", f"{command}, files of limited size", _limited(command))
+        yield Trial("no space", f"{command}, a full disk", _full(command), lacks=_no_mounts())
 
 
 def _no_claims() -> str:
     from tts.store.store import Store
 
     return "" if "lease_seconds" in inspect.signature(Store).parameters else "stores have no claims yet"
+
+
+@cache
+def _no_mounts() -> str:
+    with TemporaryDirectory() as folder, _disk(Path(folder), 1_000_000) as error:
+        return error
+
+
+@contextmanager
+def _disk(folder: Path, size: int) -> Iterator[str]:
+    """A disk of `size` bytes at `folder`, or why there can be none."""
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
+    try:
+        yield "no right to mount a disk" if done.returncode else ""
+    finally:
+        if not done.returncode:
+            subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def _signalled(command: str, name: str) -> Callable[[Path, int], Found]:
@@ -188,6 +209,29 @@ def _limited(command: str) -> Callable[[Path, int], Found]:
                 return Found(hung=True)
             if wrong := ended_well(ended):
                 return Found(wrong=wrong)
+            return resumed(command, folder, server)
+
+    return attempt
+
+
+def _full(command: str) -> Callable[[Path, int], Found]:
+    """A disk with room for a part of the run only; the run after it finds the rest free."""
+
+    def attempt(folder: Path, seed: int) -> Found:
+        spare = random.Random(seed).randint(40_000, 160_000)
+        with served() as server, _disk(folder, 4_000_000):
+            prepare(folder, server.base)
+            server.behave()
+            ballast = folder / "ballast"
+            ballast.write_bytes(bytes(shutil.disk_usage(folder).free - spare))
+            ended = run(arguments(command, server.base), folder, environment())
+            if ended.status is None:
+                return Found(hung=True)
+            if not ended.status:
+                return Found(wrong="the trial itself left enough room")
+            if wrong := ended_well(ended):
+                return Found(wrong=wrong)
+            ballast.unlink()
             return resumed(command, folder, server)
 
     return attempt

@@ -154,7 +154,7 @@ def test_a_server_that_stays_away_is_one_sentence(url: str, server: Server) -> N
     try:
         store.put_completion("key", 0, tts.Completion(index=0, text="paid", summary="paid"))
         with pytest.raises(
-            tts.StoreError, match=r"cannot be reached.*; 1 answers that were paid for could not be stored"
+            tts.StoreError, match=r"cannot be reached.*; one answer that was paid for could not be stored"
         ):
             asyncio.run(store.flushed())
         with pytest.raises(tts.StoreError, match="cannot be reached"):

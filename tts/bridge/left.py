@@ -21,7 +21,7 @@ async def end(tasks: Collection[asyncio.Task[Any]], what: str, seconds: float = 
     running = set()
     for task in tasks:
         if task.done():
-            _heard(task)
+            heard(task)
         else:
             task.cancel()
             running.add(task)
@@ -29,7 +29,7 @@ async def end(tasks: Collection[asyncio.Task[Any]], what: str, seconds: float = 
         return running
     done, pending = await asyncio.wait(running, timeout=seconds)
     for task in done:
-        _heard(task)
+        heard(task)
     if pending:
         leave(pending, f"{what} still {'run' if len(pending) > 1 else 'runs'} {seconds:g} s after being cancelled")
     return pending
@@ -38,13 +38,13 @@ async def end(tasks: Collection[asyncio.Task[Any]], what: str, seconds: float = 
 def leave(tasks: Collection[asyncio.Task[Any]], sentence: str) -> None:
     """Go on without these tasks, and say so."""
     for task in tasks:
-        task.add_done_callback(_heard)
+        task.add_done_callback(heard)
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - as asyncio.gather does it
         _left.append(task)
     _log.warning("%s; left behind", sentence)
 
 
-def _heard(task: asyncio.Task[Any]) -> None:
+def heard(task: asyncio.Task[Any]) -> None:
     """Take what it raised, which asyncio would complain of otherwise."""
     if not task.cancelled():
         task.exception()

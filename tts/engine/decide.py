@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from tts.boundary.foreign import Foreign
 from tts.boundary.raised import did, origin, passes, raised, shown
-from tts.bridge.left import end
+from tts.bridge.left import end, heard
 from tts.contracts.strategy import Strategy
 from tts.engine.context import StrategyContext
 from tts.vocabulary.errors import StoreError, StrategyError, TTSError
@@ -46,6 +46,8 @@ async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float
             raise StrategyError(sentence) from error  # not as it is: out of a task some end the loop
 
     task = asyncio.create_task(aggregate())
+    task.add_done_callback(heard)  # where a failing store ends several at once, each is cancelled with its error there
+    waiting = True
     try:
         while not (await asyncio.wait({task}, timeout=idle_limit))[0]:
             if idle_limit is not None and context.idle_seconds() >= idle_limit:
@@ -53,11 +55,12 @@ async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float
                     f"strategy {strategy.name!r} did nothing for {idle_limit:g} s on problem {context.problem.id!r}; "
                     "it was stopped (timeout= sets the limit)"
                 )
+        waiting = False
         decision = _checked(strategy, context, task.result())
     except TTSError as error:
         return Decided(None, error, time.monotonic())
     except (Exception, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError) and not task.done():
+        if isinstance(error, asyncio.CancelledError) and waiting:
             raise  # we are cancelled; a strategy that cancels itself is an error like any other
         wrapped = StrategyError(f"strategy {strategy.name!r} {did(error, where)}")
         wrapped.__cause__ = error

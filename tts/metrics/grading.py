@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tts.boundary.raised import did, passes
-from tts.bridge.left import end
+from tts.bridge.left import end, heard
 from tts.bridge.waits import waiting
 from tts.contracts.grader import Grader, grade_answers
 from tts.vocabulary.errors import PluginWarning, TTSError
@@ -77,6 +77,7 @@ async def _asked(
             raise TTSError(f"{who} {did(error)}") from error
 
     task = asyncio.create_task(asked())
+    task.add_done_callback(heard)
     try:
         with waiting("the grader"):
             await asyncio.wait({task}, timeout=limit)

@@ -173,7 +173,8 @@ class Writer:
                 batch.append(self._queue.get_nowait())
         lost = sum(isinstance(one, Row) and one.kind in PAID for one in batch)
         if lost:
-            self.failure = StoreError(f"{failure}; {lost} answers that were paid for could not be stored")
+            answers = "one answer that was" if lost == 1 else f"{lost} answers that were"
+            self.failure = StoreError(f"{failure}; {answers} paid for could not be stored")
 
     def _first(self) -> list[_Item | None]:
         with suppress(queue.Empty):

@@ -97,6 +97,8 @@ class SGLangBackend:
         asking: dict[asyncio.Task[Answer], int] = {}
         failure: Exception | None = None
         lead = asyncio.create_task(self._lead(link, ask)) if request.n > 1 else None
+        if lead is not None:
+            lead.add_done_callback(lambda done: done.cancelled() or done.exception())  # else asyncio complains of it
         try:
             for index in range(request.n):
                 task = asyncio.create_task(self._complete(link, ask, index, lead))
