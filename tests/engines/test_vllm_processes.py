@@ -46,3 +46,8 @@ def test_no_process_stays_behind(manner: str) -> None:
 def test_a_model_in_two_roles_is_loaded_once() -> None:
     found = subprocess.run([sys.executable, str(PROGRAM), "roles"], capture_output=True, text=True, timeout=300)
     assert found.stdout == "1\n", found.stderr[-2000:]
+
+
+def test_an_engine_that_stands_still_is_told_from_one_that_works_for_long() -> None:
+    found = subprocess.run([sys.executable, str(PROGRAM), "hangs"], capture_output=True, text=True, timeout=280)
+    assert "has answered nothing for" in found.stdout, found.stdout + found.stderr[-2000:]

@@ -8,6 +8,7 @@ import sys
 import psutil
 
 import tts
+from tts_backends.vllm import steps
 
 MODEL = "vllm:miniature@enforce_eager=true,kv_cache_memory_bytes=200M"
 
@@ -20,8 +21,27 @@ async def engines_of_two_roles(model: str) -> int:
         return sum("EngineCore" in " ".join([one.name(), *one.cmdline()]) for one in children)
 
 
+async def hanging(model: str) -> str:
+    """What is said of an engine that works, and of a request whose engine stands still."""
+    steps.RECENT = 4.0  # a minute otherwise
+    async with tts.Engine(model=model, request_timeout=2.0) as engine:
+        await engine.solve("3+4", "first", 1)
+        [core] = [one for one in psutil.Process().children(recursive=True) if "EngineCore" in one.name()]
+        core.suspend()
+        try:
+            [sampled] = [
+                one async for one in engine.sample([tts.Example(problem=tts.Problem(id="p", prompt="5+6"))], 1)
+            ]
+        finally:
+            core.kill()
+    return "; ".join(candidate.error or "it was answered" for candidate in sampled.candidates)
+
+
 if __name__ == "__main__":
     manner = sys.argv[1]
+    if manner == "hangs":
+        print(asyncio.run(hanging(MODEL)))
+        sys.exit()
     if manner == "roles":
         print(asyncio.run(engines_of_two_roles(MODEL)))
         sys.exit()

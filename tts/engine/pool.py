@@ -77,7 +77,6 @@ class Pool:
             if store:
                 store.put_problem(draw.problem)
                 store.put_draw(self.key, draw.problem, draw.role, draw.model.fingerprint, draw.sampling, draw.messages)
-        self._drawer.origins.took(draw.model, [self._stored[index] for index in indices if index in self._stored])
         for index in indices:
             if index in self._stored:
                 self.found(index, self._stored[index])
@@ -89,7 +88,9 @@ class Pool:
         return completion.whole and (completion.logprob is not None or not measured)
 
     def found(self, index: int, completion: Completion) -> None:
-        """A completion is stored."""
+        """A completion is stored, by an earlier run or meanwhile by another process."""
+        if self.draw is not None:
+            self._drawer.origins.took(self.draw.model, completion)
         self.arrive(candidate_of(completion, index, self._drawer.extract), stored=True)
 
     async def _pump(self, draw: Draw) -> None:

@@ -51,6 +51,10 @@ class VLLMReward:
         """Whether the files that it was loaded from have changed."""
         return bool(self._files.changed())
 
+    async def at_work(self) -> bool:
+        """Whether the engine has made a step in the last minute."""
+        return self._engine.steps.recent()
+
     async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:
         """A score for each response; see `tts.Scorer`."""
         from tts_backends.checkpoints.conversation import conversation

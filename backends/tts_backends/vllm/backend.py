@@ -65,6 +65,10 @@ class VLLMBackend:
         """Whether the files that it was loaded from have changed."""
         return bool(self._files.changed())
 
+    async def at_work(self) -> bool:
+        """Whether the engine has made a step in the last minute."""
+        return self._engine.steps.recent()
+
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield the request's completions as they finish; see `tts.Backend`."""
         from tts_backends.vllm.engine import Failure

@@ -22,6 +22,7 @@ from tts_backends.checkpoints.chat import Prompt
 from tts_backends.processes.guard import ProcessGuard
 from tts_backends.processes.loop_thread import LoopThread
 from tts_backends.vllm.load import Engine, first_line
+from tts_backends.vllm.steps import Steps
 
 _GRACE = 10.0  # seconds for the engine's processes to end by themselves
 _END_SECONDS = 60.0  # for all of the engine's end; then its processes are killed
@@ -74,6 +75,7 @@ class RunningEngine:
         self._name, self._closed, self._owner = name, False, os.getpid()
         self._closing = threading.Lock()
         self._tasks: set[asyncio.Task[Sample]] = set()
+        self.steps: Steps = Steps()
         self._thread = LoopThread("tts-vllm")
         try:
             self._guard = ProcessGuard()
@@ -81,7 +83,7 @@ class RunningEngine:
             self._thread.stop()
             raise
         try:  # whatever happens, the guard is told: the next engine waits for it
-            self.llm: Any = self._thread.submit(_start(engine)).result()
+            self.llm: Any = self._thread.submit(_start(engine, self.steps)).result()
             self.supported: tuple[str, ...] = self._thread.submit(self.llm.get_supported_tasks()).result()
             self._guard.started()
         except BaseException as error:
@@ -219,7 +221,7 @@ class RunningEngine:
         self.llm = None  # what it does when it is collected must not wait until the interpreter has gone
 
 
-async def _start(engine: Engine) -> Any:
+async def _start(engine: Engine, steps: Steps) -> Any:
     from vllm.v1.engine.async_llm import AsyncLLM
     from vllm.v1.executor import Executor
 
@@ -228,6 +230,7 @@ async def _start(engine: Engine) -> Any:
         executor_class=Executor.get_class(engine.config),
         log_stats=not engine.arguments.disable_log_stats,
         log_requests=engine.arguments.enable_log_requests,
+        stat_loggers=[steps.logger()],
     )
     await llm.get_supported_tasks()  # asked for by the first request otherwise, which would wait in between
     return llm

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,21 @@ def test_a_service_that_changed_behind_its_address_is_said(
         tts.OriginWarning, match="6 of 6 stored samples of .* fp_1, those of this run have fp_2; use @tag"
     ):
         assert sample(tmp_path / "s.db", one, problems=4) == 2
+
+
+def test_samples_that_another_process_stores_meanwhile_are_counted_too(
+    tmp_path: Path, servers: tuple[ServerProcess, ServerProcess]
+) -> None:
+    one, other = servers
+    for server in servers:
+        server.behave(delay=0.2)
+    with ThreadPoolExecutor(2) as pool, warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        works = [pool.submit(sample, tmp_path / "s.db", server, options=",concurrency=1") for server in servers]
+        asked = [work.result() for work in works]
+    assert sum(asked) == 8 and min(asked) > 0
+    said = [str(warning.message) for warning in seen if warning.category is tts.OriginWarning]
+    assert any(
+        f"{asked[1]} of {asked[1]} stored samples" in text and f"came from {other.base}" in text for text in said
+    )
+    assert any(f"{asked[0]} of {asked[0]} stored samples" in text and f"came from {one.base}" in text for text in said)
