@@ -66,7 +66,9 @@ def count_only(recipe: DataRecipe, out: Path, say: Say = lambda _: None) -> list
     check(recipe)
     with WorkFile(out / WORK) as work:
         work.begin(STAGES[0])
-        return make_problems(Run(recipe, out, work, say))
+        run = Run(recipe, out, work, say)
+        with run.stage(STAGES[0]):
+            return make_problems(run)
 
 
 def check(recipe: DataRecipe) -> None:
@@ -116,7 +118,8 @@ def _make_all(run: Run, stages: list[Stage]) -> list[Table]:
             )
         anew = True
         run.work.begin(stage.name)
-        made = stage.make(run)
+        with run.stage(stage.name):
+            made = stage.make(run)
         run.work.finish(stage.name, stage.settings | run.lost.settings(stage.name), made)
         tables += made
         run.say("\n".join(map(as_text, made)))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tts_trainers.data.lost import Lost
@@ -19,7 +21,7 @@ class Run:
     def __init__(self, recipe: DataRecipe, out: Path, work: WorkFile, say: Callable[[str], None]) -> None:
         self.recipe, self.out, self.work, self.say = recipe, out, work, say
         self.lost: Lost = Lost()
-        self._said = time.monotonic()
+        self._far, self._since = "", 0.0  # how far the stage is, since when
 
     @property
     def store(self) -> Path:
@@ -27,7 +29,23 @@ class Run:
         return self.out / "store.db"
 
     def progress(self, what: str, done: int, total: int | None = None) -> None:
-        """Say how far a stage is, now and then."""
-        if time.monotonic() - self._said >= _SECONDS:
-            self._said = time.monotonic()
-            self.say(f"{done:,} {what}" if total is None else f"{done:,} of {total:,} {what}")
+        """How far the stage is, for the next line that says so."""
+        self._far = f"{done:,} {what}" if total is None else f"{done:,} of {total:,} {what}"
+        self._since = time.monotonic()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """While a stage runs, say how far it is every ten seconds, also while nothing happens."""
+        self._far, self._since = f"{name}: begun", time.monotonic()
+        over = threading.Event()
+
+        def lines() -> None:
+            while not over.wait(_SECONDS):
+                still = time.monotonic() - self._since
+                self.say(self._far if still < _SECONDS else f"{self._far}; nothing new for {still:.0f} s")
+
+        threading.Thread(target=lines, name="tts-progress", daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
