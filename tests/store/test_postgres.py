@@ -148,6 +148,25 @@ def test_a_server_that_is_restarted_in_the_middle_loses_nothing(
     assert not any(part in one for both in said for one in both for part in SHOWN_NOWHERE)
 
 
+def test_others_go_on_while_a_read_waits_for_the_server(url: str, server: Server) -> None:
+    async def main(store: tts.Store) -> tuple[int, object]:
+        reading = asyncio.create_task(store.read(lambda: store.completions("key")))
+        turns = 0
+        while not reading.done():
+            await asyncio.sleep(0.01)
+            turns += 1
+        return turns, reading.exception()
+
+    with tts.Store(url, busy_seconds=1.0) as store:
+        server.stop()
+        try:
+            turns, error = asyncio.run(main(store))
+        finally:
+            server.start()
+    assert turns > 20
+    assert isinstance(error, tts.StoreError)
+
+
 def test_a_server_that_stays_away_is_one_sentence(url: str, server: Server) -> None:
     store = tts.Store(url, busy_seconds=1.0)
     server.stop()

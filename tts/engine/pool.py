@@ -68,10 +68,10 @@ class Pool:
                 self._pumps.append(asyncio.create_task(self._pump(self.draw)))
             self._next += missing
 
-    def _take_stored(self, draw: Draw, indices: Iterable[int]) -> list[int]:
+    async def _take_stored(self, draw: Draw, indices: Iterable[int]) -> list[int]:
         if self._stored is None:
             store = self._drawer.store
-            stored = store.completions(self.key) if store else {}
+            stored = await store.read(lambda: store.completions(self.key)) if store else {}
             self._stored = {index: one for index, one in stored.items() if self.will_do(one)}
             self.lacking = frozenset(stored.keys() - self._stored.keys())
             if store:
@@ -97,7 +97,7 @@ class Pool:
         # What all strategies ask for in one turn of the loop becomes one request, with one prefill.
         try:
             indices, self._next = self._next, []
-            missing = self._take_stored(draw, indices)
+            missing = await self._take_stored(draw, indices)
             width = draw.model.limiter.slots
             parts = [missing[start : start + width] for start in range(0, len(missing), width)]
             await together([self._drawer.draw(draw, part, self) for part in parts])

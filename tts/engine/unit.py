@@ -80,10 +80,10 @@ class Unit:
         self, keys: list[str], positions: list[int], kind: str, parse: Callable[[str], Answered], ask: Ask
     ) -> list[Answered]:
         store = self.drawer.store
-        stored = {key: text for key in keys if store is not None and (text := store.call(key)) is not None}
-        answers = {key: parse(text) for key, text in stored.items()}
-        left = {key: position for key, position in zip(keys, positions, strict=True) if key not in answers}
         try:
+            stored = await store.read(lambda: {key: store.call(key) for key in keys}) if store else {}
+            answers = {key: parse(text) for key, text in stored.items() if text is not None}
+            left = {key: position for key, position in zip(keys, positions, strict=True) if key not in answers}
             while left:
                 for key, one in (await self._told(left, kind, ask)).items():
                     answers[key] = parse(one) if isinstance(one, str) else one

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from tts.bridge.waits import waiting
 from tts.output.text import mended
@@ -35,6 +35,8 @@ from tts.store.writer import Listener, Row, Writer, listener
 from tts.vocabulary.errors import StoreError
 from tts.vocabulary.record import digest
 from tts.vocabulary.records import CandidateSet, Completion, Message, Problem, Result, Sampling
+
+T = TypeVar("T")
 
 
 class StoredSet(NamedTuple):
@@ -247,6 +249,10 @@ class Store:
                 raise writer.failure
 
     # --- reading ---------------------------------------------------------------------------------------------------
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """What `work` reads from this store: on a thread where it is on a server, which may let one wait."""
+        return work() if isinstance(self._database, SqliteFile) else await asyncio.to_thread(work)
 
     def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         try:
