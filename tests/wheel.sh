@@ -13,14 +13,14 @@ trap 'rm -rf "$work"' EXIT
 "$bin/check-wheel-contents" "$work"/dist/*.whl
 "$python" -m venv "$work/venv"
 "$bin/uv" pip install --quiet --no-config --python "$work/venv/bin/python" --constraints "$root/locks/dev.txt" \
-    "$(echo "$work"/dist/*.whl)[rank]" pytest pytest-timeout hypothesis pandas pyarrow
+    "$(echo "$work"/dist/*.whl)[rank]" pytest pytest-timeout pytest-xdist hypothesis pandas pyarrow
 cp -r "$root/tests" "$root/docs" "$root/pyproject.toml" "$work/"
 cd "$work"
 # Types as users' checkers see them: user code in strict mode, and every public name says its own.
 ln -s venv .venv
 "$bin/pyright"
 PATH="$work/venv/bin:$PATH" "$bin/pyright" --verifytypes tts --ignoreexternal >types.log || { cat types.log; exit 1; }
-"$work/venv/bin/python" -m pytest -q -m "not slow" --ignore tests/api/test_surface.py tests/answers tests/api \
+"$work/venv/bin/python" -m pytest -q -n 2 --dist loadfile -m "not slow" --ignore tests/api/test_surface.py tests/answers tests/api \
     tests/contracts tests/engine tests/metrics tests/prompts tests/registry tests/sources tests/store tests/strategies tests/tasks \
     tests/downstream
 # Without the extra, the default model is one sentence that names it.
