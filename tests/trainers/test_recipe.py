@@ -174,10 +174,10 @@ def test_qwen3_template_keeps_thinking_after_the_last_user_turn_only() -> None:
     )
 
 
-def test_qwen3_template_writes_a_think_block_in_the_final_turn() -> None:
-    assert _chat(("user", "a"), ("assistant", "w")).endswith(
-        "<|im_start|>assistant\n<think>\n\n</think>\n\nw<|im_end|>\n"
-    )
+def test_qwen3_template_writes_the_final_turn_as_it_stands() -> None:
+    empty = "<think>\n\n</think>\n\nw"
+    for whole in ("w", empty):  # no block of its own: it would be learned
+        assert _chat(("user", "a"), ("assistant", whole)).endswith(f"<|im_start|>assistant\n{whole}<|im_end|>\n")
     twice = "<think>\nso </think> then\n</think>\n\nw"
     assert _chat(("user", "a"), ("assistant", twice)).endswith(f"<|im_start|>assistant\n{twice}<|im_end|>\n")
 

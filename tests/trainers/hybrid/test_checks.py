@@ -248,7 +248,8 @@ def test_a_chat_template_that_breaks_completions(
     )
     fails(
         _recipe(rows, model={"chat_template": str(path)}),
-        f"row 1: the chat template {fault}; set model.chat_template to one that keeps it, e.g. 'qwen3'",
+        f"row 1: the chat template {fault}; set model.chat_template to one that keeps it and ends a turn with "
+        "'<|end|>'",
     )
 
 
@@ -258,7 +259,7 @@ def test_a_chat_template_whose_prompt_is_no_beginning(rows: Path, tmp_path: Path
     fails(
         _recipe(rows, model={"chat_template": str(path)}),
         "row 1: the chat template writes a prompt in another way when a completion follows it; set "
-        "model.chat_template to one that keeps it, e.g. 'qwen3'",
+        "model.chat_template to one that keeps it and ends a turn with '<|end|>'",
     )
     fails(
         _recipe(rows, model={"chat_template": "qwen"}),
@@ -347,7 +348,7 @@ def test_a_model_that_no_gpu_here_can_hold(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_parameters_of_a_model_are_counted_without_its_weights() -> None:
     section = ModelSection(name="miniature")
     config = pretrained.load_config(section)
-    assert pretrained.parameters(section, config) == pretrained.load_model(section, config).num_parameters()
+    assert pretrained.parameters(section, config) == pretrained.load_model(section, config, 0).num_parameters()
 
 
 def test_a_model_that_does_not_generate_from_left_to_right(rows: Path, tmp_path: Path, fails: Any) -> None:

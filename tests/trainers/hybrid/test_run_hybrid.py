@@ -178,12 +178,23 @@ def test_adapters_are_merged_into_the_checkpoint(rows: Path, tmp_path: Path) -> 
     ).candidates
 
 
-def test_positions_and_chat_template_of_the_recipe_are_saved(rows: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [{}, {"lora": {"r": 2, "alpha": 4}}], ids=["full", "lora"])
+def test_positions_chat_template_and_its_end_are_saved(rows: Path, tmp_path: Path, more: Any) -> None:
     out = tmp_path / "run"
-    model = {"max_positions": 4096, "chat_template": "qwen3"}
-    train_hybrid(_recipe(rows, model=model, optimisation={"steps": 1}), out)
-    assert AutoModelForCausalLM.from_pretrained(out).config.max_position_embeddings == 4096
-    assert "<|im_start|>" in AutoTokenizer.from_pretrained(out).chat_template
+    turns = tmp_path / "turns.jinja"  # as GLM-4 writes them: the next role ends a turn
+    turns.write_text(
+        "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% if m.role == 'assistant' %}<|user|>{% endif %}"
+        "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    model = {"max_positions": 4096, "chat_template": str(turns)}
+    train_hybrid(_recipe(rows, model=model, optimisation={"steps": 1}, **more), out)
+    loaded, tokenizer = AutoModelForCausalLM.from_pretrained(out), AutoTokenizer.from_pretrained(out)
+    assert loaded.config.max_position_embeddings == 4096
+    assert tokenizer.chat_template == turns.read_text()
+    end = tokenizer.convert_tokens_to_ids("<|user|>")
+    before = AutoTokenizer.from_pretrained(place("miniature")).eos_token_id
+    assert tokenizer.eos_token_id == loaded.config.eos_token_id == end, "a bare server stops where it was taught to"
+    assert loaded.generation_config.eos_token_id in ([end, before], end)
 
 
 def test_an_evaluation_side_without_rows_is_none(rows: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tts import ConfigError
 from tts_trainers.helpers.fit import run_and_save
 from tts_trainers.helpers.recipe import HelperOptimisation
-from tts_trainers.hybrid.tokenise import template_fault
+from tts_trainers.hybrid.targets import targets
 from tts_trainers.rows import Row
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def _fitting(rows: Sequence[Row], tokenizer: Any, limit: int | None) -> list[Row
 def _tokens(row: Row, tokenizer: Any) -> int:
     prompt = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
     text = tokenizer.apply_chat_template([*row["prompt"], *row["completion"]], tokenize=False)
-    if fault := template_fault(prompt, text, row["completion"][0]["content"]):
-        raise ConfigError(f"the chat template {fault}; use a model whose template keeps it")
-    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+    [found] = targets(tokenizer, [prompt], [text], [row["completion"][0]["content"]])
+    if isinstance(found, str):
+        raise ConfigError(f"the chat template {found}; use a model whose template keeps it")
+    return len(found.ids)

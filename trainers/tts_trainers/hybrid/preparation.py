@@ -12,6 +12,7 @@ from tts.prompts import Prompts
 from tts_trainers.hybrid import checks, hardware, pretrained
 from tts_trainers.hybrid.recipe import HybridRecipe
 from tts_trainers.hybrid.survey import Rows, read_through
+from tts_trainers.hybrid.targets import end_of_turn
 from tts_trainers.hybrid.tokenise import tokenised
 from tts_trainers.hybrid.training_rows import find_rows, open_rows
 from tts_trainers.recipe import Arm
@@ -56,6 +57,7 @@ def prepare(recipe: HybridRecipe, out: Path, cache: Path) -> Prepared:
         content = hashlib.blake2b("\0".join(known).encode(), digest_size=16).hexdigest()
         kept = cache / pretrained.vocabulary_digest(tokenizer) / content
         tokens = [tokenised(r, tokenizer, kept / f"{i}.arrow") for i, r in enumerate(raw)]
+    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer, tokens[0][0]["labels"]))
     limit = pretrained.declared_positions(config)
     train, *held_out = [checks.fitting(s, t, recipe, limit) for s, t in zip(sources, tokens, strict=True)]
     checks.check_arm(sources[0], recipe.objective.arm, Counter(train["objective"]))  # once more: some are left out

@@ -75,8 +75,8 @@ def vocabulary_digest(tokenizer: Any) -> str:
     return hashlib.blake2b(rules.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def load_model(section: ModelSection, config: Any) -> Any:
-    """The weights, for training."""
+def load_model(section: ModelSection, config: Any, end: int) -> Any:
+    """The weights, for training; the model says that a turn ends with the token `end`."""
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
@@ -89,7 +89,7 @@ def load_model(section: ModelSection, config: Any) -> Any:
             bnb_4bit_use_double_quant=True,
         )
         more["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
-    return _loaded(
+    model = _loaded(
         section,
         lambda: AutoModelForCausalLM.from_pretrained(
             place(section.name),
@@ -99,6 +99,16 @@ def load_model(section: ModelSection, config: Any) -> Any:
             **more,
         ),
     )
+    say_end(model, end)
+    return model
+
+
+def say_end(model: Any, end: int) -> None:
+    """Have a model's configurations name the token that ends a turn, so that any server stops there."""
+    model.config.get_text_config().eos_token_id = end
+    known = model.generation_config.eos_token_id
+    others = [token for token in (known if isinstance(known, list) else [known]) if token not in {None, end}]
+    model.generation_config.eos_token_id = [end, *others] if others else end
 
 
 def lora_config(section: LoraSection) -> Any:
@@ -115,7 +125,7 @@ def lora_config(section: LoraSection) -> Any:
     )
 
 
-def merge_adapter(section: ModelSection, config: Any, adapter: Path, out: Path) -> None:
+def merge_adapter(section: ModelSection, config: Any, end: int, adapter: Path, out: Path) -> None:
     """Write the model with its adapters merged.
 
     They are merged into weights that are read again, not into those that were trained on: 4-bit weights would lose
@@ -123,7 +133,7 @@ def merge_adapter(section: ModelSection, config: Any, adapter: Path, out: Path) 
     """
     from peft import PeftModel
 
-    base = load_model(section.model_copy(update={"quantisation": None}), config)
+    base = load_model(section.model_copy(update={"quantisation": None}), config, end)
     with quiet_peft():
         PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(out)
 

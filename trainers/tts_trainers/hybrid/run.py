@@ -102,7 +102,7 @@ def _trainer(recipe: HybridRecipe, prepared: Prepared, out: Path, say: Say) -> A
     args = SFTConfig(**given, use_cpu=not torch.cuda.is_available())
     with pretrained.quiet_peft():
         trainer = HybridSFTTrainer(
-            pretrained.load_model(recipe.model, prepared.config),
+            pretrained.load_model(recipe.model, prepared.config, prepared.tokenizer.eos_token_id),
             args,
             train_dataset=prepared.train,
             eval_dataset=prepared.evaluation,
@@ -143,7 +143,7 @@ def _save(trainer: Any, recipe: HybridRecipe, prepared: Prepared, out: Path) -> 
     if not trainer.is_world_process_zero():
         return
     if recipe.lora is not None:
-        pretrained.merge_adapter(recipe.model, prepared.config, adapter, out)
+        pretrained.merge_adapter(recipe.model, prepared.config, prepared.tokenizer.eos_token_id, adapter, out)
         prepared.tokenizer.save_pretrained(out)
     prepared.prompts.write(out)
     shutil.rmtree(out / run_folder.CACHE, ignore_errors=True)

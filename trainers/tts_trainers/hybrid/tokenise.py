@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tts import ConfigError
+from tts_trainers.hybrid.targets import Targets, targets
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-IGNORED = -100  # the label that torch's cross-entropy leaves out
 _KEPT = ("objective", "n_correct", "problem_id")
 _ROWS_A_PROCESS = 2_000  # fewer are tokenised sooner than a process has started
 
@@ -24,7 +24,7 @@ _ROWS_A_PROCESS = 2_000  # fewer are tokenised sooner than a process has started
 def tokenised(rows: Dataset, tokenizer: Any, cache: Path) -> Dataset:
     """Rows with `input_ids`, `labels` (completion tokens only) and `length` in place of texts, kept in `cache`.
 
-    Raises `ConfigError` for a row whose completion the chat template drops or changes.
+    Raises `ConfigError` for a row that the chat template would have teach something else, as `targets` finds it.
     """
     from datasets import Features, List, Value
 
@@ -47,37 +47,28 @@ def tokenised(rows: Dataset, tokenizer: Any, cache: Path) -> Dataset:
     )
 
 
-def template_fault(prompt: str, text: str, completion: str) -> str | None:
-    """What a chat template did to a row, as the rest of a sentence.
-
-    `prompt` is rendered with the generation prompt, `text` with the completion.
-    """
-    if not text.startswith(prompt):
-        return "writes a prompt in another way when a completion follows it"
-    shown, wanted = ("".join(part.split()) for part in (text[len(prompt) :], completion))
-    if wanted in shown:
-        return None
-    _, closed, summary = wanted.rpartition("</think>")
-    dropped = closed and summary in shown and closed not in shown
-    return "drops the think block of a completion" if dropped else "changes the text of a completion"
-
-
 def _encode(batch: Mapping[str, Sequence[Any]], positions: Sequence[int], tokenizer: Any) -> dict[str, Any]:
     chats = zip(batch["prompt"], batch["completion"], strict=True)
     rendered = [(_render(tokenizer, p, True), _render(tokenizer, [*p, *c], False)) for p, c in chats]
-    for position, (prompt, text), completion in zip(positions, rendered, batch["completion"], strict=True):
-        if fault := template_fault(prompt, text, completion[0]["content"]):
-            raise ConfigError(
-                f"row {position + 1}: the chat template {fault}; set model.chat_template to one that keeps it, "
-                "e.g. 'qwen3'"
-            )
-    heads = _ids(tokenizer, [prompt for prompt, _ in rendered])
-    ids = _ids(tokenizer, [text for _, text in rendered])
+    prompts, texts = [prompt for prompt, _ in rendered], [text for _, text in rendered]
+    encoded = targets(tokenizer, prompts, texts, [completion[0]["content"] for completion in batch["completion"]])
+    good: list[Targets] = []
+    for position, one in zip(positions, encoded, strict=True):
+        if isinstance(one, str):
+            raise ConfigError(f"row {position + 1}: the chat template {one}; {_advice(tokenizer)}")
+        good.append(one)
     columns: dict[str, Any] = {name: batch[name] for name in _KEPT}
-    columns["input_ids"] = ids
-    columns["labels"] = [_labels(head, full) for head, full in zip(heads, ids, strict=True)]
-    columns["length"] = [len(full) for full in ids]
+    columns["input_ids"] = [one.ids for one in good]
+    columns["labels"] = [one.labels for one in good]
+    columns["length"] = [len(one.ids) for one in good]
     return columns
+
+
+def _advice(tokenizer: Any) -> str:
+    """What to do about a template, of what this tokenizer can write."""
+    ours = "<|im_end|>" in tokenizer.all_special_tokens or "<|im_end|>" in tokenizer.get_added_vocab()
+    keeps = "set model.chat_template to one that keeps it"
+    return f"{keeps}, e.g. 'qwen3'" if ours else f"{keeps} and ends a turn with {tokenizer.eos_token!r}"
 
 
 def _render(tokenizer: Any, messages: Sequence[Any], open_turn: bool) -> str:
@@ -88,14 +79,3 @@ def _render(tokenizer: Any, messages: Sequence[Any], open_turn: bool) -> str:
     except jinja2.TemplateError as error:
         raise ConfigError(f"the chat template cannot write a row: {error}") from error
     return text
-
-
-def _ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
-    found: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-    return found
-
-
-def _labels(head: Sequence[int], full: Sequence[int]) -> list[int]:
-    """The completion's tokens; it begins where the two part, which is earlier where tokens merge over the border."""
-    same = next((i for i, (a, b) in enumerate(zip(head, full, strict=False)) if a != b), min(len(head), len(full)))
-    return [IGNORED] * same + list(full[same:])
