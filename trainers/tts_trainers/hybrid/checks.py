@@ -37,7 +37,8 @@ def check_batch(recipe: HybridRecipe, processes: int) -> None:
     """Raise `ConfigError` where the batch cannot be divided, or a step of the hybrid arm would see one objective."""
     optimisation = recipe.optimisation
     micro_batches = optimisation.accumulation(processes)
-    if recipe.objective.arm == "hybrid" and micro_batches % 2 and not optimisation.packing:
+    alternates = optimisation.order == "alternate" and not optimisation.packing
+    if recipe.objective.arm == "hybrid" and micro_batches % 2 and alternates:
         raise ConfigError(
             f"optimisation.batch = {optimisation.batch} is {micro_batches} micro-batches of optimisation.per_device = "
             f"{optimisation.per_device} on {processes} processes, and each holds rows of one objective; change one of "
@@ -93,10 +94,10 @@ def check_positions(recipe: HybridRecipe, declared: int | None) -> None:
         )
 
 
-def fitting(source: str, tokens: Dataset, recipe: HybridRecipe, limit: int | None) -> Dataset:
+def fitting(source: str, tokens: Dataset, recipe: HybridRecipe) -> Dataset:
     """The rows that fit into `optimisation.max_length` tokens; the others are counted in a warning.
 
-    Raises `ConfigError` where a row is longer than the model's positions (`limit`), or none fits.
+    Raises `ConfigError` where none fits.
     """
     longest, lengths = recipe.optimisation.max_length, list(tokens["length"])
     kept = [position for position, length in enumerate(lengths) if length <= longest]
@@ -104,8 +105,6 @@ def fitting(source: str, tokens: Dataset, recipe: HybridRecipe, limit: int | Non
         return tokens
     at = max(range(len(lengths)), key=lengths.__getitem__)
     which = f"row {at + 1} (problem {tokens[at]['problem_id']!r}) has {lengths[at]:,} tokens"
-    if limit is not None and lengths[at] > limit:
-        raise ConfigError(f"{source!r}: {which}, over the {limit:,} positions of the model; take it out or shorten it")
     if not kept:
         raise ConfigError(
             f"{source!r}: none of its {len(lengths):,} rows fits into optimisation.max_length = {longest:,}; the "

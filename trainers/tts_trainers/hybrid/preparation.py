@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts.prompts import Prompts
 from tts_trainers.hybrid import checks, hardware, pretrained
+from tts_trainers.hybrid.passes import epochs, passes, warn
 from tts_trainers.hybrid.recipe import HybridRecipe
 from tts_trainers.hybrid.survey import Rows, read_through
 from tts_trainers.hybrid.targets import end_of_turn
@@ -58,8 +59,7 @@ def prepare(recipe: HybridRecipe, out: Path, cache: Path) -> Prepared:
         kept = cache / pretrained.vocabulary_digest(tokenizer) / content
         tokens = [tokenised(r, tokenizer, kept / f"{i}.arrow") for i, r in enumerate(raw)]
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer, tokens[0][0]["labels"]))
-    limit = pretrained.declared_positions(config)
-    train, *held_out = [checks.fitting(s, t, recipe, limit) for s, t in zip(sources, tokens, strict=True)]
+    train, *held_out = [checks.fitting(s, t, recipe) for s, t in zip(sources, tokens, strict=True)]
     checks.check_arm(sources[0], recipe.objective.arm, Counter(train["objective"]))  # once more: some are left out
     train = train.filter(_of_arm, input_columns="objective", fn_kwargs={"arm": recipe.objective.arm})
     return Prepared(
@@ -87,6 +87,9 @@ def _of_arm(objective: str, arm: Arm) -> bool:
 
 def _report(recipe: HybridRecipe, rows: Sequence[Rows], train: Dataset) -> str:
     lengths = train["length"][:]
+    found_passes = passes(train, rows[0].counts, recipe, recipe.optimisation.per_device * processes())
+    warn(found_passes)
+    times = epochs(found_passes, recipe)
     found = [
         f"{r.source}: {', '.join(f'{n:,} {o}' for o, n in sorted(r.counts.items()))} rows, {len(r.problems):,} problems"
         for r in rows
@@ -96,4 +99,5 @@ def _report(recipe: HybridRecipe, rows: Sequence[Rows], train: Dataset) -> str:
     micro_batches = optimisation.accumulation(ranks)
     batch = f"{optimisation.batch} = {optimisation.per_device} x {micro_batches} micro-batches x {ranks} processes"
     learned = f"arm {recipe.objective.arm}: {len(lengths):,} rows to learn from"
-    return "\n".join([*found, f"{learned}; {tokens}; rows a step: {batch}"])
+    per_objective = [one.line(times) for one in found_passes]
+    return "\n".join([*found, f"{learned}; {tokens}; rows a step: {batch}", *per_objective])

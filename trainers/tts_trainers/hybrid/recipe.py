@@ -101,6 +101,11 @@ class OptimisationSection(Optimisation):
     recipe has 24,576.
     """
 
+    order: Literal["alternate", "shuffle"] = "alternate"
+    """Micro-batches of one objective in turn, the shorter one repeated so that every step trains both; or all rows
+    shuffled, each once an epoch. By default in turn (our choice: padding stays low); the paper merges and shuffles.
+    """
+
     packing: bool = False
     """Put several rows into one of `max_length` tokens, so that `batch` counts packs. Off by default: long rows need
     none.

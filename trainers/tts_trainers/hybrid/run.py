@@ -17,6 +17,7 @@ import click
 
 from tts_trainers.hybrid import pretrained
 from tts_trainers.hybrid.preparation import Prepared, prepare
+from tts_trainers.hybrid.preview import preview
 from tts_trainers.hybrid.recipe import HybridRecipe
 from tts_trainers.recipe import load_recipe
 from tts_trainers.runtime import folder as run_folder
@@ -51,16 +52,18 @@ def train_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True, say: S
     return out
 
 
-def check_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True) -> str:
+def check_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True, rows: bool = False) -> str:
     """All checks and nothing else: what would be trained on, in a few lines; nothing is written into `out`.
 
-    Raises `ConfigError` as `train_hybrid` does.
+    With `rows` some of them follow as their tokens say them, with the targets marked. Raises `ConfigError` as
+    `train_hybrid` does.
     """
     with tempfile.TemporaryDirectory() as cache:
         prepared = prepare(recipe, out, Path(cache))
         if resume:
             run_folder.check_same(out, prepared.settings)
-        return prepared.report
+        learned = preview(prepared.train, prepared.tokenizer) if rows else ""
+        return f"{prepared.report}\n\n{learned}" if rows else prepared.report
 
 
 def arguments(recipe: HybridRecipe, out: Path, processes: int, *, evaluates: bool) -> dict[str, Any]:
@@ -109,6 +112,7 @@ def _trainer(recipe: HybridRecipe, prepared: Prepared, out: Path, say: Say) -> A
             processing_class=prepared.tokenizer,
             refine_weight=recipe.objective.refine_weight,
             normalisation=recipe.objective.normalisation,
+            alternate=recipe.optimisation.order == "alternate",
             callbacks=[CarriedPrompts(prepared.prompts), Progress(say)],
             peft_config=None if recipe.lora is None else pretrained.lora_config(recipe.lora),
         )
@@ -159,6 +163,9 @@ def _save(trainer: Any, recipe: HybridRecipe, prepared: Prepared, out: Path) -> 
 @click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE", help="Change one key; may be given again.")
 @click.option("--resume/--no-resume", default=True, help="Go on with the run in --out (default), or start it again.")
 @click.option("--dry-run", is_flag=True, help="Make all checks, say what would be trained on, and stop.")
+@click.option(
+    "--preview", "shows", is_flag=True, help="The same, with some rows as tokens, those to be learned marked."
+)
 def command(
     recipe: str,
     data: str | None,
@@ -167,6 +174,7 @@ def command(
     changes: tuple[str, ...],
     resume: bool,
     dry_run: bool,
+    shows: bool,
 ) -> None:
     """Train a model to solve and to refine, as RECIPE says: the path of a TOML file, or the name of one of ours.
 
@@ -177,8 +185,8 @@ def command(
     settings = load_recipe(recipe, HybridRecipe, [*changes, *shortcuts])
     target = out or Path("runs") / Path(recipe).name.removesuffix(".toml")
     quiet()
-    if dry_run:
-        click.echo(check_hybrid(settings, target, resume=resume))
+    if dry_run or shows:
+        click.echo(check_hybrid(settings, target, resume=resume, rows=shows))
         return
     done = train_hybrid(settings, target, resume=resume, say=say)
     if rank() == 0:

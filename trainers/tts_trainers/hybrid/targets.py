@@ -87,5 +87,5 @@ def _end_fault(tokenizer: Any, completion: str, learned: Sequence[int], control:
 
 
 def _ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
-    found: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    found: list[list[int]] = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
     return found

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tts import ConfigError
-from tts_trainers.hybrid.targets import Targets, targets
+from tts_trainers.hybrid.targets import IGNORED, Targets, targets
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -22,14 +22,17 @@ _ROWS_A_PROCESS = 2_000  # fewer are tokenised sooner than a process has started
 
 
 def tokenised(rows: Dataset, tokenizer: Any, cache: Path) -> Dataset:
-    """Rows with `input_ids`, `labels` (completion tokens only) and `length` in place of texts, kept in `cache`.
+    """Rows with `input_ids`, `labels` (completion tokens only) and counts in place of texts, kept in `cache`.
+
+    `length` counts all tokens of a row, `targets` those to be learned; `thinks` says whether it has a think block.
 
     Raises `ConfigError` for a row that the chat template would have teach something else, as `targets` finds it.
     """
     from datasets import Features, List, Value
 
     features = {name: List(Value("int32")) for name in ("input_ids", "labels")}
-    features |= {"length": Value("int32"), "n_correct": Value("int64")}
+    features |= {name: Value("int32") for name in ("length", "targets")}
+    features |= {"thinks": Value("bool"), "n_correct": Value("int64")}
     features |= {"objective": Value("string"), "problem_id": Value("string")}
     cache.parent.mkdir(parents=True, exist_ok=True)
     processes = min(os.cpu_count() or 1, len(rows) // _ROWS_A_PROCESS)
@@ -61,6 +64,8 @@ def _encode(batch: Mapping[str, Sequence[Any]], positions: Sequence[int], tokeni
     columns["input_ids"] = [one.ids for one in good]
     columns["labels"] = [one.labels for one in good]
     columns["length"] = [len(one.ids) for one in good]
+    columns["targets"] = [sum(label != IGNORED for label in one.labels) for one in good]
+    columns["thinks"] = ["</think>" in completion[0]["content"] for completion in batch["completion"]]
     return columns
 
 

@@ -39,9 +39,10 @@ from tts_trainers.runtime.checkpoints import last_checkpoint
 class HybridSFTTrainer(SFTTrainer):
     """`SFTTrainer` whose loss is L_direct + lambda * L_selfR.
 
-    `length_window` is explained at `AlternatingSampler`, `normalisation` at `objectives.token_weights`; token counts
-    are those of the whole optimiser step, so gradient accumulation, packing and several ranks give the loss of one
-    large batch.
+    `length_window` is explained at `AlternatingSampler`; without `alternate` both objectives are shuffled into each
+    batch, so that no row comes twice in an epoch. `normalisation` is explained at `objectives.token_weights`; token
+    counts are those of the whole optimiser step, so gradient accumulation, packing and several ranks give the loss of
+    one large batch.
 
     Evaluation rows are never packed, so that each is counted once and under its own N_c; `eval_loss` is the objective
     of the whole split, not a mean over batches. `train(resume_from_checkpoint=True)` goes on from the last checkpoint
@@ -63,6 +64,7 @@ class HybridSFTTrainer(SFTTrainer):
         refine_weight: float = 1.0,
         normalisation: Normalisation = "objective",
         length_window: int = LENGTH_WINDOW,
+        alternate: bool = True,
         callbacks: Sequence[TrainerCallback] = (),
         **kwargs: Any,
     ) -> None:
@@ -74,7 +76,7 @@ class HybridSFTTrainer(SFTTrainer):
         self._since_log = torch.zeros(2, len(OBJECTIVES))  # sums and token counts
         self._evaluated = torch.zeros(STRATA, 2, dtype=torch.float64)
         self._sampler: AlternatingSampler | None = None
-        self._length_window = length_window
+        self._length_window, self._alternate = length_window, alternate
         super().__init__(
             model=model,
             args=args,
@@ -109,6 +111,8 @@ class HybridSFTTrainer(SFTTrainer):
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int]:  # noqa: ARG002
         # The rows given lack the columns that the model does not take; these are the same rows with all of them.
         objectives, lengths = batch_lengths(self.train_dataset)
+        if not self._alternate:
+            objectives = [0] * len(objectives)  # as if there were one
         batch_size = self._train_batch_size * self.accelerator.num_processes
         self._sampler = AlternatingSampler(
             objectives, lengths, batch_size=batch_size, seed=self.args.seed, length_window=self._length_window
