@@ -74,6 +74,12 @@ def tts_scorers() -> list[Entry]:
             summary="how sure the policy is: self-certainty (Kang et al. 2025, arXiv 2502.18581), mean log-probability",
         ),
         Entry(
+            name="likelihood",
+            target="tts_backends.scorers.hf_confidence:Likelihood",
+            extra="ttscale[hf]",
+            summary="mean log-probability of a response under any language model of transformers",
+        ),
+        Entry(
             name="vllm-reward",
             target="tts_backends.scorers.vllm_reward:VLLMReward",
             extra="ttscale[vllm]",

@@ -31,7 +31,7 @@ PROBLEM = tts.Problem(
     id="p", prompt="How much is 1+1?", metadata={"recorded": {"scores": [number / 7 for number in range(64)]}}
 )
 LIGHT_SCORERS = ("length:shorter", "length:longer@unit=tokens", "logprob:mean", "logprob:sum", "recorded:scores")
-MODEL_SCORERS = {"hf-reward": "miniature/reward", "hf-confidence": "miniature"}
+MODEL_SCORERS = {"hf-reward": "miniature/reward", "hf-confidence": "miniature", "likelihood": "miniature"}
 ELSEWHERE = {  # why an installed plugin is not here
     "hf-prm": "needs a checkpoint with a step token: tests/backends/scorers/test_hf_prm.py",
     "vllm-reward": "needs the engine: tests/engines/test_vllm_reward.py",
@@ -104,7 +104,7 @@ def test_a_scorer_conforms(check: Check) -> None:
     check()
 
 
-@pytest.mark.parametrize("name", ["hf-reward", pytest.param("hf-confidence", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["hf-reward", pytest.param("hf-confidence", marks=pytest.mark.slow), "likelihood"])
 def test_a_reward_model_conforms(name: str) -> None:
     pytest.importorskip("torch")
     tts.testing.check_scorer(maker(f"{name}:{MODEL_SCORERS[name]}"))

@@ -17,7 +17,7 @@ from tts_backends.hf.load import load
 from tts_backends.hf.score_batch import Item
 from tts_backends.hf.scoring import BatchedScorer, Encoded, ScoringOptions
 
-__all__ = ["HFConfidence"]
+__all__ = ["HFConfidence", "Likelihood"]
 
 Measure = Literal["self-certainty", "mean-logprob"]
 
@@ -86,6 +86,23 @@ class HFConfidence(BatchedScorer):
             ]
 
         return read
+
+
+class LikelihoodOptions(ConfidenceOptions):
+    """What `likelihood:model[@option=value,...]` takes: as `hf-confidence`, with another measure by default."""
+
+    measure: Measure = "mean-logprob"
+    """What is measured over the tokens of the response: by default the mean log-probability, in nats per token."""
+
+
+class Likelihood(HFConfidence):
+    """How likely a model finds a response, per token: any language model as a scorer of another one's responses.
+
+    It asks whether that model would have written this, so it is worth most where it knows the task better than the
+    policy does; a long response costs no more than a short one.
+    """
+
+    Options: type[BaseModel] = LikelihoodOptions
 
 
 def _self_certainty(logits: Tensor, _: list[int]) -> Tensor:

@@ -126,3 +126,12 @@ def test_best_of_n_by_self_certainty(llama: Path) -> None:
     result = decide(found, "best_of_n", scorer=f"hf-confidence:{llama}")
     assert result.decision.chosen == expected.index(max(expected))
     assert result.usage["scorer"].calls == 4
+
+
+def test_likelihood_is_the_mean_log_probability(llama: Path) -> None:
+    reference = f"likelihood:{llama}"
+    found = candidate_set(*TEXTS, problem=PROBLEM.text)
+    chosen = decide(found, "best_of_n", scorer=reference).decision
+    values = [one.value for one in score(llama, TEXTS, found.problem, measure="mean-logprob")]
+    assert chosen is not None
+    assert chosen.chosen == values.index(max(values))
