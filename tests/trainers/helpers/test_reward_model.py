@@ -9,7 +9,9 @@ from helper_parts import candidate, llama, run_train, tokenizer, toy_set, write_
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tts import ConfigError, Message, Problem, plugins
+from tts.eval import Estimate
 from tts_trainers.helpers import reward_model
+from tts_trainers.helpers.command import coin
 from tts_trainers.helpers.graded import Pair, preference_pairs
 from tts_trainers.helpers.recipe import HelperOptimisation
 from tts_trainers.helpers.reward_model import RewardModelRecipe, conversation, train_reward_model, with_score_head
@@ -143,6 +145,8 @@ def test_the_command(tmp_path: Path) -> None:
     assert "18 problems to learn from, 2 held out" in result.stderr
     assert "72 pairs learned from, 0 left out as too long" in result.stderr
     assert "held-out pairs ordered right: " in result.stderr
+    low = float(result.stderr.partition("ordered right: ")[2].partition("(")[2].partition(" ")[0])
+    assert ("this reward model may be no better than a coin" in result.stderr) is (low <= 50)
     again = run_train(*arguments)
     assert (again.exit_code, again.stdout) == (2, "")
     assert again.stderr == f"error: --out {tmp_path / 'out'}: it exists and is not an empty folder; give a new one\n"
@@ -151,3 +155,8 @@ def test_the_command(tmp_path: Path) -> None:
     assert nowhere.stderr == (  # and nothing was read or graded before
         "error: --model ./nowhere is no folder; give a folder with a model or a hub id like 'org/name'\n"
     )
+
+
+@pytest.mark.parametrize(("low", "told"), [(0.4, True), (0.5, True), (0.51, False)])
+def test_a_coin_is_told(low: float, told: bool) -> None:
+    assert bool(coin(Estimate(0.6, low, 0.8, 10, 40), "it", "do other things")) is told

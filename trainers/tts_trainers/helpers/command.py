@@ -139,3 +139,10 @@ def percentage(estimate: Estimate) -> str:
         f"{100 * estimate.mean:.1f} % ({100 * estimate.low:.1f} … {100 * estimate.high:.1f}, "
         f"{estimate.problems} problems)"
     )
+
+
+def coin(estimate: Estimate, what: str, instead: str) -> str:
+    """The warning that a helper may know nothing, where half of its held-out decisions right cannot be ruled out."""
+    if estimate.low > 0.5:
+        return ""
+    return f"warning: {what} may be no better than a coin: 50 % is not below its interval; {instead}"

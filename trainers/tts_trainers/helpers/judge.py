@@ -15,7 +15,7 @@ from pydantic import Field
 from tts import Candidate, Problem, Sampling
 from tts.eval import Estimate, clustered_mean
 from tts.prompts import Letter, judge_messages, read_verdict
-from tts_trainers.helpers.command import Job, done, helper_command, percentage
+from tts_trainers.helpers.command import Job, coin, done, helper_command, percentage
 from tts_trainers.helpers.completions import Fitted, fit_completions, log
 from tts_trainers.helpers.evaluate import measured, respond
 from tts_trainers.helpers.graded import Pair
@@ -154,5 +154,7 @@ def command(job: Job[JudgeRecipe]) -> None:
             f"held-out verdicts right: {percentage(verdicts.accuracy)}; in both orders: "
             f"{percentage(verdicts.both_orders)}; invalid {verdicts.invalid_rate:.1%}{flips}"
         )
+        if warning := coin(verdicts.accuracy, "this judge", "give it more candidates, or a larger model"):
+            say(warning)
     own = "" if recipe.template == TEMPLATE else f"@template={recipe.template}"
     done(job.out, f"--strategy knockout --judge generic:hf:{job.out}{own}")

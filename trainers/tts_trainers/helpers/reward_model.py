@@ -19,7 +19,7 @@ from pydantic import Field
 from tts import Candidate, ConfigError, Message, Problem
 from tts.eval import Estimate, clustered_mean
 from tts.prompts import visible
-from tts_trainers.helpers.command import Job, done, helper_command, percentage
+from tts_trainers.helpers.command import Job, coin, done, helper_command, percentage
 from tts_trainers.helpers.evaluate import measured
 from tts_trainers.helpers.fit import run_and_save
 from tts_trainers.helpers.graded import Pair
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tts.train")
 
+_INSTEAD = "give it more pairs, or rank by likelihood:MODEL, which is not trained"
 # Gemma 2's soft-capping is lost in sdpa, which corrupts the scores.
 _ATTENTION = {"gemma2": "eager"}
 
@@ -213,4 +214,6 @@ def command(job: Job[RewardModelRecipe]) -> None:
     say(f"{report.pairs} pairs learned from, {report.left_out} left out as too long")
     if report.pair_accuracy is not None:
         say(f"held-out pairs ordered right: {percentage(report.pair_accuracy)}")
+        if warning := coin(report.pair_accuracy, "this reward model", _INSTEAD):
+            say(warning)
     done(job.out, f"--strategy best_of_n --scorer hf-reward:{job.out}")
