@@ -46,6 +46,12 @@ def tts_backends() -> list[Entry]:
             extra="ttscale[openai]",
             summary="any server with OpenAI's interface (vLLM, SGLang, llama.cpp, Ollama, hosted); several make a pool",
         ),
+        Entry(
+            name="openai-batch",
+            target="tts_backends.openai_batch.backend:OpenAIBatchBackend",
+            extra="ttscale[openai]",
+            summary="OpenAI's batches, or files for vLLM's run-batch: all draws of a stage at half price, within a day",
+        ),
         _ON_RAY,
     ]
 

@@ -20,6 +20,8 @@ SCRIPT = Path(__file__).with_name("openai_server.py")
 class ServerProcess:
     """One server in a process of its own; `stop` and `start` it on the same port."""
 
+    script = SCRIPT
+
     def __init__(self, *arguments: str, start: bool = True) -> None:
         self._arguments = arguments
         self.port = 0
@@ -37,7 +39,7 @@ class ServerProcess:
             return
         self.stop()
         self._process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), "--port", str(self.port), *self._arguments],
+            [sys.executable, str(self.script), "--port", str(self.port), *self._arguments],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -68,6 +70,19 @@ class ServerProcess:
         )
         with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)
+
+
+class BatchServerProcess(ServerProcess):
+    """One of `openai_batch_server.py`."""
+
+    script = SCRIPT.with_name("openai_batch_server.py")
+
+    def fail(self, **faults: Any) -> None:
+        """Set what it makes of files and batches otherwise than it should."""
+        self._call("/faults", faults)
+
+    def ran(self) -> Any:
+        return self._call("/ran")
 
 
 @contextmanager

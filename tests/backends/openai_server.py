@@ -334,8 +334,8 @@ def error(status: int, message: str, headers: dict[str, str] | None = None) -> w
     return web.json_response({"error": {"message": message}}, status=status, headers=headers)
 
 
-async def serve(port: int, backend: Any) -> None:
-    runner = web.AppRunner(Server(backend).app(), access_log=None, handler_cancellation=True)
+async def serve(port: int, server: Server) -> None:
+    runner = web.AppRunner(server.app(), access_log=None, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)
     await site.start()
@@ -343,22 +343,26 @@ async def serve(port: int, backend: Any) -> None:
     await asyncio.Event().wait()
 
 
+def loaded(model: str) -> Any:
+    """The backend of a reference, where there is one."""
+    if not model:
+        return None
+    import torch
+
+    import tts
+
+    torch.set_num_threads(1)
+    plugin, _, name = model.partition(":")
+    cls = tts.plugins().resolve("backend", plugin)
+    return cls(name, cls.Options())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--model", default="")
     arguments = parser.parse_args()
-    backend = None
-    if arguments.model:
-        import torch
-
-        import tts
-
-        torch.set_num_threads(1)
-        plugin, _, name = arguments.model.partition(":")
-        cls = tts.plugins().resolve("backend", plugin)
-        backend = cls(name, cls.Options())
-    asyncio.run(serve(arguments.port, backend))
+    asyncio.run(serve(arguments.port, Server(loaded(arguments.model))))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import pytest
         "tts_backends.judges:PairJudge",
         "tts_backends.judges:RMR1Instruct",
         "tts_backends.openai:OpenAIBackend",
+        "tts_backends.openai_batch:OpenAIBatchBackend",
         "tts_backends.sglang:SGLangBackend",
         "tts_backends.vllm:VLLMBackend",
         "tts_trainers.hybrid:HybridSFTTrainer",

@@ -258,6 +258,12 @@ def test_it_names_a_scorer_that_says_nothing(
     assert "scorer 'fake:m' has answered nothing for 0 s (12 calls wait)" in attentive.text
 
 
+def test_it_adds_what_a_model_says_that_it_waits_for(attentive: pytest.LogCaptureFixture) -> None:
+    silent().waits_for = "batch b: 3 of 4 done, 2 min"  # type: ignore[attr-defined]
+    asked(model="mute:m", request_timeout=0.8)
+    assert "policy 'mute:m' has answered nothing for 0 s (2 calls wait); batch b: 3 of 4 done, 2 min" in attentive.text
+
+
 class Blocks(tts.Strategy):
     name: ClassVar[str] = "blocks"
 

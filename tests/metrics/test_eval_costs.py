@@ -44,6 +44,8 @@ def test_costs_are_by_role_and_priced(compared: tts.eval.Comparison, tmp_path: P
     prices = Prices.read(table)
     expected = (usage.prompt_tokens + 10 * usage.generated_tokens) / 1e6
     assert prices.of(compared.costs("gsr")) == pytest.approx(expected)
+    table.write_text("[policy]\nprompt = 1.0\ngenerated = 10.0\nfactor = 0.5\n")  # as a batch costs
+    assert Prices.read(table).of(compared.costs("gsr")) == pytest.approx(expected / 2)
     other = tmp_path / "prices.json"
     other.write_text(json.dumps({"policy": {"prompt": 1, "cached": 0, "generated": 10}}))
     assert Prices.read(other).of({"policy": usage}) == pytest.approx(expected - usage.cached_tokens / 1e6)

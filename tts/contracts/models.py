@@ -64,6 +64,9 @@ class Backend(Protocol):
 
     So may one that can tell, `async at_work()`: whether it works at what it was asked (`None`: it cannot tell now). It
     is asked when it has answered nothing for the limit of silence (`request_timeout`), and who works has as long again.
+    One whose answers take hours may have `waits_for`: what it waits for now, in words, which the line adds that tells
+    each minute of a silence; it is read on another thread.
+
     A model behind a service may have `dropped`: a mapping of the sampling parameters that it had to leave out, with the
     reason for each. It is recorded in the provenance of results.
     """

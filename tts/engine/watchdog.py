@@ -110,7 +110,11 @@ class Watchdog:
         silent = calls.silent_for(now)
         if silent >= TOLD and now - calls.told >= TOLD:
             calls.told = now
-            _log.warning("%s has answered nothing for %.0f s (%s)", _named(role, loaded), silent, _calls(loaded))
+            words = str(getattr(loaded.model, "waits_for", "") or "")
+            _log.warning(
+                "%s has answered nothing for %.0f s (%s)%s",
+                _named(role, loaded), silent, _calls(loaded), f"; {words}" if words else "",
+            )  # fmt: skip
 
     def _models(self) -> list[tuple[str, Loaded]]:
         """Each model once, with its roles."""

@@ -25,18 +25,23 @@ MILLION = 1_000_000
 
 
 class Price(Record):
-    """What a million tokens of one role cost; cached prompt tokens as much as fresh ones where nothing is said."""
+    """What a million tokens of one role cost; cached prompt tokens as much as fresh ones where nothing is said.
+
+    `factor` is the share of these prices that is asked for: 0.5 for what came by way of `openai-batch:`, whose prices
+    are half of those in a service's table.
+    """
 
     prompt: float = Field(default=0.0, ge=0)
     cached: float | None = Field(default=None, ge=0)
     generated: float = Field(default=0.0, ge=0)
+    factor: float = Field(default=1.0, ge=0)
 
     def of(self, usage: Usage) -> float:
         """The price of some usage."""
         cached = self.prompt if self.cached is None else self.cached
         fresh = usage.prompt_tokens - usage.cached_tokens
         tokens = fresh * self.prompt + usage.cached_tokens * cached + usage.generated_tokens * self.generated
-        return tokens / MILLION
+        return self.factor * tokens / MILLION
 
 
 class Prices(Record):

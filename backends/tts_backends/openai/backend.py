@@ -32,7 +32,7 @@ from tts_backends.openai.overflow import Overflow
 from tts_backends.openai.pool import Pool
 from tts_backends.openai.probe import Found, probe, tokens
 from tts_backends.openai.repeats import Repeats
-from tts_backends.openai.server import Server
+from tts_backends.openai.server import Address, Server
 from tts_backends.openai.wire import Dialect, Wire, estimate
 
 __all__ = ["OpenAIBackend"]
@@ -220,8 +220,15 @@ class OpenAIBackend:
             answer = await link.post(server, path, sent.body)
             link.took(time.monotonic() - started)
         seconds = round(time.monotonic() - started, 6)
+        return self._completions(link, server.address, ask, indices, sent, answer, seconds)
+
+    def _completions(
+        self, link: Link, address: Address, ask: Ask, indices: tuple[int, ...], sent: Sent, answer: dict[str, Any],
+        seconds: float,
+    ) -> list[Completion]:  # fmt: skip
+        """What an answer from this address says; raises `Trouble`."""
         told = answer.get("system_fingerprint")
-        origin = {"server": server.address.origin, "system_fingerprint": told[:200] if isinstance(told, str) else None}
+        origin = {"server": address.origin, "system_fingerprint": told[:200] if isinstance(told, str) else None}
         try:
             if self._wire.stream:
                 self._end_unsaid(answer, sent)
@@ -230,9 +237,9 @@ class OpenAIBackend:
             )
             return [self._uncut(one.model_copy(update=origin), ask, answer) for one in read]
         except BackendError as error:
-            raise Trouble(BackendError(f"{server.address.base}: {error}", retryable=error.retryable)) from None
+            raise Trouble(BackendError(f"{address.base}: {error}", retryable=error.retryable)) from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise unreadable(link.scrubbed(json.dumps(answer).encode()), server.address.base) from None
+            raise unreadable(link.scrubbed(json.dumps(answer).encode()), address.base) from None
 
     def _end_unsaid(self, answer: dict[str, Any], sent: Sent) -> None:
         """Give a stream that is said to be over, and nothing more, the ending that it has had.

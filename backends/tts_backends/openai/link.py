@@ -16,7 +16,8 @@ import logging
 import math
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tts import BackendUnavailable
@@ -184,6 +185,10 @@ class Link:
     async def get(self, server: Server, path: str) -> bytes:
         """The body of a page; raises `Trouble`."""
         return await self._session.exchange(server, path, None)
+
+    async def upload(self, server: Server, path: str, fields: Mapping[str, str], file: Path) -> bytes:
+        """What a form with a file in it is answered; raises `Trouble`."""
+        return await self._session.upload(server, path, fields, file)
 
     async def tell(self, server: Server, path: str, body: bytes) -> None:
         """Send what has no answer; raises `Trouble`."""

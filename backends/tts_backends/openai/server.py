@@ -56,7 +56,7 @@ class Server:
     def url(self, path: str) -> yarl.URL:
         """The address of a part of the interface, taken apart once."""
         if path not in self._urls:
-            query = f"?{self.address.query}" if self.address.query else ""
+            query = f"{'&' if '?' in path else '?'}{self.address.query}" if self.address.query else ""
             self._urls[path] = yarl.URL(self.address.base + path + query)
         return self._urls[path]
 

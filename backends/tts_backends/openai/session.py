@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -71,7 +72,14 @@ class Session:
         """The answer to a request; raises `Trouble`."""
         return self._parsed(server, path, await self.exchange(server, path, body))
 
-    async def exchange(self, server: Server, path: str, body: bytes | None) -> bytes:
+    async def upload(self, server: Server, path: str, fields: Mapping[str, str], file: Path) -> bytes:
+        """The body of the answer to a form with a file in it; raises `Trouble`."""
+        form = aiohttp.FormData(fields)
+        with file.open("rb") as content:
+            form.add_field("file", content, filename=file.name, content_type="application/jsonl")
+            return await self.exchange(server, path, form())
+
+    async def exchange(self, server: Server, path: str, body: bytes | aiohttp.Payload | None) -> bytes:
         """The body of the answer to a request, which is a GET where nothing is sent; raises `Trouble`."""
         where = server.address.base
         try:
@@ -79,6 +87,7 @@ class Session:
                 "GET" if body is None else "POST",
                 server.url(path),
                 data=body,
+                headers={"Content-Type": body.content_type} if isinstance(body, aiohttp.Payload) else None,
                 proxy=server.address.proxy,
                 allow_redirects=False,
             ) as response:
