@@ -28,6 +28,7 @@ from tts.cli._output import check_output, save
 from tts.cli._progress import watch
 from tts.contracts.grader import extractor
 from tts.contracts.strategy import Strategy
+from tts.metrics.pairs import PAIRS
 from tts.sources.reading import holds_candidates
 from tts.store.address import check_exists, is_store
 from tts.vocabulary.thinking import CLOSE, OPEN
@@ -120,7 +121,7 @@ def compare(
     else:
         click.echo(str(comparison))
         if show_pairs:
-            click.echo("\n".join(["\nPairs: same groups, 95 % intervals, p after Holm", *map(str, comparison.pairs())]))
+            click.echo("\n".join([f"\n{PAIRS}", *map(str, comparison.pairs())]))
     finish(comparison, max_failed, engine.get("store"), given=_given(problems, columns))
 
 

@@ -9,6 +9,7 @@ from tts.metrics.checks import Disagreement, Duplicate
 from tts.metrics.comparison import Comparison
 from tts.metrics.costs import Prices
 from tts.metrics.estimate import Estimate
+from tts.metrics.pairs import PAIRS
 from tts.metrics.tables import Table, percent, quantity
 from tts.vocabulary.records import Usage
 
@@ -115,7 +116,7 @@ def _positions(compared: Comparison) -> Table:
 
 
 def _pairs(compared: Comparison) -> Table:
-    return Table("Pairs: same groups, 95 % intervals, p after Holm", ["verdict"], [[str(p)] for p in compared.pairs()])
+    return Table(PAIRS, ["verdict"], [[str(one)] for one in compared.pairs()])
 
 
 def _cost(shown: Shown) -> Table:
@@ -149,7 +150,7 @@ def _outputs(compared: Comparison) -> Table:
             rows.append([f"{label}: answerless, %", *interval(rate)])
         if (found := compared.lengths(label)) is not None:
             for name, one in (("a direct response", found.direct), ("an output", found.written)):
-                bounds = f"{one.low:,.1f} … {one.high:,.1f}" if one.problems > 1 else _NO
+                bounds = f"{one.low:,.1f} … {one.high:,.1f}" if one.bounded else _NO
                 rows.append([f"{label}: tokens of {name}", f"{one.mean:,.1f}", bounds])
             if found.reduction is not None:
                 rows.append([f"{label}: shorter than direct by, %", f"{100 * found.reduction:+.1f}", _NO])
@@ -184,5 +185,5 @@ def interval(estimate: Estimate | None) -> list[str]:
     """Mean and 95 % interval in percent, as two cells."""
     if estimate is None:
         return [_NO, _NO]
-    bounds = f"{percent(estimate.low)} … {percent(estimate.high)}" if estimate.problems > 1 else _NO
+    bounds = f"{percent(estimate.low)} … {percent(estimate.high)}" if estimate.bounded else _NO
     return [percent(estimate.mean), bounds]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from tts.contracts.strategy import Strategy
 from tts.metrics.accuracies import present, share_correct
 from tts.metrics.comparison_tables import comparison_tables, failure_lines, missing_lines, rate_lines
-from tts.metrics.completeness import Completeness
 from tts.metrics.costs import Prices
 from tts.metrics.estimate import Estimate
 from tts.metrics.followed import Followed
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from tts.metrics.checks import Disagreement
 
 
-class Comparison(Followed, Completeness):
+class Comparison(Followed):
     """Several strategies on the same candidates: prints as tables, renders in notebooks.
 
     Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged.

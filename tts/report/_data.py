@@ -8,14 +8,16 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tts._version import __version__
-from tts.metrics.analysis import Curve, Origin, Rescue
+from tts.metrics.analysis import Origin
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems
 from tts.metrics.comparison import Comparison
 from tts.metrics.completeness import Bounds
 from tts.metrics.costs import Lengths, Prices
 from tts.metrics.estimate import Estimate
 from tts.metrics.missing import Missing
+from tts.metrics.paired import Rescue
 from tts.metrics.pairs import Pair
+from tts.metrics.sampled_curves import Curve
 from tts.report._browser import Shown, browse
 from tts.store.store import Store
 from tts.vocabulary.outcome_class import OutcomeClass, is_missing
