@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from tts.metrics.budgets import Measure
 from tts.metrics.checks import Disagreement, Duplicate
 from tts.metrics.comparison import Comparison
 from tts.metrics.costs import Prices
@@ -33,7 +34,7 @@ def protocol_tables(shown: Shown) -> list[Table]:
     beside = compared.tables()[1:]
     made = [
         _accuracy(shown), *beside, _curves(compared), _rescue(compared), _origins(compared), _positions(compared),
-        _pairs(compared), _cost(shown), _outputs(compared), _checks(shown),
+        _pairs(compared), _cost(shown), _budgets(shown), _outputs(compared), _checks(shown),
     ]  # fmt: skip
     return [table for table in made if table.rows or table.notes]
 
@@ -138,6 +139,28 @@ def _cost(shown: Shown) -> Table:
         )
     price_head = [f"price, {shown.prices.currency}"] if shown.prices else []
     return Table("Cost per group: calls, tokens by role and kind", [*head, *price_head], rows, notes if rows else ())
+
+
+def _budgets(shown: Shown) -> Table:
+    """Each strategy against the curves at its own cost, by every measure that is known and the same in every run."""
+    compared = shown.comparison
+    measures: tuple[Measure, ...] = ("generated tokens", "all tokens", "money")
+    rows = []
+    for one in (one for name in measures for one in compared.equal_budgets(name, shown.prices)):
+        reached = [*interval(one.accuracy), *_points(one.difference)] if one.accuracy else ["unknown", *[_NO] * 3]
+        rows.append([one.strategy, one.measure, f"{one.curve.removesuffix('@k')}@{one.k:.1f}", *reached])
+    head = ["strategy", "at equal", "against", "accuracy", "95 % interval", "strategy minus that", "95 % interval"]
+    notes = [] if compared.usage_known else ["tokens of the candidates are not known, so nothing is at equal cost"]
+    if any(row[3] == "unknown" for row in rows):
+        notes.append("unknown: as many candidates were not sampled; give more --samples")
+    return Table("Equal budgets: every curve at what a strategy costs", head, rows, notes if rows else [])
+
+
+def _points(found: Estimate | None) -> list[str]:
+    if found is None:
+        return [_NO, _NO]
+    bounds = f"{100 * found.low:+.1f} … {100 * found.high:+.1f}" if found.bounded else _NO
+    return [f"{100 * found.mean:+.1f}", bounds]
 
 
 def _outputs(compared: Comparison) -> Table:
