@@ -69,7 +69,11 @@ def test_unknown_usage_is_not_nothing() -> None:
 
 
 def test_what_is_in_no_group_is_said() -> None:
-    sets = [tts.Sampled(candidate_set(*["\\boxed{3}"] * 5, problem=f"{i}+2"), "3") for i in range(3)]
+    sets = []
+    for i in range(3):
+        given = candidate_set(*["\\boxed{3}"] * 5)
+        problem = tts.Problem(id=str(i), prompt=f"{i}+2")
+        sets.append(tts.Sampled(given.model_copy(update={"problem": problem}), "3"))
     found = tts.compare(sets, strategies=["majority"], k=2)
     assert any(
         line.startswith("3 more candidates of 3 problems are in no group of 2, nor in any number: 12 are")

@@ -111,7 +111,9 @@ class Accuracies:
     def order_sensitivity(self, strategy: str) -> Estimate | None:
         """How often another order of the candidates changes the strategy's answer: a share of groups and orders.
 
-        `None` where no order was tried: without order trials, and for strategies that declare themselves invariant.
+        `None` where no order was tried: without order trials, and for strategies that declare themselves invariant and
+        show no list of candidates in a prompt. Where another order is another prompt, what is sampled is sampled anew,
+        and that alone may change an answer.
         """
         self._check(strategy)
 

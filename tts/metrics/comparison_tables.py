@@ -204,7 +204,11 @@ def _order_table(compared: EqualBudgets, shown: Mapping[str, str]) -> Table:
     tried = {label: share for label in compared.strategies if (share := compared.order_sensitivity(label)) is not None}
     rows = [[shown[label], *_accuracy(share), str(share.n)] for label, share in tried.items()]
     others = ", ".join(label for label in compared.strategies if label not in tried)
-    notes = [f"not tried, for they declare that order does not matter or never decided: {others}"] if others else []
+    notes = (
+        [f"not tried, for they show no list and declare that order does not matter, or never decided: {others}"]
+        if others
+        else []
+    )
     head = ["strategy", "changed", "95 % interval", "groups"]
     return Table("Order: how often another order of the candidates changes the answer, in %", head, rows, notes)
 
