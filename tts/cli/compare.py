@@ -55,6 +55,9 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
     metavar="M",
     help="Decide again on M other orders of the candidates; say how often the answer changes.",
 )
+@click.option(
+    "--shuffle", is_flag=True, help="Put stored candidates in a seeded random order first: for sets of several models."
+)
 @grader_option
 @think_option
 @engine_options
@@ -72,6 +75,7 @@ def compare(
     k: int,
     parameters: Pairs,
     order_trials: int,
+    shuffle: bool,
     grader: str | None,
     think: tuple[str, str] | None,
     engine: dict[str, Any],
@@ -107,6 +111,7 @@ def compare(
             strategies=chosen,
             k=k,
             order_trials=order_trials,
+            shuffle=shuffle,
             columns=columns,
             limit=limit,
             on_error=on_error,

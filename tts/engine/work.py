@@ -34,7 +34,7 @@ def groups(samples: Iterable[Sampled], k: int, can_complete: Callable[[Candidate
     that the call is wrong, recorded for a later one.
     """
     for number, (found, answer) in enumerate(samples):
-        whole = all(candidate.index == place for place, candidate in enumerate(found))
+        whole = {candidate.index for candidate in found} == set(range(len(found)))
         if (len(found) < k or not whole) and can_complete(found):
             fixed = tuple(candidate for candidate in found if candidate.index < k)
             yield Work(found.problem, answer, 0, fixed, found.policy, found.sampling)

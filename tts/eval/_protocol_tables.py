@@ -62,7 +62,7 @@ def _accuracy(shown: Shown) -> Table:
     ]
     if shown.protocol["estimator"] == "subsets":
         notes.append(f"{subsets}: unbiased mean over every subset, ties averaged, where the strategy allows it")
-    notes += [*compared.failure_lines(), *compared.rate_lines()]
+    notes += [*compared.missing_lines(), *compared.failure_lines(), *compared.rate_lines()]
     return Table(title, ["strategy", "accuracy", "95 % interval", "estimator", "outputs per group"], rows, notes)
 
 
@@ -113,7 +113,7 @@ def _positions(compared: Comparison) -> Table:
         if places
     ]
     title = "Position of the answer that was followed, in %; without a bias all are equal"
-    return Table(title, ["strategy", *map(str, range(1, most + 1))], rows)
+    return Table(title, ["strategy", *map(str, range(1, most + 1))], rows, compared.position_lines() if rows else [])
 
 
 def _pairs(compared: Comparison) -> Table:

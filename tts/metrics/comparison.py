@@ -115,6 +115,8 @@ class Comparison(EqualBudgets):
             **self._analysis(),
             **self._cost_summary(),
             **self._budget_summary(),
+            "position_bias": {label: _plain_all(self.position_bias(label)) for label in self.strategies},
+            "unlike_slots": None if self.unlike_slots is None else self.unlike_slots.to_dict(),
             "positions": {label: _plain_all(self.positions(label)) for label in self.strategies},
             "spent": {role: usage.model_dump() for role, usage in self.spent.items()},
             "seconds": self.seconds,

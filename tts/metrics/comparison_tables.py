@@ -124,6 +124,8 @@ def missing_lines(compared: EqualBudgets) -> list[str]:
             f"{quantity(sum(left))} more candidates of {quantity(len(left))} problems are in no group of "
             f"{compared.k}, nor in any number: {used} are; k that divides how many there are uses all"
         )
+    if (unlike := compared.unlike_slots) is not None:
+        lines.append(str(unlike))
     if compared.cut is not None:
         lines.append(str(compared.cut))
     return lines

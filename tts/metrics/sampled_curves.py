@@ -16,6 +16,7 @@ from tts.metrics.brackets import knockout_at_k, recorded_wins
 from tts.metrics.completeness import Completeness
 from tts.metrics.curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
 from tts.metrics.estimate import Estimate
+from tts.metrics.exchangeable import UnlikeSlots, unlike_slots
 from tts.metrics.grading import Graded
 from tts.metrics.origins import shown_order, written
 from tts.vocabulary.clusters import Clusters
@@ -93,6 +94,18 @@ class SampledCurves(Completeness):
         single = name == "pass@1"
         found = self._curves.get("pass@k" if single else name or "")
         return found.points.get(1 if single else self.k) if found else None
+
+    @cached_property
+    def unlike_slots(self) -> UnlikeSlots | None:
+        """Whether candidates of one set are right more or less often by their place in it; `None` where none tells.
+
+        Of sets without holes. Slots count from 0, groups put together again.
+        """
+        whole: dict[str, list[bool]] = {}
+        for row in self.rows:
+            if row.candidates is not None and len(row.candidates) == self.k == len(present(row)):
+                whole.setdefault(row.outcome.problem.digest, []).extend(row.candidates)
+        return unlike_slots(whole)
 
     def _by_problem(self, strategy: str, k: int) -> dict[Set, float] | None:
         """Each problem's own value of the strategy's curve at k; `None` where `unbiased` has none."""
