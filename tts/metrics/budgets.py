@@ -85,6 +85,11 @@ class EqualBudgets(Followed):
             ]
         return found
 
+    @property
+    def candidate_tokens(self) -> float | None:
+        """What a candidate has generated in the mean; `None` where that is not known."""
+        return self._per_candidate("generated tokens", None)
+
     def _per_candidate(self, measure: Measure, prices: Prices | None) -> float | None:
         used = [c.usage for row in self.rows for c in row.outcome.candidates if is_there(c)]
         if not self.usage_known or (measure == "money" and prices is None):

@@ -12,7 +12,7 @@ from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.grading import Graded
 from tts.metrics.tables import Table, quantity
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.outcome_class import is_missing, is_there
+from tts.vocabulary.outcome_class import is_missing
 
 if TYPE_CHECKING:
     from tts.metrics.comparison import Comparison
@@ -149,8 +149,7 @@ def pilot_plan(compared: Comparison, strategy: str, baseline: str, gap: float) -
     lengths = compared.lengths(strategy)
     if not compared.usage_known:
         return found
-    there = [c for row in compared.rows for c in row.outcome.candidates if is_there(c)]
-    each = _mean([c.usage.generated_tokens for c in there])
+    each = compared.candidate_tokens or 0.0
     return with_tokens(found, each, lengths.written.mean if lengths is not None else 0.0)
 
 

@@ -122,11 +122,14 @@ def curves(data: ReportData) -> Section | None:
         Series(name, tuple(Point.of(k, one) for k, one in found.points.items()), _curve_color(name, data))
         for name, found in data.curves.items()
     )
-    singles = [Series(one.label, (Point.of(data.k, found),), data.color(one.label)) for one, found in _graded(data)]
+    at = {one.label: 1 if one.curve == "pass@1" else data.k for one in data.strategies}
+    singles = [
+        Series(one.label, (Point.of(at[one.label], found),), data.color(one.label)) for one, found in _graded(data)
+    ]
     text = (
         "Curves are unbiased estimates over all subsets of k of each problem's candidates, ties averaged. Single "
-        f"points are the strategies as they decided, once for each group of {data.k}. Bands and bars are 95 % "
-        "intervals."
+        f"points are the strategies as they decided, once for each group of {data.k}, or on one candidate. Bands and "
+        "bars are 95 % intervals."
     )
     figure = Figure(
         "accuracy-k", "Accuracy against the number of candidates", "curve", "candidates k", _ACCURACY,
@@ -236,6 +239,8 @@ def pairs(data: ReportData) -> Section | None:
 
 def frontier(data: ReportData) -> Section | None:
     """Accuracy against generated tokens."""
+    if not data.usage_known:
+        return None
     spent = [(one, found) for one, found in _graded(data) if one.total.generated_tokens]
     if not spent:
         return None
