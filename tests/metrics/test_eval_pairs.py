@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tts
-from tts.eval import Pair, clustered_difference, compare_pairs, difference
+from tts.eval import Pair, clustered_difference, compare_pairs
+from tts.metrics.difference import difference
 
 OBSERVED = st.lists(
     st.tuples(st.sampled_from("pqrstuvwxyz"), st.sampled_from([-1.0, -0.5, 0.0, 0.25, 1.0])), min_size=1, max_size=60
