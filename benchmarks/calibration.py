@@ -1,4 +1,4 @@
-"""What the intervals and verdicts of tts.eval cover, and what others would: coverage and false verdicts by simulation.
+"""What the intervals of tts.eval cover beside what others would, by simulation: coverage, false verdicts.
 
     python benchmarks/calibration.py
 

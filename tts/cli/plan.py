@@ -1,4 +1,4 @@
-"""`tts plan`: how many problems, samples and outputs a gap asks for."""
+"""`tts plan`: how many problems, samples, outputs a gap asks for."""
 
 from __future__ import annotations
 

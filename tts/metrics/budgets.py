@@ -1,4 +1,4 @@
-"""Equal budgets: what votes and scores reach for what a strategy costs."""
+"""Equal budgets: what a vote, or a score, reaches for what a strategy costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many problems, samples and outputs show a gap: power before tokens are spent."""
+"""How many problems, samples, outputs show a gap: power before tokens are spent."""
 
 from __future__ import annotations
 
