@@ -1,4 +1,4 @@
-"""What a vote, or a score, decides on each subset of k candidates: joint outcomes, of which curves only have the means."""
+"""What a vote, or a score, decides on each subset of k candidates: of joint outcomes curves only have the means."""
 
 from __future__ import annotations
 
