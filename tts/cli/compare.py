@@ -21,7 +21,9 @@ from tts.cli._options import (
     parameter_option,
     report_option,
     source_options,
+    strategies_named,
     strategies_of,
+    strategy_option,
     think_option,
 )
 from tts.cli._output import check_output, save
@@ -38,14 +40,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 
 @click.command()
 @source_options
-@click.option(
-    "--strategy",
-    "-s",
-    "names",
-    multiple=True,
-    metavar="NAME[,NAME...]",
-    help=f"Or FILE.py:CLASS; may be given again.  [default: {','.join(DEFAULT_STRATEGIES)}]",
-)
+@strategy_option(",".join(DEFAULT_STRATEGIES))
 @k_option()
 @parameter_option
 @click.option(
@@ -92,7 +87,7 @@ def compare(
     """
     check_output(output, ENDINGS)
     if names:
-        chosen = strategies_of(list(dict.fromkeys(",".join(names).split(","))), parameters)
+        chosen = strategies_named(names, parameters)
     else:
         chosen = _defaults(problems, columns, parameters, has_model="model" in engine)
     if is_store(problems):

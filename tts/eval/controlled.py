@@ -87,6 +87,10 @@ class Controls(NamedTuple):
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.tables()))
 
+    def markdown(self) -> str:
+        """The tables for a page."""
+        return "\n\n".join(table.markdown() for table in self.tables()) + "\n"
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able: shares, intervals (low, high)."""
         return {
