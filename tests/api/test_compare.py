@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from typing import Any
 
 import pytest
@@ -174,15 +175,16 @@ class TestOrder:
 
     def test_trials_share_calls_and_invariant_strategies_make_none(self, fake: Any, helpers: None) -> None:
         backend = fake()
-        given: dict[str, Any] = {"strategies": ["best_of_n", "gsr"], "model": "fake:m", "scorer": "fake:m"}
+        given: dict[str, Any] = {"strategies": ["best_of_n", "knockout"], "model": "fake:m", "scorer": "fake:m"}
+        given["judge"] = "fake:m"
         plain = tts.compare([different(4)], **given)
         before = (backend.completions(), sum(LengthScorer.batches))
         tried = tts.compare([different(4)], order_trials=7, **given)
         assert (backend.completions(), sum(LengthScorer.batches)) == (2 * before[0], 2 * before[1])
         assert tried.spent == plain.spent
         assert tried.usage("best_of_n") == plain.usage("best_of_n")
-        assert (tried.order_sensitivity("gsr"), plain.order_sensitivity("best_of_n")) == (None, None)
-        assert "declare that order does not matter or never decided: gsr" in str(tried)
+        assert (tried.order_sensitivity("knockout"), plain.order_sensitivity("best_of_n")) == (None, None)
+        assert "declare that order does not matter, or never decided: knockout" in str(tried)
         assert "Order:" not in str(plain)
 
     def test_groups_of_one_set_are_tried_each_and_events_are_not_doubled(self) -> None:
@@ -239,3 +241,20 @@ class TestOrder:
             return outcomes[0].changed["first"]
 
         assert asyncio.run(main()) == (False, False)
+
+
+def test_an_order_inside_a_prompt_is_drawn_anew_in_each_trial(fake: Any) -> None:
+    """A refiner that repeats whatever it is shown first: 'not tried', before, since its own shuffle hides the order."""
+
+    def repeats_the_first(request: tts.Request, index: int) -> str:
+        text = request.messages[-1].content
+        found = re.search(r"boxed\{(\d)\}", text) if "Candidate Response" in text else None
+        return f"\\boxed{{{found[1] if found else index}}}"
+
+    fake(script=repeats_the_first)
+    compared = tts.compare(sums(8), strategies=["gsr"], k=4, model="fake:m", order_trials=6)
+    changed = compared.order_sensitivity("gsr")
+    assert changed is not None
+    assert changed.mean == pytest.approx(0.75, abs=0.2), "three of four other candidates may stand first"
+    again = tts.compare(sums(8), strategies=["gsr"], k=4, model="fake:m", order_trials=6)
+    assert again.order_sensitivity("gsr") == changed, "seeded"

@@ -64,7 +64,7 @@ def test_a_stranger_fills_it_in_too(monkeypatch: pytest.MonkeyPatch) -> None:
     plugin = Plugin("strategy", tts.Entry(name="loud", target="x:Loud", summary="takes the loudest"), "a", "1")
     monkeypatch.setitem(plugins()._resolved, ("strategy", "loud"), Loud)
     (row,) = strategies_page([plugin]).splitlines()[-1:]
-    assert row == "| `loud`: takes the loudest | none | scorer | k \\| more | does not count | never | noise |"
+    assert row == "| `loud`: takes the loudest | none | scorer | k \\| more | drawn by seed | never | noise |"
 
 
 def test_the_command_prints_it() -> None:

@@ -86,6 +86,12 @@ def compares(model: tts.Backend, scorer: tts.Scorer, judge: tts.Judge, folder: P
     assert gap is not None
     assert gap.low <= gap.mean <= gap.high
     assert {pair.verdict for pair in table.pairs()} <= {"better", "worse", "cannot tell"}
+    pair = table.pair("gsr", "majority")
+    assert_type(pair, tts.eval.Pair | None)
+    assert pair is None or pair.detectable is None or isinstance(pair.detectable, tts.eval.Detectable)
+    assert_type(table.equal_budgets("all tokens"), list[tts.eval.Budget])
+    assert_type(table.unlike_slots, tts.eval.UnlikeSlots | None)
+    assert tts.eval.clustered_difference([("p", 1.0), ("q", 0.0)]) is not None
     assert table.usage("knockout").calls > 0
     assert table.costs("best_of_n")["scorer"].calls > 0
     assert set(table.curves()) <= {"pass", "maj", "bon", "weighted", *table.strategies, *table.curves()}

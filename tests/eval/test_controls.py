@@ -149,3 +149,21 @@ def test_the_command(fake: Callable[..., Any], tmp_path: Path) -> None:
     assert "## gsr under controls" in (tmp_path / "found.md").read_text("utf-8")
     (line,) = CliRunner().invoke(main, [*command, "--json"], prog_name="tts").stdout.splitlines()
     assert {one["control"] for one in json.loads(line)["results"]} == {"own", "other", "empty"}
+
+
+def test_an_evaluation_has_its_controls_where_they_are_asked_for(tmp_path: Path) -> None:
+    rows = [
+        {"id": str(i), "problem": f"{i} + 1 = ?", "answer": str(i + 1), "candidates": [rf"\boxed{{{i + 1}}}"] * 2}
+        for i in range(4)
+    ]
+    path = tmp_path / "sets.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    args = ["eval", str(path), "-o", str(tmp_path / "run"), "-s", "majority", "-k", "2", "--samples", "2", "--controls"]
+    done = CliRunner().invoke(main, args)
+    assert done.exit_code == 0, done.output
+    assert "majority under controls, k=2" in done.output
+    assert "majority under controls, k=2" in (tmp_path / "run" / "controls.md").read_text("utf-8")
+    found = json.loads((tmp_path / "run" / "controls.json").read_text("utf-8"))
+    other = next(one for one in found["results"] if one["control"] == "other")
+    assert other["accuracy"]["mean"] == 0.0, "a vote follows its candidates"
+    assert other["versus_own"]["mean"] == -1.0

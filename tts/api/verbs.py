@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import random
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -29,6 +30,7 @@ from tts.sources.reading import OnError, Source, read_examples
 from tts.sources.reference import parse_reference
 from tts.vocabulary.errors import ConfigError, did_you_mean
 from tts.vocabulary.outcome import Outcome
+from tts.vocabulary.record import digest
 from tts.vocabulary.records import Problem, Result, Sampled, Sampling
 
 T = TypeVar("T")
@@ -115,6 +117,7 @@ def compare(
     k: int = 4,
     n: int | None = None,
     order_trials: int = 0,
+    shuffle: bool = False,
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
     on_error: OnError = "raise",
@@ -130,7 +133,9 @@ def compare(
     else is a source of problems, as in `run`, and is sampled first. With `n`, so many candidates of each problem are
     sampled, and of stored ones no more are taken, for n // k groups; without, k are sampled and all stored ones taken.
     With `order_trials`, strategies that mind the order of their candidates decide again on so many other orders, and
-    the comparison says how often that changes the answer. `think` are the tags around the thinking in a file of
+    the comparison says how often that changes the answer. With `shuffle`, stored candidates of each problem come in a
+    random order, drawn by the seed, before they are put into groups: for sets that are pooled from several models or
+    settings, where neighbours are alike. `think` are the tags around the thinking in a file of
     candidates; without, the dialects of models are recognised.
     """
     chosen = [strategy_of(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
@@ -141,19 +146,25 @@ def compare(
         if short or any(one.required().policy for one in chosen):
             engine["model"] = source.model
 
+    seed = engine.get("seed", 0) if shuffle else None
+
     def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
         if sets is None:
             return one.run(_examples(source, columns, limit, on_error), chosen, k, n=n, order_trials=order_trials)
-        return one.compare(_first(sets, n), chosen, k, order_trials=order_trials)
+        return one.compare(_first(sets, n, seed), chosen, k, order_trials=order_trials)
 
     return _evaluate(Comparison, outcomes, chosen, k, grader, on_result, engine, sampling=sets is None)
 
 
-def _first(sets: Iterable[Sampled], n: int | None) -> Iterator[Sampled]:
-    """The sets with their first n candidates."""
+def _first(sets: Iterable[Sampled], n: int | None, seed: int | None) -> Iterator[Sampled]:
+    """The sets with n of their candidates: the first ones, or with a seed those that it draws, in its order."""
     for found, answer in sets:
-        kept = tuple(c for c in found if n is None or c.index < n)
-        yield Sampled(found if len(kept) == len(found) else found.model_copy(update={"candidates": kept}), answer)
+        kept = list(found)
+        if seed is not None:
+            random.Random(digest("shuffle", seed, found.problem.digest)).shuffle(kept)
+        kept = [c for c in kept if c.index < n] if n is not None and seed is None else kept[:n]
+        same = seed is None and len(kept) == len(found)
+        yield Sampled(found if same else found.model_copy(update={"candidates": tuple(kept)}), answer)
 
 
 def _evaluate(

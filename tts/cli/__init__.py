@@ -52,6 +52,7 @@ def tts_commands() -> list[Entry]:
         Entry(name="controls", target="tts.cli.controls:controls", summary="the same strategies on changed candidates"),
         Entry(name="answers", target="tts.cli.answers:answers", summary="which answer a text states, by which rule"),
         Entry(name="gaps", target="tts.cli.gaps:gaps", summary="the Refinement Gap of several runs in one table"),
+        Entry(name="plan", target="tts.cli.plan:plan", summary="how many problems and samples show a gap"),
         Entry(name="report", target="tts.cli.report:report", summary="a stored run as a page, tables and figures"),
         Entry(
             name="plugins", target="tts.cli.plugins:show", summary="what is installed: strategies, backends, tasks ..."

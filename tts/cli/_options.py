@@ -218,6 +218,23 @@ def k_option(default: int = 4) -> Callable[[Command], Command]:
     )
 
 
+def strategy_option(defaults: str, where: str = "Or FILE.py:CLASS; may") -> Callable[[Command], Command]:
+    """`-s`, several of them between commas, in `names`."""
+    return click.option(
+        "--strategy",
+        "-s",
+        "names",
+        multiple=True,
+        metavar="NAME[,NAME...]",
+        help=f"{where} be given again.  [default: {defaults}]",
+    )
+
+
+def strategies_named(names: Sequence[str], parameters: Pairs) -> list[Strategy]:
+    """What `-s` says, each once."""
+    return strategies_of(list(dict.fromkeys(",".join(names).split(","))), parameters)
+
+
 def parameter_option(function: Command) -> Command:
     """`-p name=value`, as pairs in `parameters`."""
     return click.option(

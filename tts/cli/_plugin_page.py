@@ -82,7 +82,7 @@ class Described:
             default, needs = cls, cls.needs
         told = {
             "needs": ", ".join(name for name in Needs.model_fields if getattr(needs, name)) or "nothing",
-            "order": "does not count" if default.order_invariant else "counts",
+            "order": "drawn by seed" if default.order_invariant else "as given",
         }
         return told | ({k: v for k, v in cls.card if v is not None} if cls.card is not None else {})
 

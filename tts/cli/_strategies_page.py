@@ -13,8 +13,10 @@ _HEAD = """\
 All of them decide on the same candidates, so `tts compare -s NAME,NAME` puts any of them side by side: candidates are
 sampled once and calls that two of them share are paid once, while the table charges each what it alone would have
 cost. The models that a strategy needs are given as `--model` (the policy), `--scorer`, `--judge` and `--synthesizer`.
-Calls are those after sampling, for k candidates and default parameters. Where the order of the candidates counts,
-`--order-trials M` tells how often another order changes the answer.
+Calls are those after sampling, for k candidates and default parameters. Order: "as given" goes by the order in which
+candidates come, for ties or for where to stop; "drawn by seed" is the same whatever order they come in, since the
+strategy draws its own, which repeats a run and makes no model indifferent to it. `--order-trials M` tells how often
+another order, inside a prompt too, changes the answer.
 
 Below the table are the parameters of each: `-p outputs=4` on the command line, `tts.strategy("gsr", outputs=4)` in
 Python. `tts plugins NAME` prints all of it for one.

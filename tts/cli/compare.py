@@ -21,13 +21,16 @@ from tts.cli._options import (
     parameter_option,
     report_option,
     source_options,
+    strategies_named,
     strategies_of,
+    strategy_option,
     think_option,
 )
 from tts.cli._output import check_output, save
 from tts.cli._progress import watch
 from tts.contracts.grader import extractor
 from tts.contracts.strategy import Strategy
+from tts.metrics.pairs import PAIRS
 from tts.sources.reading import holds_candidates
 from tts.store.address import check_exists, is_store
 from tts.vocabulary.thinking import CLOSE, OPEN
@@ -37,14 +40,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 
 @click.command()
 @source_options
-@click.option(
-    "--strategy",
-    "-s",
-    "names",
-    multiple=True,
-    metavar="NAME[,NAME...]",
-    help=f"Or FILE.py:CLASS; may be given again.  [default: {','.join(DEFAULT_STRATEGIES)}]",
-)
+@strategy_option(",".join(DEFAULT_STRATEGIES))
 @k_option()
 @parameter_option
 @click.option(
@@ -53,6 +49,9 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
     default=0,
     metavar="M",
     help="Decide again on M other orders of the candidates; say how often the answer changes.",
+)
+@click.option(
+    "--shuffle", is_flag=True, help="Put stored candidates in a seeded random order first: for sets of several models."
 )
 @grader_option
 @think_option
@@ -71,6 +70,7 @@ def compare(
     k: int,
     parameters: Pairs,
     order_trials: int,
+    shuffle: bool,
     grader: str | None,
     think: tuple[str, str] | None,
     engine: dict[str, Any],
@@ -87,7 +87,7 @@ def compare(
     """
     check_output(output, ENDINGS)
     if names:
-        chosen = strategies_of(list(dict.fromkeys(",".join(names).split(","))), parameters)
+        chosen = strategies_named(names, parameters)
     else:
         chosen = _defaults(problems, columns, parameters, has_model="model" in engine)
     if is_store(problems):
@@ -106,6 +106,7 @@ def compare(
             strategies=chosen,
             k=k,
             order_trials=order_trials,
+            shuffle=shuffle,
             columns=columns,
             limit=limit,
             on_error=on_error,
@@ -120,7 +121,7 @@ def compare(
     else:
         click.echo(str(comparison))
         if show_pairs:
-            click.echo("\n".join(["\nPairs: same groups, 95 % intervals, p after Holm", *map(str, comparison.pairs())]))
+            click.echo("\n".join([f"\n{PAIRS}", *map(str, comparison.pairs())]))
     finish(comparison, max_failed, engine.get("store"), given=_given(problems, columns))
 
 

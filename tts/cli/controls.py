@@ -18,7 +18,8 @@ from tts.cli._options import (
     output_option,
     parameter_option,
     source_options,
-    strategies_of,
+    strategies_named,
+    strategy_option,
 )
 from tts.cli._output import check_output
 from tts.cli._progress import watch
@@ -31,14 +32,7 @@ ENDINGS = (".json", ".md")
 
 @click.command()
 @source_options
-@click.option(
-    "--strategy",
-    "-s",
-    "names",
-    multiple=True,
-    metavar="NAME[,NAME...]",
-    help=f"Or FILE.py:CLASS; may be given again.  [default: {','.join(DEFAULT_STRATEGIES)}]",
-)
+@strategy_option(",".join(DEFAULT_STRATEGIES))
 @click.option("--only", metavar="NAME[,NAME...]", help="Some of the controls, such as other,empty.  [default: all]")
 @k_option()
 @parameter_option
@@ -68,7 +62,7 @@ def controls(
     PROBLEMS as in `tts compare`, with gold answers. With --store nothing is asked twice.
     """
     check_output(output, ENDINGS)
-    chosen = strategies_of(list(dict.fromkeys(",".join(names).split(","))) if names else DEFAULT_STRATEGIES, parameters)
+    chosen = strategies_named(names or DEFAULT_STRATEGIES, parameters)
     with watch("decision", None, engine.get("store")) as listener:
         found = tts.eval.controls(
             problems,
@@ -83,8 +77,7 @@ def controls(
             **engine,
         )
     if output is not None:
-        tables = "\n\n".join(table.markdown() for table in found.tables()) + "\n"
-        write_whole(output, tables if output.suffix == ".md" else json_line(found.to_dict()) + "\n")
+        write_whole(output, found.markdown() if output.suffix == ".md" else json_line(found.to_dict()) + "\n")
     if as_json:
         write_json(found.to_dict())
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,9 +18,14 @@ from tts.cli._options import (
     k_option,
     parameter_option,
     source_options,
-    strategies_of,
+    strategies_named,
+    strategy_option,
 )
 from tts.cli._progress import watch
+from tts.contracts.strategy import Strategy
+from tts.eval.controlled import DEFAULT_STRATEGIES
+from tts.output.file import write_whole
+from tts.output.text import json_line
 
 
 @click.command(name="eval")
@@ -33,14 +39,7 @@ from tts.cli._progress import watch
     metavar="FOLDER",
     help="Where the report goes, and the store.",
 )
-@click.option(
-    "--strategy",
-    "-s",
-    "names",
-    multiple=True,
-    metavar="NAME[,NAME...]",
-    help="May be given again.  [default: those of the paper that the models given allow]",
-)
+@strategy_option("those of the paper that the models given allow")
 @k_option()
 @click.option("--samples", "n", type=click.IntRange(min=1), default=16, show_default=True, help="Candidates sampled.")
 @click.option(
@@ -55,6 +54,12 @@ from tts.cli._progress import watch
     help="Accuracy over non-overlapping groups of K, or over all subsets of K where a strategy has that estimate.",
 )
 @click.option("--prices", type=click.Path(path_type=Path), help="A .toml or .json file of prices per million tokens.")
+@click.option(
+    "--controls",
+    "with_controls",
+    is_flag=True,
+    help="Let the strategies decide on changed candidates, too, as `tts controls` does; in controls.md and .json.",
+)
 @click.option("--check-grades", is_flag=True, help="Ask other graders, too, and list where they disagree.")
 @click.option(
     "--report",
@@ -78,6 +83,7 @@ def evaluate(
     parameters: Pairs,
     estimator: Literal["groups", "subsets"],
     prices: Path | None,
+    with_controls: bool,
     check_grades: bool,
     report: Path | None,
     max_failed: str,
@@ -94,7 +100,7 @@ def evaluate(
     from tts.eval import evaluate as run_protocol
     from tts.eval.protocol import PAGE
 
-    chosen = strategies_of(list(dict.fromkeys(",".join(names).split(","))), parameters) if names else None
+    chosen = strategies_named(names, parameters) if names else None
     if chosen is None and parameters:
         raise tts.ConfigError("-p needs -s: name the strategies whose parameters are given")
     with watch("decision", None, engine.get("store", folder / "store.db")) as listener:
@@ -121,4 +127,37 @@ def evaluate(
     page = folder / PAGE if report is None else report
     if page.exists():
         say(f"the page is {page}")
+    if with_controls:
+        _controls(problems, folder, chosen, k, columns, limit, on_error, grader, engine)
     finish(found.comparison, max_failed, engine.get("store", folder / "store.db"))
+
+
+def _controls(
+    problems: str | None,
+    folder: Path,
+    strategies: Sequence[Strategy] | None,
+    k: int,
+    columns: dict[str, str] | None,
+    limit: int | None,
+    on_error: Literal["raise", "skip"],
+    grader: str | None,
+    engine: dict[str, Any],
+) -> None:
+    """The first k candidates of each problem, under every control; what is sampled is in the folder's store."""
+    store = engine.get("store", folder / "store.db")
+    with watch("decision", None, store) as listener:
+        found = tts.eval.controls(
+            problems,
+            strategies=strategies or DEFAULT_STRATEGIES,
+            k=k,
+            columns=columns,
+            limit=limit,
+            on_error=on_error,
+            grader=grader,
+            listeners=[listener],
+            **{**engine, "store": store},
+        )
+    click.echo(f"\n{found}")
+    write_whole(folder / "controls.md", found.markdown())
+    write_whole(folder / "controls.json", json_line(found.to_dict()) + "\n")
+    say(f"saved controls.md and controls.json in {folder}")

@@ -56,11 +56,13 @@ class _Progress:
 class StrategyContext:
     """Implements `tts.Context` for one strategy on one unit.
 
-    `usage` is what the strategy alone would have cost: every candidate and call it received, stored or not.
+    `usage` is what the strategy alone would have cost: every candidate and call it received, stored or not. With a
+    `trial` what it draws by lot is another draw, such as the order in which it shows its candidates.
     """
 
-    def __init__(self, unit: Unit, strategy: Strategy, seed: int) -> None:
+    def __init__(self, unit: Unit, strategy: Strategy, seed: int, trial: int | None = None) -> None:
         self._unit, self._strategy = unit, strategy
+        self._lot = () if trial is None else ("order trial", trial)
         self.seed: int = seed
         # Metadata may hold recorded verdicts or a reference solution: not for a strategy's eyes.
         self._visible = unit.problem.model_copy(update={"metadata": {}}) if unit.problem.metadata else unit.problem
@@ -91,7 +93,7 @@ class StrategyContext:
         if self._rng is None:
             # Parameters do not count: one strategy with two settings makes the same draws, so that calls can be shared.
             self._rng = random.Random(
-                digest(self.seed, self.problem.digest, self._unit.work.group, self._strategy.name)
+                digest(self.seed, self.problem.digest, self._unit.work.group, self._strategy.name, *self._lot)
             )
         return self._rng
 

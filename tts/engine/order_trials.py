@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tts.answers import expected
 from tts.contracts.strategy import Strategy
@@ -13,13 +13,16 @@ from tts.engine.decide import Decided, decide
 from tts.engine.unit import Unit
 from tts.vocabulary.errors import TTSError
 from tts.vocabulary.record import digest
+from tts.vocabulary.records import Decision
 
 
 class OrderTrials:
     """Whether another order of the candidates changes an answer.
 
-    Each trial is a random permutation of the k candidates, the same one for every strategy. Strategies that declare
-    themselves invariant are left out, and so are decisions that failed. Calls are shared with the decisions before.
+    Each trial is a random permutation of the k candidates, the same one for every strategy. A strategy that shows
+    candidates in a prompt, by its trace, draws their order by a seed of its own, whatever order they come in: a trial
+    draws it anew. Other strategies that declare themselves invariant are left out, and so are decisions that failed.
+    Calls are shared with the decisions before.
     """
 
     def __init__(self, trials: int, seed: int, idle_limit: float | None) -> None:
@@ -35,7 +38,7 @@ class OrderTrials:
         answers = {
             label: context.answer_of(decided.decision)
             for label, (context, decided) in said.items()
-            if decided.decision is not None and not strategies[label].order_invariant
+            if decided.decision is not None and (not strategies[label].order_invariant or _shows(decided.decision))
         }
         if not answers:
             return {}
@@ -57,8 +60,16 @@ class OrderTrials:
         """The answer, and whether there was an error instead."""
         order = list(range(unit.k))
         random.Random(digest("order", self._seed, unit.problem.digest, unit.work.group, trial)).shuffle(order)
-        context = StrategyContext(unit.reordered(order), strategy, self._seed)
+        drawn = trial if strategy.order_invariant else None
+        context = StrategyContext(unit.reordered(order), strategy, self._seed, drawn)
         decided = await decide(strategy, context, self._idle_limit)
         if decided.decision is None:
             return None, True
         return context.answer_of(decided.decision), False
+
+
+def _shows(decision: Decision) -> bool:
+    """Whether the trace tells of an order in which a prompt showed the candidates."""
+    prompts = decision.trace.get("prompts")
+    listed = prompts if isinstance(prompts, Sequence) else ()
+    return "order" in decision.trace or any(isinstance(one, Mapping) and "order" in one for one in listed)

@@ -113,7 +113,9 @@ class Runner:
         await self.keep(work, results)
         received = {index: c for context in contexts.values() for index, c in context.received.items()}
         candidates = tuple(received[index] for index in sorted(received))
-        return Outcome(order, work.problem, work.answer, work.group, candidates, results, errors, changed, unit.scores)
+        return Outcome(
+            order, work.problem, work.answer, work.group, candidates, results, errors, changed, unit.scores, work.left
+        )
 
     async def _decide(self, work: Work, strategy: Strategy, context: StrategyContext) -> Decided:
         if work.error is not None:

@@ -12,7 +12,8 @@ from tts.vocabulary.records import Candidate, CandidateSet, Problem, Sampled, Sa
 class Work(NamedTuple):
     """One problem with its gold answer; `fixed` candidates are there already.
 
-    `policy` and `sampling` tell what made the fixed ones. A work with an `error` fails without being worked on.
+    `policy` and `sampling` tell what made the fixed ones, `left` how many candidates beside them are in no group. A
+    work with an `error` fails without being worked on.
     """
 
     problem: Problem
@@ -22,6 +23,7 @@ class Work(NamedTuple):
     policy: str = ""
     sampling: Sampling | None = None
     error: TTSError | None = None
+    left: int = 0
 
 
 def groups(samples: Iterable[Sampled], k: int, can_complete: Callable[[CandidateSet], bool]) -> Iterator[Work]:
@@ -32,7 +34,7 @@ def groups(samples: Iterable[Sampled], k: int, can_complete: Callable[[Candidate
     that the call is wrong, recorded for a later one.
     """
     for number, (found, answer) in enumerate(samples):
-        whole = all(candidate.index == place for place, candidate in enumerate(found))
+        whole = {candidate.index for candidate in found} == set(range(len(found)))
         if (len(found) < k or not whole) and can_complete(found):
             fixed = tuple(candidate for candidate in found if candidate.index < k)
             yield Work(found.problem, answer, 0, fixed, found.policy, found.sampling)
@@ -54,7 +56,8 @@ def _whole_groups(found: CandidateSet, answer: str | None, k: int) -> Iterator[W
         # Indices count from 0 within a group, so that a strategy never sees where its group lies in the set.
         fixed = tuple(c if c.index == i else c.model_copy(update={"index": i}) for i, c in enumerate(members))
         problem = with_recorded_of(found.problem, members)
-        yield Work(problem, answer, group, fixed, found.policy, found.sampling)
+        left = len(found) % k if group == 0 else 0
+        yield Work(problem, answer, group, fixed, found.policy, found.sampling, left=left)
 
 
 def with_recorded_of(problem: Problem, members: Sequence[Candidate]) -> Problem:

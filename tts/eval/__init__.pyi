@@ -1,27 +1,34 @@
 from tts.eval.controlled import ControlResult, Controls, controls
 from tts.eval.protocol import Evaluation, evaluate
-from tts.metrics.analysis import Curve, Origin, Rescue
+from tts.metrics.analysis import Origin
 from tts.metrics.brackets import knockout_at_k
+from tts.metrics.budgets import Budget
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
 from tts.metrics.comparison import Comparison
 from tts.metrics.completeness import Bounds, Cut
 from tts.metrics.costs import Lengths, Point, Price, Prices
 from tts.metrics.curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
+from tts.metrics.difference import Detectable, clustered_difference
 from tts.metrics.estimate import Estimate, clustered_mean
+from tts.metrics.exchangeable import UnlikeSlots
 from tts.metrics.gaps import Gap, gap_table, read_gaps
 from tts.metrics.grading import Graded, grade
 from tts.metrics.missing import MaxFailed, Missing, tolerated
+from tts.metrics.paired import Rescue
 from tts.metrics.pairs import Pair, compare_pairs
 from tts.metrics.run import Run
+from tts.metrics.sampled_curves import Curve
 from tts.vocabulary.outcome_class import OutcomeClass, candidate_class, outcome_class, result_classes
 
 __all__ = [
     "Bounds",
+    "Budget",
     "Comparison",
     "ControlResult",
     "Controls",
     "Curve",
     "Cut",
+    "Detectable",
     "Disagreement",
     "Duplicate",
     "Estimate",
@@ -40,8 +47,10 @@ __all__ = [
     "Rescue",
     "Run",
     "Subsets",
+    "UnlikeSlots",
     "best_of_at_k",
     "candidate_class",
+    "clustered_difference",
     "clustered_mean",
     "compare_pairs",
     "controls",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from tts.metrics.budgets import Measure
 from tts.metrics.checks import Disagreement, Duplicate
 from tts.metrics.comparison import Comparison
 from tts.metrics.costs import Prices
 from tts.metrics.estimate import Estimate
+from tts.metrics.pairs import PAIRS
 from tts.metrics.tables import Table, percent, quantity
 from tts.vocabulary.records import Usage
 
@@ -32,7 +34,7 @@ def protocol_tables(shown: Shown) -> list[Table]:
     beside = compared.tables()[1:]
     made = [
         _accuracy(shown), *beside, _curves(compared), _rescue(compared), _origins(compared), _positions(compared),
-        _pairs(compared), _cost(shown), _outputs(compared), _checks(shown),
+        _pairs(compared), _cost(shown), _budgets(shown), _outputs(compared), _checks(shown),
     ]  # fmt: skip
     return [table for table in made if table.rows or table.notes]
 
@@ -60,7 +62,7 @@ def _accuracy(shown: Shown) -> Table:
     ]
     if shown.protocol["estimator"] == "subsets":
         notes.append(f"{subsets}: unbiased mean over every subset, ties averaged, where the strategy allows it")
-    notes += [*compared.failure_lines(), *compared.rate_lines()]
+    notes += [*compared.missing_lines(), *compared.failure_lines(), *compared.rate_lines()]
     return Table(title, ["strategy", "accuracy", "95 % interval", "estimator", "outputs per group"], rows, notes)
 
 
@@ -111,11 +113,11 @@ def _positions(compared: Comparison) -> Table:
         if places
     ]
     title = "Position of the answer that was followed, in %; without a bias all are equal"
-    return Table(title, ["strategy", *map(str, range(1, most + 1))], rows)
+    return Table(title, ["strategy", *map(str, range(1, most + 1))], rows, compared.position_lines() if rows else [])
 
 
 def _pairs(compared: Comparison) -> Table:
-    return Table("Pairs: same groups, 95 % intervals, p after Holm", ["verdict"], [[str(p)] for p in compared.pairs()])
+    return Table(PAIRS, ["verdict"], [[str(one)] for one in compared.pairs()])
 
 
 def _cost(shown: Shown) -> Table:
@@ -139,6 +141,28 @@ def _cost(shown: Shown) -> Table:
     return Table("Cost per group: calls, tokens by role and kind", [*head, *price_head], rows, notes if rows else ())
 
 
+def _budgets(shown: Shown) -> Table:
+    """Each strategy against the curves at its own cost, by every measure that is known and the same in every run."""
+    compared = shown.comparison
+    measures: tuple[Measure, ...] = ("generated tokens", "all tokens", "money")
+    rows = []
+    for one in (one for name in measures for one in compared.equal_budgets(name, shown.prices)):
+        reached = [*interval(one.accuracy), *_points(one.difference)] if one.accuracy else ["unknown", *[_NO] * 3]
+        rows.append([one.strategy, one.measure, f"{one.curve.removesuffix('@k')}@{one.k:.1f}", *reached])
+    head = ["strategy", "at equal", "against", "accuracy", "95 % interval", "strategy minus that", "95 % interval"]
+    notes = [] if compared.usage_known else ["tokens of the candidates are not known, so nothing is at equal cost"]
+    if any(row[3] == "unknown" for row in rows):
+        notes.append("unknown: as many candidates were not sampled; give more --samples")
+    return Table("Equal budgets: every curve at what a strategy costs", head, rows, notes if rows else [])
+
+
+def _points(found: Estimate | None) -> list[str]:
+    if found is None:
+        return [_NO, _NO]
+    bounds = f"{100 * found.low:+.1f} … {100 * found.high:+.1f}" if found.bounded else _NO
+    return [f"{100 * found.mean:+.1f}", bounds]
+
+
 def _outputs(compared: Comparison) -> Table:
     """Truncated and answerless rates, the share of the summary, lengths of refinements against direct responses."""
     rows = [[f"candidates {name}, %", *interval(rate)] for name, rate in compared.response_rates().items()]
@@ -149,7 +173,7 @@ def _outputs(compared: Comparison) -> Table:
             rows.append([f"{label}: answerless, %", *interval(rate)])
         if (found := compared.lengths(label)) is not None:
             for name, one in (("a direct response", found.direct), ("an output", found.written)):
-                bounds = f"{one.low:,.1f} … {one.high:,.1f}" if one.problems > 1 else _NO
+                bounds = f"{one.low:,.1f} … {one.high:,.1f}" if one.bounded else _NO
                 rows.append([f"{label}: tokens of {name}", f"{one.mean:,.1f}", bounds])
             if found.reduction is not None:
                 rows.append([f"{label}: shorter than direct by, %", f"{100 * found.reduction:+.1f}", _NO])
@@ -184,5 +208,5 @@ def interval(estimate: Estimate | None) -> list[str]:
     """Mean and 95 % interval in percent, as two cells."""
     if estimate is None:
         return [_NO, _NO]
-    bounds = f"{percent(estimate.low)} … {percent(estimate.high)}" if estimate.problems > 1 else _NO
+    bounds = f"{percent(estimate.low)} … {percent(estimate.high)}" if estimate.bounded else _NO
     return [percent(estimate.mean), bounds]

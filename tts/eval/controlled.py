@@ -17,6 +17,7 @@ from tts.engine.reference import DEFAULT_MODEL
 from tts.eval.control_kinds import Control, Group, Plant, controls_of
 from tts.metrics.accuracies import share_correct
 from tts.metrics.comparison import Comparison
+from tts.metrics.difference import clustered_difference
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.grading import Graded
 from tts.metrics.tables import Table, percent
@@ -85,6 +86,10 @@ class Controls(NamedTuple):
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.tables()))
+
+    def markdown(self) -> str:
+        """The tables for a page."""
+        return "\n\n".join(table.markdown() for table in self.tables()) + "\n"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able: shares, intervals (low, high)."""
@@ -268,26 +273,24 @@ def _result(name: str, label: str, made: _Made, groups: Mapping[int, Group], gra
         name,
         label,
         len(rows),
-        _mean([(row, share_correct(row, label)) for row in rows], 0.0),
+        _mean([(row, share_correct(row, label)) for row in rows]),
         None if name == "own" else _difference(rows, label, own, label),
         None if baseline in (None, label) else _difference(rows, label, rows, str(baseline)),
         _followed(name, label, rows, [groups[place] for place in places], grader),
     )
 
 
-def _mean(values: Sequence[tuple[Graded, float | None]], low: float) -> Estimate | None:
-    kept = [(row.outcome.problem.digest, value) for row, value in values if value is not None]
-    return clustered_mean(kept, (low, 1.0))
+def _mean(values: Sequence[tuple[Graded, float | None]]) -> Estimate | None:
+    return clustered_mean(((row.outcome.problem.digest, one) for row, one in values if one is not None), (0.0, 1.0))
 
 
 def _difference(rows: Sequence[Graded], label: str, others: Sequence[Graded], other: str) -> Estimate | None:
     """Paired: the rows at one place are of one group."""
-    pairs = [
-        (row, ours - theirs)
+    return clustered_difference(
+        (row.outcome.problem.digest, ours - theirs)
         for row, beside in zip(rows, others, strict=True)
         if (ours := share_correct(row, label)) is not None and (theirs := share_correct(beside, other)) is not None
-    ]
-    return _mean([(row, value) for row, value in pairs], -1.0)
+    )
 
 
 def _followed(name: str, label: str, rows: Sequence[Graded], groups: Sequence[Group], grader: str) -> Estimate | None:
@@ -308,7 +311,7 @@ def _followed(name: str, label: str, rows: Sequence[Graded], groups: Sequence[Gr
             await judge.aclose()
 
     verdicts = run_sync(ask) if asked else []
-    return _mean([(row, float(verdict)) for (row, _), verdict in zip(asked, verdicts, strict=True)], 0.0)
+    return _mean([(row, float(verdict)) for (row, _), verdict in zip(asked, verdicts, strict=True)])
 
 
 def _answers(result: Result) -> list[str | None]:

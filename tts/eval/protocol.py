@@ -13,7 +13,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from tts.answers.shared import held
 from tts.api.verbs import compare
@@ -23,6 +23,7 @@ from tts.eval._protocol_tables import Shown, protocol_tables
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
 from tts.metrics.comparison import Comparison
 from tts.metrics.costs import Prices
+from tts.metrics.paired import Estimator
 from tts.metrics.tables import Table
 from tts.output.file import check_folder, write_whole
 from tts.output.text import json_line
@@ -32,7 +33,6 @@ from tts.store.address import is_store, shown_store
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import CandidateSet, Sampled
 
-Estimator = Literal["groups", "subsets"]
 STRATEGIES = ("first", "majority", "best_of_n", "weighted_majority", "knockout", "synthesizer", "gsr")
 FILES = ("report.md", "report.json", "results.jsonl", "timings.json")
 PAGE = "report.html"
@@ -102,11 +102,12 @@ def evaluate(
 
     `problems` and `settings` are those of `tts.compare`; stored candidates are taken as they are, up to n of each
     problem. `strategies` are by default the paper's, as far as models are given for them. `outputs` is given to those
-    that have such a parameter and not their own value of it. `estimator` decides what the table of accuracies shows:
-    "groups", the paper's, one decision for each non-overlapping group of k, or "subsets", the mean over all subsets of
-    k of the n, for the strategies that have such an estimate. `check_grades` asks other graders, which takes as long as
-    Math-Verify does. `report` is where the page goes, as `tts.report.write_report` takes it, in `folder` unless it is
-    absolute; `None` writes none. Raises `ConfigError` for an estimator that is neither, or a page that cannot be.
+    that have such a parameter and not their own value of it. `estimator` decides what the tables show, gaps and
+    verdicts too: "groups", the paper's, one decision for each non-overlapping group of k, or "subsets", the mean over
+    all subsets of k of the n, for the strategies that have such an estimate. `check_grades` asks other graders, which
+    takes as long as Math-Verify does. `report` is where the page goes, as `tts.report.write_report` takes it, in
+    `folder` unless it is absolute; `None` writes none. Raises `ConfigError` for an estimator that is neither, or a page
+    that cannot be.
     """
     if estimator not in ("groups", "subsets"):
         raise ConfigError(f"estimator={estimator!r}: give 'groups' or 'subsets'")
@@ -117,6 +118,7 @@ def evaluate(
     chosen = [_with_outputs(strategy_of(one), outputs) for one in given]
     settings.setdefault("store", target / "store.db")
     comparison = compare(problems, strategies=chosen, k=k, n=n, columns=columns, **settings)
+    comparison.estimator = estimator
     asked = {"problems": _named(problems), "n": n, "k": k, "outputs": outputs, "estimator": estimator}
     evaluation = Evaluation(
         comparison,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.grading import Graded
@@ -108,38 +108,12 @@ class Accuracies:
         """Of each row, which lives as long as the comparison; asked for by every table."""
         return {id(row): _n_correct(row, self.k) for row in self.rows}
 
-    def gap(self, strategy: str, baseline: str) -> Estimate | None:
-        """Paired difference of accuracies on the groups that both decided.
-
-        With self-refinement and `majority` this is the Refinement Gap (arXiv 2509.00084). `None` where one has none.
-        """
-        if self.accuracy(strategy) is None or self.accuracy(baseline) is None:
-            return None
-
-        def difference(row: Graded) -> float | None:
-            ours, theirs = share_correct(row, strategy), share_correct(row, baseline)
-            return None if ours is None or theirs is None else ours - theirs
-
-        return self._mean(difference, bounds=(-1.0, 1.0))
-
-    def refinement_gap(self, strategy: str) -> Estimate | None:
-        """Accuracy minus that of the majority vote on the same groups; `None` for the vote itself, and without one."""
-        baseline = self.baseline
-        return None if baseline is None or baseline == strategy else self.gap(strategy, baseline)
-
-    def by_n_correct(self, strategy: str) -> dict[int, Estimate]:
-        """Accuracy by N_c, the number of correct candidates in the group, most first; empty where it has none."""
-        counts = n_correct_values(self) if self.accuracy(strategy) is not None else []
-        strata = ((n, self._mean(partial(self._share_at, n_correct=n, strategy=strategy))) for n in counts)
-        return {n: share for n, share in strata if share is not None}
-
-    def _share_at(self, row: Graded, n_correct: int, strategy: str) -> float | None:
-        return share_correct(row, strategy) if self.n_correct(row) == n_correct else None
-
     def order_sensitivity(self, strategy: str) -> Estimate | None:
         """How often another order of the candidates changes the strategy's answer: a share of groups and orders.
 
-        `None` where no order was tried: without order trials, and for strategies that declare themselves invariant.
+        `None` where no order was tried: without order trials, and for strategies that declare themselves invariant and
+        show no list of candidates in a prompt. Where another order is another prompt, what is sampled is sampled anew,
+        and that alone may change an answer.
         """
         self._check(strategy)
 

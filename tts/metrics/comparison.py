@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from tts.contracts.strategy import Strategy
 from tts.metrics.accuracies import present, share_correct
+from tts.metrics.budgets import EqualBudgets
 from tts.metrics.comparison_tables import comparison_tables, failure_lines, missing_lines, rate_lines
-from tts.metrics.completeness import Completeness
 from tts.metrics.costs import Prices
 from tts.metrics.estimate import Estimate
-from tts.metrics.followed import Followed
 from tts.metrics.grading import Graded
 from tts.metrics.tables import Table
 from tts.output.file import whole_file
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from tts.metrics.checks import Disagreement
 
 
-class Comparison(Followed, Completeness):
+class Comparison(EqualBudgets):
     """Several strategies on the same candidates: prints as tables, renders in notebooks.
 
     Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged.
@@ -115,6 +114,9 @@ class Comparison(Followed, Completeness):
             **self._completeness(),
             **self._analysis(),
             **self._cost_summary(),
+            **self._budget_summary(),
+            "position_bias": {label: _plain_all(self.position_bias(label)) for label in self.strategies},
+            "unlike_slots": None if self.unlike_slots is None else self.unlike_slots.to_dict(),
             "positions": {label: _plain_all(self.positions(label)) for label in self.strategies},
             "spent": {role: usage.model_dump() for role, usage in self.spent.items()},
             "seconds": self.seconds,

@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import Mapping
 
 from tts.metrics.accuracies import n_correct_values
-from tts.metrics.completeness import Bounds, Completeness
+from tts.metrics.budgets import EqualBudgets
+from tts.metrics.completeness import Bounds
 from tts.metrics.estimate import Estimate
 from tts.metrics.missing import told_classes, without_problem
 from tts.metrics.tables import Table, percent, quantity
 from tts.vocabulary.outcome_class import CLASSES, MISSING, OutcomeClass, is_missing
 from tts.vocabulary.records import Usage
 
-MIN_PROBLEMS = 6  # with fewer, even a sign test on unanimous differences says nothing at 5 %
 _COUNTS = ("missing", "calls", "tokens out", "tokens in", "model s")  # left out where they would be all zeros
 
 
-def comparison_tables(compared: Completeness, shown: Mapping[str, str]) -> list[Table]:
+def comparison_tables(compared: EqualBudgets, shown: Mapping[str, str]) -> list[Table]:
     """Accuracy with cost, Refinement Gap, accuracy by N_c, order sensitivity; `shown` is how each label is written."""
     tables = [_main_table(compared, shown)]
     if (outcomes := _outcome_table(compared, shown)) is not None:
@@ -29,7 +29,7 @@ def comparison_tables(compared: Completeness, shown: Mapping[str, str]) -> list[
     return tables
 
 
-def _main_table(compared: Completeness, shown: Mapping[str, str]) -> Table:
+def _main_table(compared: EqualBudgets, shown: Mapping[str, str]) -> Table:
     problems = len({row.outcome.problem.digest for row in compared.rows})
     title = f"{problems} problems, {len(compared.rows)} groups of k={compared.k}"
     head = ["strategy", "accuracy", "95 % interval", "answered", *_COUNTS, "s/problem"]
@@ -39,13 +39,18 @@ def _main_table(compared: Completeness, shown: Mapping[str, str]) -> Table:
     if compared.pass_at_k is not None:
         rows.append([f"pass@{compared.k} (oracle)", *_accuracy(compared.pass_at_k), *[""] * 7])
     rows += [_strategy_row(compared, label, shown[label]) for label in compared.strategies]
-    kept = [i for i, name in enumerate(head) if name not in _COUNTS or any(row[i] not in ("", "0") for row in rows)]
+    kept = [
+        i
+        for i, name in enumerate(head)
+        if name not in _COUNTS or any(row[i] not in ("", "0", "unknown") for row in rows)
+    ]
     head, *rows = ([row[i] for i in kept] for row in (head, *rows))
-    notes = [*missing_lines(compared), *failure_lines(compared), *rate_lines(compared), _spent_line(compared)]
+    notes = [*missing_lines(compared), *failure_lines(compared), *rate_lines(compared), *budget_lines(compared),
+             _spent_line(compared)]  # fmt: skip
     return Table(title, head, rows, notes)
 
 
-def _strategy_row(compared: Completeness, label: str, shown: str) -> list[str]:
+def _strategy_row(compared: EqualBudgets, label: str, shown: str) -> list[str]:
     results = [row.outcome.results[label] for row in compared.rows]
     usage = compared.usage(label)
     return [
@@ -54,14 +59,26 @@ def _strategy_row(compared: Completeness, label: str, shown: str) -> list[str]:
         percent(sum(r.answer is not None for r in results) / max(len(results), 1)),
         str(sum(map(is_missing, results))),
         quantity(usage.calls),
-        quantity(usage.generated_tokens),
-        quantity(usage.prompt_tokens),
+        _counted(usage.generated_tokens, compared),
+        _counted(usage.prompt_tokens, compared),
         f"{usage.seconds:,.1f}" if usage.seconds else "0",
         f"{compared.mean_seconds(label):.2f}",
     ]
 
 
-def _outcome_table(compared: Completeness, shown: Mapping[str, str]) -> Table | None:
+def _counted(tokens: int, compared: EqualBudgets) -> str:
+    """Tokens, of which those of the candidates may not be known: then it is at least so many."""
+    if compared.usage_known or not any(row.outcome.candidates for row in compared.rows):
+        return quantity(tokens)
+    return f"≥ {quantity(tokens)}" if tokens else "unknown"
+
+
+def budget_lines(compared: EqualBudgets) -> list[str]:
+    """Every strategy that costs more than its candidates against the majority at its cost, a line each."""
+    return [str(one) for one in compared.equal_budgets() if one.curve == "maj@k"]
+
+
+def _outcome_table(compared: EqualBudgets, shown: Mapping[str, str]) -> Table | None:
     """How many responses are of each class; `None` where all have an answer. Only classes that occur have a column."""
     found: dict[str | None, dict[OutcomeClass, int]] = {
         one: compared.outcome_classes(one) for one in compared.strategies
@@ -89,7 +106,7 @@ def _bounded(found: Bounds | None) -> str:
     return percent(found.low) + (f" … {percent(found.high)}" if found.high > found.low else "")
 
 
-def missing_lines(compared: Completeness) -> list[str]:
+def missing_lines(compared: EqualBudgets) -> list[str]:
     """What is missing and what was cut, a line each; none where all is there."""
     missing, k, lines = compared.missing, compared.effective_k, list[str]()
     if missing.candidates_missing:
@@ -100,12 +117,21 @@ def missing_lines(compared: Completeness) -> list[str]:
     if missing.decisions_missing:
         of = f"{quantity(missing.decisions_missing)} of {quantity(missing.decisions)} decisions missing"
         lines.append(f"{of}; accuracies are of what is there")
+    left = [row.outcome.left for row in compared.rows if row.outcome.left]
+    if left:
+        used = quantity(sum(len(row.outcome.candidates) for row in compared.rows))
+        lines.append(
+            f"{quantity(sum(left))} more candidates of {quantity(len(left))} problems are in no group of "
+            f"{compared.k}, nor in any number: {used} are; k that divides how many there are uses all"
+        )
+    if (unlike := compared.unlike_slots) is not None:
+        lines.append(str(unlike))
     if compared.cut is not None:
         lines.append(str(compared.cut))
     return lines
 
 
-def failure_lines(compared: Completeness) -> list[str]:
+def failure_lines(compared: EqualBudgets) -> list[str]:
     """The most frequent reasons of what failed, a sentence each."""
     reasons = Counter(without_problem(result) for result in compared.failed)
     if compared.missing.candidates_missing and not reasons:
@@ -113,7 +139,7 @@ def failure_lines(compared: Completeness) -> list[str]:
     return [f"failed {count}×: {reason}" for reason, count in reasons.most_common(3)]
 
 
-def rate_lines(compared: Completeness) -> list[str]:
+def rate_lines(compared: EqualBudgets) -> list[str]:
     """The rates of every strategy that has some, a line each."""
     lines = []
     for label in compared.strategies:
@@ -124,7 +150,7 @@ def rate_lines(compared: Completeness) -> list[str]:
     return lines
 
 
-def _spent_line(compared: Completeness) -> str:
+def _spent_line(compared: EqualBudgets) -> str:
     spent = "; ".join(
         f"{role} {quantity(u.calls)} calls, {quantity(u.generated_tokens)} generated and "
         f"{quantity(u.prompt_tokens)} prompt tokens ({quantity(u.cached_tokens)} of them cached), "
@@ -135,34 +161,56 @@ def _spent_line(compared: Completeness) -> str:
     return f"really spent in {compared.seconds:.1f} s: {spent or 'nothing'}"
 
 
-def _gap_table(compared: Completeness, shown: Mapping[str, str]) -> Table:
-    rows = []
-    for label in compared.strategies:
-        gap = compared.refinement_gap(label)
-        if gap is not None:
-            enough = gap.problems >= MIN_PROBLEMS
-            verdict = "better" if gap.low > 0 else "worse" if gap.high < 0 else ""
-            verdict = verdict if enough and verdict else "cannot tell at this n"
-            rows.append([shown[label], *_accuracy(gap, signed=True), verdict])
-    return Table("Refinement Gap: accuracy minus majority, same groups", ["strategy", "gap", "95 % interval", ""], rows)
+def _gap_table(compared: EqualBudgets, shown: Mapping[str, str]) -> Table:
+    """Each strategy against the majority, with the verdict of its pair: there is no second one."""
+    baseline, rows, several = compared.baseline, list[list[str]](), 1
+    for label in compared.strategies if baseline is not None else ():
+        pair = compared.pair(label, str(baseline)) if label != baseline else None
+        if pair is not None:
+            told = pair.verdict if pair.verdict != "cannot tell" else "cannot tell at this n"
+            among = _accuracy(pair.among, signed=True)[1]
+            rows.append([shown[label], *_accuracy(pair.difference, signed=True), among, _over(compared, label), told])
+            several = pair.pairs
+    head = ["strategy", "gap", "95 % interval", f"all {several} pairs", "over", ""]
+    left_out = {3} if several == 1 else set()
+    left_out |= {4} if compared.estimator == "groups" else set()
+    kept = [i for i in range(len(head)) if i not in left_out]
+    head, *rows = ([row[i] for i in kept] for row in (head, *rows))
+    notes = []
+    if several > 1 and rows:
+        notes.append(f"the verdict goes by the interval that holds for all {several} pairs of strategies at once")
+    if compared.estimator == "subsets" and rows:
+        notes.append(f"subsets: over every choice of {compared.k} candidates, where both have such an estimate")
+    return Table("Refinement Gap: accuracy minus majority, same groups", head, rows, notes)
 
 
-def _n_correct_table(compared: Completeness, shown: Mapping[str, str]) -> Table:
-    counts = n_correct_values(compared)
+def _over(compared: EqualBudgets, label: str) -> str:
+    return compared.estimated(label, str(compared.baseline))
+
+
+def _n_correct_table(compared: EqualBudgets, shown: Mapping[str, str]) -> Table:
+    found = {label: strata for label in compared.strategies if (strata := compared.by_n_correct(label))}
+    counts = sorted({*n_correct_values(compared), *(n for strata in found.values() for n in strata)}, reverse=True)
     groups = [sum(compared.n_correct(row) == n for row in compared.rows) for n in counts]
     rows = [["groups", *map(str, groups)]]
-    found = ((label, strata) for label in compared.strategies if (strata := compared.by_n_correct(label)))
     rows += [
-        [shown[label], *(percent(strata[n].mean) if n in strata else "" for n in counts)] for label, strata in found
+        [shown[label], *(percent(strata[n].mean) if n in strata else "" for n in counts)]
+        for label, strata in found.items()
     ]
-    return Table("Accuracy by number of correct candidates", ["N_c", *map(str, counts)], rows)
+    over = [label for label in found if compared.counted_over(label) == "subsets"]
+    notes = [f"over every choice of {compared.k} candidates: {', '.join(over)}"] if over else []
+    return Table("Accuracy by number of correct candidates", ["N_c", *map(str, counts)], rows, notes)
 
 
-def _order_table(compared: Completeness, shown: Mapping[str, str]) -> Table:
+def _order_table(compared: EqualBudgets, shown: Mapping[str, str]) -> Table:
     tried = {label: share for label in compared.strategies if (share := compared.order_sensitivity(label)) is not None}
     rows = [[shown[label], *_accuracy(share), str(share.n)] for label, share in tried.items()]
     others = ", ".join(label for label in compared.strategies if label not in tried)
-    notes = [f"not tried, for they declare that order does not matter or never decided: {others}"] if others else []
+    notes = (
+        [f"not tried, for they show no list and declare that order does not matter, or never decided: {others}"]
+        if others
+        else []
+    )
     head = ["strategy", "changed", "95 % interval", "groups"]
     return Table("Order: how often another order of the candidates changes the answer, in %", head, rows, notes)
 
@@ -171,6 +219,6 @@ def _accuracy(estimate: Estimate | None, *, signed: bool = False) -> list[str]:
     if estimate is None:
         return ["", ""]
     sign = "+" if signed else ""
-    if estimate.problems < 2:
+    if not estimate.bounded:
         return [f"{100 * estimate.mean:{sign}.1f}", ""]
     return [f"{100 * estimate.mean:{sign}.1f}", f"{100 * estimate.low:{sign}.1f} … {100 * estimate.high:{sign}.1f}"]

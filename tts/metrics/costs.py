@@ -17,7 +17,7 @@ from tts.metrics.accuracies import Accuracies
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.registry.instance import build
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.outcome_class import is_missing, was_cut
+from tts.vocabulary.outcome_class import is_missing, is_there, was_cut
 from tts.vocabulary.record import Record
 from tts.vocabulary.records import Candidate, Result, Usage
 
@@ -139,8 +139,13 @@ class Costs(Accuracies):
         return sum(self.costs(strategy).values(), Usage())
 
     def frontier(self) -> list[Point]:
-        """Every strategy's accuracy against what it costs, the cheapest first; empty without gold answers."""
-        points = []
+        """Every strategy's accuracy against what it costs, the cheapest first; empty without gold answers.
+
+        Empty, too, where tokens of candidates are not known: what only some of a cost is known of is not cheap.
+        """
+        points: list[Point] = []
+        if not self.usage_known:
+            return points
         for strategy in self.strategies:
             accuracy, usage = self.accuracy(strategy), sum(self.costs(strategy).values(), Usage())
             if accuracy is not None:
@@ -150,6 +155,12 @@ class Costs(Accuracies):
                 )
         marked = [one._replace(best=not any(other.dominates(one) for other in points)) for one in points]
         return sorted(marked, key=lambda one: (one.generated, one.prompt, -one.accuracy))
+
+    @cached_property
+    def usage_known(self) -> bool:
+        """Whether tokens of candidates are known: a file without counts has none, which is not 0."""
+        there = [c for row in self.rows for c in row.outcome.candidates if is_there(c) and c.text.strip()]
+        return bool(there) and all(c.usage.generated_tokens for c in there)
 
     def lengths(self, strategy: str) -> Lengths | None:
         """Tokens of an output that the strategy wrote beside those of a candidate; `None` where it writes nothing.

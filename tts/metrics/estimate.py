@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import repeat
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
-Z95 = 1.959963984540054
-_EXACT_T95 = {1: 12.706204736432095, 2: 4.302652729911275, 3: 3.182446305284263}
+from tts.metrics.student import t_quantile
+
+Z95 = NormalDist().inv_cdf(0.975)
 
 
 class Estimate(NamedTuple):
@@ -25,53 +28,84 @@ class Estimate(NamedTuple):
         """Half the length of the interval."""
         return (self.high - self.low) / 2
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the interval says anything: a single problem bounds nothing, nor do equal numbers without a limit."""
+        return self.problems > 1 and math.isfinite(self.low) and math.isfinite(self.high)
+
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able: mean, interval (`None` for a single problem, which bounds nothing), problems and n."""
-        interval = [self.low, self.high] if self.problems > 1 else None
+        """JSON-able: mean, interval (`None` where nothing is bounded), problems and n."""
+        interval = [self.low, self.high] if self.bounded else None
         return {"mean": self.mean, "interval": interval, "problems": self.problems, "n": self.n}
 
 
+class Clusters(NamedTuple):
+    """Observations put together by problem: `values` are what each problem's mean would be with as many as the mean.
+
+    Their plain mean is the mean of all observations, and their variance that of the ratio estimator over problems
+    (Cochran, Sampling Techniques, 3rd ed., section 6.4).
+    """
+
+    mean: float
+    values: list[float]
+    n: int
+
+
+def clusters(observations: Iterable[tuple[str, float]], weights: Iterable[float] | None = None) -> Clusters | None:
+    """The (problem id, value) observations by problem; `None` for no observation. All weigh 1 where nothing is said."""
+    sums: dict[str, float] = defaultdict(float)
+    counts: dict[str, float] = defaultdict(float)
+    n = 0
+    for (problem, value), weight in zip(observations, repeat(1) if weights is None else weights, strict=False):
+        sums[problem] += weight * value
+        counts[problem] += weight
+        n += 1
+    if n == 0:
+        return None
+    total = math.fsum(counts.values())
+    mean, usual = math.fsum(sums.values()) / total, total / len(counts)
+    return Clusters(mean, [mean + (sums[p] - mean * counts[p]) / usual for p in sums], n)
+
+
 def clustered_mean(
-    observations: Iterable[tuple[str, float]], bounds: tuple[float, float] = (-math.inf, math.inf)
+    observations: Iterable[tuple[str, float]],
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+    weights: Iterable[float] | None = None,
 ) -> Estimate | None:
     """The mean of (problem id, value) observations; `None` for no observation.
 
-    Observations of one problem are not independent, so the variance is that of the ratio estimator over problems
-    (Cochran, Sampling Techniques, 3rd ed., section 6.4), with Student's t for one less than the number of problems, cut
-    at `bounds`. Where all problems agree on a bound, that variance is 0 and says nothing: the interval is then Wilson's
-    for a proportion of so many problems (Wilson 1927). One problem gives the widest interval there is.
+    `weights` say how much each counts. Observations of one problem are not independent, so the variance is over
+    problems. Within finite `bounds`, as for shares, the interval is Agresti and Coull's (1998) for as many independent
+    yes-or-no trials as the variance says that the problems are worth; `benchmarks/calibration.py` shows what it covers.
+    Without bounds it is Student's t, and none where nothing differs. One problem gives the widest interval there is.
+    Differences of two strategies are `tts.eval.clustered_difference`'s.
     """
-    sums: dict[str, float] = defaultdict(float)
-    counts: dict[str, int] = defaultdict(int)
-    for problem, value in observations:
-        sums[problem] += value
-        counts[problem] += 1
-    n, m = sum(counts.values()), len(counts)
-    if n == 0:
+    found = clusters(observations, weights)
+    if found is None:
         return None
-    mean = math.fsum(sums.values()) / n
+    mean, values, n = found
+    m = len(values)
     if m == 1:
         return Estimate(mean, *bounds, m, n)
-    residuals = math.fsum((sums[p] - mean * counts[p]) ** 2 for p in sums)
-    half = t95(m - 1) * math.sqrt(m / (m - 1) * residuals) / n
-    low, high = max(mean - half, bounds[0]), min(mean + half, bounds[1])
-    margin = (bounds[1] - bounds[0]) * Z95**2 / (m + Z95**2)  # Wilson's distance from an observed bound
-    if half == 0 and mean == bounds[0]:
-        high = mean + margin
-    if half == 0 and mean == bounds[1]:
-        low = mean - margin
-    return Estimate(mean, low, high, m, n)
+    squares = math.fsum((value - mean) ** 2 for value in values)
+    low, high = bounds
+    if math.isfinite(low) and math.isfinite(high):
+        interval = share_interval((mean - low) / (high - low), squares / (high - low) ** 2, m)
+        low, high = (low + (high - low) * one for one in interval)
+        return Estimate(mean, min(low, mean), max(high, mean), m, n)
+    half = t_quantile(0.05, m - 1) * math.sqrt(squares / (m - 1) / m) if squares else math.inf
+    return Estimate(mean, max(mean - half, low), min(mean + half, high), m, n)
 
 
-def t95(df: int) -> float:
-    """The 0.975 quantile of Student's t; exact to 0.2 % (Abramowitz and Stegun, 26.7.5)."""
-    if df in _EXACT_T95:
-        return _EXACT_T95[df]
-    z = Z95
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + math.fsum(term / float(df) ** power for power, term in enumerate(terms, 1))
+def share_interval(share: float, squares: float, problems: int) -> tuple[float, float]:
+    """The 95 % interval of a share, from the sum of the problems' squared deviations from it.
+
+    As many independent trials as give the same variance, of which one problem in all is taken to be a trial, since few
+    problems may agree by luck; where all problems agree on 0 or 1, each is one trial.
+    """
+    alone = share * (1 - share)
+    trials = alone * problems**2 / (squares + alone) if alone > 1e-12 else float(problems)
+    added = trials + Z95**2
+    centre = (trials * share + Z95**2 / 2) / added
+    half = Z95 * math.sqrt(centre * (1 - centre) / added)
+    return max(centre - half, 0.0), min(centre + half, 1.0)

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from tts.metrics.analysis import Analysis
 from tts.metrics.estimate import Estimate, clustered_mean
+from tts.metrics.exchangeable import position_bias
 from tts.metrics.origins import shown_order
 
 
@@ -24,8 +25,35 @@ class Followed(Analysis):
         self._check(strategy)
         return self._positions[strategy]
 
+    def position_bias(self, strategy: str) -> dict[int, Estimate]:
+        """How much more often than by chance each position is followed, as a difference of shares.
+
+        The intervals hold for all positions at once, so one that leaves 0 out is a bias. Empty where `positions` is.
+        """
+        self._check(strategy)
+        return position_bias(dict(sorted(self._followed[strategy].items())))
+
+    def position_lines(self) -> list[str]:
+        """The positions that strategies favour, and those they neglect, a line for each strategy that has some."""
+        lines = []
+        for label in self.strategies:
+            biased = {place: one for place, one in self.position_bias(label).items() if one.low > 0 or one.high < 0}
+            told = (
+                f"position {place} in {100 * self.positions(label)[place].mean:.1f} % "
+                f"({100 * one.mean:+.1f} points, {100 * one.low:+.1f} … {100 * one.high:+.1f})"
+                for place, one in biased.items()
+            )
+            if biased:
+                lines.append(f"{label} minds where a candidate stands; it follows {', '.join(told)}")
+        return lines
+
     @cached_property
     def _positions(self) -> dict[str, dict[int, Estimate]]:
+        return {label: _means(places) for label, places in self._followed.items()}
+
+    @cached_property
+    def _followed(self) -> dict[str, dict[int, list[tuple[str, float]]]]:
+        """(problem, share) of each position, by strategy."""
         counted: dict[str, dict[int, list[tuple[str, float]]]] = {label: {} for label in self.strategies}
         for (label, place), found in self._classes.items():
             row = self.rows[place]
@@ -38,7 +66,7 @@ class Followed(Analysis):
                 for i in range(1, len(order) + 1) if 0 < len(followed) < len(order) else ():
                     share = (i in followed) / len(followed)
                     counted[label].setdefault(i, []).append((row.outcome.problem.digest, share))
-        return {label: _means(places) for label, places in counted.items()}
+        return counted
 
 
 def _means(places: Mapping[int, Sequence[tuple[str, float]]]) -> dict[int, Estimate]:

@@ -87,5 +87,5 @@ def _share(one: Estimate) -> str:
 
 
 def _signed(one: Estimate) -> list[str]:
-    bounds = f"{100 * one.low:+.1f} … {100 * one.high:+.1f}" if one.problems > 1 else ""
+    bounds = f"{100 * one.low:+.1f} … {100 * one.high:+.1f}" if one.bounded else ""
     return [f"{100 * one.mean:+.1f}", bounds]

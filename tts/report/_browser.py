@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from tts.metrics.accuracies import present, share_correct
-from tts.metrics.analysis import cluster_lists
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import Graded
+from tts.metrics.sampled_curves import cluster_lists
 from tts.store.store import Generation, Store
 from tts.vocabulary.clusters import Clusters
 from tts.vocabulary.outcome_class import MISSING, candidate_class, result_classes

@@ -8,14 +8,17 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tts._version import __version__
-from tts.metrics.analysis import Curve, Origin, Rescue
+from tts.metrics.analysis import Origin
+from tts.metrics.budgets import Budget, Measure
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems
 from tts.metrics.comparison import Comparison
 from tts.metrics.completeness import Bounds
 from tts.metrics.costs import Lengths, Prices
 from tts.metrics.estimate import Estimate
 from tts.metrics.missing import Missing
+from tts.metrics.paired import Rescue
 from tts.metrics.pairs import Pair
+from tts.metrics.sampled_curves import Curve
 from tts.report._browser import Shown, browse
 from tts.store.store import Store
 from tts.vocabulary.outcome_class import OutcomeClass, is_missing
@@ -70,7 +73,9 @@ class ReportData(NamedTuple):
     against: `majority` where it is compared, else the first strategy. `models` are fingerprints by role, `shown` is
     for the browser.
     `disagreements` are `None` where graders were not compared. `missing` counts what is not there, `outcomes` the
-    candidates by class, and `missing_lines` say what is not there, or was cut, in words.
+    candidates by class, and `missing_lines` say what is not there, or was cut, in words. `budgets` are strategies
+    against curves at their own cost, `candidate_tokens` what one candidate has generated in the mean, where
+    `usage_known`. `position_lines` name the positions that strategies favour.
     """
 
     title: str
@@ -99,6 +104,10 @@ class ReportData(NamedTuple):
     missing_lines: tuple[str, ...] = ()
     outcomes: Mapping[OutcomeClass, int] = MappingProxyType({})
     pass_at_1_bounds: Bounds | None = None
+    budgets: tuple[Budget, ...] = ()
+    position_lines: tuple[str, ...] = ()
+    usage_known: bool = True
+    candidate_tokens: float = 0.0
 
     def color(self, label: str) -> int | None:
         """A strategy's place in the palette."""
@@ -149,7 +158,16 @@ def report_data(
         missing_lines=tuple(compared.missing_lines()),
         outcomes=compared.outcome_classes(),
         pass_at_1_bounds=compared.pass_at_1_bounds,
+        budgets=_budgets(compared, prices),
+        position_lines=tuple(compared.position_lines()),
+        usage_known=compared.usage_known,
+        candidate_tokens=compared.candidate_tokens or 0.0,
     )
+
+
+def _budgets(compared: Comparison, prices: Prices | None) -> tuple[Budget, ...]:
+    measures: tuple[Measure, ...] = ("generated tokens", "all tokens", "money")
+    return tuple(one for measure in measures for one in compared.equal_budgets(measure, prices))
 
 
 def _title(strategies: list[str], problems: int) -> str:

@@ -9,6 +9,7 @@ _HERE = {
     "strategies": ("_sections", "accuracy of each strategy with its interval"),
     "curves": ("_sections", "accuracy against k, strategies and oracle"),
     "frontier": ("_sections", "accuracy against generated tokens"),
+    "equal_budgets": ("_sections_budget", "what a vote reaches for what each strategy costs"),
     "by_n_correct": ("_sections", "accuracy by number of correct candidates"),
     "rescue": ("_sections", "right where a baseline is wrong, and the reverse"),
     "origins": ("_sections_cost", "copied, merged or novel answers"),

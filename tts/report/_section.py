@@ -26,7 +26,7 @@ class Point(NamedTuple):
     @classmethod
     def of(cls, at: float | str, found: Estimate, scale: float = 100.0) -> Point:
         """An estimate as a point, in percent; a single problem bounds nothing, so it has no interval."""
-        if found.problems < 2:
+        if not found.bounded:
             return cls(at, scale * found.mean)
         return cls(at, scale * found.mean, scale * found.low, scale * found.high)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tts.metrics.analysis import Curve
 from tts.metrics.estimate import Estimate
-from tts.metrics.pairs import Pair
+from tts.metrics.sampled_curves import Curve
 from tts.metrics.tables import Table
 from tts.report._data import BEST, ReportData, StrategyData
 from tts.report._section import Figure, Point, Section, Series
@@ -33,7 +32,7 @@ def _findings(data: ReportData) -> Iterator[str]:
     (best, reached), *others = ranked
     yield (
         f"Most accurate is {best.label} with {percent(reached.mean)} %"
-        + (f" (95 % interval {interval(reached)})." if reached.problems > 1 else ".")
+        + (f" (95 % interval {interval(reached)})." if reached.bounded else ".")
     )
     for other, _ in others[:1]:
         yield _told(data, best.label, other.label)
@@ -53,20 +52,12 @@ def _findings(data: ReportData) -> Iterator[str]:
 def _told(data: ReportData, a: str, b: str) -> str:
     """The verdict on two strategies, the first one's side; both have been graded, so there is one."""
     pair = next(one for one in data.pairs if {one.a, one.b} == {a, b})
-    turned = pair if pair.a == a else _turned(pair)
+    turned = pair if pair.a == a else pair.turned()
     points = f"{percent(turned.difference.mean, signed=True)} points"
-    bounds = interval(turned.difference, signed=True)
+    bounds = interval(turned.among, signed=True)
+    at_once = f" for all {turned.pairs} pairs at once" if turned.pairs > 1 else ""
     sentence = verdict(turned)
-    return f"{sentence[0].upper()}{sentence[1:]} ({points}{f', 95 % interval {bounds}' if bounds else ''})."
-
-
-def _turned(pair: Pair) -> Pair:
-    """The same pair seen from the other strategy."""
-    found = pair.difference
-    flipped = found._replace(mean=-found.mean, low=-found.high, high=-found.low)
-    words = {"better": "worse", "worse": "better", "cannot tell": "cannot tell"}
-    more, fewer, told = pair.fewer, pair.more, words[pair.verdict]
-    return pair._replace(a=pair.b, b=pair.a, difference=flipped, more=more, fewer=fewer, verdict=told)  # type: ignore[arg-type]  # one of the three
+    return f"{sentence[0].upper()}{sentence[1:]} ({points}{f', 95 % interval {bounds}{at_once}' if bounds else ''})."
 
 
 def _warnings(data: ReportData) -> Iterator[str]:
@@ -131,11 +122,14 @@ def curves(data: ReportData) -> Section | None:
         Series(name, tuple(Point.of(k, one) for k, one in found.points.items()), _curve_color(name, data))
         for name, found in data.curves.items()
     )
-    singles = [Series(one.label, (Point.of(data.k, found),), data.color(one.label)) for one, found in _graded(data)]
+    at = {one.label: 1 if one.curve == "pass@1" else data.k for one in data.strategies}
+    singles = [
+        Series(one.label, (Point.of(at[one.label], found),), data.color(one.label)) for one, found in _graded(data)
+    ]
     text = (
         "Curves are unbiased estimates over all subsets of k of each problem's candidates, ties averaged. Single "
-        f"points are the strategies as they decided, once for each group of {data.k}. Bands and bars are 95 % "
-        "intervals."
+        f"points are the strategies as they decided, once for each group of {data.k}, or on one candidate. Bands and "
+        "bars are 95 % intervals."
     )
     figure = Figure(
         "accuracy-k", "Accuracy against the number of candidates", "curve", "candidates k", _ACCURACY,
@@ -227,23 +221,26 @@ def pairs(data: ReportData) -> Section | None:
     if not data.pairs:
         return None
     rows = [
-        [verdict(one), estimate(one.difference, signed=True), str(one.more), str(one.fewer), p_value(one.adjusted)]
+        [verdict(one), estimate(one.difference, signed=True), interval(one.among, signed=True), str(one.more),
+         str(one.fewer), p_value(one.adjusted)]
         for one in data.pairs
-    ]
-    head = ["verdict", "difference, points", "problems better", "worse", "p (Holm)"]
+    ]  # fmt: skip
+    head = ["verdict", "difference, points", "all pairs at once", "problems better", "worse", "p"]
     names = [(f"{one.a} − {one.b}", one) for one in data.pairs]
-    shown = tuple(Series(name, (Point.of(name, one.difference),), data.color(one.a)) for name, one in names)
+    shown = tuple(Series(name, (Point.of(name, one.among),), data.color(one.a)) for name, one in names)
     figure = Figure("pairs", "Differences between strategies", "interval", "difference, points", "", shown, zero=True)
     text = (
-        "Both strategies of a pair decide on the same groups. p is exact, by flipping the signs of the problems' "
-        "differences, and adjusted for all pairs after Holm; a verdict needs p ≤ 0.05. Intervals are of the bootstrap "
-        "over problems."
+        "Both strategies of a pair decide on the same groups. A verdict is whether the interval that holds for all "
+        "pairs at once, which the figure shows, leaves 0 out; p says the same and is 0.05 where its end is at 0. "
+        "Intervals are clustered by problem."
     )
     return Section("pairs", "Pair by pair", (text,), (Table("Verdicts", head, rows),), (figure,), order=70)
 
 
 def frontier(data: ReportData) -> Section | None:
     """Accuracy against generated tokens."""
+    if not data.usage_known:
+        return None
     spent = [(one, found) for one, found in _graded(data) if one.total.generated_tokens]
     if not spent:
         return None

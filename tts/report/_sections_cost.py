@@ -129,7 +129,7 @@ def positions(data: ReportData) -> Section | None:
         "Where the answer that a strategy gave stood among the candidates it was shown, in random order. A strategy "
         "without a preference of position has the same share everywhere."
     )
-    table = Table("Position of the answer followed, %", head, rows)
+    table = Table("Position of the answer followed, %", head, rows, data.position_lines)
     return Section("positions", "Positions followed", (text,), (table,), order=66)
 
 

@@ -14,7 +14,7 @@ def percent(share: float, *, signed: bool = False) -> str:
 
 def interval(found: Estimate, *, signed: bool = False) -> str:
     """The 95 % interval in percent; empty for a single problem, which bounds nothing."""
-    if found.problems < 2:
+    if not found.bounded:
         return ""
     return f"{percent(found.low, signed=signed)} to {percent(found.high, signed=signed)}"
 
@@ -47,6 +47,4 @@ def verdict(pair: Pair) -> str:
     if pair.verdict != "cannot tell":
         return f"{pair.a} is {pair.verdict} than {pair.b}"
     problems = count(pair.difference.problems, "problem")
-    if pair.needed is None:
-        return f"no difference between {pair.a} and {pair.b} on {problems}"
     return f"cannot tell {pair.a} and {pair.b} apart with {problems}; {pair.would_tell}"

@@ -13,6 +13,7 @@ class Outcome(NamedTuple):
     `order` is the place of the problem in its source; `results` and `errors` are by strategy label. `changed` is there
     where order trials were asked for: for each strategy that minds the order and that decided, whether another order of
     the candidates changed its answer, trial by trial. `scores` is what the scorer said of the candidates, by index.
+    `left` is how many candidates of the problem are in no group, since k does not divide them; told by its first group.
     """
 
     order: int
@@ -24,3 +25,4 @@ class Outcome(NamedTuple):
     errors: dict[str, Exception]
     changed: dict[str, tuple[bool, ...]] | None = None
     scores: dict[int, float] | None = None
+    left: int = 0
