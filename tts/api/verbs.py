@@ -9,7 +9,10 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from tts.api.candidate_sets import candidate_sets
+from tts.api.problems import Found as ProblemsFound
+from tts.api.problems import asked_again, problems_of
 from tts.api.samples import Samples
+from tts.api.told import tell, tell_understood
 from tts.api.warm_models import WarmModels
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import extractor as extractor_of
@@ -23,9 +26,12 @@ from tts.engine.engine import Engine
 from tts.engine.reference import DEFAULT_MODEL, ModelKind, placed
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import SILENT, grade
+from tts.metrics.own_verdicts import own_verdicts
 from tts.metrics.run import Run
 from tts.registry.instance import build
-from tts.sources.reading import OnError, Source, read_examples
+from tts.sources.layout import named
+from tts.sources.opening import Source, at_hand
+from tts.sources.reading import OnError
 from tts.sources.reference import parse_reference
 from tts.vocabulary.errors import ConfigError, did_you_mean
 from tts.vocabulary.outcome import Outcome
@@ -65,16 +71,25 @@ def run(
     """Sample k candidates for each problem and decide with one strategy; a problem that fails is a result with `error`.
 
     `problems` is anything that `read_examples` takes: nothing (the built-in task), a text, a list, a file, `task:NAME`,
-    `hub:ID`, `-`. `on_result` hears each result as it is decided. All results are held; for more than memory takes,
-    iterate over `Engine.run`. `engine` takes the arguments of `tts.Engine`.
+    `hub:ID`, `-`; candidate sets, as in `compare`, are decided on in groups of k. `on_result` hears each result as it
+    is decided. All results are held; for more than memory takes, iterate over `Engine.run`. `engine` takes the
+    arguments of `tts.Engine`.
     """
-    chosen = strategy_of(strategy)
+    chosen = [strategy_of(strategy)]
     source, grader = _task_settings(problems, grader, engine)
-
-    def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
-        return one.run(_examples(source, columns, limit, on_error), [chosen], k)
-
-    return _evaluate(Run, outcomes, [chosen], k, grader, on_result, engine, sampling=True)  # type: ignore[return-value]  # it builds the class it is given
+    sets, understood = candidate_sets(source, columns, limit, on_error, engine)
+    if sets is not None:
+        _same_model(source, sets, chosen, k, engine)
+        tell_understood(understood, chosen, grader, engine, sampling=False)
+        given = sets
+        return _evaluate(  # type: ignore[return-value]  # it builds the class it is given
+            Run, lambda one: one.compare(given, chosen, k), chosen, k, grader, on_result, engine, sampling=False
+        )
+    examples, understood = problems_of(source, columns, limit, on_error, engine.get("model"))
+    tell_understood(understood, chosen, grader, engine, sampling=True)
+    return _evaluate(  # type: ignore[return-value]  # as above
+        Run, lambda one: one.run(examples, chosen, k), chosen, k, grader, on_result, engine, sampling=True
+    )
 
 
 def sample(
@@ -88,15 +103,17 @@ def sample(
 ) -> Samples:
     """Sample k candidates for each problem; with a store, only those that are not there yet.
 
-    `problems` and `engine` as in `run`.
+    `problems` and `engine` as in `run`; of candidate sets the problems are sampled anew, with a warning.
     """
-    source, _ = _task_settings(problems, None, engine)
+    source, grader = _task_settings(problems, None, engine)
+    wanted, understood = _to_sample(source, columns, limit, on_error, engine)
+    tell_understood(understood, (), grader, engine, sampling=True)
 
     async def work(one: Engine) -> Samples:
         order: dict[str, int] = {}
 
         def examples() -> Iterator[Any]:
-            for example in _examples(source, columns, limit, on_error):
+            for example in wanted:
                 order[example.problem.id] = len(order)
                 yield example
 
@@ -135,18 +152,45 @@ def compare(
     """
     chosen = [strategy_of(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
     source, grader = _task_settings(samples, grader, engine)
-    sets = candidate_sets(source, columns, limit, on_error, engine, think)
-    if isinstance(source, Samples) and engine.get("model") is None:
-        short = any(len(one.candidates) < k for one in source.sampled)
-        if short or any(one.required().policy for one in chosen):
-            engine["model"] = source.model
+    sets, understood = candidate_sets(source, columns, limit, on_error, engine, think)
+    examples: Iterable[Any] = ()
+    if sets is None:
+        examples, understood = problems_of(source, columns, limit, on_error, engine.get("model"))
+    else:
+        _same_model(source, sets, chosen, k, engine)
+    tell_understood(understood, chosen, grader, engine, sampling=sets is None)
 
     def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
         if sets is None:
-            return one.run(_examples(source, columns, limit, on_error), chosen, k, n=n, order_trials=order_trials)
+            return one.run(examples, chosen, k, n=n, order_trials=order_trials)
         return one.compare(_first(sets, n), chosen, k, order_trials=order_trials)
 
     return _evaluate(Comparison, outcomes, chosen, k, grader, on_result, engine, sampling=sets is None)
+
+
+def _to_sample(
+    source: Any, columns: Mapping[str, str] | None, limit: int | None, on_error: OnError, engine: dict[str, Any]
+) -> ProblemsFound:
+    """The problems of a source; raises `ConfigError` where it has candidates and no model is named for others."""
+    sets, _ = candidate_sets(source, columns, limit, on_error, engine)
+    if sets is None:
+        return problems_of(source, columns, limit, on_error, engine.get("model"))
+    if engine.get("model") is None:
+        raise ConfigError(
+            f"{named(source)} holds candidates already: compare them (tts compare), or name the model that is to "
+            "sample others with --model (model= in Python)"
+        )
+    return ProblemsFound(asked_again(sets, source))
+
+
+def _same_model(
+    source: Any, sets: Iterable[Sampled], strategies: Sequence[Strategy], k: int, engine: dict[str, Any]
+) -> None:
+    """Samples of this process are completed, or refined, by the model that made them."""
+    if isinstance(source, Samples) and engine.get("model") is None:
+        short = any(len(one.candidates) < k for one in sets)
+        if short or any(one.required().policy for one in strategies):
+            engine["model"] = source.model
 
 
 def _first(sets: Iterable[Sampled], n: int | None) -> Iterator[Sampled]:
@@ -183,6 +227,8 @@ def _evaluate(
             outcomes.sort(key=lambda outcome: outcome.order)
             limit = engine.get("request_timeout", "auto")
             graded = await grade(outcomes, judge, SILENT if limit == "auto" else limit)
+            if (own := own_verdicts(graded)) is not None:
+                tell(lambda: str(own), engine)
             return kind(graded, labelled, k, one.spent, seconds, one.sampling.max_tokens)
         finally:
             await judge.aclose()
@@ -224,10 +270,6 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _examples(source: Source, columns: Any, limit: int | None, on_error: OnError) -> Iterator[Any]:
-    return read_examples(source, columns=columns, limit=limit, on_error=on_error)
-
-
 def _task_settings(source: Any, grader: str | None, engine: dict[str, Any]) -> tuple[Any, str]:
     """A named task as an object, with its extractor and grader unless the call names others."""
     if source is None or (isinstance(source, str) and source.startswith("task:")):
@@ -236,4 +278,4 @@ def _task_settings(source: Any, grader: str | None, engine: dict[str, Any]) -> t
     if isinstance(source, Task):
         engine.setdefault("extractor", source.extractor)
         return source, grader or source.grader
-    return source, grader or "math"
+    return at_hand(source), grader or "math"

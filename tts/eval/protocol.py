@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from tts.answers.shared import held
+from tts.api.samples import Samples
 from tts.api.verbs import compare
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
@@ -27,10 +28,9 @@ from tts.metrics.tables import Table
 from tts.output.file import check_folder, write_whole
 from tts.output.text import json_line
 from tts.registry.host import plugins
-from tts.sources.reading import holds_candidates
+from tts.sources.layout import holds_candidates
 from tts.store.address import is_store, shown_store
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.records import CandidateSet, Sampled
 
 Estimator = Literal["groups", "subsets"]
 STRATEGIES = ("first", "majority", "best_of_n", "weighted_majority", "knockout", "synthesizer", "gsr")
@@ -160,10 +160,7 @@ def _with_outputs(strategy: Strategy, outputs: int) -> Strategy:
 def _allowed(problems: Any, columns: Mapping[str, str] | None, settings: Mapping[str, Any]) -> list[Strategy]:
     """The strategies of the protocol whose models are there; stored candidates come without a policy."""
     known = plugins().names("strategy")
-    if isinstance(problems, str | Path):
-        stored = is_store(problems) or holds_candidates(problems, columns)
-    else:
-        stored = isinstance(problems, list | tuple) and isinstance(next(iter(problems), None), CandidateSet | Sampled)
+    stored = is_store(problems) or isinstance(problems, Samples) or holds_candidates(problems, columns)
     there = {role: settings.get(role) is not None for role in ("scorer", "judge", "synthesizer")}
     there["policy"] = settings.get("model") is not None or not stored
     every = [strategy_of(name) for name in STRATEGIES if name in known]

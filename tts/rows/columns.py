@@ -25,11 +25,17 @@ DEFAULT_COLUMNS: dict[str, tuple[str, ...]] = {
     "problem": ("problem", "prompt", "question", "messages"),
     "answer": (
         *("answer", "gold", "gold_answer", "expected_answer", "final_answer", "ground_truth", "reference_answer"),
-        *("target", "solution"),
+        *("target", "solution", "gt_answer", "gts", "correct_answer"),
     ),
-    "candidates": ("candidates", "responses", "samples", "completions", "generations", "outputs"),
+    "candidates": (
+        *("candidates", "responses", "samples", "completions", "generations", "outputs", "predictions"),
+        "model_outputs",
+    ),
 }
 """What each column may be called; the first name wins over the others."""
+
+SAMPLE_COLUMNS = ("response", "sample", "completion", "generation", "output", "prediction", "model_output")
+"""What a column may be called in which each row has one candidate."""
 
 
 def check_columns(columns: Mapping[str, str] | None) -> dict[str, str]:
