@@ -9,6 +9,7 @@ import click
 
 import tts
 from tts.cli import say
+from tts.cli._explain import explain_option, show_explanation
 from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
     Pairs,
@@ -63,6 +64,7 @@ from tts.cli._progress import watch
     help="Where the page goes, by ending as in `tts report`.  [default: FOLDER/report.html]",
 )
 @max_failed_option
+@explain_option
 @grader_option
 @engine_options
 def evaluate(
@@ -81,6 +83,7 @@ def evaluate(
     check_grades: bool,
     report: Path | None,
     max_failed: str,
+    explain: bool,
     grader: str | None,
     engine: dict[str, Any],
 ) -> None:
@@ -92,11 +95,15 @@ def evaluate(
     """
     from tts.eval import Prices
     from tts.eval import evaluate as run_protocol
-    from tts.eval.protocol import PAGE
+    from tts.eval.protocol import PAGE, protocol_strategies
 
     chosen = strategies_of(list(dict.fromkeys(",".join(names).split(","))), parameters) if names else None
     if chosen is None and parameters:
         raise tts.ConfigError("-p needs -s: name the strategies whose parameters are given")
+    if explain:
+        strategies = protocol_strategies(problems, chosen, outputs, columns, engine)
+        show_explanation(problems, strategies, k, n=n, columns=columns, limit=limit, on_error=on_error, engine=engine)
+        return
     with watch("decision", None, engine.get("store", folder / "store.db")) as listener:
         found = run_protocol(
             problems,

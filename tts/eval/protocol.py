@@ -113,8 +113,7 @@ def evaluate(
     target = Path(folder)
     check_folder(target)
     page = _page(target, report)
-    given = _allowed(problems, columns, settings) if strategies is None else strategies
-    chosen = [_with_outputs(strategy_of(one), outputs) for one in given]
+    chosen = protocol_strategies(problems, strategies, outputs, columns, settings)
     settings.setdefault("store", target / "store.db")
     comparison = compare(problems, strategies=chosen, k=k, n=n, columns=columns, **settings)
     asked = {"problems": _named(problems), "n": n, "k": k, "outputs": outputs, "estimator": estimator}
@@ -130,6 +129,18 @@ def evaluate(
         found, store = evaluation.disagreements, settings["store"]
         comparison.report(page, title=_title(evaluation), store=store, prices=prices, disagreements=found)
     return evaluation
+
+
+def protocol_strategies(
+    problems: Any,
+    strategies: Sequence[str | Strategy] | None,
+    outputs: int,
+    columns: Mapping[str, str] | None,
+    settings: Mapping[str, Any],
+) -> list[Strategy]:
+    """The strategies of a protocol: those given, else those that the models allow, with so many outputs of each."""
+    given = _allowed(problems, columns, settings) if strategies is None else strategies
+    return [_with_outputs(strategy_of(one), outputs) for one in given]
 
 
 def _page(folder: Path, report: str | Path | None) -> Path | None:

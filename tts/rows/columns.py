@@ -113,7 +113,9 @@ def missing(row: Row, role: str) -> TaskError:
     """The error of a row without a column for a role that it must have."""
     known = " or ".join(map(repr, DEFAULT_COLUMNS[role]))
     has = ", ".join(map(repr, row.value)) or "none"
-    return row.error(f"no column {known}; it has {has}; map one with columns={{{role!r}: ...}}")
+    return row.error(
+        f"no column {known}; it has {has}; map one with columns={{{role!r}: ...}}, or let `tts adopt` guess"
+    )
 
 
 def _example(row: Row, fields: dict[str, Any], answer: str | None) -> Example:

@@ -110,6 +110,9 @@ def _joined(group: list[_Sample], identified: str | None, apart: set[str]) -> Ro
     model = first.row.value.get("policy") or first.row.value.get("model")
     if isinstance(model, str) and not {"policy", "model"} & apart:
         value["policy"] = model
+    if "sampling" in rest and "sampling" not in apart:
+        value["sampling"] = first.row.value.get("sampling")
+        rest.remove("sampling")
     constant = {name: first.row.value.get(name) for name in rest if name not in apart}
     own = first.row.value.get("metadata")
     value["metadata"] = {**constant, **(own if isinstance(own, Mapping) else {})}

@@ -37,6 +37,11 @@ class Guess:
         self.several: int = self._several()
 
     @property
+    def names(self) -> list[str]:
+        """All columns that were seen."""
+        return list(self._values)
+
+    @property
     def missing(self) -> list[str]:
         """The roles without which there is nothing to compare."""
         return [role for role in ("problem", "candidates") if role not in self.columns]

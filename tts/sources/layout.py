@@ -34,7 +34,7 @@ def layout_of(source: Source, columns: Mapping[str, str] | None = None) -> Layou
     Raises `TaskError` for a file that cannot be opened.
     """
     mapping = check_columns(columns)
-    if (found := detect(source)) is not None:
+    if "candidates" not in mapping and (found := detect(source)) is not None:
         return Layout("sets", (), found)
     if not may_be_rows(source):
         return Layout("problems")

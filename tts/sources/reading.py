@@ -19,6 +19,7 @@ from tts.rows.columns import check_columns, example_of
 from tts.rows.files import Row
 from tts.rows.held import held
 from tts.rows.samples import by_problem
+from tts.sources.joined import with_problems
 from tts.sources.opening import Source, is_file, rows_of
 from tts.vocabulary.errors import ConfigError, TaskError
 from tts.vocabulary.records import Example, Sampled
@@ -77,6 +78,7 @@ def read_candidate_sets(
     think: tuple[str, str] | None = ("<think>", "</think>"),
     extract: Callable[[str], str | None],
     format: str | None = None,  # noqa: A002 - what everybody calls it
+    problems: Source = None,
 ) -> Iterator[Sampled]:
     """Candidate sets that were sampled before, lazily: rows of problem, answer and candidates.
 
@@ -85,9 +87,10 @@ def read_candidate_sets(
     A candidate is a text, split into thinking and summary at the `think` tags, or a mapping with a `text` and any other
     field of `tts.Candidate`. `extract` gives its answer. Lists as long as the candidates, such as scores, are kept in
     `problem.metadata["recorded"]`. Sources, columns and errors are those of `read_examples`; `format` names the tool
-    that wrote the file ("lm-eval", "inspect", "nemo-skills", "lighteval", "evalscope"), which is else found out.
+    that wrote the file (`tts.interop.FORMATS` lists them), which is else found out unless `columns` names the
+    candidates. `problems` is a source of the problems where the rows have none, joined by id or else by place.
     """
-    items = Reading(columns, limit, on_error).sets(source, think, extract, format)
+    items = Reading(columns, limit, on_error).sets(source, think, extract, format, problems)
     return _begun(items) if is_file(source) else items
 
 
@@ -114,16 +117,22 @@ class Reading:
         think: tuple[str, str] | None,
         extract: Callable[[str], str | None],
         format_: str | None = None,
+        problems: Source = None,
     ) -> Iterator[Sampled]:
-        """The candidate sets."""
-        found = format_ or detect(source)
+        """The candidate sets, their problems joined from another source where one is given."""
+        found = format_ or (None if "candidates" in self.columns else detect(source))
         convert = partial(sampled_of, think=think, extract=extract)
         if found is None:
-            rows, columns = _whole(self._counted(rows_of(source)), self.columns)
+            rows, columns = _whole(self._joined(rows_of(source), problems), self.columns)
             return self._read(rows, partial(convert, columns=columns))
         if not isinstance(source, str | Path):
             raise ConfigError(f"format={found!r} is for files; give a path")
-        return self._read(self._counted(rows_of_format(found, Path(source))), partial(convert, columns=self.columns))
+        rows = self._joined(rows_of_format(found, Path(source)), problems)
+        return self._read(rows, partial(convert, columns=self.columns))
+
+    def _joined(self, rows: Iterator[Row], problems: Source) -> Iterator[Row]:
+        rows = self._counted(rows)
+        return rows if problems is None else with_problems(rows, read_examples(problems), self.columns)
 
     def _counted(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
@@ -160,7 +169,7 @@ class Reading:
 
 
 def _whole(rows: Iterator[Row], columns: dict[str, str]) -> tuple[Iterator[Row], dict[str, str]]:
-    """The rows with what their columns are called; put together by problem where the first readable has one response."""
+    """The rows with what their columns are called; put together by problem where the first has one response."""
     seen = []
     for row in rows:
         seen.append(row)

@@ -37,7 +37,7 @@ def understood_sets(source: Source, layout: Layout, reading: Reading, sets: Sequ
     each = f"{size} candidate{'' if size == '1' else 's'}"
     what = f"{counted(len(sets), 'problem')} × {each}{_how(source, layout, reading)}"
     gold = _gold(source, reading.columns, [one.answer for one in sets], layout.format)
-    return Understood(named(source), what, gold, _audit(reading, sets))
+    return Understood(named(source), what, gold, _audit(reading, layout, sets))
 
 
 def understood_examples(source: Source, reading: Reading, examples: Sequence[Example]) -> Understood:
@@ -81,13 +81,14 @@ def _first(source: Any) -> Row | None:
     return next((row for row in rows_of(source) if isinstance(row.value, Mapping)), None)
 
 
-def _audit(reading: Reading, sets: Sequence[Sampled]) -> str:
+def _audit(reading: Reading, layout: Layout, sets: Sequence[Sampled]) -> str:
     candidates = [one for each in sets for one in each.candidates]
     answered = sum(one.answer is not None for one in candidates)
     known = sum(one.usage.generated_tokens > 0 for one in candidates)
     tokens = "tokens known of all" if known == len(candidates) else f"tokens known of {known or 'none'}"
+    read = f"{counted(reading.rows, 'row')} read" if layout.format is None else f"read as {layout.format}"
     return (
-        f"{counted(reading.rows, 'row')} read, {reading.dropped} dropped: {counted(len(sets), 'set')}, "
+        f"{read}, {reading.dropped} dropped: {counted(len(sets), 'set')}, "
         f"{counted(len(candidates), 'candidate')}, {answered} with an answer, {tokens}"
     )
 
