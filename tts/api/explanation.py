@@ -69,7 +69,8 @@ class Explanation(NamedTuple):
         calls = ", ".join(f"{number:,} by the {role}" for role, number in self.calls.items() if number)
         limit = f", each of at most {self.limit:,} new tokens" if self.limit and calls else ""
         problems = counted(self.problems, "problem")
-        return f"Estimate for {problems} like the first: calls: {calls or 'none'}{limit}; prompts: about {self.tokens:,} tokens."
+        prompts = f"about {self.tokens:,} tokens of prompts"
+        return f"Estimate for {problems} like the first: calls: {calls or 'none'}{limit}; {prompts}."
 
 
 def explain(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from tts import BackendError, Candidate, ConfigError, Problem, Score
 
-_REDUCE = {
+_REDUCE: dict[str, Callable[[Sequence[float]], float]] = {
     "min": min,
     "max": max,
     "last": lambda steps: steps[-1],
