@@ -51,6 +51,7 @@ def test_a_text_that_is_no_sum_of_products_is_not_answered(text: str) -> None:
     done = CliRunner().invoke(main, ["solve", text], prog_name="tts")
     assert done.exit_code == 2
     assert "error: the built-in model only knows sums; name one with --model" in done.stderr
+    assert "loading" not in done.stderr
     with pytest.raises(tts.ConfigError, match="only knows sums"):
         tts.run(text)
 

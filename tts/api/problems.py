@@ -13,7 +13,7 @@ from tts.sources.guess import offer
 from tts.sources.layout import may_be_rows, named, refuse_candidates
 from tts.sources.opening import Opened, is_file, rows_of
 from tts.sources.reading import OnError, Reading, read_examples
-from tts.sources.understood import Understood, understood_examples
+from tts.sources.understood import Understood, counted, understood_examples
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Example, Problem
 
@@ -71,6 +71,11 @@ def _check_known(source: Any, columns: Mapping[str, str] | None, read: Sequence[
             pass
     except ConfigError as error:
         raise ConfigError(f"{error}{offered(source, columns)}") from None
+    several = len({one.problem.digest for one in read})
+    if several < len(read) and (text := offered(source, columns)):
+        raise ConfigError(
+            needs_model(f"{counted(len(read), 'row')} of {named(source)} are of {counted(several, 'problem')}{text}")
+        )
 
 
 def offered(source: Any, columns: Mapping[str, str] | None) -> str:

@@ -6,7 +6,7 @@ import inspect
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tts.api.candidate_sets import candidate_sets
 from tts.api.problems import Found as ProblemsFound
@@ -22,6 +22,7 @@ from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
 from tts.contracts.task import Task
 from tts.contracts.task import task as task_of
+from tts.engine.built_in import check_sum
 from tts.engine.engine import Engine
 from tts.engine.reference import DEFAULT_MODEL, ModelKind, placed
 from tts.metrics.comparison import Comparison
@@ -49,6 +50,9 @@ def solve(problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 
     With no model the embedded miniature is used, which only knows the built-in task. Raises what goes wrong.
     """
     chosen = strategy_of(strategy)
+    _checked(engine)
+    if engine.get("model") is None and (text := problem.text if isinstance(problem, Problem) else str(problem)).strip():
+        check_sum(text)
 
     async def work(one: Engine) -> Result:
         return await one.solve(problem, chosen, k)
@@ -77,19 +81,11 @@ def run(
     """
     chosen = [strategy_of(strategy)]
     source, grader = _task_settings(problems, grader, engine)
-    sets, understood = candidate_sets(source, columns, limit, on_error, engine)
-    if sets is not None:
-        _same_model(source, sets, chosen, k, engine)
-        tell_understood(understood, chosen, grader, engine, sampling=False)
-        given = sets
-        return _evaluate(  # type: ignore[return-value]  # it builds the class it is given
-            Run, lambda one: one.compare(given, chosen, k), chosen, k, grader, on_result, engine, sampling=False
-        )
-    examples, understood = problems_of(source, columns, limit, on_error, engine.get("model"))
-    tell_understood(understood, chosen, grader, engine, sampling=True)
-    return _evaluate(  # type: ignore[return-value]  # as above
-        Run, lambda one: one.run(examples, chosen, k), chosen, k, grader, on_result, engine, sampling=True
-    )
+
+    def read() -> _Plan:
+        return _read(source, chosen, k, None, columns, limit, on_error, None, grader, engine)
+
+    return _evaluate(Run, read, chosen, k, grader, on_result, engine)  # type: ignore[return-value]  # it builds the class it is given
 
 
 def sample(
@@ -106,6 +102,7 @@ def sample(
     `problems` and `engine` as in `run`; of candidate sets the problems are sampled anew, with a warning.
     """
     source, grader = _task_settings(problems, None, engine)
+    _checked(engine)
     wanted, understood = _to_sample(source, columns, limit, on_error, engine)
     tell_understood(understood, (), grader, engine, sampling=True)
 
@@ -152,20 +149,43 @@ def compare(
     """
     chosen = [strategy_of(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
     source, grader = _task_settings(samples, grader, engine)
+
+    def read() -> _Plan:
+        return _read(source, chosen, k, n, columns, limit, on_error, think, grader, engine, order_trials)
+
+    return _evaluate(Comparison, read, chosen, k, grader, on_result, engine)
+
+
+class _Plan(NamedTuple):
+    """What an engine is to decide on, and whether candidates are sampled for it."""
+
+    outcomes_of: Callable[[Engine], AsyncGenerator[Outcome, None]]
+    sampling: bool
+
+
+def _read(
+    source: Any,
+    strategies: Sequence[Strategy],
+    k: int,
+    n: int | None,
+    columns: Mapping[str, str] | None,
+    limit: int | None,
+    on_error: OnError,
+    think: tuple[str, str] | None,
+    grader: str,
+    engine: dict[str, Any],
+    order_trials: int = 0,
+) -> _Plan:
+    """The source, read: candidate sets to decide on, or problems to sample candidates of."""
     sets, understood = candidate_sets(source, columns, limit, on_error, engine, think)
-    examples: Iterable[Any] = ()
-    if sets is None:
-        examples, understood = problems_of(source, columns, limit, on_error, engine.get("model"))
-    else:
-        _same_model(source, sets, chosen, k, engine)
-    tell_understood(understood, chosen, grader, engine, sampling=sets is None)
-
-    def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
-        if sets is None:
-            return one.run(examples, chosen, k, n=n, order_trials=order_trials)
-        return one.compare(_first(sets, n), chosen, k, order_trials=order_trials)
-
-    return _evaluate(Comparison, outcomes, chosen, k, grader, on_result, engine, sampling=sets is None)
+    if sets is not None:
+        given = sets
+        _same_model(source, given, strategies, k, engine)
+        tell_understood(understood, strategies, grader, engine, sampling=False)
+        return _Plan(lambda one: one.compare(_first(given, n), strategies, k, order_trials=order_trials), False)
+    examples, understood = problems_of(source, columns, limit, on_error, engine.get("model"))
+    tell_understood(understood, strategies, grader, engine, sampling=True)
+    return _Plan(lambda one: one.run(examples, strategies, k, n=n, order_trials=order_trials), True)
 
 
 def _to_sample(
@@ -202,17 +222,17 @@ def _first(sets: Iterable[Sampled], n: int | None) -> Iterator[Sampled]:
 
 def _evaluate(
     kind: type[Comparison],
-    outcomes_of: Callable[[Engine], AsyncGenerator[Outcome, None]],
+    read: Callable[[], _Plan],
     strategies: Sequence[Strategy],
     k: int,
     grader: str,
     on_result: OnResult | None,
     engine: dict[str, Any],
-    *,
-    sampling: bool,
 ) -> Comparison:
     labelled = label_strategies(strategies)
     judge = grader_of(grader)
+    _checked(engine)
+    outcomes_of, sampling = read()
 
     async def work(one: Engine) -> Comparison:
         started = time.monotonic()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.records import Example, Problem
+from tts.vocabulary.records import Example
 
 One = TypeVar("One", bound=Example)
 _PRODUCT = r"\d+\s*(?:\*|×|·|\\cdot|\\times)\s*\d+"
@@ -20,18 +20,23 @@ _ASKED = re.compile(
 _SHOWN = 80  # characters of a problem in a message
 
 
-def is_sum(problem: Problem) -> bool:
+def is_sum(text: str) -> bool:
     """A problem of the form that the built-in model was trained on, in one of its wordings."""
-    return _ASKED.fullmatch(problem.text.strip()) is not None
+    return _ASKED.fullmatch(text.strip()) is not None
+
+
+def check_sum(text: str) -> None:
+    """Raise `ConfigError` for a problem that the built-in model does not know."""
+    if not is_sum(text):
+        line = " ".join(text.split())
+        short = line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+        raise ConfigError(needs_model(f"{short!r} is no sum of products such as 'Compute 12*7+31*4.'"))
 
 
 def only_sums(examples: Iterable[One]) -> Iterator[One]:
     """The examples; raises `ConfigError` at the first that the built-in model does not know."""
     for example in examples:
-        if not is_sum(example.problem):
-            text = " ".join(example.problem.text.split())
-            short = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-            raise ConfigError(needs_model(f"{short!r} is no sum of products such as 'Compute 12*7+31*4.'"))
+        check_sum(example.problem.text)
         yield example
 
 

@@ -117,9 +117,16 @@ def _joined(group: list[_Sample], identified: str | None, apart: set[str]) -> Ro
     own = first.row.value.get("metadata")
     value["metadata"] = {**constant, **(own if isinstance(own, Mapping) else {})}
     for name in rest:
-        if name not in value and (name in apart or isinstance(first.row.value.get(name), int | float)):
-            value[name] = [one.row.value.get(name) for one in group]
+        if name in apart or isinstance(first.row.value.get(name), int | float):
+            value.setdefault(_beside(str(name)), [one.row.value.get(name) for one in group])
+    if "metadata" in apart:
+        value["row_metadata"] = [one.row.value.get("metadata") for one in group]
     return first.row._replace(value=value)
+
+
+def _beside(name: str) -> str:
+    """What a list beside the candidates is called: an id of each response must not look like the problem's."""
+    return f"response_{name}" if name.lower() in DEFAULT_COLUMNS["id"] else name
 
 
 def _gold(group: list[_Sample]) -> Any:

@@ -55,9 +55,14 @@ def _of(there: Held | None, source: Source, columns: Mapping[str, str]) -> Layou
         return Layout("problems")
     if there.shape == "list":
         return Layout("sets", there.columns)
-    if "candidates" in columns or (not isinstance(source, Opened) and _repeats(rows_of(source), columns)):
+    if "candidates" in columns or (_is_near(source) and _repeats(rows_of(source), columns)):
         return Layout("samples", there.columns)
     return Layout("problems")
+
+
+def _is_near(source: Source) -> bool:
+    """It can be read to its end at leisure: neither only once, nor over a network."""
+    return not isinstance(source, Opened) and not (isinstance(source, str) and source.startswith("hub:"))
 
 
 def holds_candidates(source: Source, columns: Mapping[str, str] | None = None) -> bool:
