@@ -1,4 +1,4 @@
-"""What a call tells its listeners before and after the engine's own events."""
+"""What a call tells its listeners of its source, its models, its grades, outside the engine's own events."""
 
 from __future__ import annotations
 
