@@ -30,7 +30,13 @@ _WIDTH = 100  # characters of a text that is shown
 @columns_option
 @click.option("--join", metavar="SOURCE", help="Where the problems are, if not in FILE: task:NAME, a file.")
 @click.option("--limit", "-n", type=click.IntRange(min=1), help="Read only so many problems.")
-@click.option("--on-error", type=click.Choice(["raise", "skip"]), default="raise", show_default=True)
+@click.option(
+    "--on-error",
+    type=click.Choice(["raise", "skip"]),
+    default="raise",
+    show_default=True,
+    help="What to do with a row that cannot be read.",
+)
 @click.option("--extractor", default="auto", metavar="NAME", help="What finds the answers that are shown.")
 @think_option
 @output_option("The candidate sets", ENDINGS)

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-from tts import BackendError, Candidate, ConfigError, Problem, Score
+from tts import BackendError, Candidate, ConfigError, NoOptions, Problem, Score
 
 _REDUCE: dict[str, Callable[[Sequence[float]], float]] = {
     "min": min,
@@ -19,10 +19,8 @@ _REDUCE: dict[str, Callable[[Sequence[float]], float]] = {
 }
 
 
-class RecordedOptions(BaseModel):
+class RecordedOptions(NoOptions):
     """Options of a `recorded:NAME@reduce=min` reference."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     reduce: Literal["min", "max", "last", "mean", "product"] | None = None
     """Which one number is made of a list of scores of a candidate's steps, as a process reward model gives them; by
