@@ -58,3 +58,36 @@ def detail(question: str, gold: str, texts: list[str], **more: Any) -> dict[str,
         },
         "metric": {"math_pass@1": 0.5},
     }
+
+
+def rollout(number: int, question: str, answer: str, text: Any, **more: Any) -> dict[str, Any]:
+    """A line of verifiers' results.jsonl."""
+    return {
+        "example_id": number,
+        "prompt": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": question}],
+        "completion": [{"role": "assistant", "content": text}],
+        "answer": answer,
+        "task": "sums",
+        "reward": float(answer in text),
+        "generation_ms": 3.5,
+        **more,
+    }
+
+
+def monkey(question: str, answer: str, texts: list[str]) -> dict[str, Any]:
+    """A file of one problem of Large Language Monkeys."""
+    return {"question": question, "gt_answer": answer, "samples": texts, "prompt": f"Few-shot …\n{question}"}
+
+
+def gym(question: str, answer: str, texts: list[str]) -> dict[str, Any]:
+    """A result of reasoning-gym's evaluation."""
+    return {
+        "question": question,
+        "expected_answer": answer,
+        "best_model_answer": answer,
+        "best_score": 1.0,
+        "completions": [
+            {"model_answer": text.split()[-1], "full_model_response": text, "score": float(text.endswith(answer))}
+            for text in texts
+        ],
+    }

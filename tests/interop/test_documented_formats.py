@@ -116,15 +116,17 @@ def test_lighteval_log_likelihoods_have_no_responses(tmp_path: Path) -> None:
         read(path)
 
 
-def test_lighteval_of_older_releases_says_so(tmp_path: Path) -> None:
-    path = parquet(tmp_path / "old.parquet", [{"full_prompt": "2+2?", "predictions": "['4']", "gold": "['4']"}])
-    with pytest.raises(tts.TaskError, match="lighteval before 0.10"):
+def test_lighteval_of_older_releases_without_responses_says_so(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "old.parquet", [{"full_prompt": "2+2?", "predictions": "[-0.5]", "gold": "['4']"}])
+    with pytest.raises(tts.TaskError, match="no responses among the 'predictions' of this older lighteval"):
         read(path)
 
 
 def test_an_unknown_format_lists_those_there_are(tmp_path: Path) -> None:
     path = lines(tmp_path / "x.jsonl", [{"problem": "1+1?"}])
-    with pytest.raises(tts.ConfigError, match=r"format='helm' is unknown; known: evalscope, inspect, lighteval"):
+    with pytest.raises(
+        tts.ConfigError, match=r"format='helm' is unknown; known: evalscope, folder, inspect, lighteval"
+    ):
         read(path, format="helm")
 
 

@@ -59,7 +59,7 @@ def test_one_problem_in_many_shapes(source: object) -> None:
 
 
 def test_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tts.sources.reading.task", lambda name, **options: Two(**options))
+    monkeypatch.setattr("tts.sources.opening.task", lambda name, **options: Two(**options))
     assert len(list(read_examples(Two()))) == 2
     assert [e.answer for e in read_examples("task:two@number=3")] == ["0", "2", "4"]
     assert len(list(read_examples())) == 2  # no source: the built-in task

@@ -7,7 +7,8 @@ import pytest
 
 import tts
 from tts.rows.candidates import row_of
-from tts.sources.reading import holds_candidates, read_candidate_sets
+from tts.sources.layout import holds_candidates
+from tts.sources.reading import read_candidate_sets
 from tts.vocabulary.records import Sampled
 
 ROW = {
@@ -81,7 +82,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_candidate_sets_that_are_none(tmp_path: Path) -> None:
     for row, message in [
         ({"problem": "a"}, "no column 'candidates'"),
-        ({"problem": "a", "candidates": "b"}, "is of type str; candidates are a list"),
+        ({"problem": "a", "candidates": "b"}, "column 'candidates' holds 'b', and candidates are a list"),
         ({"problem": "a", "candidates": [1]}, "candidate 0 is of type int"),
         ({"problem": "a", "candidates": [{"text": "b", "logprob": "high"}]}, "candidate 0: logprob='high'"),
         ({"candidates": ["b"]}, "no column 'problem'"),

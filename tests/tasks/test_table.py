@@ -42,7 +42,7 @@ def test_a_hub_data_set_with_its_revision(monkeypatch: pytest.MonkeyPatch) -> No
         asked.append((name, options))
         return []
 
-    monkeypatch.setattr("tts.sources.reading.rows_of_hub", rows)
+    monkeypatch.setattr("tts.sources.opening.rows_of_hub", rows)
     list(tts.task("table:hub:me/mine", split="test", revision="abc").examples())
     assert asked == [("me/mine", {"split": "test", "revision": "abc"})]
 

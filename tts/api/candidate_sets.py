@@ -1,19 +1,29 @@
-"""The candidate sets in a source, whatever it is."""
+"""The candidate sets in a source, whatever it is, read before anything is spent."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tts.api.samples import Samples
 from tts.contracts.grader import extractor as extractor_of
-from tts.sources.reading import OnError, holds_candidates, read_candidate_sets
-from tts.store.address import is_store, store_exists
+from tts.sources.layout import layout_of
+from tts.sources.reading import OnError, Reading
+from tts.sources.understood import Understood, understood_sets
+from tts.store.address import check_exists, is_store
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.records import CandidateSet, Sampled
+from tts.vocabulary.records import Sampled
 from tts.vocabulary.thinking import CLOSE, OPEN
+
+
+class Found(NamedTuple):
+    """The candidate sets of a source, `None` where it holds problems, and what was made of rows."""
+
+    sets: Iterable[Sampled] | None
+    understood: Understood | None = None
 
 
 def candidate_sets(
@@ -23,21 +33,24 @@ def candidate_sets(
     on_error: OnError,
     engine: dict[str, Any],
     think: tuple[str, str] | None = None,
-) -> Iterable[Sampled] | None:
-    """The candidate sets in a source, or `None` where it holds problems; `think` are the tags where they are known."""
+) -> Found:
+    """The candidate sets in a source; `think` are the tags where they are known.
+
+    Those of rows are all read here: what is wrong with one of them is known before a model is loaded.
+    """
     if isinstance(source, Samples):
         engine.setdefault("sampling", source.sampling)
-        return source.sampled[:limit]
-    if is_store(source) and store_exists(source):
-        return stored_sets(source, limit, engine)
-    holds = (
-        isinstance(source, (list, tuple)) and source and all(isinstance(one, (CandidateSet, Sampled)) for one in source)
-    )
-    if holds or (isinstance(source, (str, Path)) and holds_candidates(source, columns)):
-        extract = extractor_of(engine.get("extractor", "auto"))
-        tags = think or (OPEN, CLOSE)
-        return read_candidate_sets(source, columns=columns, limit=limit, on_error=on_error, think=tags, extract=extract)
-    return None
+        return Found(source.sampled[:limit])
+    if is_store(source) and not re.search(r"\s", str(source)):  # a text that ends in .db is a problem
+        check_exists(source)
+        return Found(stored_sets(source, limit, engine))
+    layout = layout_of(source, columns)
+    if layout.kind == "problems":
+        return Found(None)
+    extract = extractor_of(engine.get("extractor", "auto"))
+    reading = Reading(columns, limit, on_error)
+    sets = list(reading.sets(source, think or (OPEN, CLOSE), extract))
+    return Found(sets, understood_sets(source, layout, reading, sets))
 
 
 def stored_sets(place: str | Path, limit: int | None, engine: dict[str, Any]) -> Iterator[Sampled]:

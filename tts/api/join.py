@@ -9,7 +9,7 @@ from typing import Any
 
 from tts.api.candidate_sets import candidate_sets
 from tts.api.samples import Samples
-from tts.sources.reading import Source
+from tts.sources.opening import Source
 from tts.vocabulary.errors import ConfigError, TaskError
 from tts.vocabulary.records import Candidate, CandidateSet, Sampled, Usage
 
@@ -46,7 +46,7 @@ def join_candidates(*sources: Samples | Source, extractor: str = "auto") -> Samp
 
 def _by_problem(source: Samples | Source, number: int, extractor: str) -> dict[Key, Sampled]:
     """The sets of a source by problem; a problem that occurs again is another one."""
-    sets = candidate_sets(source, None, None, "raise", {"extractor": extractor})
+    sets = candidate_sets(source, None, None, "raise", {"extractor": extractor}).sets
     if sets is None:
         raise ConfigError(f"source {number} of join_candidates holds no candidates; sample its problems first")
     seen: Counter[str] = Counter()

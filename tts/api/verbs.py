@@ -7,10 +7,13 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tts.api.candidate_sets import candidate_sets
+from tts.api.problems import Found as ProblemsFound
+from tts.api.problems import asked_again, problems_of
 from tts.api.samples import Samples
+from tts.api.told import tell, tell_understood
 from tts.api.warm_models import WarmModels
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import extractor as extractor_of
@@ -20,13 +23,17 @@ from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
 from tts.contracts.task import Task
 from tts.contracts.task import task as task_of
+from tts.engine.built_in import check_sum
 from tts.engine.engine import Engine
 from tts.engine.reference import DEFAULT_MODEL, ModelKind, placed
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import SILENT, grade
+from tts.metrics.own_verdicts import own_verdicts
 from tts.metrics.run import Run
 from tts.registry.instance import build
-from tts.sources.reading import OnError, Source, read_examples
+from tts.sources.layout import named
+from tts.sources.opening import Source, at_hand
+from tts.sources.reading import OnError
 from tts.sources.reference import parse_reference
 from tts.vocabulary.errors import ConfigError, did_you_mean
 from tts.vocabulary.outcome import Outcome
@@ -45,6 +52,9 @@ def solve(problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 
     With no model the embedded miniature is used, which only knows the built-in task. Raises what goes wrong.
     """
     chosen = strategy_of(strategy)
+    _checked(engine)
+    if engine.get("model") is None and (text := problem.text if isinstance(problem, Problem) else str(problem)).strip():
+        check_sum(text)
 
     async def work(one: Engine) -> Result:
         return await one.solve(problem, chosen, k)
@@ -67,16 +77,17 @@ def run(
     """Sample k candidates for each problem and decide with one strategy; a problem that fails is a result with `error`.
 
     `problems` is anything that `read_examples` takes: nothing (the built-in task), a text, a list, a file, `task:NAME`,
-    `hub:ID`, `-`. `on_result` hears each result as it is decided. All results are held; for more than memory takes,
-    iterate over `Engine.run`. `engine` takes the arguments of `tts.Engine`.
+    `hub:ID`, `-`; candidate sets, as in `compare`, are decided on in groups of k. `on_result` hears each result as it
+    is decided. All results are held; for more than memory takes, iterate over `Engine.run`. `engine` takes the
+    arguments of `tts.Engine`.
     """
-    chosen = strategy_of(strategy)
+    chosen = [strategy_of(strategy)]
     source, grader = _task_settings(problems, grader, engine)
 
-    def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
-        return one.run(_examples(source, columns, limit, on_error), [chosen], k)
+    def read() -> _Plan:
+        return _read(source, chosen, k, None, columns, limit, on_error, None, grader, engine)
 
-    return _evaluate(Run, outcomes, [chosen], k, grader, on_result, engine, sampling=True)  # type: ignore[return-value]  # it builds the class it is given
+    return _evaluate(Run, read, chosen, k, grader, on_result, engine)  # type: ignore[return-value]  # it builds the class it is given
 
 
 def sample(
@@ -90,15 +101,18 @@ def sample(
 ) -> Samples:
     """Sample k candidates for each problem; with a store, only those that are not there yet.
 
-    `problems` and `engine` as in `run`.
+    `problems` and `engine` as in `run`; of candidate sets the problems are sampled anew, with a warning.
     """
-    source, _ = _task_settings(problems, None, engine)
+    source, grader = _task_settings(problems, None, engine)
+    _checked(engine)
+    wanted, understood = _to_sample(source, columns, limit, on_error, engine)
+    tell_understood(understood, (), grader, engine, sampling=True)
 
     async def work(one: Engine) -> Samples:
         order: dict[str, int] = {}
 
         def examples() -> Iterator[Any]:
-            for example in _examples(source, columns, limit, on_error):
+            for example in wanted:
                 order[example.problem.id] = len(order)
                 yield example
 
@@ -140,20 +154,70 @@ def compare(
     """
     chosen = [strategy_of(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
     source, grader = _task_settings(samples, grader, engine)
-    sets = candidate_sets(source, columns, limit, on_error, engine, think)
+
+    def read() -> _Plan:
+        return _read(source, chosen, k, n, columns, limit, on_error, think, grader, engine, order_trials, shuffle)
+
+    return _evaluate(Comparison, read, chosen, k, grader, on_result, engine)
+
+
+class _Plan(NamedTuple):
+    """What an engine is to decide on, and whether candidates are sampled for it."""
+
+    outcomes_of: Callable[[Engine], AsyncGenerator[Outcome, None]]
+    sampling: bool
+
+
+def _read(
+    source: Any,
+    strategies: Sequence[Strategy],
+    k: int,
+    n: int | None,
+    columns: Mapping[str, str] | None,
+    limit: int | None,
+    on_error: OnError,
+    think: tuple[str, str] | None,
+    grader: str,
+    engine: dict[str, Any],
+    order_trials: int = 0,
+    shuffle: bool = False,
+) -> _Plan:
+    """The source, read: candidate sets to decide on, or problems to sample candidates of."""
+    sets, understood = candidate_sets(source, columns, limit, on_error, engine, think)
+    if sets is not None:
+        given = sets
+        _same_model(source, given, strategies, k, engine)
+        tell_understood(understood, strategies, grader, engine, sampling=False)
+        seed = engine.get("seed", 0) if shuffle else None
+        return _Plan(lambda one: one.compare(_first(given, n, seed), strategies, k, order_trials=order_trials), False)
+    examples, understood = problems_of(source, columns, limit, on_error, engine.get("model"))
+    tell_understood(understood, strategies, grader, engine, sampling=True)
+    return _Plan(lambda one: one.run(examples, strategies, k, n=n, order_trials=order_trials), True)
+
+
+def _to_sample(
+    source: Any, columns: Mapping[str, str] | None, limit: int | None, on_error: OnError, engine: dict[str, Any]
+) -> ProblemsFound:
+    """The problems of a source; raises `ConfigError` where it has candidates and no model is named for others."""
+    sets, _ = candidate_sets(source, columns, limit, on_error, engine)
+    if sets is None:
+        return problems_of(source, columns, limit, on_error, engine.get("model"))
+    if engine.get("model") is None:
+        raise ConfigError(
+            f"{named(source)} holds candidates already: compare them (tts compare), or name the model that is to "
+            "sample others with --model (model= in Python)"
+        )
+    return ProblemsFound(asked_again(sets, source))
+
+
+def _same_model(
+    source: Any, sets: Iterable[Sampled], strategies: Sequence[Strategy], k: int, engine: dict[str, Any]
+) -> None:
+    """Samples of this process are completed, or refined, by the model that made them."""
     if isinstance(source, Samples) and engine.get("model") is None:
-        short = any(len(one.candidates) < k for one in source.sampled)
-        if short or any(one.required().policy for one in chosen):
+        short = any(len(one.candidates) < k for one in sets)
+        if short or any(one.required().policy for one in strategies):
             engine["model"] = source.model
-
-    seed = engine.get("seed", 0) if shuffle else None
-
-    def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
-        if sets is None:
-            return one.run(_examples(source, columns, limit, on_error), chosen, k, n=n, order_trials=order_trials)
-        return one.compare(_first(sets, n, seed), chosen, k, order_trials=order_trials)
-
-    return _evaluate(Comparison, outcomes, chosen, k, grader, on_result, engine, sampling=sets is None)
 
 
 def _first(sets: Iterable[Sampled], n: int | None, seed: int | None) -> Iterator[Sampled]:
@@ -169,17 +233,17 @@ def _first(sets: Iterable[Sampled], n: int | None, seed: int | None) -> Iterator
 
 def _evaluate(
     kind: type[Comparison],
-    outcomes_of: Callable[[Engine], AsyncGenerator[Outcome, None]],
+    read: Callable[[], _Plan],
     strategies: Sequence[Strategy],
     k: int,
     grader: str,
     on_result: OnResult | None,
     engine: dict[str, Any],
-    *,
-    sampling: bool,
 ) -> Comparison:
     labelled = label_strategies(strategies)
     judge = grader_of(grader)
+    _checked(engine)
+    outcomes_of, sampling = read()
 
     async def work(one: Engine) -> Comparison:
         started = time.monotonic()
@@ -194,6 +258,8 @@ def _evaluate(
             outcomes.sort(key=lambda outcome: outcome.order)
             limit = engine.get("request_timeout", "auto")
             graded = await grade(outcomes, judge, SILENT if limit == "auto" else limit)
+            if (own := own_verdicts(graded)) is not None:
+                tell(lambda: str(own), engine)
             return kind(graded, labelled, k, one.spent, seconds, one.sampling.max_tokens)
         finally:
             await judge.aclose()
@@ -235,10 +301,6 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _examples(source: Source, columns: Any, limit: int | None, on_error: OnError) -> Iterator[Any]:
-    return read_examples(source, columns=columns, limit=limit, on_error=on_error)
-
-
 def _task_settings(source: Any, grader: str | None, engine: dict[str, Any]) -> tuple[Any, str]:
     """A named task as an object, with its extractor and grader unless the call names others."""
     if source is None or (isinstance(source, str) and source.startswith("task:")):
@@ -247,4 +309,4 @@ def _task_settings(source: Any, grader: str | None, engine: dict[str, Any]) -> t
     if isinstance(source, Task):
         engine.setdefault("extractor", source.extractor)
         return source, grader or source.grader
-    return source, grader or "math"
+    return at_hand(source), grader or "math"

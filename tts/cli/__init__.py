@@ -47,6 +47,7 @@ def tts_commands() -> list[Entry]:
         Entry(name="solve", target="tts.cli.solve:solve", summary="one problem: sample, aggregate, print the response"),
         Entry(name="run", target="tts.cli.run:run", summary="many problems with one strategy, graded"),
         Entry(name="sample", target="tts.cli.sample:sample", summary="draw candidates now, aggregate them later"),
+        Entry(name="adopt", target="tts.cli.adopt:adopt", summary="any table of responses as candidate sets"),
         Entry(name="compare", target="tts.cli.compare:compare", summary="many strategies on the same candidates"),
         Entry(name="eval", target="tts.cli.eval:evaluate", summary="a whole protocol, resumable, with its report"),
         Entry(name="controls", target="tts.cli.controls:controls", summary="the same strategies on changed candidates"),

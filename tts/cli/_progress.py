@@ -153,6 +153,8 @@ class _Listener:
         self._display.update(self._tally)
         if event.kind == "loading":
             self._display.note(f"loading {event.message}")
+        elif event.kind == "understood":
+            self._display.note(event.message)
         elif event.kind in ("problem_failed", "log") and self._shown <= SHOWN:
             self._shown += 1
             what = "failed: " if event.kind == "problem_failed" else ""

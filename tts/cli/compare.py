@@ -10,6 +10,7 @@ import click
 import tts
 from tts.api.verbs import DEFAULT_STRATEGIES
 from tts.cli import say
+from tts.cli._explain import explain_option, show_explanation
 from tts.cli._json_line import write_json
 from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
@@ -31,7 +32,7 @@ from tts.cli._progress import watch
 from tts.contracts.grader import extractor
 from tts.contracts.strategy import Strategy
 from tts.metrics.pairs import PAIRS
-from tts.sources.reading import holds_candidates
+from tts.sources.layout import holds_candidates
 from tts.store.address import check_exists, is_store
 from tts.vocabulary.thinking import CLOSE, OPEN
 
@@ -59,6 +60,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 @output_option("The graded results", ENDINGS)
 @report_option
 @max_failed_option
+@explain_option
 @click.option("--pairs", "show_pairs", is_flag=True, help="A paired test of every two strategies, one line each.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
 def compare(
@@ -77,6 +79,7 @@ def compare(
     output: Path | None,
     report: Path | None,
     max_failed: str,
+    explain: bool,
     show_pairs: bool,
     as_json: bool,
 ) -> None:
@@ -93,6 +96,10 @@ def compare(
     if is_store(problems):
         check_exists(str(problems))
     source: str | list[tts.Sampled] | None = problems
+    if explain:
+        how: dict[str, Any] = {"columns": columns, "limit": limit, "on_error": on_error, "think": think}
+        show_explanation(problems, chosen, k, **how, engine=engine)
+        return
     if problems == "-":
         extract = extractor(engine.get("extractor", "auto"))
         tags = think or (OPEN, CLOSE)

@@ -10,6 +10,7 @@ import click
 
 import tts
 from tts.cli import say
+from tts.cli._explain import explain_option, show_explanation
 from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
     Pairs,
@@ -68,6 +69,7 @@ from tts.output.text import json_line
     help="Where the page goes, by ending as in `tts report`.  [default: FOLDER/report.html]",
 )
 @max_failed_option
+@explain_option
 @grader_option
 @engine_options
 def evaluate(
@@ -87,6 +89,7 @@ def evaluate(
     check_grades: bool,
     report: Path | None,
     max_failed: str,
+    explain: bool,
     grader: str | None,
     engine: dict[str, Any],
 ) -> None:
@@ -98,11 +101,15 @@ def evaluate(
     """
     from tts.eval import Prices
     from tts.eval import evaluate as run_protocol
-    from tts.eval.protocol import PAGE
+    from tts.eval.protocol import PAGE, protocol_strategies
 
     chosen = strategies_named(names, parameters) if names else None
     if chosen is None and parameters:
         raise tts.ConfigError("-p needs -s: name the strategies whose parameters are given")
+    if explain:
+        strategies = protocol_strategies(problems, chosen, outputs, columns, engine)
+        show_explanation(problems, strategies, k, n=n, columns=columns, limit=limit, on_error=on_error, engine=engine)
+        return
     with watch("decision", None, engine.get("store", folder / "store.db")) as listener:
         found = run_protocol(
             problems,

@@ -9,6 +9,7 @@ import click
 
 import tts
 from tts.cli import say
+from tts.cli._explain import explain_option, show_explanation
 from tts.cli._json_line import write_json
 from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
@@ -39,6 +40,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 @output_option("The graded results", ENDINGS)
 @report_option
 @max_failed_option
+@explain_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON line per result, as it is decided.")
 def run(
     problems: str | None,
@@ -53,6 +55,7 @@ def run(
     output: Path | None,
     report: Path | None,
     max_failed: str,
+    explain: bool,
     as_json: bool,
 ) -> None:
     """Sample K candidates for each of the PROBLEMS, aggregate them with one strategy, and grade.
@@ -62,6 +65,9 @@ def run(
     """
     check_output(output, ENDINGS)
     [chosen] = strategies_of([strategy], parameters)
+    if explain:
+        show_explanation(problems, [chosen], k, columns=columns, limit=limit, on_error=on_error, engine=engine)
+        return
 
     def written(result: Result) -> None:
         write_json(result_row(result))

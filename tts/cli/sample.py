@@ -9,6 +9,7 @@ import click
 
 import tts
 from tts.cli import say
+from tts.cli._explain import explain_option, show_explanation
 from tts.cli._max_failed import end, max_failed_option
 from tts.cli._options import engine_options, k_option, output_option, source_options
 from tts.cli._output import check_output, write_sets
@@ -23,6 +24,7 @@ ENDINGS = (".jsonl", ".parquet")
 @engine_options
 @output_option("The candidate sets", ENDINGS)
 @max_failed_option
+@explain_option
 def sample(
     problems: str | None,
     columns: dict[str, str] | None,
@@ -32,6 +34,7 @@ def sample(
     engine: dict[str, Any],
     output: Path | None,
     max_failed: str,
+    explain: bool,
 ) -> None:
     """Sample K candidates for each of the PROBLEMS (as in `tts run`), for `tts compare` to aggregate.
 
@@ -39,6 +42,9 @@ def sample(
     is sampled twice, and without -o nothing is printed.
     """
     check_output(output, ENDINGS)
+    if explain:
+        show_explanation(problems, [], k, columns=columns, limit=limit, on_error=on_error, engine=engine)
+        return
     store = engine.get("store")
     total = expected(problems, limit)
     with watch("candidate", total and total * k, store) as listener:

@@ -21,6 +21,7 @@ from tts.contracts.labels import label_strategies
 from tts.contracts.models import Backend, Judge, Scorer
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
+from tts.engine.built_in import only_sums
 from tts.engine.calls import Limit
 from tts.engine.code import code_behind
 from tts.engine.context import count_tokens
@@ -175,7 +176,7 @@ class Engine:
             await self._runner.keep(work, {})
             return Sampled(found, work.answer)
 
-        works = (Work(example.problem, example.answer) for example in problems)
+        works = (Work(example.problem, example.answer) for example in self._known(problems))
         async with aclosing(self._stream(works, draw)) as results:
             async for result in results:
                 yield result
@@ -197,7 +198,7 @@ class Engine:
         _check_k(k)
         if n is not None and n < k:
             raise ConfigError(f"n={n} candidates per problem make no group of k={k}; give n={k} or more")
-        works = (Work(example.problem, example.answer) for example in problems)
+        works = (Work(example.problem, example.answer) for example in self._known(problems))
         return self._outcomes(works, strategies, k, order_trials, n or k)
 
     def compare(
@@ -217,6 +218,10 @@ class Engine:
         return await count_tokens(self._roles.loaded.get("policy"), texts)
 
     # --- the stream ------------------------------------------------------------------------------------------------
+
+    def _known(self, problems: Iterable[Example]) -> Iterable[Example]:
+        """The problems; where no policy is named, only what the built-in one knows."""
+        return only_sums(problems) if self._roles.built_in else problems
 
     async def _load(self, strategies: Sequence[Strategy], *, sampling: bool) -> None:
         self._watchdog.start()

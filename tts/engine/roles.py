@@ -37,6 +37,7 @@ class Roles:
     ) -> None:
         self.references: dict[Role, object] = dict(references)
         self.loaded: dict[Role, Loaded] = {}
+        self.built_in: bool = references["policy"] is None  # what is sampled is sampled from the default
         self._models, self._concurrency, self._emit = models, concurrency, emit
         self._executor = executor
         self._lock = asyncio.Lock()

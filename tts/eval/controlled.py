@@ -153,7 +153,7 @@ def controls(
     source, plant = _task(samples)
     if isinstance(source, Task):
         grader, settings = grader or source.grader, {"extractor": source.extractor, **settings}
-        if settings.get("model") is None:
+        if settings.get("model") is None and source.name == "sums":
             settings["model"] = DEFAULT_MODEL
     shared: dict[str, Any] = {"strategies": strategies, "k": k, "grader": grader, **settings}
     own = compare(source, columns=columns, limit=limit, on_error=on_error, **shared)

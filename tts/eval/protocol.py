@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tts.answers.shared import held
+from tts.api.samples import Samples
 from tts.api.verbs import compare
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
@@ -28,10 +29,9 @@ from tts.metrics.tables import Table
 from tts.output.file import check_folder, write_whole
 from tts.output.text import json_line
 from tts.registry.host import plugins
-from tts.sources.reading import holds_candidates
+from tts.sources.layout import holds_candidates
 from tts.store.address import is_store, shown_store
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.records import CandidateSet, Sampled
 
 STRATEGIES = ("first", "majority", "best_of_n", "weighted_majority", "knockout", "synthesizer", "gsr")
 FILES = ("report.md", "report.json", "results.jsonl", "timings.json")
@@ -114,8 +114,7 @@ def evaluate(
     target = Path(folder)
     check_folder(target)
     page = _page(target, report)
-    given = _allowed(problems, columns, settings) if strategies is None else strategies
-    chosen = [_with_outputs(strategy_of(one), outputs) for one in given]
+    chosen = protocol_strategies(problems, strategies, outputs, columns, settings)
     settings.setdefault("store", target / "store.db")
     comparison = compare(problems, strategies=chosen, k=k, n=n, columns=columns, **settings)
     comparison.estimator = estimator
@@ -132,6 +131,18 @@ def evaluate(
         found, store = evaluation.disagreements, settings["store"]
         comparison.report(page, title=_title(evaluation), store=store, prices=prices, disagreements=found)
     return evaluation
+
+
+def protocol_strategies(
+    problems: Any,
+    strategies: Sequence[str | Strategy] | None,
+    outputs: int,
+    columns: Mapping[str, str] | None,
+    settings: Mapping[str, Any],
+) -> list[Strategy]:
+    """The strategies of a protocol: those given, else those that the models allow, with so many outputs of each."""
+    given = _allowed(problems, columns, settings) if strategies is None else strategies
+    return [_with_outputs(strategy_of(one), outputs) for one in given]
 
 
 def _page(folder: Path, report: str | Path | None) -> Path | None:
@@ -162,10 +173,7 @@ def _with_outputs(strategy: Strategy, outputs: int) -> Strategy:
 def _allowed(problems: Any, columns: Mapping[str, str] | None, settings: Mapping[str, Any]) -> list[Strategy]:
     """The strategies of the protocol whose models are there; stored candidates come without a policy."""
     known = plugins().names("strategy")
-    if isinstance(problems, str | Path):
-        stored = is_store(problems) or holds_candidates(problems, columns)
-    else:
-        stored = isinstance(problems, list | tuple) and isinstance(next(iter(problems), None), CandidateSet | Sampled)
+    stored = is_store(problems) or isinstance(problems, Samples) or holds_candidates(problems, columns)
     there = {role: settings.get(role) is not None for role in ("scorer", "judge", "synthesizer")}
     there["policy"] = settings.get("model") is not None or not stored
     every = [strategy_of(name) for name in STRATEGIES if name in known]

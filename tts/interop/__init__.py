@@ -21,6 +21,11 @@ FORMATS = {
     "nemo-skills": "tts.interop.nemo_skills",
     "lighteval": "tts.interop.lighteval",
     "evalscope": "tts.interop.evalscope",
+    "opencompass": "tts.interop.opencompass",
+    "reasoning-gym": "tts.interop.reasoning_gym",
+    "verifiers": "tts.interop.verifiers",
+    "verl": "tts.interop.verl",
+    "folder": "tts.interop.problem_folder",
 }
 """The tools whose files are read, by the name that `format=` takes."""
 
@@ -40,8 +45,8 @@ def detect(source: object) -> str | None:
 
 
 def _first_row(path: Path) -> Mapping[str, Any]:
-    """The first readable row of a file that has them; a .json file would have to be read whole."""
-    if path.is_dir() or path.suffix == ".json" or not is_file_name(path.name):
+    """The first readable row of a file that has them; a .json file is read whole for it."""
+    if path.is_dir() or not is_file_name(path.name):
         return {}
     try:
         values = (row.value for row in rows_of_file(path))

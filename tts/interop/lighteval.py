@@ -1,7 +1,8 @@
 """lighteval: `details_TASK_DATE.parquet`, as `--save-details` writes it from 0.10 on (doc, model_response, metric).
 
-From its documented format and the source of 0.13; the tool itself was not run. The scores are one number per problem
-and metric, not per response.
+From its documented format and the source of 0.13; the tool itself was not run. Details of older releases have the
+whole prompt, their predictions and gold answers as lists, or as the text of lists. The scores are one number per
+problem and metric, not per response.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tts.interop._foreign import Converted, converted, list_at, response, take, text_at, usage_of
+from tts.rows.cells import list_of
 from tts.rows.files import Row, rows_of_file
 
 
@@ -30,7 +32,7 @@ def rows(path: Path) -> Iterator[Row]:
 
 def _convert(row: Row) -> Converted:
     if _older(row.value):
-        raise row.error("these are details of lighteval before 0.10; evaluate again with a newer one to import them")
+        return _older_details(row)
     answered = take(row, "model_response")
     texts = list_at(row, "text", of=answered)
     if not texts:
@@ -51,6 +53,14 @@ def _convert(row: Row) -> Converted:
         ],
         "metadata": {"lighteval": row.value.get("metric")},
     }
+
+
+def _older_details(row: Row) -> Converted:
+    predicted, gold = list_of(row.value["predictions"]), list_of(row.value["gold"])
+    if not predicted or not all(isinstance(one, str) for one in predicted):
+        raise row.error("there are no responses among the 'predictions' of this older lighteval")
+    golds = row.value["gold"] if gold is None else ", ".join(map(str, gold))
+    return {"problem": text_at(row, "full_prompt"), "answer": golds or None, "candidates": predicted}
 
 
 def _identity(row: Row) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """lm-evaluation-harness: `samples_TASK_DATE.jsonl`, as `--log_samples` writes it (seen with 0.4.13).
 
 One line has all responses to one document under `resps`, one list for each request. A task with several filters writes
-every document once for each; only those of the first filter are read, because the responses are the same.
+every document once for each; only those of the first filter are read, because the responses are the same. Older
+releases do not name the filter: there a document that occurs again with the same responses is left out.
 """
 
 from __future__ import annotations
@@ -35,8 +36,14 @@ def rows(path: Path) -> Iterator[Row]:
 
 def _of_first_filter(found: Iterator[Row]) -> Iterator[Row]:
     first: Any = None
+    seen: set[int] = set()
     for row in found:
-        if isinstance(row.value, Mapping):
+        if isinstance(row.value, Mapping) and row.value.get("filter") is None:
+            same = hash((repr(row.value.get("doc_id")), repr(row.value.get("resps"))))
+            if same in seen:
+                continue
+            seen.add(same)
+        elif isinstance(row.value, Mapping):
             first = row.value.get("filter") if first is None else first
             if row.value.get("filter") != first:
                 continue

@@ -1,7 +1,7 @@
 """NeMo-Skills: `output-rs0.jsonl`, `output-rs1.jsonl`, …, one file per random seed, with the same problem on each line.
 
 From the documented format and its generation script; the tool itself was not run. The files are read side by side.
-Neither the model nor the prompt is in them.
+Neither the model nor the prompt is in them; where the problem is not either, it is joined from a task.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def holds(path: Path, first: Mapping[str, Any]) -> bool:
     """A folder with `output-rs*.jsonl`, or one of those files."""
     if path.is_dir():
         return any(_NAME.fullmatch(file.name) for file in path.iterdir())
-    return _NAME.fullmatch(path.name) is not None and "generation" in first
+    return (_NAME.fullmatch(path.name) is not None or path.name == "output.jsonl") and "generation" in first
 
 
 def rows(path: Path) -> Iterator[Row]:
@@ -61,20 +61,18 @@ def _checked(row: Row | None, file: Path, number: int) -> Row:
     return row
 
 
-def _question(row: Row) -> str:
-    question = question_of(row.value)
-    if question is None:
-        raise row.error("there is neither a 'problem' nor a 'question' in it")
-    return question
+def _question(row: Row) -> str | None:
+    """What was asked; results of an evaluation may leave it to the task."""
+    return question_of(row.value)
 
 
-def _convert(found: list[Row], question: str) -> Converted:
+def _convert(found: list[Row], question: str | None) -> Converted:
     value = found[0].value
     kept = {name: one for name, one in other_columns(value).items() if not _of_generation(name)}
     identity = {} if value.get("id") in (None, "") else {"id": str(kept.pop("id"))}
     return {
         **identity,
-        "problem": question,
+        **({} if question is None else {"problem": question}),
         "answer": value.get("expected_answer", value.get("answer")),
         "candidates": [_candidate(row) for row in found],
         "metadata": kept,

@@ -11,8 +11,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tts.rows.columns import choose, example_of_mapping, jsonable, missing, nested
+from tts.rows.cells import list_of
+from tts.rows.columns import example_of_mapping, jsonable, missing, nested
 from tts.rows.files import Row
+from tts.rows.held import held, is_messages
 from tts.vocabulary.errors import TaskError
 from tts.vocabulary.records import Candidate, CandidateSet, Problem, Sampled, Sampling
 from tts.vocabulary.thinking import split_thinking
@@ -43,13 +45,12 @@ def sampled_of(
 def _sampled_of_mapping(
     row: Row, position: int, columns: Mapping[str, str], think: tuple[str, str] | None, extract: Extract
 ) -> Sampled:
-    column = choose(row, "candidates", columns)
-    if column is None:
+    found = held(row, columns)
+    if found is None:
         raise missing(row, "candidates")
-    values = row.value[column]
-    if not isinstance(values, list):
-        raise row.error(f"the column {column!r} is of type {type(values).__name__}; candidates are a list")
-    example = example_of_mapping(row, position, columns, left_out=(column, "policy", "sampling"))
+    values = found.values
+    mapped = {role: name for role, name in columns.items() if role != "candidates"}
+    example = example_of_mapping(row, position, mapped, left_out=(*found.columns, "policy", "sampling"))
     policy = row.value.get("policy") or row.value.get("model")
     candidates = CandidateSet(
         problem=_with_recorded(example.problem, values, own=nested(row, "metadata")),
@@ -69,6 +70,8 @@ def _sampling(row: Row) -> Sampling | None:
 
 
 def _candidate(row: Row, index: int, value: object, think: tuple[str, str] | None, extract: Extract) -> Candidate:
+    if is_messages(value):  # a conversation, of which the last message is the response
+        value = value[-1]["content"]  # type: ignore[index]  # a list, says is_messages
     fields = {"text": value or ""} if value is None or isinstance(value, str) else value
     if not isinstance(fields, Mapping) or not isinstance(fields.get("text"), str):
         raise row.error(
@@ -97,11 +100,12 @@ def _with_recorded(problem: Problem, candidates: list[Any], own: object) -> Prob
     """
     count, metadata = len(candidates), dict(problem.metadata)
     named = own if isinstance(own, Mapping) else {}
-    parallel = {
-        name: metadata.pop(name)
-        for name, value in problem.metadata.items()
-        if count and isinstance(value, list) and len(value) == count and name not in named
-    }
+    parallel: dict[str, Any] = {}
+    for name, value in problem.metadata.items() if count else ():
+        lists = _lists(name, value) if name not in named else {}
+        if lists and all(len(one) == count for one in lists.values()):
+            parallel |= lists
+            del metadata[name]
     for index, candidate in enumerate(candidates):
         for name in candidate if isinstance(candidate, Mapping) else ():
             if name not in Candidate.model_fields:
@@ -110,6 +114,15 @@ def _with_recorded(problem: Problem, candidates: list[Any], own: object) -> Prob
         return problem
     metadata["recorded"] = {**metadata.get("recorded", {}), **jsonable(parallel)}
     return problem.model_copy(update={"metadata": metadata})
+
+
+def _lists(name: str, value: object) -> dict[str, list[Any]]:
+    """The list of a column, also as text in a table's cell; of a mapping of lists each, under `column.key`."""
+    if isinstance(value, Mapping):
+        found = {f"{name}.{key}": list_of(one) for key, one in value.items()}
+        return {key: one for key, one in found.items() if one is not None} if None not in found.values() else {}
+    one = list_of(value)
+    return {} if one is None else {name: one}
 
 
 def row_of(sampled: Sampled) -> dict[str, Any]:

@@ -25,11 +25,17 @@ DEFAULT_COLUMNS: dict[str, tuple[str, ...]] = {
     "problem": ("problem", "prompt", "question", "messages"),
     "answer": (
         *("answer", "gold", "gold_answer", "expected_answer", "final_answer", "ground_truth", "reference_answer"),
-        *("target", "solution"),
+        *("target", "solution", "gt_answer", "gts", "correct_answer"),
     ),
-    "candidates": ("candidates", "responses", "samples", "completions", "generations", "outputs"),
+    "candidates": (
+        *("candidates", "responses", "samples", "completions", "generations", "outputs", "predictions"),
+        "model_outputs",
+    ),
 }
 """What each column may be called; the first name wins over the others."""
+
+SAMPLE_COLUMNS = ("response", "sample", "completion", "generation", "output", "prediction", "model_output")
+"""What a column may be called in which each row has one candidate."""
 
 
 def check_columns(columns: Mapping[str, str] | None) -> dict[str, str]:
@@ -107,7 +113,9 @@ def missing(row: Row, role: str) -> TaskError:
     """The error of a row without a column for a role that it must have."""
     known = " or ".join(map(repr, DEFAULT_COLUMNS[role]))
     has = ", ".join(map(repr, row.value)) or "none"
-    return row.error(f"no column {known}; it has {has}; map one with columns={{{role!r}: ...}}")
+    return row.error(
+        f"no column {known}; it has {has}; map one with columns={{{role!r}: ...}}, or let `tts adopt` guess"
+    )
 
 
 def _example(row: Row, fields: dict[str, Any], answer: str | None) -> Example:

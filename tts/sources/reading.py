@@ -13,18 +13,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from tts.contracts.task import Task, task
 from tts.interop import detect, rows_of_format
-from tts.registry.host import plugins
 from tts.rows.candidates import sampled_of
-from tts.rows.columns import check_columns, choose, example_of
-from tts.rows.files import Row, is_file_name, rows_of_file, rows_of_hub, rows_of_iterable, rows_of_stdin
-from tts.sources.reference import parse_reference
+from tts.rows.columns import check_columns, example_of
+from tts.rows.files import Row
+from tts.rows.held import held
+from tts.rows.samples import by_problem
+from tts.sources.joined import with_problems
+from tts.sources.opening import Source, is_file, rows_of
 from tts.vocabulary.errors import ConfigError, TaskError
-from tts.vocabulary.records import CandidateSet, Example, Problem, Sampled
+from tts.vocabulary.records import Example, Sampled
 
 OnError = Literal["raise", "skip"]
-Source = str | Path | Problem | Example | Task | Iterable[Any] | None
 _Read = TypeVar("_Read", Example, Sampled)
 _log = logging.getLogger("tts")
 
@@ -46,9 +46,8 @@ def read_examples(
 
     Raises `TaskError` for what cannot be read; with `on_error="skip"` broken rows are left out and logged once.
     """
-    mapping = check_columns(columns)
-    items = _read(_rows(source), lambda row, position: example_of(row, position, mapping), limit, on_error)
-    return _begun(items) if _is_file(source) else items
+    items = Reading(columns, limit, on_error).examples(source)
+    return _begun(items) if is_file(source) else items
 
 
 class ReadRow(NamedTuple):
@@ -65,7 +64,7 @@ def read_rows(source: Source = None, *, columns: Mapping[str, str] | None = None
     Sources, columns and errors are those of `read_examples`.
     """
     mapping = check_columns(columns)
-    for position, row in enumerate(_rows(source), 1):
+    for position, row in enumerate(rows_of(source), 1):
         example = example_of(row, position, mapping)
         yield ReadRow(example, row.where, row.value if isinstance(row.value, Mapping) else example.problem.metadata)
 
@@ -79,124 +78,120 @@ def read_candidate_sets(
     think: tuple[str, str] | None = ("<think>", "</think>"),
     extract: Callable[[str], str | None],
     format: str | None = None,  # noqa: A002 - what everybody calls it
+    problems: Source = None,
 ) -> Iterator[Sampled]:
     """Candidate sets that were sampled before, lazily: rows of problem, answer and candidates.
+
+    Rows of one response each, such as `{problem, answer, response}`, are read whole and put together by their problem.
 
     A candidate is a text, split into thinking and summary at the `think` tags, or a mapping with a `text` and any other
     field of `tts.Candidate`. `extract` gives its answer. Lists as long as the candidates, such as scores, are kept in
     `problem.metadata["recorded"]`. Sources, columns and errors are those of `read_examples`; `format` names the tool
-    that wrote the file ("lm-eval", "inspect", "nemo-skills", "lighteval", "evalscope"), which is else found out.
+    that wrote the file (`tts.interop.FORMATS` lists them), which is else found out unless `columns` names the
+    candidates. `problems` is a source of the problems where the rows have none, joined by id or else by place.
     """
-    mapping = check_columns(columns)
-    items = _read(
-        _set_rows(source, format), partial(sampled_of, columns=mapping, think=think, extract=extract), limit, on_error
-    )
-    return _begun(items) if _is_file(source) else items
+    items = Reading(columns, limit, on_error).sets(source, think, extract, format, problems)
+    return _begun(items) if is_file(source) else items
 
 
-def _set_rows(source: Source, format_: str | None) -> Iterator[Row]:
-    found = format_ or detect(source)
-    if found is None:
-        return _rows(source)
-    if not isinstance(source, str | Path):
-        raise ConfigError(f"format={found!r} is for files; give a path")
-    return rows_of_format(found, Path(source))
+class Reading:
+    """One reading of a source; `rows` and `dropped` count its rows so far, and those that were left out."""
+
+    def __init__(self, columns: Mapping[str, str] | None, limit: int | None, on_error: OnError) -> None:
+        if limit is not None and limit < 0:
+            raise ConfigError(f"limit={limit} is negative; give the number of problems, or None for all")
+        if on_error not in ("raise", "skip"):
+            raise ConfigError(f"on_error={on_error!r} is neither 'raise' nor 'skip'")
+        self.columns: dict[str, str] = check_columns(columns)
+        self.limit, self.on_error = limit, on_error
+        self.rows = self.dropped = 0
+
+    def examples(self, source: Source) -> Iterator[Example]:
+        """The problems with their gold answers."""
+        columns = self.columns
+        return self._read(self._counted(rows_of(source)), lambda row, position: example_of(row, position, columns))
+
+    def sets(
+        self,
+        source: Source,
+        think: tuple[str, str] | None,
+        extract: Callable[[str], str | None],
+        format_: str | None = None,
+        problems: Source = None,
+    ) -> Iterator[Sampled]:
+        """The candidate sets, their problems joined from another source where one is given."""
+        found = format_ or (None if "candidates" in self.columns else detect(source))
+        convert = partial(sampled_of, think=think, extract=extract)
+        if found is None:
+            rows, columns = _whole(self._joined(rows_of(source), problems), self.columns)
+            return self._read(rows, partial(convert, columns=columns))
+        if not isinstance(source, str | Path):
+            raise ConfigError(f"format={found!r} is for files; give a path")
+        rows = self._joined(rows_of_format(found, Path(source)), problems)
+        return self._read(rows, partial(convert, columns=self.columns))
+
+    def _joined(self, rows: Iterator[Row], problems: Source) -> Iterator[Row]:
+        rows = self._counted(rows)
+        return rows if problems is None else with_problems(rows, read_examples(problems), self.columns)
+
+    def _counted(self, rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            self.rows += 1
+            yield row
+
+    def _read(self, rows: Iterator[Row], convert: Callable[[Row, int], _Read]) -> Iterator[_Read]:
+        return iter(()) if self.limit == 0 else self._converted(rows, convert)
+
+    def _converted(self, rows: Iterator[Row], convert: Callable[[Row, int], _Read]) -> Iterator[_Read]:
+        places: dict[str, str] = {}
+        skipped: list[tuple[str, TaskError]] = []
+        good = 0
+        try:
+            for position, row in enumerate(rows, 1):
+                try:
+                    item = convert(row, position)
+                    _check_id(item, row, position, places)
+                except TaskError as error:
+                    if self.on_error == "raise":
+                        raise
+                    skipped.append((row.place, error))
+                    self.dropped += 1
+                    continue
+                good += 1
+                yield item
+                if good == self.limit:
+                    return
+            if skipped and not good:
+                raise TaskError(f"none of {len(skipped)} rows could be read; the first: {skipped[0][1]}")
+        finally:
+            if skipped and good:
+                _warn(skipped, good)
 
 
-def _is_file(source: Source) -> bool:
-    return isinstance(source, Path) or (isinstance(source, str) and is_file_name(source))
+def _whole(rows: Iterator[Row], columns: dict[str, str]) -> tuple[Iterator[Row], dict[str, str]]:
+    """The rows with what their columns are called; put together by problem where the first has one response."""
+    seen = []
+    for row in rows:
+        seen.append(row)
+        if isinstance(row.value, TaskError):
+            continue
+        rows = chain(seen, rows)
+        return (by_problem(rows, columns), {}) if _has_one_response(row, columns) else (rows, columns)
+    return iter(seen), columns
+
+
+def _has_one_response(row: Row, columns: Mapping[str, str]) -> bool:
+    try:
+        there = held(row, columns) if isinstance(row.value, Mapping) else None
+    except TaskError:
+        return False
+    return there is not None and there.shape == "sample"
 
 
 def _begun(items: Iterator[_Read]) -> Iterator[_Read]:
     """The same, with the first one read: what is wrong with a file is known before a model is loaded for it."""
     first = next(items, None)
     return items if first is None else chain([first], items)
-
-
-def holds_candidates(path: str | Path, columns: Mapping[str, str] | None = None) -> bool:
-    """The first readable row of a file has a list of candidates; `False` for anything that is not a file."""
-    if detect(path) is not None:
-        return True
-    if not _is_file(path):
-        return False
-    row = next((row for row in rows_of_file(Path(path)) if not isinstance(row.value, TaskError)), None)
-    if row is None or not isinstance(row.value, Mapping):
-        return False
-    column = choose(row, "candidates", check_columns(columns))
-    return column is not None and isinstance(row.value[column], list)
-
-
-def _rows(source: Source) -> Iterator[Row]:
-    if isinstance(source, (Problem, Example, CandidateSet, Sampled, Mapping)):
-        return rows_of_iterable([source])
-    if isinstance(source, Task):
-        return rows_of_iterable(source.examples())
-    if isinstance(source, Path):
-        return rows_of_file(source)
-    if source is None or isinstance(source, str):
-        return _rows_of_text("task:sums" if source is None else source)
-    if isinstance(source, bytes) or not isinstance(source, Iterable):
-        raise ConfigError(
-            f"a value of type {type(source).__name__} is not a source of problems; give a path, text or an iterable"
-        )
-    return rows_of_iterable(source)
-
-
-def _rows_of_text(source: str) -> Iterator[Row]:
-    kind, _, rest = source.partition(":")
-    if not source.strip():
-        raise TaskError("the problem is empty")
-    if source == "-":
-        return rows_of_stdin()
-    if kind == "task":
-        reference = parse_reference(rest)
-        return rows_of_iterable(task(reference.name, **reference.options).examples())
-    if kind == "hub":
-        return rows_of_hub(*parse_reference(rest))
-    if is_file_name(source):
-        return rows_of_file(Path(source).expanduser())
-    if source in plugins().names("task"):
-        raise TaskError(f"{source!r} is the name of a task; write 'task:{source}'")
-    if len(source) < 256 and "\n" not in source and Path(source).exists():
-        return rows_of_file(Path(source))
-    return rows_of_iterable([source])
-
-
-def _read(
-    rows: Iterator[Row], convert: Callable[[Row, int], _Read], limit: int | None, on_error: OnError
-) -> Iterator[_Read]:
-    if limit is not None and limit < 0:
-        raise ConfigError(f"limit={limit} is negative; give the number of problems, or None for all")
-    if on_error not in ("raise", "skip"):
-        raise ConfigError(f"on_error={on_error!r} is neither 'raise' nor 'skip'")
-    return iter(()) if limit == 0 else _converted(rows, convert, limit, on_error)
-
-
-def _converted(
-    rows: Iterator[Row], convert: Callable[[Row, int], _Read], limit: int | None, on_error: OnError
-) -> Iterator[_Read]:
-    places: dict[str, str] = {}
-    skipped: list[tuple[str, TaskError]] = []
-    good = 0
-    try:
-        for position, row in enumerate(rows, 1):
-            try:
-                item = convert(row, position)
-                _check_id(item, row, position, places)
-            except TaskError as error:
-                if on_error == "raise":
-                    raise
-                skipped.append((row.place, error))
-                continue
-            good += 1
-            yield item
-            if good == limit:
-                return
-        if skipped and not good:
-            raise TaskError(f"none of {len(skipped)} rows could be read; the first: {skipped[0][1]}")
-    finally:
-        if skipped and good:
-            _warn(skipped, good)
 
 
 def _check_id(item: Example | Sampled, row: Row, position: int, places: dict[str, str]) -> None:

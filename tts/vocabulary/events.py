@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-EventKind = Literal["problem_started", "candidate", "call", "decision", "problem_failed", "log", "loading", "loaded"]
+EventKind = Literal[
+    "understood", "problem_started", "candidate", "call", "decision", "problem_failed", "log", "loading", "loaded"
+]
 
 
 class Event(NamedTuple):
     """One thing that happened.
 
-    `kind`: a problem started; a candidate arrived (`tokens` generated for it, `stored` when it was not paid for now); a
-    model call of a strategy ended; a strategy decided; a problem failed; a strategy logged something; a model is being
-    loaded, is loaded. `details` is JSON-able.
+    `kind`: a line says how a source was understood, or how its own verdicts agree with the grades; a problem started; a
+    candidate arrived (`tokens` generated for it, `stored` when it was not paid for now); a model call of a strategy
+    ended; a strategy decided; a problem failed; a strategy logged something; a model is being loaded, is loaded.
+    `details` is JSON-able.
     """
 
     kind: EventKind

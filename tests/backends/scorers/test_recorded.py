@@ -100,3 +100,43 @@ def test_later_problems_without_scores_fail_with_one_sentence_for_all(published:
     (failure,) = [line for line in notes if line.startswith("failed ")]
     sentence = "BackendError: no 'rm_scores' is recorded with the candidates; recorded is 'correct', 'preds'"
     assert failure == f"failed 3×: best_of_n: {sentence}"
+
+
+STEPS = [[0.5, 0.5], [0.75, 0.125], [0.25], [1.0, 0.5, 0.5]]
+
+
+def stepped(**more: object) -> list[dict[str, object]]:
+    texts = [f"\\boxed{{{number}}}" for number in range(4)]
+    return [{"problem": "Which?", "answer": "1", "candidates": texts, **more}]
+
+
+@pytest.mark.parametrize(
+    ("reduce", "best"),
+    [("min", "0"), ("max", "3"), ("last", "0"), ("mean", "3"), ("product", "0")],
+)
+def test_scores_of_steps_become_one_number(reduce: str, best: str) -> None:
+    scorer = f"recorded:scores@reduce={reduce}"
+    table = tts.compare(stepped(scores=STEPS), strategies=["best_of_n"], k=4, scorer=scorer, grader="numeric")
+    assert table.results[0].answer == best
+
+
+def test_scores_of_steps_are_refused_with_what_to_write() -> None:
+    table = tts.compare(
+        stepped(scores=STEPS), strategies=["best_of_n"], k=4, scorer="recorded:scores", grader="numeric"
+    )
+    assert "a score for each of 2 steps recorded as 'scores'" in str(table.results[0].error)
+    assert "'recorded:scores@reduce=min'" in str(table.results[0].error)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"scores": [{"rm": {"v": value}} for value in (0.1, 0.9, 0.2, 0.3)]},
+        {"scores": {"rm.v": [0.1, 0.9, 0.2, 0.3], "other": [1, 2, 3, 4]}},
+        {"scores.rm.v": json.dumps([0.1, 0.9, 0.2, 0.3])},
+    ],
+    ids=["mappings", "a mapping of lists", "text in a cell"],
+)
+def test_nested_columns_of_scores(more: dict[str, object]) -> None:
+    table = tts.compare(stepped(**more), strategies=["best_of_n"], k=4, scorer="recorded:scores.rm.v", grader="numeric")
+    assert table.results[0].answer == "1"

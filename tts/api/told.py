@@ -1,0 +1,54 @@
+"""What a call tells its listeners of its source, its models, its grades, outside the engine's own events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tts.contracts.strategy import Strategy
+from tts.engine.models import model_name
+from tts.registry.host import emit
+from tts.sources.understood import Understood
+from tts.vocabulary.events import Event
+from tts.vocabulary.records import Role
+
+ROLES: dict[Role, str] = {"policy": "model", "scorer": "scorer", "judge": "judge", "synthesizer": "synthesizer"}
+
+
+def tell(message: Callable[[], str], engine: Mapping[str, Any]) -> None:
+    """A line for whoever listens; where nobody does it is not even made."""
+    if listeners := engine.get("listeners", ()):
+        emit(Event("understood", message=message()), listeners)
+
+
+def tell_understood(
+    understood: Understood | None,
+    strategies: Sequence[Strategy],
+    grader: str,
+    engine: Mapping[str, Any],
+    *,
+    sampling: bool,
+) -> None:
+    """What was made of the source, and what reading it has counted."""
+    if understood is None:
+        return
+    answers = grader if engine.get("extractor", "auto") == "auto" else f"{grader}, found by {engine['extractor']}"
+    tell(lambda: understood.line(answers, asked(strategies, engine, sampling=sampling)), engine)
+    if understood.audit:
+        tell(lambda: understood.audit, engine)
+
+
+def asked(strategies: Sequence[Strategy], engine: Mapping[str, Any], *, sampling: bool) -> str:
+    """Which models a call asks, in words."""
+    needed = [
+        (role, argument)
+        for role, argument in ROLES.items()
+        if (role == "policy" and sampling) or any(getattr(one.required(), role) for one in strategies)
+    ]
+    told = []
+    for role, argument in needed:
+        given = engine.get(argument)
+        nobody = "the built-in one" if role == "policy" and sampling else "none given"
+        name = nobody if given is None else model_name(given)
+        told.append(name if role == "policy" else f"{argument} {name}")
+    return ", ".join(told) or "none needed"
