@@ -31,6 +31,7 @@ from tts_backends.openai.waiting import PATIENCE
 
 _CHECK_FIRST, _CHECK_MOST = 0.25, 10.0  # seconds between health checks
 _LINE = 60.0  # seconds between two lines about a limit
+_FAR = 1.0  # seconds to a server and back at most; a page that takes longer is slow to be made
 
 _log = logging.getLogger("tts")
 
@@ -38,10 +39,14 @@ _log = logging.getLogger("tts")
 class Link:
     """A session and the servers that it leads to; made by `open_link` and closed with its loop."""
 
-    def __init__(self, addresses: Sequence[Address], access: Access, limits: Limits) -> None:
+    def __init__(
+        self, addresses: Sequence[Address], access: Access, limits: Limits, away: dict[Address, float]
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._limits = limits
-        self.servers = [Server(one, Pace(limits.at_once, limits.rpm, limits.tpm)) for one in addresses]
+        self._limits, self._away = limits, away
+        self.servers = [
+            Server(one, Pace(limits.at_once, limits.rpm, limits.tpm, away.get(one, 0.0))) for one in addresses
+        ]
         self._vigils = {server: self._vigil(server) for server in self.servers}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
@@ -165,7 +170,7 @@ class Link:
             self._wake()
         vigil.heard, server.failures = time.monotonic(), 0
         server.answers += 1
-        server.pace.went_well(number)
+        server.pace.went_well(self._loop.time(), number)
         self._wake()
 
     def took(self, seconds: float) -> None:
@@ -182,8 +187,12 @@ class Link:
         return answer
 
     async def get(self, server: Server, path: str) -> bytes:
-        """The body of a page; raises `Trouble`."""
-        return await self._session.exchange(server, path, None)
+        """The body of a page; raises `Trouble`. How soon it comes says how far away the server is."""
+        started = self._loop.time()
+        found = await self._session.exchange(server, path, None)
+        seconds = min(self._loop.time() - started, _FAR)
+        self._away[server.address] = min(seconds, self._away.get(server.address, _FAR))
+        return found
 
     async def tell(self, server: Server, path: str, body: bytes) -> None:
         """Send what has no answer; raises `Trouble`."""
@@ -277,9 +286,14 @@ class Link:
         return True
 
 
-async def open_link(addresses: Sequence[Address], access: Access, limits: Limits) -> AsyncGenerator[Link, None]:
-    """Yield the link of this loop once and close it when the loop ends, as loops do with generators."""
-    link = Link(addresses, access, limits)
+async def open_link(
+    addresses: Sequence[Address], access: Access, limits: Limits, away: dict[Address, float]
+) -> AsyncGenerator[Link, None]:
+    """Yield the link of this loop once and close it when the loop ends, as loops do with generators.
+
+    `away` is kept for the next one: seconds to each server and back.
+    """
+    link = Link(addresses, access, limits, away)
     try:
         yield link
     finally:

@@ -27,6 +27,7 @@ class Pool:
         self.addresses = addresses
         self._kind, self._access, self._limits, self._retries = kind, access, limits, retries
         self._opened: dict[asyncio.AbstractEventLoop, _Opened] = {}
+        self._away: dict[Address, float] = {}  # seconds to each server and back
         self._closed = False
 
     async def link(self) -> Link:
@@ -37,7 +38,7 @@ class Pool:
         if opened is None:
             for ended in [other for other in list(self._opened) if other.is_closed()]:
                 self._opened.pop(ended, None)
-            opening = open_link(self.addresses, self._access, self._limits)
+            opening = open_link(self.addresses, self._access, self._limits, self._away)
             opened = self._opened[loop] = _Opened(await anext(opening), opening)
         return opened.link
 
