@@ -67,6 +67,7 @@ def result_row(result: Result) -> dict[str, Any]:
         "confidence": result.decision.confidence if result.decision else None,
         "generated_tokens": usage.generated_tokens,
         "prompt_tokens": usage.prompt_tokens,
+        "estimated_tokens": usage.estimated_tokens,
         "seconds": result.seconds,
         "error": result.error,
     }

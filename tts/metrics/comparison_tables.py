@@ -9,7 +9,7 @@ from tts.metrics.accuracies import n_correct_values
 from tts.metrics.completeness import Bounds, Completeness
 from tts.metrics.estimate import Estimate
 from tts.metrics.missing import told_classes, without_problem
-from tts.metrics.tables import Table, percent, quantity
+from tts.metrics.tables import Table, estimated_lines, percent, quantity
 from tts.vocabulary.outcome_class import CLASSES, MISSING, OutcomeClass, is_missing
 from tts.vocabulary.records import Usage
 
@@ -41,7 +41,8 @@ def _main_table(compared: Completeness, shown: Mapping[str, str]) -> Table:
     rows += [_strategy_row(compared, label, shown[label]) for label in compared.strategies]
     kept = [i for i, name in enumerate(head) if name not in _COUNTS or any(row[i] not in ("", "0") for row in rows)]
     head, *rows = ([row[i] for i in kept] for row in (head, *rows))
-    notes = [*missing_lines(compared), *failure_lines(compared), *rate_lines(compared), _spent_line(compared)]
+    notes = [*missing_lines(compared), *failure_lines(compared), *rate_lines(compared), *_estimated(compared)]
+    notes.append(_spent_line(compared))
     return Table(title, head, rows, notes)
 
 
@@ -54,8 +55,8 @@ def _strategy_row(compared: Completeness, label: str, shown: str) -> list[str]:
         percent(sum(r.answer is not None for r in results) / max(len(results), 1)),
         str(sum(map(is_missing, results))),
         quantity(usage.calls),
-        quantity(usage.generated_tokens),
-        quantity(usage.prompt_tokens),
+        quantity(usage.generated_tokens, usage),
+        quantity(usage.prompt_tokens, usage),
         f"{usage.seconds:,.1f}" if usage.seconds else "0",
         f"{compared.mean_seconds(label):.2f}",
     ]
@@ -124,10 +125,16 @@ def rate_lines(compared: Completeness) -> list[str]:
     return lines
 
 
+def _estimated(compared: Completeness) -> list[str]:
+    """What the mark before tokens means."""
+    spent = Usage.total(list(compared.spent.values()))
+    return estimated_lines({label: compared.usage(label) for label in compared.strategies} | {"really spent": spent})
+
+
 def _spent_line(compared: Completeness) -> str:
     spent = "; ".join(
-        f"{role} {quantity(u.calls)} calls, {quantity(u.generated_tokens)} generated and "
-        f"{quantity(u.prompt_tokens)} prompt tokens ({quantity(u.cached_tokens)} of them cached), "
+        f"{role} {quantity(u.calls)} calls, {quantity(u.generated_tokens, u)} generated and "
+        f"{quantity(u.prompt_tokens, u)} prompt tokens ({quantity(u.cached_tokens)} of them cached), "
         f"{u.seconds:,.1f} model-seconds"
         for role, u in sorted(compared.spent.items())
         if u != Usage()  # recorded scores cost nothing

@@ -23,23 +23,29 @@ from tts import (
     run_sync,
 )
 from tts_backends.openai import options as openai_options
-from tts_backends.openai.ask import Ask, Sent, told_prompt
+from tts_backends.openai.ask import Ask, Sent
+from tts_backends.openai.counts import estimate, told_prompt
 from tts_backends.openai.errors import Trouble, unreadable
 from tts_backends.openai.events import DONE, Events
 from tts_backends.openai.habits import Habits
 from tts_backends.openai.link import Link
+from tts_backends.openai.meter import Meter
 from tts_backends.openai.overflow import Overflow
 from tts_backends.openai.pool import Pool
 from tts_backends.openai.probe import Found, probe, tokens
 from tts_backends.openai.repeats import Repeats
 from tts_backends.openai.server import Server
-from tts_backends.openai.wire import Dialect, Wire, estimate
+from tts_backends.openai.wire import Dialect, Wire
 
 __all__ = ["OpenAIBackend"]
 
 # Below so many seconds per request and request in flight it is the asking that takes the time, not the server.
 _CLIENT_BOUND = 0.001
 _LONG_PROMPT, _CUT = 1000, 4  # tokens from which a prompt is looked at, and how much too short a count must be
+_FIRST_ONLY = (
+    "the server counts the tokens of the first completion only where several are asked for in one request; those of "
+    "the others are estimated from its length"
+)
 _SAME = (
     "completions of one prompt are the same to the letter although they are drawn at a temperature above 0: a cache "
     "answers in the model's place, or the temperature has no effect, and a vote over copies says nothing; turn the "
@@ -71,7 +77,7 @@ class OpenAIBackend:
         self._wire = Wire(model, options.api, options.stream, markers, options.further())
         self._repeats, self._told = Repeats(), set[str]()
         self._names_endings, self._unnamed = False, 0
-        self._dialect, self._habits = self._found(run_sync(self._probe))
+        self._dialect, self._habits, self._meter = self._found(run_sync(self._probe))
         self.fingerprint = self._fingerprint()
         self.capabilities = Capabilities(
             seed=self._dialect.seed and options.grouping != "always",
@@ -139,6 +145,10 @@ class OpenAIBackend:
         """The addresses that are asked, without anything secret."""
         return tuple(address.origin for address in self._pool.addresses)
 
+    def take_aside(self) -> Usage:
+        """What was spent beside requests, on finding out what the server can do, since this was last asked."""
+        return self._meter.take_aside()
+
     async def at_work(self) -> bool | None:
         """Whether tokens are coming, which only a stream shows; `None` where nobody knows and a server is there."""
         return await (await self._pool.link()).at_work()
@@ -163,10 +173,12 @@ class OpenAIBackend:
         finally:
             await self._pool.release()
 
-    def _found(self, found: Found) -> tuple[Dialect, Habits]:
+    def _found(self, found: Found) -> tuple[Dialect, Habits, Meter]:
         for remark in found.remarks:
             self._say(remark)
-        return found.dialect, found.habits
+        count = self._counted if found.dialect.tokenize else None
+        meter = Meter(self._wire, count, first_only=found.dialect.first_only, spent=found.spent)
+        return found.dialect, found.habits, meter
 
     def _say(self, remark: str) -> None:
         """One warning for one thing."""
@@ -186,7 +198,8 @@ class OpenAIBackend:
         together = dialect.n and not (options.stream or self._habits.drops("n")) and options.grouping != "never"
         if together and options.grouping == "auto":
             seconds = link.seconds_per_request
-            together = not dialect.seed and seconds is not None and seconds < _CLIENT_BOUND * max(link.in_flight, 1)
+            quick = seconds is not None and seconds < _CLIENT_BOUND * max(link.in_flight, 1)
+            together = quick and not dialect.seed and not self._meter.first_only
         return [tuple(range(n))] if together and n > 1 else [(index,) for index in range(n)]
 
     async def _complete(self, link: Link, ask: Ask, indices: tuple[int, ...]) -> list[Completion]:
@@ -211,28 +224,43 @@ class OpenAIBackend:
     async def _once(
         self, link: Link, server: Server, ask: Ask, indices: tuple[int, ...], sent: Sent
     ) -> list[Completion]:
-        path, started = self._wire.path, time.monotonic()
-        if self._wire.stream:
-            events = Events(self._wire.api)
-            ask.streams[indices[0]] = events
-            answer = await link.stream(server, path, sent.body, events)
-        else:
-            answer = await link.post(server, path, sent.body)
-            link.took(time.monotonic() - started)
+        started = time.monotonic()
+        answer = await self._answer(link, server, ask, indices[0], sent)
         seconds = round(time.monotonic() - started, 6)
         told = answer.get("system_fingerprint")
         origin = {"server": server.address.origin, "system_fingerprint": told[:200] if isinstance(told, str) else None}
         try:
             if self._wire.stream:
                 self._end_unsaid(answer, sent)
-            read = self._wire.read(
-                answer, indices, ask.request.sampling.logprobs, seconds, lost=ask.request.on_cancelled
-            )
+            counting = await self._meter.counting(answer, ask, sent, len(indices), seconds)
+            if counting.first_only and len(indices) > 1:
+                self._say(_FIRST_ONLY)
+            lost = ask.request.on_cancelled
+            read = self._wire.read(answer, indices, ask.request.sampling.logprobs, counting, lost)
             return [self._uncut(one.model_copy(update=origin), ask, answer) for one in read]
         except BackendError as error:
             raise Trouble(BackendError(f"{server.address.base}: {error}", retryable=error.retryable)) from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise unreadable(link.scrubbed(json.dumps(answer).encode()), server.address.base) from None
+
+    async def _answer(self, link: Link, server: Server, ask: Ask, index: int, sent: Sent) -> dict[str, Any]:
+        """The answer to one attempt; one that is broken off has its cost all the same."""
+        ask.streams.pop(index, None)
+        ask.under_way.add(index)
+        try:
+            if self._wire.stream:
+                events = ask.streams[index] = Events(self._wire.api)
+                answer = await link.stream(server, self._wire.path, sent.body, events)
+            else:
+                started = time.monotonic()
+                answer = await link.post(server, self._wire.path, sent.body)
+                link.took(time.monotonic() - started)
+        except Trouble as trouble:
+            self._meter.in_vain(ask, index, trouble)
+            ask.under_way.discard(index)
+            raise
+        ask.under_way.discard(index)
+        return answer
 
     def _end_unsaid(self, answer: dict[str, Any], sent: Sent) -> None:
         """Give a stream that is said to be over, and nothing more, the ending that it has had.
@@ -256,7 +284,7 @@ class OpenAIBackend:
 
     def _uncut(self, completion: Completion, ask: Ask, answer: dict[str, Any]) -> Completion:
         """The completion, or a failed one where the server has read a part of the prompt only."""
-        told = told_prompt(answer)
+        told = told_prompt(answer.get("usage"))
         if not told or ask.estimated < _LONG_PROMPT or told * _CUT > ask.estimated:
             return completion
         why = (
@@ -318,10 +346,10 @@ class OpenAIBackend:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
         for index in sorted(index for indices in asking.values() for index in indices):
-            written = ask.streams[index].tokens() if index in ask.streams else 0
-            ask.request.on_cancelled(
-                Usage(calls=1, prompt_tokens=ask.prompt_tokens, answer_tokens=written, cancelled=1)
-            )
+            self._meter.withdrawn(ask, index)
+
+    async def _counted(self, text: str) -> int:
+        return await self._count(await self._pool.link(), text)
 
     async def _count(self, link: Link, text: str) -> int:
         found = await tokens(link, await link.choose(paced=False), self._wire.model, text)
