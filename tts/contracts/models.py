@@ -65,8 +65,10 @@ class Backend(Protocol):
     So may one that can tell, `async at_work()`: whether it works at what it was asked (`None`: it cannot tell now). It
     is asked when it has answered nothing for the limit of silence (`request_timeout`), and who works has as long again.
     A model behind a service may have `dropped`: a mapping of the sampling parameters that it had to leave out, with the
-    reason for each. It is recorded in the provenance of results. One that asks things of its own may have
-    `take_aside()`: the `Usage` of what was spent beside requests since this was last asked; it counts as really spent.
+    reason for each. It is recorded in the provenance of results. It may have `limited`, too: the limits that the
+    service has now, in words such as "limited to 1/s", which lines of progress show. One that asks things of its own
+    may have `take_aside()`: the `Usage` of what was spent beside requests since this was last asked; it counts as
+    really spent.
     """
 
     @property

@@ -237,6 +237,8 @@ class Engine:
         self._watchdog.start()
         await self._roles.load(strategies, sampling=sampling)
         self._charge_aside()
+        for loaded in self._roles.loaded.values():
+            self._drawer.origins.meet(loaded, self.store)
 
     def _charge_aside(self) -> None:
         for role, usage in self._roles.take_aside().items():

@@ -100,10 +100,12 @@ class Roles:
                 return loaded._replace(limiter=same.limiter)  # two roles of one model share its limiter, too
         return loaded
 
-    @property
-    def dropped(self) -> dict[str, dict[str, str]]:
-        """By role, what of the sampling its model leaves out by now, and why."""
-        found = {role: dict(getattr(one.model, "dropped", None) or {}) for role, one in self.loaded.items()}
+    def dropped(self, stored: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+        """By role, what of the sampling its model leaves out by now, or left out of `stored` samples, and why."""
+        found = {
+            role: {**stored.get(one.reference, {}), **(getattr(one.model, "dropped", None) or {})}
+            for role, one in self.loaded.items()
+        }
         return {role: dropped for role, dropped in found.items() if dropped}
 
     def take_aside(self) -> dict[Role, Usage]:

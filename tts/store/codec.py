@@ -32,6 +32,10 @@ def encode_completion(completion: Completion) -> str:
         row["server"] = mended(completion.server)
     if completion.system_fingerprint is not None:
         row["system_fingerprint"] = mended(completion.system_fingerprint)
+    if completion.model is not None:
+        row["model"] = mended(completion.model)
+    if completion.dropped:
+        row["dropped"] = completion.dropped
     row["usage"] = (*_counted(usage), usage.estimated_tokens) if usage.estimated_tokens else _counted(usage)
     return to_json(row).decode()
 
@@ -56,6 +60,8 @@ def decode_completion(text: str, index: int) -> Completion:
         logprob=row.get("logprob"),
         server=row.get("server"),
         system_fingerprint=row.get("system_fingerprint"),
+        model=row.get("model"),
+        dropped=tuple(row.get("dropped", ())),
         usage=usage,
         **parts,
     )

@@ -179,8 +179,9 @@ class Completion(Record):
     One that failed for good in this run, while others of its request may have come, has `error`, which says why, no
     text, and the finish reason "error", or "refused" where the model or a content filter declined to answer.
 
-    `server` is the address of the server that it came from, without anything secret, and `system_fingerprint` what that
-    said of itself; the store keeps both.
+    `server` is the address of the server that it came from, without anything secret, `system_fingerprint` what that
+    said of itself, `model` the name by which it was asked, with options that change its outputs. `dropped` are the
+    parameters of the sampling that it refused, so that it was drawn without them. The store keeps all of these.
     """
 
     index: int = Field(ge=0)
@@ -193,6 +194,8 @@ class Completion(Record):
     error: str | None = None
     server: str | None = None
     system_fingerprint: str | None = None
+    model: str | None = None
+    dropped: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:

@@ -24,6 +24,7 @@ from tts import (
 )
 from tts_backends.openai import options as openai_options
 from tts_backends.openai.ask import Ask, Sent
+from tts_backends.openai.card import last_part
 from tts_backends.openai.counts import estimate, told_prompt
 from tts_backends.openai.errors import Trouble, unreadable
 from tts_backends.openai.events import DONE, Events
@@ -60,9 +61,9 @@ class OpenAIBackend:
     no seed, and answers faster than we can ask, the completions of one prompt are one request. A completion that fails
     is asked for again, on another server where there is one; the others go on. One that is refused is not.
 
-    `fingerprint` is what the server says of the model, not its address: a pool, a new port or a proxy find what is
-    stored. `capabilities.seed` says that the server follows seeds; with 16-bit weights a batch may still change a
-    close choice. Token counts are the server's; without its `/tokenize`, `count_tokens` is an estimate.
+    `fingerprint` is what the server says of the model, not its address or its folder: a pool, a new port or a proxy
+    find what is stored. `capabilities.seed` says that the server follows seeds; with 16-bit weights a batch may still
+    change a close choice. Token counts are the server's; without its `/tokenize`, `count_tokens` is an estimate.
     """
 
     Options: type[BaseModel] = openai_options.Options
@@ -72,9 +73,11 @@ class OpenAIBackend:
         options.refuse_address(model)
         self.name = f"openai:{model}"
         self._options = options
-        self._pool = Pool("openai", options.addresses(), options.access(), options.limits(), options.retries)
         markers = (options.think_open, options.think_close)
         self._wire = Wire(model, options.api, options.stream, markers, options.further())
+        self._pool = Pool(
+            "openai", options.addresses(), options.access(), options.limits(), options.retries, self._wire.greeting
+        )
         self._repeats, self._told = Repeats(), set[str]()
         self._names_endings, self._unnamed = False, 0
         self._dialect, self._habits, self._meter = self._found(run_sync(self._probe))
@@ -141,13 +144,28 @@ class OpenAIBackend:
         return list(counts)
 
     @property
+    def asked_as(self) -> str:
+        """The model's name with what of its options changes what it writes: all that a fingerprint has of ours."""
+        wire, options = self._wire, self._options
+        told = {"api": wire.api, "think_open": options.think_open, "think_close": options.think_close}
+        usual = {name: type(options).model_fields[name].default for name in told}
+        changed = {name: value for name, value in told.items() if value != usual[name]} | (wire.further or {})
+        changed |= {"tag": options.tag} if options.tag else {}
+        return f"{self.name}@{json.dumps(changed, sort_keys=True)}" if changed else self.name
+
+    @property
     def servers(self) -> tuple[str, ...]:
         """The addresses that are asked, without anything secret."""
         return tuple(address.origin for address in self._pool.addresses)
 
     def take_aside(self) -> Usage:
         """What was spent beside requests, on finding out what the server can do, since this was last asked."""
-        return self._meter.take_aside()
+        return self._meter.take_aside(self._pool.known)
+
+    @property
+    def limited(self) -> str:
+        """The limits that the servers have now, as learnt, in words; empty where there are none."""
+        return self._pool.limited
 
     async def at_work(self) -> bool | None:
         """Whether tokens are coming, which only a stream shows; `None` where nobody knows and a server is there."""
@@ -187,9 +205,11 @@ class OpenAIBackend:
             warnings.warn(f"{self.name}: {remark}", stacklevel=3)
 
     def _fingerprint(self) -> str:
+        if self._options.fingerprint:
+            return self._options.fingerprint
         wire, identity = self._wire, self._dialect.identity
         further = [json.dumps(wire.further, sort_keys=True)] if wire.further else []
-        settings = (wire.model, wire.api, *wire.markers, identity, *self._options.tags(), *further)
+        settings = (last_part(wire.model), wire.api, *wire.markers, identity, *self._options.tags(), *further)
         return hashlib.blake2b(json.dumps(["openai", settings]).encode(), digest_size=16).hexdigest()
 
     def _parts(self, link: Link, n: int) -> list[tuple[int, ...]]:
@@ -228,7 +248,12 @@ class OpenAIBackend:
         answer = await self._answer(link, server, ask, indices[0], sent)
         seconds = round(time.monotonic() - started, 6)
         told = answer.get("system_fingerprint")
-        origin = {"server": server.address.origin, "system_fingerprint": told[:200] if isinstance(told, str) else None}
+        origin = {
+            "server": server.address.origin,
+            "system_fingerprint": told[:200] if isinstance(told, str) else None,
+            "model": self.asked_as,
+            "dropped": self._habits.undrawn(sent.names),
+        }
         try:
             if self._wire.stream:
                 self._end_unsaid(answer, sent)

@@ -10,7 +10,8 @@ from tts import Usage
 from tts_backends.openai.ask import Ask, Sent
 from tts_backends.openai.counts import Counting, counts_first_only, estimate, uncounted
 from tts_backends.openai.errors import Trouble
-from tts_backends.openai.wire import Wire
+from tts_backends.openai.server import Remembered
+from tts_backends.openai.wire import HELLO, Wire
 
 Count = Callable[[str], Awaitable[int]]
 
@@ -30,10 +31,13 @@ class Meter:
         """Take what was spent on something that is no request."""
         self._spent.append(usage)
 
-    def take_aside(self) -> Usage:
-        """What was spent so since this was last asked."""
+    def take_aside(self, known: Remembered) -> Usage:
+        """What was spent so since this was last asked, with what it took to see whether servers are there."""
         spent, self._spent = self._spent, []
-        return Usage.total(spent)
+        greeted, known.greeted = known.greeted, 0
+        each = estimate(HELLO)
+        seen = Usage(calls=greeted, prompt_tokens=each * greeted, estimated_tokens=each * greeted)
+        return Usage.total([*spent, seen])
 
     async def counting(self, answer: dict[str, Any], ask: Ask, sent: Sent, n: int, seconds: float) -> Counting:
         """How the completions of an answer are counted, of so many at most; raises as `Wire.read` does."""

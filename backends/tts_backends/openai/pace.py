@@ -12,6 +12,7 @@ Nothing here waits or asks for the time; who uses it does.
 * Any other refusal is about time, such as one beside much fewer. What was taken since the last pause, until the end of
   the pause that it asks for, is the rate; what a rest had saved up does not count. From then on requests go out evenly,
   a little faster each time that many have gone well.
+* Where answers say what is left of a limit, nothing goes out that would be refused by it.
 * Where nobody says how long to wait, one refusal may be an accident; several side by side are a limit, most likely one
   of a minute.
 """
@@ -20,15 +21,21 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
+
+from tts_backends.openai.quota import Quota, told
 
 MINUTE = 60.0  # seconds in which services count, where they do not say
 _START, _RAMP = 1, 40.0  # in flight at first, and how many more a second
+_STEP = 24  # how many in flight for which one more is tried at once
 _SOON = 8  # tries of one more in flight: after so many times the number that is known to be good
 _FAST, _SLOW = 1.2, 1.01  # times the rate that is tried next, at first and later
 _TRIES = 30  # requests that have to go well before that, later; twice as many after each failure
 _LONG = 10.0  # seconds of a pause that no place in a crowd takes to become free
 _SOME, _MANY = 3, 10  # requests that say about what a rate is, and what the limit of a minute is
-_OUTCOMES = 30  # of which two refusals are no accident where how many at once is known
+_OFTEN = 8  # refusals among the latest outcomes that are no accidents, whatever is beside them
+_OUTCOMES = 40  # of which three refusals are no accident where how many at once is known
+_HEARD = 1.5  # times the usual time until a refusal is heard of, after which it would have been
 _BLIND, _WASTE = 5, 0.05  # requests that may be in vain: so many, or this share of those that were taken
 _FIRST, _NEXT = 1.0, 6.0  # seconds of pauses where nobody says how long, which double
 
@@ -42,6 +49,7 @@ class Pace:
         self._most = math.inf if most is None else most
         self._rpm, self._tpm, self.latency = rpm, tpm, latency
         self._minute: deque[tuple[float, float]] = deque()  # when requests went out, with their tokens
+        self._requests, self._tokens = Quota(), Quota()  # what the server says is left
         self.tokens = 0.0  # of an answer with its prompt, a running mean
         self.resume_at = 0.0
         self._ramp_from: float | None = None
@@ -66,7 +74,8 @@ class Pace:
         self._by_crowd = self._emptied = False  # adapted to a crowd last; what a rest saved up is gone
         self._pausing = True  # the server is left alone since it was last adapted
         self._fresh, self._vain = False, 0  # nothing has gone well since it was last adapted; refused since
-        self._earliest = self._newest = 0  # of those refused since, the first; of those that went well, the last
+        self._earliest = self._refusals = 0  # the first that was refused since, and how many
+        self._mixed = False  # some were refused since, and others that went out later were not
         self._peak = 0.0  # how many were in flight when it was refused
         self._full = 0.0  # when a minute is over that is used up
 
@@ -79,7 +88,7 @@ class Pace:
             return math.inf
         if in_flight - self._older >= self._window(now):
             return min(1 / _RAMP, self.latency or 1.0)
-        if (left := self._left_of_minute(now)) > 0:
+        if (left := max(self._left_of_minute(now), self._left(now))) > 0:
             return left
         if (left := self._blindly(now)) > 0:
             return left
@@ -100,12 +109,25 @@ class Pace:
         if self._rpm or self._tpm:
             self._minute.append((now, self.tokens))
         self._beside[self._number] = (in_flight, now)
+        self._requests.take(1)
+        self._tokens.take(self.tokens)
         self._lately.append(now)
         while self._lately[0] < now - self.latency:
             self._lately.popleft()
         if self._canary:
             self._canary, self._ramp_from = False, now
         return self._number
+
+    def told(self, now: float, number: int, headers: Mapping[str, str]) -> None:
+        """The headers of an answer, which may say what is left."""
+        after, sent = self._number - number, self._beside.get(number, (0, now))[1]
+        for quota, what, each in ((self._requests, "requests", 1.0), (self._tokens, "tokens", self.tokens)):
+            found = told(headers, what)
+            if found is not None:
+                quota.hear(now, found, sent, after * each)
+
+    def _left(self, now: float) -> float:
+        return max(self._requests.wait(now, 1), self._tokens.wait(now, self.tokens))
 
     def spent(self, tokens: int) -> None:
         """An answer with its prompt has so many tokens, where they are counted."""
@@ -120,10 +142,11 @@ class Pace:
         self._accepted += 1
         if number > self._adapted:
             self._vain, self._fresh = 0, False
-        self._newest = max(self._newest, number)
+        if self._earliest and number > self._earliest:  # it went out later: not all of them are refused
+            self._earliest, self._refusals, self._mixed = 0, 0, True
         self._clean += 1
         if self.ceiling < self._most and self._clean >= self._patience:
-            self._good, self.ceiling, self._clean = self.ceiling, self.ceiling + 1, 0
+            self._good, self.ceiling, self._clean = self.ceiling, self.ceiling + 1 + self.ceiling // _STEP, 0
         if self.per_second is not None and number > self._first:
             self._grown += 1
             if self._grown >= (_SOME if self._fast else self._tries):
@@ -150,13 +173,14 @@ class Pace:
             if self._by_crowd and others < self.ceiling < math.inf:  # sent before the one that was heard of first
                 self._good = self.ceiling = float(max(others, 1))
             return
-        self._vain += 1
-        self._earliest = number if self._earliest <= self._adapted else min(self._earliest, number)
+        self._vain, self._refusals = self._vain + 1, self._refusals + 1
+        self._earliest = min(self._earliest, number) if self._earliest else number
         if self._is_crowd(others, after, tried=tried):
-            if after is not None or tried or sum(self._last) >= 2:  # else it may be an accident
+            many = sum(self._last) >= 3 or (self._good == math.inf and self._all_refused(now, 2))
+            if after is not None or tried or many:  # else it may be an accident
                 self._learnt(others, crowd=True)
                 self._crowded(now, others, after, tried=tried or (self._border(others) and not self._fresh))
-        elif self.per_second is not None or after is not None or self._fresh or sum([*self._last][-6:]) >= 3:
+        elif self.per_second is not None or after is not None or self._all_refused(now, 3):
             saved = self.per_second is None and not self._emptied and after is not None and after < _LONG
             self._learnt(others, crowd=False)
             if saved:
@@ -174,8 +198,14 @@ class Pace:
             return tried or self._border(others)
         if others < 0.5 * self._there * self._peak:  # it was more before
             return False
-        mixed = self._newest > self._earliest and sum(self._last) >= 2  # some that went out later have gone well
-        return mixed or self._used <= 3 * others
+        return (self._mixed and sum(self._last) >= 3) or self._used <= 3 * others
+
+    def _all_refused(self, now: float, least: int) -> bool:
+        """Whether it is no accident: so many at least, and more than went out beside them and are not refused."""
+        heard = [sent for number, (_, sent) in self._beside.items() if number > self._earliest]
+        kept = sum(now - sent > _HEARD * self.latency for sent in heard)
+        often = sum(self._last) >= _OFTEN  # though some go well in between, as where one comes back each second
+        return often or (self._fresh and self._vain > 1) or (self._refusals >= least and self._refusals > kept)
 
     def _border(self, others: int) -> bool:
         """Whether so many may be as many as the server takes, which sees those only that are there."""
@@ -185,6 +215,7 @@ class Pace:
         """From now on it is other requests that teach."""
         self._adapted, self._by_crowd = self._number, crowd
         self._older, self._pausing = len(self._beside), True
+        self._mixed, self._refusals = False, 0
         self._peak = float(others) if crowd else max(self._peak, float(others))
 
     def _over(self, now: float, number: int) -> tuple[int, float]:
@@ -206,6 +237,13 @@ class Pace:
         most = max(_BLIND, int(_WASTE * self._accepted))
         return self._lately[-most] + self.latency - now if len(self._lately) >= most else 0.0
 
+    @property
+    def words(self) -> str:
+        """What limits it now, as learnt; empty where nothing does."""
+        if self.per_second is not None:
+            return f"{self.per_second:.3g}/s"
+        return f"{self.ceiling:g} at once" if self.ceiling < self._most else ""
+
     def paused(self, until: float) -> None:
         """Leave the server alone until then; one request goes first after that."""
         if until > self.resume_at:
@@ -223,7 +261,7 @@ class Pace:
         self._pausing = not tried
         self._patience = 2 * self._patience if tried else _SOON * float(others)
         self._good = self.ceiling = float(others)
-        self._clean = 0
+        self._clean = self._earliest = 0
         self._last.clear()
         if not tried:
             self.paused(now + (self.latency * 2**self._vain if after is None else after))
@@ -234,7 +272,7 @@ class Pace:
     def _measure_anew(self) -> None:
         """What a rate is learnt from begins after the pause: what a rest has saved up is used up now."""
         self._began, self._emptied = self.resume_at, True
-        self._used, self._first = 0, self._number
+        self._used, self._first, self._earliest = 0, self._number, 0
 
     def _hurried(self, now: float, after: float | None) -> None:
         self._last.clear()
@@ -256,14 +294,14 @@ class Pace:
         self.per_second, self._before = max(rate, 1e-3, self._before), 0.0
         self.paused(now + pause)
         self._began = self.resume_at
-        self._used = self._grown = 0
+        self._used = self._grown = self._earliest = 0
         self._first = self._number
 
     def _guessed(self, now: float, span: float, taken: int) -> tuple[float, float]:
         """A rate with a pause, where nobody says how long."""
         known, since = self.per_second, now - (now if self._opened is None else self._opened)
         if known is None and taken >= _MANY:
-            self._full = now - span + MINUTE * 1.002  # clocks and ways differ
+            self._full = now - span + MINUTE * 1.002 + self.latency  # clocks and ways differ
             return taken / MINUTE, _NEXT
         if known is None:
             return max(taken, 1) / (span + _FIRST), _FIRST
@@ -272,8 +310,10 @@ class Pace:
                 rate = 0.98 * taken / (span + 1 / known)
                 return rate, 1 / max(rate, 1e-3)
             self._before = 0.0  # it may have been too much all the time
-            rate = 0.98 * len(self._taken) / MINUTE
+            rate = 0.99 * len(self._taken) / MINUTE
             return rate, max(1 / max(rate, 1e-3), self._taken[0] + MINUTE - now if self._taken else 0.0)
+        if 0 < self._full <= now:  # the minute is over
+            self._full, self._blind = 0.0, 0
         self._fast = self._fast and self._full <= now  # refused again within the minute: the guess was right
         pause = (_NEXT if self._full > now else 1 / known) * 2 ** min(self._blind, 6)
         rate = known if self._full > now or self._blind < 2 else known / 2

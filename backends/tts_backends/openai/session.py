@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -28,6 +28,12 @@ from tts_backends.openai.server import Server
 # Servers on uvicorn close idle connections after five seconds; a request on one just closed would be lost.
 _KEEP_ALIVE = 4.0
 _LONGEST_HEADER = 2**18  # bytes of one header: gateways put whole policies into theirs, and aiohttp takes 8 KiB
+
+
+Heard = Callable[[Mapping[str, str]], None]
+
+
+def _nobody(_headers: Mapping[str, str]) -> None: ...
 
 
 class Limits(NamedTuple):
@@ -67,12 +73,15 @@ class Session:
         """Close the connections."""
         await self._http.close()
 
-    async def ask(self, server: Server, path: str, body: bytes) -> dict[str, Any]:
+    async def ask(self, server: Server, path: str, body: bytes, heard: Heard = _nobody) -> dict[str, Any]:
         """The answer to a request; raises `Trouble`."""
-        return self._parsed(server, path, await self.exchange(server, path, body))
+        return self._parsed(server, path, await self.exchange(server, path, body, heard))
 
-    async def exchange(self, server: Server, path: str, body: bytes | None) -> bytes:
-        """The body of the answer to a request, which is a GET where nothing is sent; raises `Trouble`."""
+    async def exchange(self, server: Server, path: str, body: bytes | None, heard: Heard = _nobody) -> bytes:
+        """The body of the answer to a request, which is a GET where nothing is sent; raises `Trouble`.
+
+        `heard` gets the headers of an answer that is no refusal.
+        """
         where = server.address.base
         try:
             async with self._http.request(
@@ -87,6 +96,7 @@ class Session:
             raise self._trouble(error, where) from None  # its own words may hold headers
         if response.status != 200:
             raise self._refusal(response, raw, where)
+        heard(response.headers)
         return raw
 
     async def _watched(self, response: aiohttp.ClientResponse) -> bytes:
@@ -100,9 +110,18 @@ class Session:
         return raw
 
     async def follow(
-        self, server: Server, path: str, body: bytes, events: Events, sent: Callable[[], None] = lambda: None
+        self,
+        server: Server,
+        path: str,
+        body: bytes,
+        events: Events,
+        sent: Callable[[], None] = lambda: None,
+        heard: Heard = _nobody,
     ) -> None:
-        """Feed `events` with a streamed answer, and call `sent` when some of it comes; raises `Trouble`."""
+        """Feed `events` with a streamed answer, and call `sent` when some of it comes; raises `Trouble`.
+
+        `heard` gets the headers of an answer that is no refusal.
+        """
         where = server.address.base
         try:
             async with self._http.post(
@@ -110,6 +129,7 @@ class Session:
             ) as response:
                 if response.status != 200:
                     raise self._refusal(response, await response.read(), where)
+                heard(response.headers)
                 await self._events(response, events, where, sent)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if not (events.done and events.complete):

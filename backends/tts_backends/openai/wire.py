@@ -6,6 +6,7 @@ has the think block in it, as the hf backend's has.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -14,7 +15,9 @@ from tts_backends.openai.counts import Counting, Written, estimate, split_usage
 from tts_backends.openai.ending import ending
 from tts_backends.openai.forms import characters, said
 from tts_backends.openai.habits import Habits
+from tts_backends.openai.server import Greeting
 
+HELLO = "Hi"  # what the smallest request asks
 DEFAULT_TOKENS = 32_768  # what `max_tokens=None` means
 
 
@@ -49,6 +52,12 @@ class Wire(NamedTuple):
     def path(self) -> str:
         """What follows the server's base address."""
         return "/chat/completions" if self.api == "chat" else "/completions"
+
+    @property
+    def greeting(self) -> Greeting:
+        """The smallest request."""
+        body = {"model": self.model, **self.prompt([Message(role="user", content=HELLO)]), "max_tokens": 1}
+        return Greeting(self.path, json.dumps(body).encode())
 
     def prompt(self, messages: Sequence[Message]) -> dict[str, Any]:
         """The prompt's part of a request; completions get the paragraphs that a model without chat template gets."""
