@@ -68,7 +68,8 @@ class Backend(Protocol):
     reason for each. It is recorded in the provenance of results. It may have `limited`, too: the limits that the
     service has now, in words such as "limited to 1/s", which lines of progress show. One that asks things of its own
     may have `take_aside()`: the `Usage` of what was spent beside requests since this was last asked; it counts as
-    really spent.
+    really spent. One whose fingerprint follows what a service says of it may have `asked_as`: the name that stands in
+    `Completion.model`, by which samples under another fingerprint are found.
     """
 
     @property

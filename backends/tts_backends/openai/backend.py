@@ -25,9 +25,10 @@ from tts import (
 from tts_backends.openai import options as openai_options
 from tts_backends.openai.ask import Ask, Sent
 from tts_backends.openai.card import last_part
-from tts_backends.openai.counts import estimate, told_prompt
+from tts_backends.openai.counts import estimate, uncounted
+from tts_backends.openai.doubts import Endings, uncut
 from tts_backends.openai.errors import Trouble, unreadable
-from tts_backends.openai.events import DONE, Events
+from tts_backends.openai.events import Events
 from tts_backends.openai.habits import Habits
 from tts_backends.openai.link import Link
 from tts_backends.openai.meter import Meter
@@ -42,7 +43,6 @@ __all__ = ["OpenAIBackend"]
 
 # Below so many seconds per request and request in flight it is the asking that takes the time, not the server.
 _CLIENT_BOUND = 0.001
-_LONG_PROMPT, _CUT = 1000, 4  # tokens from which a prompt is looked at, and how much too short a count must be
 _FIRST_ONLY = (
     "the server counts the tokens of the first completion only where several are asked for in one request; those of "
     "the others are estimated from its length"
@@ -79,9 +79,10 @@ class OpenAIBackend:
             "openai", options.addresses(), options.access(), options.limits(), options.retries, self._wire.greeting
         )
         self._repeats, self._told = Repeats(), set[str]()
-        self._names_endings, self._unnamed = False, 0
+        self._endings = Endings(self._say)
         self._dialect, self._habits, self._meter = self._found(run_sync(self._probe))
         self.fingerprint = self._fingerprint()
+        self.asked_as: str = self._asked_as()
         self.capabilities = Capabilities(
             seed=self._dialect.seed and options.grouping != "always",
             logprobs=self._dialect.logprobs,
@@ -144,16 +145,6 @@ class OpenAIBackend:
         return list(counts)
 
     @property
-    def asked_as(self) -> str:
-        """The model's name with what of its options changes what it writes: all that a fingerprint has of ours."""
-        wire, options = self._wire, self._options
-        told = {"api": wire.api, "think_open": options.think_open, "think_close": options.think_close}
-        usual = {name: type(options).model_fields[name].default for name in told}
-        changed = {name: value for name, value in told.items() if value != usual[name]} | (wire.further or {})
-        changed |= {"tag": options.tag} if options.tag else {}
-        return f"{self.name}@{json.dumps(changed, sort_keys=True)}" if changed else self.name
-
-    @property
     def servers(self) -> tuple[str, ...]:
         """The addresses that are asked, without anything secret."""
         return tuple(address.origin for address in self._pool.addresses)
@@ -212,6 +203,15 @@ class OpenAIBackend:
         settings = (last_part(wire.model), wire.api, *wire.markers, identity, *self._options.tags(), *further)
         return hashlib.blake2b(json.dumps(["openai", settings]).encode(), digest_size=16).hexdigest()
 
+    def _asked_as(self) -> str:
+        """The model's name with what of its options changes what it writes: all that a fingerprint has of ours."""
+        wire, options = self._wire, self._options
+        told = {"api": wire.api, "think_open": options.think_open, "think_close": options.think_close}
+        usual = {name: type(options).model_fields[name].default for name in told}
+        changed = {name: value for name, value in told.items() if value != usual[name]} | (wire.further or {})
+        changed |= {"tag": options.tag} if options.tag else {}
+        return f"{self.name}@{json.dumps(changed, sort_keys=True)}" if changed else self.name
+
     def _parts(self, link: Link, n: int) -> list[tuple[int, ...]]:
         """Which completions share a request."""
         dialect, options = self._dialect, self._options
@@ -256,13 +256,15 @@ class OpenAIBackend:
         }
         try:
             if self._wire.stream:
-                self._end_unsaid(answer, sent)
+                self._endings.settle(answer, sent.most)
             counting = await self._meter.counting(answer, ask, sent, len(indices), seconds)
             if counting.first_only and len(indices) > 1:
                 self._say(_FIRST_ONLY)
             lost = ask.request.on_cancelled
             read = self._wire.read(answer, indices, ask.request.sampling.logprobs, counting, lost)
-            return [self._uncut(one.model_copy(update=origin), ask, answer) for one in read]
+            if uncounted(answer.get("usage")):
+                server.pace.spent(sum(one.usage.total_tokens for one in read))
+            return [uncut(one.model_copy(update=origin), ask, answer) for one in read]
         except BackendError as error:
             raise Trouble(BackendError(f"{server.address.base}: {error}", retryable=error.retryable)) from None
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -286,38 +288,6 @@ class OpenAIBackend:
             raise
         ask.under_way.discard(index)
         return answer
-
-    def _end_unsaid(self, answer: dict[str, Any], sent: Sent) -> None:
-        """Give a stream that is said to be over, and nothing more, the ending that it has had.
-
-        Where the server names endings, one without is broken off; one that never does is taken at its word.
-        """
-        for choice in answer["choices"]:
-            if choice.get("finish_reason") != DONE:
-                self._names_endings = self._names_endings or bool(choice.get("finish_reason"))
-                continue
-            self._unnamed += 1
-            if self._names_endings or self._unnamed < 2:
-                choice["finish_reason"] = None
-                continue
-            written = (answer.get("usage") or {}).get("completion_tokens") or 0
-            choice["finish_reason"] = "length" if sent.most is not None and written >= sent.most else "stop"
-            self._say(
-                "the server ends its streams without a finish_reason; a completion counts as cut where its usage says "
-                "so, else as whole"
-            )
-
-    def _uncut(self, completion: Completion, ask: Ask, answer: dict[str, Any]) -> Completion:
-        """The completion, or a failed one where the server has read a part of the prompt only."""
-        told = told_prompt(answer.get("usage"))
-        if not told or ask.estimated < _LONG_PROMPT or told * _CUT > ask.estimated:
-            return completion
-        why = (
-            f"the server has read {told:,} tokens of a prompt of about {ask.estimated:,}: it cuts what is longer than "
-            "its context without a word; start it with a longer one (Ollama: OLLAMA_CONTEXT_LENGTH), or shorten the "
-            "prompt"
-        )
-        return Completion(index=completion.index, text="", finish_reason="error", usage=completion.usage, error=why)
 
     def _compare(self, ask: Ask, completion: Completion) -> None:
         """Notice where completions of one prompt are all the same although they are drawn."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from tts import Usage
 
 _BYTES_PER_TOKEN = 4  # of UTF-8, where nobody counts
-_TOO_FEW = 0.6  # of the estimate: a count below is of fewer choices than there are; prose has 0.8 of it
+_TOO_FEW = 0.45  # of the estimate: a count below is of fewer choices than there are; prose has 0.8 of it
 
 
 def estimate(text: str) -> int:

@@ -46,7 +46,7 @@ class Meter:
             if n > 1 and not self.first_only:
                 self.first_only = counts_first_only(usage, self._wire.written(answer, n), sent.most)
             return Counting(first_only=self.first_only, seconds=seconds)
-        count = estimate
+        count: Callable[[str], int] = estimate
         if self._count is not None:
             texts = {ask.prompt, *(one.text for one in self._wire.written(answer, n))}
             counted = await asyncio.gather(*map(self._count, texts))
