@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from doubles import FakeBackend, LengthScorer, sums
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tts
+from tts.cli import main
 from tts.engine.budget import Budget, Limits
 from tts.engine.limiter import Limiter
 from tts.eval import Price, Prices
@@ -155,3 +158,17 @@ def test_money_needs_prices_and_reads_them_from_a_file(fake: Fake, tmp_path: Pat
     )
     assert found.spent["policy"].total_tokens == 95
     assert "9.5 EUR are spent and max_cost is 10, which leaves too little for an answer of about 1.9" in str(found)
+
+
+def test_the_command_line_has_the_same_limits(fake: Fake, tmp_path: Path) -> None:
+    fake(script=lambda *_: "\\boxed{1}")
+    file, source = tmp_path / "prices.json", tmp_path / "p.jsonl"
+    file.write_text('{"policy": {"prompt": 100000, "generated": 100000}}')
+    source.write_text("".join(json.dumps({"problem": f"{i}+1", "answer": "1"}) + "\n" for i in range(9)))
+    command = ["run", str(source), "-s", "majority", "-k", "1", "-m", "fake:m", "--max-tokens", "9", "--max-cost", "10"]
+    found = CliRunner().invoke(main, [*command, "--prices", str(file), "--report", str(tmp_path / "r.md")])
+    assert found.exit_code == 3, "what is missing is told by the status"
+    assert "9.5 USD are spent and max_cost is 10" in found.output
+    assert "USD per group" in (tmp_path / "r.md").read_text("utf-8")
+    found = CliRunner().invoke(main, command)
+    assert (found.exit_code, "give prices= (on the command line --prices)" in found.output) == (2, True)

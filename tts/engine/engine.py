@@ -92,7 +92,9 @@ class Engine:
                 raise ConfigError(f"{name}={value!r}: it must be positive, or None for no limit")
         told = None if prices is None else Prices.of_any(prices)
         if max_cost is not None and told is None:
-            raise ConfigError(f"max_cost={max_cost}: give prices=, a file of them or a tts.eval.Prices")
+            raise ConfigError(
+                f"max_cost={max_cost}: give prices= (on the command line --prices), a file of them or a tts.eval.Prices"
+            )
         sampling = sampling or Sampling()
         self.sampling: Sampling = sampling if seed is None else sampling.model_copy(update={"seed": seed})
         self._timeout, self._direct_template = timeout, direct_template

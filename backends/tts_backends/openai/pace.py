@@ -35,6 +35,7 @@ _LONG = 10.0  # seconds of a pause that no place in a crowd takes to become free
 _SOME, _MANY = 3, 10  # requests that say about what a rate is, and what the limit of a minute is
 _OFTEN = 8  # refusals among the latest outcomes that are no accidents, whatever is beside them
 _OUTCOMES = 40  # of which three refusals are no accident where how many at once is known
+_AWAY = 2.0  # seconds of it at most: a refusal that takes longer has waited at the server
 _HEARD = 1.5  # times the usual time until a refusal is heard of, after which it would have been
 _BLIND, _WASTE = 5, 0.05  # requests that may be in vain: so many, or this share of those that were taken
 _FIRST, _NEXT = 1.0, 6.0  # seconds of pauses where nobody says how long, which double
@@ -160,7 +161,7 @@ class Pace:
     def refused(self, now: float, number: int, after: float | None) -> None:
         """A request is too much; leave the server alone `after` seconds."""
         others, sent = self._over(now, number)
-        self.latency += (now - sent - self.latency) * (0.25 if self.latency else 1.0)
+        self.latency += (min(now - sent, _AWAY) - self.latency) * (0.25 if self.latency else 1.0)
         self._last.append(True)
         if self._taken:
             self._taken.pop()  # it was not taken
