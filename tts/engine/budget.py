@@ -61,11 +61,6 @@ class Budget:
         self._costs: dict[str, _Cost] = {}  # of a problem's cap: what an answer costs is known from all problems
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    @property
-    def limited(self) -> bool:
-        """Whether there is any limit."""
-        return bool(self._all) or self._each is not None
-
     def spent(self, role: str, usage: Usage, problem: Problem | None = None) -> None:
         """Something was paid."""
         for cap in self._caps(problem):
@@ -78,6 +73,8 @@ class Budget:
         where the rest holds no other answer.
         """
         caps = self._caps(problem)
+        if not caps:
+            return Grant(self, n, {})
         while True:
             granted = _granted(caps, role, n, most, whole=whole)
             if granted:

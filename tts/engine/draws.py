@@ -47,6 +47,19 @@ class Draw(NamedTuple):
     messages: tuple[Message, ...]
     sampling: Sampling
 
+    @property
+    def payer(self) -> str:
+        """The role that its cost counts for."""
+        return "policy" if self.role == "sample" else self.role
+
+    @property
+    def most(self) -> Usage:
+        """What one completion may cost: a prompt of four letters a token, and all the tokens that it may have."""
+        prompt = sum([len(one.content) for one in self.messages]) // 4
+        context = self.model.model.capabilities.context_length
+        limit = self.sampling.max_tokens or MOST_TOKENS
+        return Usage(prompt_tokens=prompt, answer_tokens=limit if context is None else min(limit, context))
+
     def key(self, store: Store | None) -> str:
         """The content key, as this store has it."""
         return stored_key(store, self.problem, self.role, self.model.fingerprint, self.sampling, self.messages)
@@ -200,9 +213,7 @@ class Drawer:
 
         Returns what was asked for.
         """
-        indices = tuple(missing)
-        limiter, role = draw.model.limiter, draw.role if draw.role != "sample" else "policy"
-        calls, held = limiter.calls, 0
+        limiter, role, held = draw.model.limiter, draw.payer, 0
 
         def cancelled(usage: Usage) -> None:
             told = usage.took(time.monotonic() - started)
@@ -220,33 +231,23 @@ class Drawer:
                 self._turns.settle(pool.key, missing)
             _fail(missing, error, pool)
 
-        held = await limiter.acquire(len(indices), pool.priority)
         granted: Grant | None = None
+        held = await limiter.acquire(len(missing), pool.priority)
         try:
-            if self.budget.limited:
-                granted = await self.budget.grant(role, draw.problem, len(indices), _most(draw))
-                indices = indices[: granted.n]
-                limiter.release(max(held - granted.n, 0))
-                held = min(held, granted.n)
+            granted = await self.budget.grant(role, draw.problem, len(missing), draw.most)
+            indices = tuple(missing[: granted.n])
+            limiter.release(max(held - granted.n, 0))
+            held = min(held, granted.n)
             pool.begin()
-            started = time.monotonic()
-            request = Request(
-                messages=draw.messages,
-                n=len(indices),
-                sampling=draw.sampling,
-                seeds=tuple([derive_seed(pool.key, index) for index in indices]),
-                context=draw.problem.id,
-                priority=rank(pool.priority),
-                on_cancelled=cancelled,
-            )
-            with calls.begin(abandon=abandon) as call:
+            started, request = time.monotonic(), _asked(draw, pool, indices, cancelled)
+            with limiter.calls.begin(abandon=abandon) as call:
                 async with aclosing(
                     generator_of(draw.model.model.generate(request), draw.model.reference)
                 ) as completions:
                     while (completion := await anext(completions, None)) is not None and not call.abandoned:
                         check_completion(completion, request, seen, draw.model.reference)
                         completion = as_stored(completion)
-                        calls.answered()
+                        limiter.calls.answered()
                         usage = completion.usage.took(time.monotonic() - started)
                         if usage is not completion.usage:
                             completion = completion.model_copy(update={"usage": usage})
@@ -254,8 +255,7 @@ class Drawer:
                             limiter.release(1)
                             held -= 1
                         self.charge(role, usage, draw.problem)
-                        if granted is not None:
-                            granted.came(role, usage)
+                        granted.came(role, usage)
                         index = indices[completion.index]
                         if completion.whole:
                             self.origins.came(draw.model, completion)
@@ -314,12 +314,16 @@ async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     return [await coroutines[0]] if len(coroutines) == 1 else await asyncio.gather(*coroutines)
 
 
-def _most(draw: Draw) -> Usage:
-    """What one completion may cost: a prompt of four bytes a token, and all the tokens that it may have."""
-    prompt = sum(len(one.content.encode("utf-8", "replace")) for one in draw.messages) // 4
-    context = draw.model.model.capabilities.context_length
-    limit = draw.sampling.max_tokens or MOST_TOKENS
-    return Usage(prompt_tokens=prompt, answer_tokens=limit if context is None else min(limit, context))
+def _asked(draw: Draw, pool: Receiver, indices: tuple[int, ...], cancelled: Callable[[Usage], None]) -> Request:
+    return Request(
+        messages=draw.messages,
+        n=len(indices),
+        sampling=draw.sampling,
+        seeds=tuple([derive_seed(pool.key, index) for index in indices]),
+        context=draw.problem.id,
+        priority=rank(pool.priority),
+        on_cancelled=cancelled,
+    )
 
 
 def _fail(missing: list[int], error: TTSError, pool: Receiver) -> None:

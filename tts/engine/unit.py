@@ -116,19 +116,14 @@ class Unit:
         return found
 
     async def _paid(self, positions: list[int], kind: str, ask: Ask) -> Sequence[Answered]:
-        budget, answers = self.drawer.budget, list[Answered]()
-        granted = None
-        if budget.limited:
-            granted = await budget.grant(kind, self.problem, len(positions), Usage(), whole=True)
+        granted = await self.drawer.budget.grant(kind, self.problem, len(positions), Usage(), whole=True)
         try:
-            answers += await ask(positions)
+            answers = await ask(positions)
             for answer in answers:
                 self.drawer.charge(kind, answer.usage, self.problem)
-                if granted is not None:
-                    granted.came(kind, answer.usage)
+                granted.came(kind, answer.usage)
         finally:
-            if granted is not None:
-                granted.close()
+            granted.close()
         return answers
 
     def reordered(self, order: Sequence[int]) -> Unit:
