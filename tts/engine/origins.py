@@ -50,7 +50,8 @@ class Origins:
         if store is None or asked is None or model.fingerprint in self._met:
             return
         self._met.add(model.fingerprint)
-        for other, count in store.namesakes(model.fingerprint, asked).items():
+        servers = getattr(model.model, "servers", ())
+        for other, count in store.namesakes(model.fingerprint, asked, servers).items():
             warnings.warn(
                 f"the store has {count:,} completion{'' if count == 1 else 's'} of {asked} under another fingerprint "
                 f"({other}) and none under this one: its server says something else of it than then; if it is the same "

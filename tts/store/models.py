@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from tts.store.codec import decode_completion
@@ -31,8 +31,11 @@ def _overlap(rows: Rows, same: list[tuple[str, str]]) -> bool:
     )  # fmt: skip
 
 
-def namesakes(rows: Rows, fingerprint: str, name: str) -> dict[str, int]:
-    """How many completions a model of this name has under other fingerprints; none where it has some under its own."""
+def namesakes(rows: Rows, fingerprint: str, name: str, servers: Collection[str] = ()) -> dict[str, int]:
+    """How many completions a model of this name has under other fingerprints; none where it has some under its own.
+
+    Early completions have no name: those of these servers count.
+    """
     known = {model for (model,) in rows("SELECT DISTINCT model FROM draws")}
     if fingerprint in known:
         return {}
@@ -40,6 +43,7 @@ def namesakes(rows: Rows, fingerprint: str, name: str) -> dict[str, int]:
     for other in sorted(known):
         own = "FROM completions JOIN draws ON draws.key=completions.draw WHERE draws.model=?"
         first = rows(f"SELECT completion {own} LIMIT 1", other)
-        if first and decode_completion(first[0][0], 0).model == name:
+        one = decode_completion(first[0][0], 0) if first else None
+        if one is not None and (one.model == name or (one.model is None and one.server in servers)):
             found[other] = rows(f"SELECT count(*) {own}", other)[0][0]
     return found

@@ -371,9 +371,12 @@ class Store:
         """
         return policies(self._rows)
 
-    def namesakes(self, fingerprint: str, name: str) -> dict[str, int]:
-        """How many completions a model of this name has under other fingerprints; none where it has its own."""
-        return namesakes(self._rows, fingerprint, name)
+    def namesakes(self, fingerprint: str, name: str, servers: Collection[str] = ()) -> dict[str, int]:
+        """How many completions a model of this name has under other fingerprints; none where it has its own.
+
+        Those of early stores have no name, and count where they came from one of the `servers`.
+        """
+        return namesakes(self._rows, fingerprint, name, servers)
 
     def counts(self) -> dict[str, int]:
         """Rows per kind of thing stored."""

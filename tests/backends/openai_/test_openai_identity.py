@@ -87,6 +87,18 @@ def test_samples_under_another_fingerprint_are_told_and_adopted(tmp_path: Path) 
     assert sample(store, {}, k=2) == (5, []), "there are some of its own by now"
 
 
+def test_samples_of_early_stores_are_known_by_their_server(tmp_path: Path) -> None:
+    """Their completions do not have the name by which the model was asked."""
+    early = tts.Completion(index=0, text="4", summary="4", server="http://there/v1")
+    with tts.Store(tmp_path / "s.db") as store:
+        store.put_draw("k", PROBLEMS[0].problem, "sample", "early", None, ())
+        store.put_completion("k", 0, early)
+    with tts.Store(tmp_path / "s.db") as store:
+        assert store.namesakes("now", "openai:m", ("http://there/v1",)) == {"early": 1}
+        assert store.namesakes("now", "openai:m", ("http://elsewhere/v1",)) == {}
+        assert store.namesakes("early", "openai:m", ("http://there/v1",)) == {}, "it has its own"
+
+
 def test_an_option_that_changes_what_is_written_is_another_model(tmp_path: Path) -> None:
     store = tmp_path / "s.db"
     assert sample(store, {}) == (20, [])
