@@ -6,7 +6,7 @@ problems are for the report of one run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,7 +40,7 @@ class RunData(NamedTuple):
     accuracy: dict[str, Estimate | None]
     gap: dict[str, Estimate | None]
     generated: dict[str, float]
-    estimated: dict[str, int]
+    estimated: Mapping[str, int] = {}
 
 
 def read_runs(paths: Sequence[str | Path], **stored: Any) -> list[RunData]:

@@ -197,6 +197,8 @@ class Link:
         """The body of a page; raises `Trouble`. How soon it comes says how far away the server is."""
         started = self._loop.time()
         found = await self._session.exchange(server, path, None)
+        if path == "/models":
+            self._known.listed.add(server.address)
         seconds = min(self._loop.time() - started, _FAR)
         self._known.away[server.address] = min(seconds, self._known.away.get(server.address, _FAR))
         return found
@@ -291,11 +293,13 @@ class Link:
                 await self.get(server, "/models")
             return True
         except TimeoutError:
-            pass
+            there = False
         except Trouble as trouble:
             there = trouble.status is not None and trouble.status < 500
             if trouble.unreachable or (there and (not whole or self._greeting is None)):
                 return there
+        if not there and server.address in self._known.listed:  # it has told them before
+            return False
         return self._greeting is not None and await self._greets(server, self._greeting)
 
     async def _greets(self, server: Server, greeting: Greeting) -> bool:

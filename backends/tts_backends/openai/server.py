@@ -45,6 +45,7 @@ class Remembered:
 
     def __init__(self) -> None:
         self.away: dict[Address, float] = {}  # seconds to each and back
+        self.listed: set[Address] = set()  # those that have told their models
         self.greeted = 0  # requests that were made only to see whether one is there
 
 
