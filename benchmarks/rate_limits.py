@@ -9,8 +9,9 @@
 
 Answers take a quarter of a second. Time is scaled: with `--scale 10` a minute is six seconds, and answers, pauses and
 the client's own constants of time (`MINUTE`, its first pauses, its ramp) are a tenth, too; the service says its pauses
-by `retry-after-ms`. `--scale 1` takes the time that it takes. The client asks for its completions through the engine,
-64 in flight at most, without a store.
+by `retry-after-ms`. What cannot be scaled counts tenfold then: the way to the service and back, and how busy the
+machine is; a refusal is heard of the later, and more has gone out meanwhile. `--scale 1` takes the time that it takes.
+The client asks for its completions through the engine, 64 in flight at most, without a store.
 """
 
 from __future__ import annotations

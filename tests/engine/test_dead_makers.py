@@ -16,6 +16,7 @@ from waiting import soon, until
 
 import tts
 from tts.bridge import loop as bridge
+from tts.engine.budget import Budget
 from tts.engine.draws import Draw, Drawer
 from tts.engine.limiter import Limiter
 from tts.engine.models import Loaded, ModelPool
@@ -144,7 +145,7 @@ def pool(backend: Any, **drawing: Any) -> Pool:
     model = Loaded("fake:m", backend, Limiter(8), None)
     messages = (tts.Message(role="user", content="1+1"),)
     draw = Draw(PROBLEM, "sample", model, messages, tts.Sampling())
-    return Pool(Drawer(None, lambda text: text, None, **drawing), draw, (1, 0))
+    return Pool(Drawer(None, lambda text: text, Budget(), **drawing), draw, (1, 0))
 
 
 async def several(pool: Pool) -> list[asyncio.Task[Any]]:

@@ -341,8 +341,10 @@ def test_the_budget_ends_sampling_and_keeps_what_is_done(fake: Fake) -> None:
     failed = [o for o in outcomes if o.results["majority"].error]
     assert done and failed
     assert "BudgetExceededError" in (failed[0].results["majority"].error or "")
-    assert spent["policy"].total_tokens < 500 + 4 * 60
-    assert backend.completions() == 4 * len(done)
+    assert spent["policy"].total_tokens <= 500, "what is under way is counted"
+    there = sum(candidate.ok for outcome in done for candidate in outcome.candidates)
+    assert backend.completions() == there, "what was paid is decided on"
+    assert 4 * (len(done) - 1) < there <= 4 * len(done), "at most one group is short"
 
 
 @pytest.mark.parametrize("k", [0, -3])

@@ -136,6 +136,18 @@ _ENGINE = (
         "for a backend that cannot tell whether it is at work.",
     ),
     click.option("--budget", type=click.IntRange(min=1), metavar="TOKENS", help="End when so many tokens are spent."),
+    click.option(
+        "--problem-budget", type=click.IntRange(min=1), metavar="TOKENS", help="The same for each problem by itself."
+    ),
+    click.option(
+        "--max-cost",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="MONEY",
+        help="End when so much money is spent, by --prices.",
+    ),
+    click.option(
+        "--prices", type=click.Path(path_type=Path), help="A .toml or .json file of prices per million tokens."
+    ),
     click.option("--extractor", metavar="NAME", help="What finds the final answer in a response."),
     click.option("--ray", "executor", flag_value="ray", help="Run the models in actors of a Ray cluster."),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +44,17 @@ def write_sets(sets: Iterable[Sampled], path: Path | None) -> int:
     return count
 
 
-def save(done: Comparison, output: Path | None, report: Path | None, store: str | Path | None) -> None:
-    """Save what was asked for, before anything is printed: a pipe may be closed. `store` is the report's."""
+def save(done: Comparison, output: Path | None, report: Path | None, engine: Mapping[str, Any]) -> None:
+    """Save what was asked for, before anything is printed: a pipe may be closed.
+
+    The report has the store and the prices that the engine had.
+    """
     if report is not None:
+        from tts.contracts.prices import Prices
+
         with prints_aside():  # its sections are plugins
-            say(f"wrote {done.report(report, store=store)}")
+            prices = Prices.of_any(engine["prices"]) if "prices" in engine else None
+            say(f"wrote {done.report(report, store=engine.get('store'), prices=prices)}")
     if output is not None:
         say(f"saved {done.save(output)}")
 
@@ -67,6 +73,7 @@ def result_row(result: Result) -> dict[str, Any]:
         "confidence": result.decision.confidence if result.decision else None,
         "generated_tokens": usage.generated_tokens,
         "prompt_tokens": usage.prompt_tokens,
+        "estimated_tokens": usage.estimated_tokens,
         "seconds": result.seconds,
         "error": result.error,
     }

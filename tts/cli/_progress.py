@@ -53,6 +53,15 @@ class Tally:
         tokens = f", {self.tokens / seconds:,.0f} tokens/s" if self.tokens else ""
         return f"{self.done / seconds:,.1f}/s{tokens}"
 
+    @property
+    def rest(self) -> str:
+        """How many are to come, and about how long that takes at the rate so far; empty where nobody knows."""
+        left = (self.total or 0) - self.done
+        if left <= 0 or not self.done:
+            return ""
+        seconds = left * (time.monotonic() - self.started) / self.done
+        return f"; {left:,} to go, ≈ {f'{seconds:.0f} s' if seconds < 100 else f'{seconds / 60:.0f} min'}"
+
     def line(self) -> str:
         """One line that says it all."""
         of = f"/{self.total}" if self.total else ""
@@ -91,7 +100,7 @@ class _Plain:
 
     def _run(self) -> None:
         while not self._over.wait(PLAIN_SECONDS) and not is_over():
-            say(f"{self._tally.line()}{_waiting()}")
+            say(f"{self._tally.line()}{self._tally.rest}{_waiting()}")
 
 
 def _waiting() -> str:

@@ -122,7 +122,7 @@ def compare(
             listeners=[listener],
             **engine,
         )
-    save(comparison, output, report, engine.get("store"))
+    save(comparison, output, report, engine)
     if as_json:
         write_json(comparison.to_dict())
     else:

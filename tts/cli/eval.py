@@ -54,7 +54,6 @@ from tts.output.text import json_line
     show_default=True,
     help="Accuracy over non-overlapping groups of K, or over all subsets of K where a strategy has that estimate.",
 )
-@click.option("--prices", type=click.Path(path_type=Path), help="A .toml or .json file of prices per million tokens.")
 @click.option(
     "--controls",
     "with_controls",
@@ -84,7 +83,6 @@ def evaluate(
     outputs: int,
     parameters: Pairs,
     estimator: Literal["groups", "subsets"],
-    prices: Path | None,
     with_controls: bool,
     check_grades: bool,
     report: Path | None,
@@ -99,7 +97,6 @@ def evaluate(
     there and writes the same report.md, report.json, results.jsonl and page. What depends on the run is in
     timings.json, and in the page's section on time.
     """
-    from tts.eval import Prices
     from tts.eval import evaluate as run_protocol
     from tts.eval.protocol import PAGE, protocol_strategies
 
@@ -119,7 +116,6 @@ def evaluate(
             n=n,
             outputs=outputs,
             estimator=estimator,
-            prices=None if prices is None else Prices.read(prices),
             check_grades=check_grades,
             report=PAGE if report is None else report.absolute(),
             columns=columns,

@@ -85,6 +85,6 @@ def run(
             listeners=[listener],
             **engine,
         )
-    save(done, output, report, engine.get("store"))
+    save(done, output, report, engine)
     (say if as_json else click.echo)(str(done))
     finish(done, max_failed, engine.get("store"))

@@ -68,7 +68,11 @@ class Backend(Protocol):
     each minute of a silence; it is read on another thread.
 
     A model behind a service may have `dropped`: a mapping of the sampling parameters that it had to leave out, with the
-    reason for each. It is recorded in the provenance of results.
+    reason for each. It is recorded in the provenance of results. It may have `limited`, too: the limits that the
+    service has now, in words such as "limited to 1/s", which lines of progress show. One that asks things of its own
+    may have `take_aside()`: the `Usage` of what was spent beside requests since this was last asked; it counts as
+    really spent. One whose fingerprint follows what a service says of it may have `asked_as`: the name that stands in
+    `Completion.model`, by which samples under another fingerprint are found.
     """
 
     @property

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import inspect
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar, get_args
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from tts.boundary.foreign import Foreign
-from tts.boundary.raised import did, origin, passes, shown
+from tts.boundary.raised import did, origin, passes
 from tts.contracts.models import Request
+from tts.engine.budget import Budget, Grant
+from tts.engine.given import as_stored, check_completion, generator_of
 from tts.engine.limiter import Priority, rank
 from tts.engine.models import Loaded
 from tts.engine.origins import Origins
 from tts.engine.turns import Turns
-from tts.output.text import mended
 from tts.store.candidate import candidate_of
 from tts.store.store import Store
 from tts.vocabulary.errors import (
@@ -26,16 +26,13 @@ from tts.vocabulary.errors import (
     BudgetExceededError,
     ContextLengthError,
     StoreError,
+    TTSError,
 )
 from tts.vocabulary.record import digest
 from tts.vocabulary.records import Candidate, Completion, FinishReason, Message, Problem, Sampling, Usage
 
 ATTEMPTS = 3
-_FIELDS: dict[str, Any] = {
-    "index": int, "text": str, "thinking": str | None, "summary": str | None, "usage": Usage,
-    "logprob": float | int | None, "error": str | None, "finish_reason": str,
-}  # fmt: skip
-_ENDS = frozenset(get_args(FinishReason))
+MOST_TOKENS = 32_768  # what a sampling without a limit may have
 _ADDED_AT_ONCE = 64  # usages: adding up each as it comes shows in profiles
 T = TypeVar("T")
 Extract = Callable[[str], str | None]
@@ -49,6 +46,19 @@ class Draw(NamedTuple):
     model: Loaded
     messages: tuple[Message, ...]
     sampling: Sampling
+
+    @property
+    def payer(self) -> str:
+        """The role that its cost counts for."""
+        return "policy" if self.role == "sample" else self.role
+
+    @property
+    def most(self) -> Usage:
+        """What one completion may cost: a prompt of four letters a token, and all the tokens that it may have."""
+        prompt = sum([len(one.content) for one in self.messages]) // 4
+        context = self.model.model.capabilities.context_length
+        limit = self.sampling.max_tokens or MOST_TOKENS
+        return Usage(prompt_tokens=prompt, answer_tokens=limit if context is None else min(limit, context))
 
     def key(self, store: Store | None) -> str:
         """The content key, as this store has it."""
@@ -109,6 +119,7 @@ class Receiver(Protocol):
     key: str
     priority: Priority
     lacking: frozenset[int]
+    arrived: list[Candidate]
 
     def begin(self) -> None:
         """The model takes it up."""
@@ -127,21 +138,19 @@ class Receiver(Protocol):
 
 
 class Drawer:
-    """Draws completions from models into the store and a pool; meters what is really spent.
+    """Draws completions from models into the store and a pool; meters what is really spent, within a budget."""
 
-    `budget` limits generated and prompt tokens together.
-    """
-
-    def __init__(self, store: Store | None, extract: Extract, budget: int | None) -> None:
+    def __init__(self, store: Store | None, extract: Extract, budget: Budget) -> None:
         self.store: Store | None = store
-        self.budget: int | None = budget
+        self.budget: Budget = budget
         self.extract: Extract = extract
         self.origins: Origins = Origins()
         self._paid: dict[str, list[Usage]] = {}
         self._turns = None if store is None else Turns(store)
 
-    def charge(self, role: str, usage: Usage) -> None:
-        """Add to what was really spent."""
+    def charge(self, role: str, usage: Usage, problem: Problem | None = None) -> None:
+        """Add to what was really spent, on a problem."""
+        self.budget.spent(role, usage, problem)
         paid = self._paid.setdefault(role, [])
         paid.append(usage)
         if len(paid) >= _ADDED_AT_ONCE:
@@ -152,21 +161,12 @@ class Drawer:
         """What was really spent so far, by role."""
         return {role: Usage.total(paid) for role, paid in self._paid.items()}
 
-    def check_budget(self) -> None:
-        """Raise `BudgetExceededError` once the tokens spent reach the budget."""
-        if self.budget is not None:
-            total = sum(usage.total_tokens for usage in self.spent.values())
-            if total >= self.budget:
-                raise BudgetExceededError(
-                    f"{total:,} tokens are spent and the budget is {self.budget:,}; what is done is kept, "
-                    "raise budget= to go on"
-                )
-
     async def draw(self, draw: Draw, indices: Sequence[int], pool: Receiver) -> None:
         """Have completions for `indices` arrive in the pool, each when it is finished; those that fail carry `error`.
 
         With a store, what another process asks for is waited for, and what it stores arrives; where it ends without
-        storing it, it is asked for here. Raises `ContextLengthError`, `BudgetExceededError`, `StoreError`.
+        storing it, it is asked for here. Raises `ContextLengthError`, `StoreError`, and `BudgetExceededError` where
+        nothing of the draw has arrived; what is there is worth having, and what the budget leaves out is missing.
         """
         if self._turns is None:
             await self._drawn(draw, pool, indices)
@@ -175,44 +175,53 @@ class Drawer:
 
     async def _drawn(self, draw: Draw, pool: Receiver, indices: Sequence[int]) -> None:
         """Ask the model; for what is missing after a retryable failure again, not for a completion that has failed."""
-        missing = list(indices)
-        for attempt in range(ATTEMPTS):
+        missing, attempt = list(indices), 0
+        while True:
             try:
                 with Foreign():
-                    await self._request(draw, missing, pool)
+                    asked = await self._request(draw, missing, pool)
                 if not missing:
                     return
+                if not asked & set(missing):  # the budget has room for some at a time
+                    continue
                 error = BackendError(f"{draw.model.reference!r} ended {len(missing)} completions short", retryable=True)
             except ContextLengthError:
                 raise
+            except BudgetExceededError as failure:
+                if not pool.arrived or not origin(failure).startswith("tts."):
+                    raise
+                _fail(missing, failure, pool)
+                return
             except BackendError as failure:
                 error = failure
             except BaseException as failure:
-                ours = isinstance(failure, BudgetExceededError | StoreError) and origin(failure).startswith("tts.")
+                ours = isinstance(failure, StoreError) and origin(failure).startswith("tts.")
                 if ours or passes(failure):
                     raise
                 cancelled = isinstance(failure, asyncio.CancelledError)
                 error = BackendError(
                     f"{draw.model.reference!r} {'cancelled its own request' if cancelled else did(failure)}"
                 )
-            if not missing or not error.retryable or attempt == ATTEMPTS - 1:
+            attempt += 1
+            if not missing or not error.retryable or attempt == ATTEMPTS:
                 break
-            await asyncio.sleep(0.25 * 2**attempt)
+            await asyncio.sleep(0.25 * 2 ** (attempt - 1))
         _fail(missing, error, pool)
 
-    async def _request(self, draw: Draw, missing: list[int], pool: Receiver) -> None:
-        """One request for what is missing; what arrives is taken from the list."""
-        indices = tuple(missing)
-        limiter, role = draw.model.limiter, draw.role if draw.role != "sample" else "policy"
-        calls, held = limiter.calls, 0
+    async def _request(self, draw: Draw, missing: list[int], pool: Receiver) -> set[int]:
+        """One request for what is missing, as far as the budget goes; what arrives is taken from the list.
+
+        Returns what was asked for.
+        """
+        limiter, role, held = draw.model.limiter, draw.payer, 0
 
         def cancelled(usage: Usage) -> None:
             told = usage.took(time.monotonic() - started)
             usage = told.model_copy(update={"cancelled": max(usage.cancelled, 1)})
-            self.charge(role, usage)
+            self.charge(role, usage, draw.problem)
             pool.lost(usage)
 
-        landing = _Landing()
+        landing, seen = _Landing(), set[int]()
 
         def abandon(error: BackendError) -> None:
             nonlocal held
@@ -222,43 +231,41 @@ class Drawer:
                 self._turns.settle(pool.key, missing)
             _fail(missing, error, pool)
 
-        held = await limiter.acquire(len(indices), pool.priority)
-        pool.begin()
-        started = time.monotonic()
+        granted: Grant | None = None
+        held = await limiter.acquire(len(missing), pool.priority)
         try:
-            self.check_budget()
-            request = Request(
-                messages=draw.messages,
-                n=len(indices),
-                sampling=draw.sampling,
-                seeds=tuple([derive_seed(pool.key, index) for index in indices]),
-                context=draw.problem.id,
-                priority=rank(pool.priority),
-                on_cancelled=cancelled,
-            )
-            seen: set[int] = set()
-            with calls.begin(abandon=abandon) as call:
+            granted = await self.budget.grant(role, draw.problem, len(missing), draw.most)
+            indices = tuple(missing[: granted.n])
+            limiter.release(max(held - granted.n, 0))
+            held = min(held, granted.n)
+            pool.begin()
+            started, request = time.monotonic(), _asked(draw, pool, indices, cancelled)
+            with limiter.calls.begin(abandon=abandon) as call:
                 async with aclosing(
-                    _generator(draw.model.model.generate(request), draw.model.reference)
+                    generator_of(draw.model.model.generate(request), draw.model.reference)
                 ) as completions:
                     while (completion := await anext(completions, None)) is not None and not call.abandoned:
-                        _check(completion, request, seen, draw.model.reference)
-                        completion = _mended(completion)
-                        calls.answered()
+                        check_completion(completion, request, seen, draw.model.reference)
+                        completion = as_stored(completion)
+                        limiter.calls.answered()
                         usage = completion.usage.took(time.monotonic() - started)
                         if usage is not completion.usage:
                             completion = completion.model_copy(update={"usage": usage})
                         if held > len(indices) - len(seen):
                             limiter.release(1)
                             held -= 1
-                        self.charge(role, usage)
+                        self.charge(role, usage, draw.problem)
+                        granted.came(role, usage)
                         index = indices[completion.index]
                         if completion.whole:
                             self.origins.came(draw.model, completion)
                         self._arrived(completion, index, draw.model.reference, pool, landing)
                         missing.remove(index)
+            return set(indices)
         finally:
             limiter.release(held)
+            if granted is not None:
+                granted.close()
             await landing.over()
 
     def _arrived(self, completion: Completion, index: int, model: str, pool: Receiver, landing: _Landing) -> None:
@@ -307,7 +314,19 @@ async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     return [await coroutines[0]] if len(coroutines) == 1 else await asyncio.gather(*coroutines)
 
 
-def _fail(missing: list[int], error: BackendError, pool: Receiver) -> None:
+def _asked(draw: Draw, pool: Receiver, indices: tuple[int, ...], cancelled: Callable[[Usage], None]) -> Request:
+    return Request(
+        messages=draw.messages,
+        n=len(indices),
+        sampling=draw.sampling,
+        seeds=tuple([derive_seed(pool.key, index) for index in indices]),
+        context=draw.problem.id,
+        priority=rank(pool.priority),
+        on_cancelled=cancelled,
+    )
+
+
+def _fail(missing: list[int], error: TTSError, pool: Receiver) -> None:
     """What is missing arrives as failed."""
     while missing:
         pool.arrive(Candidate(index=missing.pop(0), text="", finish_reason="error", error=str(error)))
@@ -323,35 +342,3 @@ def _failed(completion: Completion, index: int, model: str) -> Candidate | None:
     reason: FinishReason = "refused" if completion.finish_reason == "refused" else "error"
     error = error or f"{model!r} ended a completion with {completion.finish_reason!r}"
     return Candidate(index=index, text="", finish_reason=reason, usage=completion.usage, error=error)
-
-
-def _generator(given: Any, model: str) -> AsyncGenerator[Completion, None]:
-    """What `generate` gave, where completions can be asked of it."""
-    if hasattr(given, "__anext__") and hasattr(given, "aclose"):
-        return given  # type: ignore[no-any-return]
-    if inspect.iscoroutine(given):
-        given.close()
-    kind = type(given).__name__
-    raise BackendError(f"{model!r} gave a {kind}; generate must be an async generator: `async def` with `yield`")
-
-
-def _mended(completion: Completion) -> Completion:
-    """The same text as a store gives back: a prompt made of it must be the same in this run and the next."""
-    texts = {name: text for name in ("text", "thinking", "summary") if (text := getattr(completion, name)) is not None}
-    if all(text.isascii() for text in texts.values()):
-        return completion
-    return completion.model_copy(update={name: mended(text) for name, text in texts.items()})
-
-
-def _check(completion: object, request: Request, seen: set[int], model: str) -> None:
-    if not isinstance(completion, Completion):
-        raise BackendError(f"{model!r} yielded a {type(completion).__name__}; a backend yields tts.Completion")
-    for field, allowed in _FIELDS.items():  # it may have been made without pydantic's checks
-        value = getattr(completion, field, None)
-        if not isinstance(value, allowed):
-            raise BackendError(f"{model!r} yielded a completion whose {field} is {shown(value)}")
-    if completion.finish_reason not in _ENDS:
-        raise BackendError(f"{model!r} yielded a completion whose finish_reason is {shown(completion.finish_reason)}")
-    if not 0 <= completion.index < request.n or completion.index in seen:
-        raise BackendError(f"{model!r} yielded completion index {completion.index} twice or beyond n={request.n}")
-    seen.add(completion.index)

@@ -19,8 +19,10 @@ from tts.bridge.threads import in_thread
 from tts.contracts.grader import extractor as extractor_of
 from tts.contracts.labels import label_strategies
 from tts.contracts.models import Backend, Judge, Scorer
+from tts.contracts.prices import Prices
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
+from tts.engine.budget import Budget, Limits
 from tts.engine.built_in import only_sums
 from tts.engine.calls import Limit
 from tts.engine.code import code_behind
@@ -53,7 +55,9 @@ class Engine:
     `concurrency` overrides how many completions a model works on at once. Two limits are in seconds, or `None`: a
     strategy that has had nothing in flight for `timeout` is stopped; what is asked of a model ends, in whatever role,
     when nothing at all has come from it for `request_timeout` and it does not say that it is at work ("auto": ten
-    minutes, an hour for a backend that cannot tell), and is asked again by the next run. `budget` is in tokens.
+    minutes, an hour for a backend that cannot tell), and is asked again by the next run. `budget` is in tokens, with
+    those of prompts, `problem_budget` in those of one problem, `max_cost` in the currency of `prices`; what is under
+    way counts as spent, and what a budget leaves unasked is missing.
     `direct_template` is "direct" or the path of a Jinja file; by default the one that the model's checkpoint was
     trained with, else ours. `listeners` are called with every `Event`. `executor="ray"` loads the models in actors of a
     Ray cluster (`docs/scaling.md`).
@@ -73,6 +77,9 @@ class Engine:
         timeout: float | None = 60.0,
         request_timeout: float | Literal["auto"] | None = "auto",
         budget: int | None = None,
+        problem_budget: int | None = None,
+        max_cost: float | None = None,
+        prices: Prices | str | Path | None = None,
         extractor: str = "auto",
         direct_template: str | None = None,
         executor: str | None = None,
@@ -80,9 +87,15 @@ class Engine:
         models: ModelPool | None = None,
     ) -> None:
         for name, value in [("concurrency", concurrency), ("timeout", timeout), ("request_timeout", request_timeout),
-                            ("budget", budget)]:  # fmt: skip
+                            ("budget", budget), ("problem_budget", problem_budget),
+                            ("max_cost", max_cost)]:  # fmt: skip
             if value is not None and value != "auto" and not (_is_number(value) and value > 0):
                 raise ConfigError(f"{name}={value!r}: it must be positive, or None for no limit")
+        told = None if prices is None else Prices.of_any(prices)
+        if max_cost is not None and told is None:
+            raise ConfigError(
+                f"max_cost={max_cost}: give prices= (on the command line --prices), a file of them or a tts.eval.Prices"
+            )
         sampling = sampling or Sampling()
         self.sampling: Sampling = sampling if seed is None else sampling.model_copy(update={"seed": seed})
         self._timeout, self._direct_template = timeout, direct_template
@@ -95,7 +108,7 @@ class Engine:
         extract = extractor_of(extractor)
         self._owns_store = not isinstance(store, Store)
         self.store: Store | None = store if isinstance(store, Store) or store is None else Store(store)
-        self._drawer = Drawer(self.store, extract, budget)
+        self._drawer = Drawer(self.store, extract, Budget(Limits(budget, max_cost, problem_budget), told))
         blocking = Limit.of(request_timeout, writes=False).silent
         self._watchdog = Watchdog(self._roles.loaded, self._limit, blocking, _tick(request_timeout))
         answers, self._release_answers = hold(self)
@@ -125,7 +138,11 @@ class Engine:
 
     @property
     def spent(self) -> dict[str, Usage]:
-        """What was really paid so far, per role: stored completions and calls cost nothing."""
+        """What was really paid so far, per role: stored completions and calls cost nothing.
+
+        What a model was asked when it was loaded is in it, and what attempts cost that came to nothing.
+        """
+        self._charge_aside()
         return self._drawer.spent
 
     @property
@@ -226,6 +243,14 @@ class Engine:
     async def _load(self, strategies: Sequence[Strategy], *, sampling: bool) -> None:
         self._watchdog.start()
         await self._roles.load(strategies, sampling=sampling)
+        self._charge_aside()
+        for loaded in self._roles.loaded.values():
+            self._drawer.origins.meet(loaded, self.store)
+
+    def _charge_aside(self) -> None:
+        for role, usage in self._roles.take_aside().items():
+            if usage != Usage():
+                self._drawer.charge(role, usage)
 
     def _limit(self, loaded: Loaded) -> Limit:
         return Limit.of(self._request_timeout, writes=hasattr(loaded.model, "generate"))

@@ -11,7 +11,7 @@ from tts.engine.reference import DEFAULT_MODEL, ModelKey, ModelKind, placed
 from tts.engine.work import Work
 from tts.vocabulary.errors import MissingCapabilityError, MissingRoleError
 from tts.vocabulary.events import Event
-from tts.vocabulary.records import Role
+from tts.vocabulary.records import Role, Usage
 
 KINDS: dict[Role, ModelKind] = {
     "policy": "backend",
@@ -101,11 +101,18 @@ class Roles:
                 return loaded._replace(limiter=same.limiter)  # two roles of one model share its limiter, too
         return loaded
 
-    @property
-    def dropped(self) -> dict[str, dict[str, str]]:
-        """By role, what of the sampling its model leaves out by now, and why."""
-        found = {role: dict(getattr(one.model, "dropped", None) or {}) for role, one in self.loaded.items()}
+    def dropped(self, stored: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+        """By role, what of the sampling its model leaves out by now, or left out of `stored` samples, and why."""
+        found = {
+            role: {**stored.get(one.reference, {}), **(getattr(one.model, "dropped", None) or {})}
+            for role, one in self.loaded.items()
+        }
         return {role: dropped for role, dropped in found.items() if dropped}
+
+    def take_aside(self) -> dict[Role, Usage]:
+        """By role, what its model has spent beside requests since this was last asked."""
+        asides = {role: getattr(one.model, "take_aside", None) for role, one in self.loaded.items()}
+        return {role: take() for role, take in asides.items() if take is not None}
 
     def wanting_logprobs(self, strategies: Iterable[Strategy]) -> str | None:
         """Which strategy or scorer needs log-probabilities, where one does."""

@@ -170,7 +170,7 @@ class Runner:
         ends = context.ends_of(decision) if decision else ()
         if isinstance(error, BackendError) and context.declined:
             ends = ("refused",)
-        if dropped := self._roles.dropped:
+        if dropped := self._roles.dropped(self._drawer.origins.dropped):
             provenance = provenance.model_copy(update={"dropped": dropped})
         return Result(
             problem=work.problem,

@@ -17,7 +17,7 @@ from tts.engine.work import Work, with_recorded_of
 from tts.store.place import Place
 from tts.vocabulary.errors import StoreError
 from tts.vocabulary.events import Event
-from tts.vocabulary.records import Message, Problem, Role, Sampling, Score, Verdict
+from tts.vocabulary.records import Message, Problem, Role, Sampling, Score, Usage, Verdict
 
 Answered = Score | Verdict
 Ask = Callable[[list[int]], Awaitable[Sequence[Answered]]]
@@ -116,10 +116,14 @@ class Unit:
         return found
 
     async def _paid(self, positions: list[int], kind: str, ask: Ask) -> Sequence[Answered]:
-        self.drawer.check_budget()
-        answers = await ask(positions)
-        for answer in answers:
-            self.drawer.charge(kind, answer.usage)
+        granted = await self.drawer.budget.grant(kind, self.problem, len(positions), Usage(), whole=True)
+        try:
+            answers = await ask(positions)
+            for answer in answers:
+                self.drawer.charge(kind, answer.usage, self.problem)
+                granted.came(kind, answer.usage)
+        finally:
+            granted.close()
         return answers
 
     def reordered(self, order: Sequence[int]) -> Unit:

@@ -180,4 +180,5 @@ def _named(role: str, loaded: Loaded) -> str:
 
 def _calls(loaded: Loaded) -> str:
     waiting = len(loaded.limiter)
-    return f"{waiting} {'calls wait' if waiting != 1 else 'call waits'}"
+    limited = str(getattr(loaded.model, "limited", None) or "")
+    return f"{waiting} {'calls wait' if waiting != 1 else 'call waits'}{f', {limited}' if limited else ''}"

@@ -1,3 +1,4 @@
+from tts.contracts.prices import Price, Prices
 from tts.eval.controlled import ControlResult, Controls, controls
 from tts.eval.protocol import Evaluation, evaluate
 from tts.metrics.analysis import Origin
@@ -6,7 +7,7 @@ from tts.metrics.budgets import Budget
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
 from tts.metrics.comparison import Comparison
 from tts.metrics.completeness import Bounds, Cut
-from tts.metrics.costs import Lengths, Point, Price, Prices
+from tts.metrics.costs import Lengths, Point
 from tts.metrics.curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
 from tts.metrics.difference import Detectable, clustered_difference
 from tts.metrics.estimate import Estimate, clustered_mean

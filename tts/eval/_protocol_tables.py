@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from tts.contracts.prices import Prices
 from tts.metrics.budgets import Measure
 from tts.metrics.checks import Disagreement, Duplicate
 from tts.metrics.comparison import Comparison
-from tts.metrics.costs import Prices
 from tts.metrics.estimate import Estimate
 from tts.metrics.pairs import PAIRS
-from tts.metrics.tables import Table, percent, quantity
+from tts.metrics.tables import Table, about, estimated_lines, percent, quantity
 from tts.vocabulary.records import Usage
 
 _SHOWN = 20  # rows of a list that a person is to look at; the rest is in the JSON file
@@ -130,9 +130,11 @@ def _cost(shown: Shown) -> Table:
             if usage == Usage():
                 continue
             kinds = (usage.calls, usage.prompt_tokens, usage.thinking_tokens, usage.answer_tokens)
-            price = [f"{getattr(shown.prices, role).of(usage) / groups:.6g}"] if shown.prices else []
-            rows.append([label, role, *(f"{number / groups:,.1f}" for number in kinds), *price])
+            price = [f"{about(usage)}{getattr(shown.prices, role).of(usage) / groups:.6g}"] if shown.prices else []
+            calls, *counts = (f"{number / groups:,.1f}" for number in kinds)
+            rows.append([label, role, calls, *(about(usage) + count for count in counts), *price])
     notes = ["as if each had run alone, its candidates included; what was really spent is in timings.json"]
+    notes += estimated_lines({label: compared.usage(label) for label in compared.strategies})
     if best:
         notes.append(
             f"on the frontier of accuracy against tokens: {', '.join(s for s in compared.strategies if s in best)}"

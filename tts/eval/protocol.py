@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 from tts.answers.shared import held
 from tts.api.samples import Samples
 from tts.api.verbs import compare
+from tts.contracts.prices import Prices
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
 from tts.eval._protocol_tables import Shown, protocol_tables
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
 from tts.metrics.comparison import Comparison
-from tts.metrics.costs import Prices
 from tts.metrics.paired import Estimator
 from tts.metrics.tables import Table
 from tts.output.file import check_folder, write_whole
@@ -92,7 +92,7 @@ def evaluate(
     n: int = 16,
     outputs: int = 4,
     estimator: Estimator = "groups",
-    prices: Prices | None = None,
+    prices: Prices | str | Path | None = None,
     check_grades: bool = False,
     report: str | Path | None = PAGE,
     columns: Mapping[str, str] | None = None,
@@ -116,20 +116,21 @@ def evaluate(
     page = _page(target, report)
     chosen = protocol_strategies(problems, strategies, outputs, columns, settings)
     settings.setdefault("store", target / "store.db")
-    comparison = compare(problems, strategies=chosen, k=k, n=n, columns=columns, **settings)
+    told = None if prices is None else Prices.of_any(prices)
+    comparison = compare(problems, strategies=chosen, k=k, n=n, columns=columns, prices=told, **settings)
     comparison.estimator = estimator
     asked = {"problems": _named(problems), "n": n, "k": k, "outputs": outputs, "estimator": estimator}
     evaluation = Evaluation(
         comparison,
         asked | _provenance(comparison),
-        prices,
+        told,
         duplicate_problems(comparison.rows),
         grader_disagreements(comparison.rows) if check_grades else None,
     )
     evaluation.save(target)
     if page is not None:
         found, store = evaluation.disagreements, settings["store"]
-        comparison.report(page, title=_title(evaluation), store=store, prices=prices, disagreements=found)
+        comparison.report(page, title=_title(evaluation), store=store, prices=told, disagreements=found)
     return evaluation
 
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+from tts.contracts.prices import Prices
 from tts.metrics.accuracies import Set, set_of, share_correct
-from tts.metrics.costs import Prices
 from tts.metrics.difference import clustered_difference
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.followed import Followed

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tts.contracts.prices import Prices
 from tts.contracts.strategy import Strategy
 from tts.metrics.accuracies import present, share_correct
 from tts.metrics.budgets import EqualBudgets
 from tts.metrics.comparison_tables import comparison_tables, failure_lines, missing_lines, rate_lines
-from tts.metrics.costs import Prices
 from tts.metrics.estimate import Estimate
 from tts.metrics.grading import Graded
 from tts.metrics.tables import Table
@@ -144,6 +144,7 @@ class Comparison(EqualBudgets):
                     "text": result.text,
                     "generated_tokens": usage.generated_tokens,
                     "prompt_tokens": usage.prompt_tokens,
+                    "estimated_tokens": usage.estimated_tokens,
                     "seconds": result.seconds,
                     "error": result.error,
                 }

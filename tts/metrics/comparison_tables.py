@@ -10,7 +10,7 @@ from tts.metrics.budgets import EqualBudgets
 from tts.metrics.completeness import Bounds
 from tts.metrics.estimate import Estimate
 from tts.metrics.missing import told_classes, without_problem
-from tts.metrics.tables import Table, percent, quantity
+from tts.metrics.tables import Table, estimated_lines, percent, quantity
 from tts.vocabulary.outcome_class import CLASSES, MISSING, OutcomeClass, is_missing
 from tts.vocabulary.records import Usage
 
@@ -46,7 +46,7 @@ def _main_table(compared: EqualBudgets, shown: Mapping[str, str]) -> Table:
     ]
     head, *rows = ([row[i] for i in kept] for row in (head, *rows))
     notes = [*missing_lines(compared), *failure_lines(compared), *rate_lines(compared), *budget_lines(compared),
-             _spent_line(compared)]  # fmt: skip
+             *_estimated(compared), _spent_line(compared)]  # fmt: skip
     return Table(title, head, rows, notes)
 
 
@@ -59,18 +59,18 @@ def _strategy_row(compared: EqualBudgets, label: str, shown: str) -> list[str]:
         percent(sum(r.answer is not None for r in results) / max(len(results), 1)),
         str(sum(map(is_missing, results))),
         quantity(usage.calls),
-        _counted(usage.generated_tokens, compared),
-        _counted(usage.prompt_tokens, compared),
+        _counted(usage.generated_tokens, usage, compared),
+        _counted(usage.prompt_tokens, usage, compared),
         f"{usage.seconds:,.1f}" if usage.seconds else "0",
         f"{compared.mean_seconds(label):.2f}",
     ]
 
 
-def _counted(tokens: int, compared: EqualBudgets) -> str:
+def _counted(tokens: int, usage: Usage, compared: EqualBudgets) -> str:
     """Tokens, of which those of the candidates may not be known: then it is at least so many."""
     if compared.usage_known or not any(row.outcome.candidates for row in compared.rows):
-        return quantity(tokens)
-    return f"≥ {quantity(tokens)}" if tokens else "unknown"
+        return quantity(tokens, usage)
+    return f"≥ {quantity(tokens, usage)}" if tokens else "unknown"
 
 
 def budget_lines(compared: EqualBudgets) -> list[str]:
@@ -150,10 +150,16 @@ def rate_lines(compared: EqualBudgets) -> list[str]:
     return lines
 
 
+def _estimated(compared: EqualBudgets) -> list[str]:
+    """What the mark before tokens means."""
+    spent = Usage.total(list(compared.spent.values()))
+    return estimated_lines({label: compared.usage(label) for label in compared.strategies} | {"really spent": spent})
+
+
 def _spent_line(compared: EqualBudgets) -> str:
     spent = "; ".join(
-        f"{role} {quantity(u.calls)} calls, {quantity(u.generated_tokens)} generated and "
-        f"{quantity(u.prompt_tokens)} prompt tokens ({quantity(u.cached_tokens)} of them cached), "
+        f"{role} {quantity(u.calls)} calls, {quantity(u.generated_tokens, u)} generated and "
+        f"{quantity(u.prompt_tokens, u)} prompt tokens ({quantity(u.cached_tokens)} of them cached), "
         f"{u.seconds:,.1f} model-seconds"
         for role, u in sorted(compared.spent.items())
         if u != Usage()  # recorded scores cost nothing

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tts.output.text import printable
+from tts.vocabulary.records import Usage
 
 
 class Table(NamedTuple):
@@ -57,6 +58,17 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def quantity(number: int) -> str:
-    """A whole number with thousands separators."""
-    return f"{number:,}"
+def quantity(number: int, usage: Usage | None = None) -> str:
+    """A whole number with thousands separators, marked where it is a number of tokens of which some are estimated."""
+    return f"{about(usage)}{number:,}"
+
+
+def about(usage: Usage | None) -> str:
+    """The mark before numbers of tokens of which some are estimated."""
+    return "≈" if usage is not None and usage.estimated_tokens else ""
+
+
+def estimated_lines(usages: Mapping[str, Usage]) -> list[str]:
+    """What the mark means and how much of which usage is estimated, in a line; none where nothing is."""
+    told = [f"{name} {u.estimated_tokens:,} of {u.total_tokens:,}" for name, u in usages.items() if u.estimated_tokens]
+    return [f"≈: tokens that no server has counted, and that are estimated: {', '.join(told)}"] if told else []

@@ -8,12 +8,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tts._version import __version__
+from tts.contracts.prices import Prices
 from tts.metrics.analysis import Origin
 from tts.metrics.budgets import Budget, Measure
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems
 from tts.metrics.comparison import Comparison
 from tts.metrics.completeness import Bounds
-from tts.metrics.costs import Lengths, Prices
+from tts.metrics.costs import Lengths
 from tts.metrics.estimate import Estimate
 from tts.metrics.missing import Missing
 from tts.metrics.paired import Rescue

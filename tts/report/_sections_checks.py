@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tts.answers import Opinions
 from tts.metrics.checks import Disagreement
-from tts.metrics.tables import Table
+from tts.metrics.tables import Table, about, estimated_lines
 from tts.report._data import ReportData
 from tts.report._section import Section
 from tts.report._words import count
@@ -73,7 +73,8 @@ def time(data: ReportData) -> Section | None:
     if not rows:
         return None
     spent = "; ".join(
-        f"{role} {usage.calls:,} calls, {usage.generated_tokens:,} generated tokens, {usage.seconds:,.1f} model-seconds"
+        f"{role} {usage.calls:,} calls, {about(usage)}{usage.generated_tokens:,} generated tokens, "
+        f"{usage.seconds:,.1f} model-seconds"
         for role, usage in data.spent.items()
     )
     text = (
@@ -81,5 +82,6 @@ def time(data: ReportData) -> Section | None:
         "calls, as if each strategy had run alone; where a backend does not say, how long each call was under way."
     )
     notes = [f"Really spent, what is shared or stored paid once or not at all: {spent or 'nothing'}."]
+    notes += estimated_lines({"really spent": Usage.total(list(data.spent.values()))})
     head = ["strategy", "seconds per problem", "role", "model-seconds", "cached prompt tokens"]
     return Section("time", "Time", (text,), (Table("Time", head, rows, notes),), order=85)

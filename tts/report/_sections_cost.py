@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 
 from tts.metrics.costs import Lengths
-from tts.metrics.tables import Table
+from tts.metrics.tables import Table, about, estimated_lines
 from tts.report._data import ReportData
 from tts.report._section import Color, Figure, Point, Section, Series
 from tts.report._words import estimate, percent, tokens
@@ -26,11 +26,12 @@ def cost(data: ReportData) -> Section | None:
     if not any(usage != Usage() for one in data.strategies for usage in one.usage.values()):
         return None
     rows = [
-        [one.label, role, f"{usage.calls:,}", *(tokens(read(usage)) for read in _KINDS.values()), _per(usage, data)]
+        [one.label, role, f"{usage.calls:,}", *(about(usage) + tokens(read(usage)) for read in _KINDS.values()),
+         about(usage) + _per(usage, data)]
         for one in data.strategies
         for role, usage in one.usage.items()
         if usage != Usage()
-    ]
+    ]  # fmt: skip
     head = ["strategy", "role", "calls", *(f"{kind} tokens" for kind in _KINDS), "generated per group"]
     series = tuple(
         Series(kind, tuple(Point(one.label, read(one.total) / data.groups) for one in data.strategies), shade)
@@ -39,7 +40,8 @@ def cost(data: ReportData) -> Section | None:
     )
     figure = Figure("cost", "Tokens per group", "bars", "tokens per group", "", series)
     text = "What each strategy would have cost had it run alone, its candidates included."
-    tables = (Table("Calls and tokens", head, rows), *_prices(data))
+    notes = estimated_lines({one.label: one.total for one in data.strategies})
+    tables = (Table("Calls and tokens", head, rows, notes), *_prices(data))
     return Section("cost", "Cost", (text,), tables, (figure,), order=80)
 
 
@@ -50,9 +52,9 @@ def _prices(data: ReportData) -> Iterator[Table]:
         return
     rows = []
     for one in data.strategies:
-        each = prices.of(one.usage) / max(data.groups, 1)
-        right = f"{1000 * each / one.accuracy.mean:.4g}" if one.accuracy is not None and one.accuracy.mean else ""
-        rows.append([one.label, f"{each:.4g}", right])
+        each, mark = prices.of(one.usage) / max(data.groups, 1), about(one.total)
+        right = f"{mark}{1000 * each / one.accuracy.mean:.4g}" if one.accuracy is not None and one.accuracy.mean else ""
+        rows.append([one.label, f"{mark}{each:.4g}", right])
     yield Table("Prices", ["strategy", f"{prices.currency} per group", "per thousand right answers"], rows)
 
 

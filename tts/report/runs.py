@@ -6,24 +6,28 @@ problems are for the report of one run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tts._version import __version__
 from tts.metrics.estimate import Estimate
 from tts.metrics.gaps import estimate_of, read_summary
-from tts.metrics.tables import Table
+from tts.metrics.tables import Table, about
 from tts.report._page import Document
 from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import count, estimate, percent, tokens
 from tts.report.stored import stored_run
 from tts.store.address import is_store, shown_store
 from tts.vocabulary.errors import ConfigError
+from tts.vocabulary.records import Usage
 
 
 class RunData(NamedTuple):
-    """What one run tells; strategies by label, `None` where it has no such number. `baseline` is the majority vote."""
+    """What one run tells; strategies by label, `None` where it has no such number. `baseline` is the majority vote.
+
+    `generated` are tokens per group, `estimated` how many tokens of all are an estimate.
+    """
 
     name: str
     model: str
@@ -36,6 +40,7 @@ class RunData(NamedTuple):
     accuracy: dict[str, Estimate | None]
     gap: dict[str, Estimate | None]
     generated: dict[str, float]
+    estimated: Mapping[str, int] = {}
 
 
 def read_runs(paths: Sequence[str | Path], **stored: Any) -> list[RunData]:
@@ -74,6 +79,7 @@ def _run(name: str, path: str | Path, stored: dict[str, Any]) -> RunData:
             accuracy={label: estimate_of(one["accuracy"]) for label, one in told.items()},
             gap={label: estimate_of(one["gap_to_majority"]) for label, one in told.items()},
             generated={label: _generated(one["usage"]) / max(found["groups"], 1) for label, one in told.items()},
+            estimated={label: one["usage"].get("estimated_tokens", 0) for label, one in told.items()},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{shown_store(path)!r} is no summary of a comparison; make one with `tts eval`") from error
@@ -165,11 +171,15 @@ def _tokens(runs: Sequence[RunData]) -> Section | None:
     labels = _strategies(runs)
     if not any(any(run.generated.values()) for run in runs):
         return None
-    rows = [
-        [run.name, *(tokens(made) if (made := run.generated.get(label)) else "" for label in labels)] for run in runs
-    ]
+    rows = [[run.name, *(_generated_by(run, label) for label in labels)] for run in runs]
     text = "What each strategy would have generated for a group had it run alone, its candidates included."
-    return Section("tokens", "Tokens", (text,), (Table("Generated tokens per group", ["run", *labels], rows),))
+    notes = ["≈: some of these tokens are estimated"] if any(any(run.estimated.values()) for run in runs) else []
+    return Section("tokens", "Tokens", (text,), (Table("Generated tokens per group", ["run", *labels], rows, notes),))
+
+
+def _generated_by(run: RunData, label: str) -> str:
+    made = run.generated.get(label)
+    return about(Usage(estimated_tokens=run.estimated.get(label, 0))) + tokens(made) if made else ""
 
 
 def _setup(runs: Sequence[RunData]) -> Section:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+from tts.contracts.prices import Prices
 from tts.metrics.checks import Disagreement
 from tts.metrics.comparison import Comparison
-from tts.metrics.costs import Prices
 from tts.output.file import check_file, check_folder, whole_file, write_whole
 from tts.report._data import ReportData, report_data
 from tts.report._files import save_csv, save_parquet

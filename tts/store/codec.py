@@ -13,6 +13,7 @@ from tts.vocabulary.records import Completion, Usage
 
 _USAGE = ("calls", "prompt_tokens", "cached_tokens", "thinking_tokens", "answer_tokens", "cancelled", "seconds")
 _counted = attrgetter(*_USAGE)
+_ESTIMATED = "estimated_tokens"  # behind the others, where there are some
 
 
 def encode_completion(completion: Completion) -> str:
@@ -31,7 +32,11 @@ def encode_completion(completion: Completion) -> str:
         row["server"] = mended(completion.server)
     if completion.system_fingerprint is not None:
         row["system_fingerprint"] = mended(completion.system_fingerprint)
-    row["usage"] = _counted(usage)
+    if completion.model is not None:
+        row["model"] = mended(completion.model)
+    if completion.dropped:
+        row["dropped"] = completion.dropped
+    row["usage"] = (*_counted(usage), usage.estimated_tokens) if usage.estimated_tokens else _counted(usage)
     return to_json(row).decode()
 
 
@@ -47,7 +52,7 @@ def decode_completion(text: str, index: int) -> Completion:
     for name, default in (("thinking", None), ("summary", row["text"])):
         value = row.get(name, default)
         parts[name] = row["text"][value[0] : value[1]] if isinstance(value, list) else value
-    usage = Usage(**dict(zip(_USAGE, row["usage"], strict=False)))  # early stores have no seconds
+    usage = Usage(**dict(zip((*_USAGE, _ESTIMATED), row["usage"], strict=False)))  # early stores have no seconds
     return Completion(
         index=index,
         text=row["text"],
@@ -55,6 +60,8 @@ def decode_completion(text: str, index: int) -> Completion:
         logprob=row.get("logprob"),
         server=row.get("server"),
         system_fingerprint=row.get("system_fingerprint"),
+        model=row.get("model"),
+        dropped=tuple(row.get("dropped", ())),
         usage=usage,
         **parts,
     )

@@ -28,6 +28,7 @@ from tts.store.checksum import is_damaged
 from tts.store.claims import Claimed, Wanted
 from tts.store.codec import decode_completion, encode_completion
 from tts.store.link import Link
+from tts.store.models import namesakes, policies
 from tts.store.place import Place, damaged
 from tts.store.sqlite import SqliteFile
 from tts.store.tables import CHECKSUMS, TABLES
@@ -374,23 +375,14 @@ class Store:
         Samplings that differ in log-probabilities alone are one, unless a problem was sampled under both, as in early
         stores.
         """
-        found: dict[tuple[str, Sampling | None], list[tuple[str, str]]] = {}
-        for model, text in self._rows(
-            "SELECT DISTINCT model, sampling FROM draws WHERE role='sample' ORDER BY model, sampling"
-        ):
-            sampling = Sampling.model_validate_json(text).model_copy(update={"logprobs": False}) if text else None
-            found.setdefault((model, sampling), []).append((model, text))
-        return [one for same in found.values() for one in (same if self._overlap(same) else same[:1])]
+        return policies(self._rows)
 
-    def _overlap(self, policies: list[tuple[str, str]]) -> bool:
-        """Whether a problem has first candidates under two of these."""
-        return len(policies) > 1 and bool(
-            self._rows(
-                "SELECT 1 FROM draws WHERE role='sample' AND model=? AND sampling IN (?, ?)"
-                " GROUP BY problem, messages HAVING count(*) > 1 LIMIT 1",
-                policies[0][0], policies[0][1], policies[1][1],
-            )
-        )  # fmt: skip
+    def namesakes(self, fingerprint: str, name: str, servers: Collection[str] = ()) -> dict[str, int]:
+        """How many completions a model of this name has under other fingerprints; none where it has its own.
+
+        Those of early stores have no name, and count where they came from one of the `servers`.
+        """
+        return namesakes(self._rows, fingerprint, name, servers)
 
     def counts(self) -> dict[str, int]:
         """Rows per kind of thing stored."""

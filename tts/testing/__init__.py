@@ -27,6 +27,7 @@ from tts.testing._models import InstantJudge, InstantModel, InstantScorer
 from tts.testing._scenarios import Scenario, scenarios
 from tts.testing._scorer import check_scorer, scorer_checks
 from tts.testing._scripted import FaultyModel, ScriptedJudge, ScriptedModel, ScriptedScorer
+from tts.testing._server import check_server, server_checks
 from tts.testing._service import Asked, Reply, Service, plain_reply
 from tts.testing._sets import candidate_set
 from tts.testing._strategy import answers_by_order, check_strategy, strategy_checks
@@ -54,6 +55,7 @@ __all__ = [
     "check_grader",
     "check_judge",
     "check_scorer",
+    "check_server",
     "check_strategy",
     "check_task",
     "client_checks",
@@ -64,6 +66,7 @@ __all__ = [
     "plain_reply",
     "scenarios",
     "scorer_checks",
+    "server_checks",
     "strategy_checks",
     "task_checks",
 ]

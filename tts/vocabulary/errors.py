@@ -13,7 +13,7 @@ TTSError
 │   └── ContextLengthError     the prompt does not fit; names both numbers
 ├── StrategyError            a strategy plugin misbehaved; names strategy and problem, `__cause__` has the rest
 ├── NoCandidatesError        nothing to aggregate: every candidate failed
-├── BudgetExceededError      the token budget of the run is spent
+├── BudgetExceededError      the budget of the run is spent: tokens or money
 ├── IncompleteError          more problems failed than are tolerated; all the others are there
 ├── StoreError               the store cannot be used
 └── TaskError                a problem, task or candidate file cannot be read
@@ -121,7 +121,7 @@ class NoCandidatesError(TTSError):
 
 
 class BudgetExceededError(TTSError):
-    """The token budget of the run is spent."""
+    """The budget of the run, or of a problem, is spent: tokens or money."""
 
 
 class IncompleteError(TTSError):

@@ -77,8 +77,9 @@ class Usage(Record):
 
     `prompt_tokens` counts every completion's prompt in full, `cached_tokens` the part of it that was served from a
     shared prefill or a cache, so fresh prompt work is the difference. `thinking_tokens` and `answer_tokens` add up to
-    what was generated. `cancelled` counts completions that were cut short; their tokens, where the backend reports
-    them, are in the other fields. `seconds` is how long the model worked on calls, added up, as far as the backend says
+    what was generated. `estimated_tokens` says how many of all these nobody has counted, so that they are an estimate.
+    `cancelled` counts completions that were cut short; their tokens, where the backend reports them, are in the other
+    fields. `seconds` is how long the model worked on calls, added up, as far as the backend says
     (`hf` shares out each step over the sequences in it); else how long each call was under way, calls side by side
     counted each. It is another in every run, so it does not count where usages are compared.
     """
@@ -90,6 +91,7 @@ class Usage(Record):
     answer_tokens: int = 0
     cancelled: int = 0
     seconds: float = 0.0
+    estimated_tokens: int = 0
 
     def took(self, seconds: float) -> Usage:
         """The same with its seconds, where none are told and a model was called."""
@@ -121,6 +123,7 @@ class Usage(Record):
             answer_tokens=sum([one.answer_tokens for one in usages]),
             cancelled=sum([one.cancelled for one in usages]),
             seconds=sum([one.seconds for one in usages], 0.0),
+            estimated_tokens=sum([one.estimated_tokens for one in usages]),
         )
 
     def __eq__(self, other: object) -> bool:
@@ -131,7 +134,7 @@ class Usage(Record):
 
     def _counts(self) -> tuple[int, ...]:
         tokens = (self.prompt_tokens, self.cached_tokens, self.thinking_tokens, self.answer_tokens)
-        return (self.calls, *tokens, self.cancelled)
+        return (self.calls, *tokens, self.cancelled, self.estimated_tokens)
 
 
 class Sampling(Record):
@@ -176,8 +179,9 @@ class Completion(Record):
     One that failed for good in this run, while others of its request may have come, has `error`, which says why, no
     text, and the finish reason "error", or "refused" where the model or a content filter declined to answer.
 
-    `server` is the address of the server that it came from, without anything secret, and `system_fingerprint` what that
-    said of itself; the store keeps both.
+    `server` is the address of the server that it came from, without anything secret, `system_fingerprint` what that
+    said of itself, `model` the name by which it was asked, with options that change its outputs. `dropped` are the
+    parameters of the sampling that it refused, so that it was drawn without them. The store keeps all of these.
     """
 
     index: int = Field(ge=0)
@@ -190,6 +194,8 @@ class Completion(Record):
     error: str | None = None
     server: str | None = None
     system_fingerprint: str | None = None
+    model: str | None = None
+    dropped: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:

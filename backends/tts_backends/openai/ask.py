@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tts import Request, Usage
+from tts_backends.openai.counts import estimate
 from tts_backends.openai.events import Events
 from tts_backends.openai.habits import Habits
-from tts_backends.openai.wire import Dialect, Wire, estimate
+from tts_backends.openai.wire import Dialect, Wire
 
 
 class Sent(NamedTuple):
@@ -29,6 +30,7 @@ class Ask:
         self._most: int | None = None
         self._encode()
         self.streams: dict[int, Events] = {}
+        self.under_way: set[int] = set()  # what has been sent, and is not answered yet
         self.prompt_tokens = 0
         self.first: str | None = None  # the text that came first
 
@@ -45,7 +47,12 @@ class Ask:
     @cached_property
     def estimated(self) -> int:
         """About how many tokens the prompt has."""
-        return estimate("".join(message.content for message in self.request.messages))
+        return estimate(self.prompt)
+
+    @cached_property
+    def prompt(self) -> str:
+        """All of the prompt's text."""
+        return "".join(message.content for message in self.request.messages)
 
     def sent(self, indices: tuple[int, ...]) -> Sent:
         """The body for these completions; a seed belongs to one, so several that share a request have none.
@@ -64,11 +71,3 @@ class Ask:
     def cut_short(self, usage: Usage) -> None:
         """Tell what an attempt has cost that brought nothing."""
         self.request.on_cancelled(usage.model_copy(update={"cancelled": 1}))
-
-
-def told_prompt(answer: dict[str, Any]) -> int:
-    """Tokens of the prompt as an answer counts them; some leave cached ones out."""
-    usage = answer.get("usage") or {}
-    prompt = usage.get("prompt_tokens") or 0
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    return int(prompt + cached if cached > prompt else prompt)

@@ -23,23 +23,30 @@ from tts import (
     run_sync,
 )
 from tts_backends.openai import options as openai_options
-from tts_backends.openai.ask import Ask, Sent, told_prompt
+from tts_backends.openai.ask import Ask, Sent
+from tts_backends.openai.card import last_part
+from tts_backends.openai.counts import estimate, uncounted
+from tts_backends.openai.doubts import Endings, uncut
 from tts_backends.openai.errors import Trouble, unreadable
-from tts_backends.openai.events import DONE, Events
+from tts_backends.openai.events import Events
 from tts_backends.openai.habits import Habits
 from tts_backends.openai.link import Link
+from tts_backends.openai.meter import Meter
 from tts_backends.openai.overflow import Overflow
 from tts_backends.openai.pool import Pool
 from tts_backends.openai.probe import Found, probe, tokens
 from tts_backends.openai.repeats import Repeats
 from tts_backends.openai.server import Address, Server
-from tts_backends.openai.wire import Dialect, Wire, estimate
+from tts_backends.openai.wire import Dialect, Wire
 
 __all__ = ["OpenAIBackend"]
 
 # Below so many seconds per request and request in flight it is the asking that takes the time, not the server.
 _CLIENT_BOUND = 0.001
-_LONG_PROMPT, _CUT = 1000, 4  # tokens from which a prompt is looked at, and how much too short a count must be
+_FIRST_ONLY = (
+    "the server counts the tokens of the first completion only where several are asked for in one request; those of "
+    "the others are estimated from its length"
+)
 _SAME = (
     "completions of one prompt are the same to the letter although they are drawn at a temperature above 0: a cache "
     "answers in the model's place, or the temperature has no effect, and a vote over copies says nothing; turn the "
@@ -54,9 +61,9 @@ class OpenAIBackend:
     no seed, and answers faster than we can ask, the completions of one prompt are one request. A completion that fails
     is asked for again, on another server where there is one; the others go on. One that is refused is not.
 
-    `fingerprint` is what the server says of the model, not its address: a pool, a new port or a proxy find what is
-    stored. `capabilities.seed` says that the server follows seeds; with 16-bit weights a batch may still change a
-    close choice. Token counts are the server's; without its `/tokenize`, `count_tokens` is an estimate.
+    `fingerprint` is what the server says of the model, not its address or its folder: a pool, a new port or a proxy
+    find what is stored. `capabilities.seed` says that the server follows seeds; with 16-bit weights a batch may still
+    change a close choice. Token counts are the server's; without its `/tokenize`, `count_tokens` is an estimate.
     """
 
     Options: type[BaseModel] = openai_options.Options
@@ -66,13 +73,16 @@ class OpenAIBackend:
         options.refuse_address(model)
         self.name = f"openai:{model}"
         self._options = options
-        self._pool = Pool("openai", options.addresses(), options.access(), options.limits(), options.retries)
         markers = (options.think_open, options.think_close)
         self._wire = Wire(model, options.api, options.stream, markers, options.further())
+        self._pool = Pool(
+            "openai", options.addresses(), options.access(), options.limits(), options.retries, self._wire.greeting
+        )
         self._repeats, self._told = Repeats(), set[str]()
-        self._names_endings, self._unnamed = False, 0
-        self._dialect, self._habits = self._found(run_sync(self._probe))
+        self._endings = Endings(self._say)
+        self._dialect, self._habits, self._meter = self._found(run_sync(self._probe))
         self.fingerprint = self._fingerprint()
+        self.asked_as: str = self._asked_as()
         self.capabilities = Capabilities(
             seed=self._dialect.seed and options.grouping != "always",
             logprobs=self._dialect.logprobs,
@@ -139,6 +149,15 @@ class OpenAIBackend:
         """The addresses that are asked, without anything secret."""
         return tuple(address.origin for address in self._pool.addresses)
 
+    def take_aside(self) -> Usage:
+        """What was spent beside requests, on finding out what the server can do, since this was last asked."""
+        return self._meter.take_aside(self._pool.known)
+
+    @property
+    def limited(self) -> str:
+        """The limits that the servers have now, as learnt, in words; empty where there are none."""
+        return self._pool.limited
+
     async def at_work(self) -> bool | None:
         """Whether tokens are coming, which only a stream shows; `None` where nobody knows and a server is there."""
         return await (await self._pool.link()).at_work()
@@ -163,10 +182,12 @@ class OpenAIBackend:
         finally:
             await self._pool.release()
 
-    def _found(self, found: Found) -> tuple[Dialect, Habits]:
+    def _found(self, found: Found) -> tuple[Dialect, Habits, Meter]:
         for remark in found.remarks:
             self._say(remark)
-        return found.dialect, found.habits
+        count = self._counted if found.dialect.tokenize else None
+        meter = Meter(self._wire, count, first_only=found.dialect.first_only, spent=found.spent)
+        return found.dialect, found.habits, meter
 
     def _say(self, remark: str) -> None:
         """One warning for one thing."""
@@ -175,10 +196,21 @@ class OpenAIBackend:
             warnings.warn(f"{self.name}: {remark}", stacklevel=3)
 
     def _fingerprint(self) -> str:
+        if self._options.fingerprint:
+            return self._options.fingerprint
         wire, identity = self._wire, self._dialect.identity
         further = [json.dumps(wire.further, sort_keys=True)] if wire.further else []
-        settings = (wire.model, wire.api, *wire.markers, identity, *self._options.tags(), *further)
+        settings = (last_part(wire.model), wire.api, *wire.markers, identity, *self._options.tags(), *further)
         return hashlib.blake2b(json.dumps(["openai", settings]).encode(), digest_size=16).hexdigest()
+
+    def _asked_as(self) -> str:
+        """The model's name with what of its options changes what it writes: all that a fingerprint has of ours."""
+        wire, options = self._wire, self._options
+        told = {"api": wire.api, "think_open": options.think_open, "think_close": options.think_close}
+        usual = {name: type(options).model_fields[name].default for name in told}
+        changed = {name: value for name, value in told.items() if value != usual[name]} | (wire.further or {})
+        changed |= {"tag": options.tag} if options.tag else {}
+        return f"{self.name}@{json.dumps(changed, sort_keys=True)}" if changed else self.name
 
     def _parts(self, link: Link, n: int) -> list[tuple[int, ...]]:
         """Which completions share a request."""
@@ -186,7 +218,8 @@ class OpenAIBackend:
         together = dialect.n and not (options.stream or self._habits.drops("n")) and options.grouping != "never"
         if together and options.grouping == "auto":
             seconds = link.seconds_per_request
-            together = not dialect.seed and seconds is not None and seconds < _CLIENT_BOUND * max(link.in_flight, 1)
+            quick = seconds is not None and seconds < _CLIENT_BOUND * max(link.in_flight, 1)
+            together = quick and not dialect.seed and not self._meter.first_only
         return [tuple(range(n))] if together and n > 1 else [(index,) for index in range(n)]
 
     async def _complete(self, link: Link, ask: Ask, indices: tuple[int, ...]) -> list[Completion]:
@@ -211,67 +244,58 @@ class OpenAIBackend:
     async def _once(
         self, link: Link, server: Server, ask: Ask, indices: tuple[int, ...], sent: Sent
     ) -> list[Completion]:
-        path, started = self._wire.path, time.monotonic()
-        if self._wire.stream:
-            events = Events(self._wire.api)
-            ask.streams[indices[0]] = events
-            answer = await link.stream(server, path, sent.body, events)
-        else:
-            answer = await link.post(server, path, sent.body)
-            link.took(time.monotonic() - started)
+        started = time.monotonic()
+        answer = await self._answer(link, server, ask, indices[0], sent)
         seconds = round(time.monotonic() - started, 6)
-        return self._completions(link, server.address, ask, indices, sent, answer, seconds)
+        found = await self._completions(link, server.address, ask, indices, sent, answer, seconds)
+        if uncounted(answer.get("usage")):
+            server.pace.spent(sum(one.usage.total_tokens for one in found))
+        return found
 
-    def _completions(
+    async def _completions(
         self, link: Link, address: Address, ask: Ask, indices: tuple[int, ...], sent: Sent, answer: dict[str, Any],
         seconds: float,
     ) -> list[Completion]:  # fmt: skip
         """What an answer from this address says; raises `Trouble`."""
         told = answer.get("system_fingerprint")
-        origin = {"server": address.origin, "system_fingerprint": told[:200] if isinstance(told, str) else None}
+        origin = {
+            "server": address.origin,
+            "system_fingerprint": told[:200] if isinstance(told, str) else None,
+            "model": self.asked_as,
+            "dropped": self._habits.undrawn(sent.names),
+        }
         try:
             if self._wire.stream:
-                self._end_unsaid(answer, sent)
-            read = self._wire.read(
-                answer, indices, ask.request.sampling.logprobs, seconds, lost=ask.request.on_cancelled
-            )
-            return [self._uncut(one.model_copy(update=origin), ask, answer) for one in read]
+                self._endings.settle(answer, sent.most)
+            counting = await self._meter.counting(answer, ask, sent, len(indices), seconds)
+            if counting.first_only and len(indices) > 1:
+                self._say(_FIRST_ONLY)
+            lost = ask.request.on_cancelled
+            read = self._wire.read(answer, indices, ask.request.sampling.logprobs, counting, lost)
+            return [uncut(one.model_copy(update=origin), ask, answer) for one in read]
         except BackendError as error:
             raise Trouble(BackendError(f"{address.base}: {error}", retryable=error.retryable)) from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise unreadable(link.scrubbed(json.dumps(answer).encode()), address.base) from None
 
-    def _end_unsaid(self, answer: dict[str, Any], sent: Sent) -> None:
-        """Give a stream that is said to be over, and nothing more, the ending that it has had.
-
-        Where the server names endings, one without is broken off; one that never does is taken at its word.
-        """
-        for choice in answer["choices"]:
-            if choice.get("finish_reason") != DONE:
-                self._names_endings = self._names_endings or bool(choice.get("finish_reason"))
-                continue
-            self._unnamed += 1
-            if self._names_endings or self._unnamed < 2:
-                choice["finish_reason"] = None
-                continue
-            written = (answer.get("usage") or {}).get("completion_tokens") or 0
-            choice["finish_reason"] = "length" if sent.most is not None and written >= sent.most else "stop"
-            self._say(
-                "the server ends its streams without a finish_reason; a completion counts as cut where its usage says "
-                "so, else as whole"
-            )
-
-    def _uncut(self, completion: Completion, ask: Ask, answer: dict[str, Any]) -> Completion:
-        """The completion, or a failed one where the server has read a part of the prompt only."""
-        told = told_prompt(answer)
-        if not told or ask.estimated < _LONG_PROMPT or told * _CUT > ask.estimated:
-            return completion
-        why = (
-            f"the server has read {told:,} tokens of a prompt of about {ask.estimated:,}: it cuts what is longer than "
-            "its context without a word; start it with a longer one (Ollama: OLLAMA_CONTEXT_LENGTH), or shorten the "
-            "prompt"
-        )
-        return Completion(index=completion.index, text="", finish_reason="error", usage=completion.usage, error=why)
+    async def _answer(self, link: Link, server: Server, ask: Ask, index: int, sent: Sent) -> dict[str, Any]:
+        """The answer to one attempt; one that is broken off has its cost all the same."""
+        ask.streams.pop(index, None)
+        ask.under_way.add(index)
+        try:
+            if self._wire.stream:
+                events = ask.streams[index] = Events(self._wire.api)
+                answer = await link.stream(server, self._wire.path, sent.body, events)
+            else:
+                started = time.monotonic()
+                answer = await link.post(server, self._wire.path, sent.body)
+                link.took(time.monotonic() - started)
+        except Trouble as trouble:
+            self._meter.in_vain(ask, index, trouble)
+            ask.under_way.discard(index)
+            raise
+        ask.under_way.discard(index)
+        return answer
 
     def _compare(self, ask: Ask, completion: Completion) -> None:
         """Notice where completions of one prompt are all the same although they are drawn."""
@@ -325,10 +349,10 @@ class OpenAIBackend:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
         for index in sorted(index for indices in asking.values() for index in indices):
-            written = ask.streams[index].tokens() if index in ask.streams else 0
-            ask.request.on_cancelled(
-                Usage(calls=1, prompt_tokens=ask.prompt_tokens, answer_tokens=written, cancelled=1)
-            )
+            self._meter.withdrawn(ask, index)
+
+    async def _counted(self, text: str) -> int:
+        return await self._count(await self._pool.link(), text)
 
     async def _count(self, link: Link, text: str) -> int:
         found = await tokens(link, await link.choose(paced=False), self._wire.model, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 _RUN_TIME = {"n_ctx", "n_ctx_slot"}  # of llama.cpp's meta: how it was started, not what it runs
@@ -11,6 +12,9 @@ _NEUTRAL: dict[str, float] = {
     "top_k": 0, "min_p": 0.0, "top_n_sigma": -1.0, "xtc_probability": 0.0, "typical_p": 1.0, "repeat_penalty": 1.0,
     "presence_penalty": 0.0, "frequency_penalty": 0.0, "dry_multiplier": 0.0, "mirostat": 0,
 }  # fmt: skip
+
+
+_PATH = re.compile(r"[/~]|\.{1,2}[/\\]|[A-Za-z]:[/\\]|\\\\")
 
 
 class Card(NamedTuple):
@@ -37,8 +41,15 @@ class Card(NamedTuple):
         """What tells this model from another one of its name."""
         meta = self.told.get("meta")
         if isinstance(meta, dict):
-            meta = {key: value for key, value in meta.items() if key not in _RUN_TIME}
-        return json.dumps([self.told.get("root"), meta], sort_keys=True)
+            meta = {key: last_part(value) for key, value in meta.items() if key not in _RUN_TIME}
+        return json.dumps([last_part(self.told.get("root")), meta], sort_keys=True)
+
+
+def last_part(value: Any) -> Any:
+    """The last part of a path, since where a model lies is no part of what it is; anything else as it is."""
+    if not isinstance(value, str) or not _PATH.match(value):
+        return value
+    return re.split(r"[/\\]", value.rstrip("/\\"))[-1] or value
 
 
 class Props(NamedTuple):

@@ -35,7 +35,8 @@ class Trouble(Exception):  # noqa: N818 - it is what a request met, and carries 
 
     `after` is for how many seconds the server wants to be left alone. `unreachable` says that nobody took the request;
     `overflow` that prompt and new tokens do not fit; `parameter` which part of the request is refused as such;
-    `filtered` that a content filter declines the prompt; `over` that the server gives nothing more in this run.
+    `filtered` that a content filter declines the prompt; `over` that the server gives nothing more in this run;
+    `in_vain` that it may have worked for what did not arrive.
     """
 
     def __init__(
@@ -49,11 +50,12 @@ class Trouble(Exception):  # noqa: N818 - it is what a request met, and carries 
         parameter: str | None = None,
         filtered: bool = False,
         over: bool = False,
+        in_vain: bool = False,
     ) -> None:
         super().__init__(str(error))
         self.error, self.status, self.after = error, status, after
         self.unreachable, self.overflow = unreachable, overflow
-        self.parameter, self.filtered, self.over = parameter, filtered, over
+        self.parameter, self.filtered, self.over, self.in_vain = parameter, filtered, over, in_vain
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, where: str, withheld: str = "") -> Trouble:
@@ -142,7 +144,8 @@ def unreadable(body: bytes, where: str) -> Trouble:
 def disconnected(words: str, where: str, *, unreachable: bool) -> Trouble:
     """A connection that failed, in the words of the client, which may name addresses but no headers."""
     verb = "cannot be reached" if unreachable else "broke the connection off"
-    return Trouble(BackendUnavailable(f"{where} {verb}: {words[:_SHOWN]}"), unreachable=unreachable)
+    error = BackendUnavailable(f"{where} {verb}: {words[:_SHOWN]}")
+    return Trouble(error, unreachable=unreachable, in_vain=not unreachable)
 
 
 def untrusted(words: str, where: str) -> Trouble:
@@ -171,4 +174,4 @@ def timed_out(where: str, seconds: float | None, *, unreachable: bool) -> Troubl
     what = "could not be connected to in time (@connect_timeout)" if unreachable else (
         f"did not answer in time{'' if seconds is None else f' ({seconds:g} s; @first_byte_timeout, @timeout)'}"
     )  # fmt: skip
-    return Trouble(BackendTimeout(f"{where} {what}"), unreachable=unreachable)
+    return Trouble(BackendTimeout(f"{where} {what}"), unreachable=unreachable, in_vain=not unreachable)

@@ -9,6 +9,9 @@ DROPPED = {"temperature", "top_p", "top_k", "min_p", "stream_options", "top_logp
 """What is left out where it is refused; the rest of what a request says is not ours to leave out."""
 
 
+_DRAWN = {"temperature", "top_p", "top_k", "min_p"}  # of these, what changes the distribution
+
+
 class Habits:
     """What is left out of requests, with the server's words, and its name for the most new tokens.
 
@@ -23,6 +26,10 @@ class Habits:
     def drops(self, name: str) -> bool:
         """Whether this is not sent any more."""
         return name in self.refused
+
+    def undrawn(self, sent: frozenset[str]) -> tuple[str, ...]:
+        """What of the sampling a request that has sent these was drawn without."""
+        return tuple(sorted(_DRAWN & self.refused.keys() - sent)) if self.refused else ()
 
     def learn(self, name: str, words: str) -> bool:
         """Take a refusal to heart; whether it is news that changes what is sent."""

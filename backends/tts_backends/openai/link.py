@@ -2,7 +2,8 @@
 
 * The next request goes to the server with the fewest in flight; one that has just failed counts as fuller than it is
   for a while, so that a server which fails fast does not draw all the work.
-* A server that cannot be reached gets nothing more until it answers a health check, which is `GET /models`.
+* A server that cannot be reached gets nothing more until it answers a health check: `GET /models`, or where that does
+  not work the smallest real request.
 * A server that asks to be left alone (Retry-After) is, by everybody.
 """
 
@@ -25,13 +26,15 @@ from tts_backends.openai.access import Access
 from tts_backends.openai.errors import Trouble, disconnected
 from tts_backends.openai.events import Events
 from tts_backends.openai.pace import Pace
-from tts_backends.openai.server import Address, Server
-from tts_backends.openai.session import Limits, Session
+from tts_backends.openai.server import Address, Greeting, Remembered, Server
+from tts_backends.openai.session import Heard, Limits, Session
 from tts_backends.openai.vigil import Vigil
 from tts_backends.openai.waiting import PATIENCE
 
 _CHECK_FIRST, _CHECK_MOST = 0.25, 10.0  # seconds between health checks
 _LINE = 60.0  # seconds between two lines about a limit
+_GREETING = 30.0  # seconds in which the smallest request must be answered
+_FAR = 1.0  # seconds to a server and back at most; a page that takes longer is slow to be made
 
 _log = logging.getLogger("tts")
 
@@ -39,10 +42,19 @@ _log = logging.getLogger("tts")
 class Link:
     """A session and the servers that it leads to; made by `open_link` and closed with its loop."""
 
-    def __init__(self, addresses: Sequence[Address], access: Access, limits: Limits) -> None:
+    def __init__(
+        self,
+        addresses: Sequence[Address],
+        access: Access,
+        limits: Limits,
+        known: Remembered,
+        greeting: Greeting | None = None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._limits = limits
-        self.servers = [Server(one, Pace(limits.at_once, limits.rpm, limits.tpm)) for one in addresses]
+        self._limits, self._known, self._greeting = limits, known, greeting
+        self.servers = [
+            Server(one, Pace(limits.at_once, limits.rpm, limits.tpm, known.away.get(one, 0.0))) for one in addresses
+        ]
         self._vigils = {server: self._vigil(server) for server in self.servers}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
@@ -138,8 +150,8 @@ class Link:
 
     async def post(self, server: Server, path: str, body: bytes) -> dict[str, Any]:
         """The answer to one request; raises `Trouble`."""
-        async with self._counted(server):
-            answer = await self._session.ask(server, path, body)
+        async with self._counted(server) as heard:
+            answer = await self._session.ask(server, path, body, heard)
         server.pace.spent(_tokens(answer))
         return answer
 
@@ -148,14 +160,14 @@ class Link:
         return await self._session.ask(server, path, body)
 
     @contextlib.asynccontextmanager
-    async def _counted(self, server: Server) -> AsyncIterator[None]:
-        """In flight, as the server's pace counts it, and ended where the server is lost."""
+    async def _counted(self, server: Server) -> AsyncIterator[Heard]:
+        """In flight, as the server's pace counts it, and ended where the server is lost; who hears of its headers."""
         number, vigil = server.pace.sent(self._loop.time(), server.in_flight), self._vigils[server]
         server.in_flight += 1
         self._wake()  # there may be room for another
         try:
             with vigil.request() as request:
-                yield
+                yield lambda headers: server.pace.told(self._loop.time(), number, headers)
             if request.lost:
                 raise self._lost(server)
         except Trouble as trouble:
@@ -166,7 +178,7 @@ class Link:
             self._wake()
         vigil.heard, server.failures = time.monotonic(), 0
         server.answers += 1
-        server.pace.went_well(number)
+        server.pace.went_well(self._loop.time(), number)
         self._wake()
 
     def took(self, seconds: float) -> None:
@@ -176,15 +188,21 @@ class Link:
 
     async def stream(self, server: Server, path: str, body: bytes, events: Events) -> dict[str, Any]:
         """The answer to one streamed request, gathered in `events`; raises `Trouble`."""
-        async with self._counted(server):
-            await self._session.follow(server, path, body, events, self._vigils[server].sent)
+        async with self._counted(server) as heard:
+            await self._session.follow(server, path, body, events, self._vigils[server].sent, heard)
         answer = events.answer()
         server.pace.spent(_tokens(answer))
         return answer
 
     async def get(self, server: Server, path: str) -> bytes:
-        """The body of a page; raises `Trouble`."""
-        return await self._session.exchange(server, path, None)
+        """The body of a page; raises `Trouble`. How soon it comes says how far away the server is."""
+        started = self._loop.time()
+        found = await self._session.exchange(server, path, None)
+        if path == "/models":
+            self._known.listed.add(server.address)
+        seconds = min(self._loop.time() - started, _FAR)
+        self._known.away[server.address] = min(seconds, self._known.away.get(server.address, _FAR))
+        return found
 
     async def upload(self, server: Server, path: str, fields: Mapping[str, str], file: Path) -> bytes:
         """What a form with a file in it is answered; raises `Trouble`."""
@@ -217,7 +235,7 @@ class Link:
     def _note(self, server: Server, trouble: Trouble, number: int) -> None:
         self.last, now = str(trouble), self._loop.time()
         if trouble.over:
-            server.over = trouble.error
+            server.over = server.over or trouble.error
             self._changed.set()
         elif trouble.status == 429:
             self._slow_down(server, trouble, number)
@@ -237,11 +255,10 @@ class Link:
         if now < server.told_at + _LINE:
             return
         server.told_at = now
-        rate = pace.per_second
-        limit = f"{pace.ceiling:g} at once" if rate is None else f"{rate:.3g}/s"
-        rest = len(self._waiting) + server.in_flight
+        rest, rate = len(self._waiting) + server.in_flight, pace.per_second
         time = f", ≈ {_shown(rest / rate)}" if rate else ""
-        _log.warning("%s: limited to %s; %d waiting%s", server.address.base, limit, rest, time)
+        if pace.words:
+            _log.warning("%s: limited to %s; %d waiting%s", server.address.base, pace.words, rest, time)
 
     def retire(self, server: Server) -> None:
         """Give the server no more work until it answers a health check."""
@@ -264,27 +281,57 @@ class Link:
         while not server.up:
             await asyncio.sleep(delay * random.uniform(0.8, 1.2))
             delay = min(2 * delay, _CHECK_MOST)
-            server.up = await self._answers(server)
+            server.up = await self._answers(server, whole=True)
         server.failures = 0
         self._none_since = None
         self._changed.set()
         self._wake()
 
-    async def _answers(self, server: Server) -> bool:
+    async def _answers(self, server: Server, *, whole: bool = False) -> bool:
+        """Whether the server is there: it tells its models, or answers a real request.
+
+        One without a list of models, or that does not tell us, is there; where the `whole` way is asked for, it may be
+        that only what stands before it is.
+        """
         try:
             async with asyncio.timeout(self._limits.connect):
                 await self.get(server, "/models")
+            return True
+        except TimeoutError:
+            there = False
+        except Trouble as trouble:
+            there = trouble.status is not None and trouble.status < 500
+            if trouble.unreachable or (there and (not whole or self._greeting is None)):
+                return there
+        if not there and server.address in self._known.listed:  # it has told them before
+            return False
+        return self._greeting is not None and await self._greets(server, self._greeting)
+
+    async def _greets(self, server: Server, greeting: Greeting) -> bool:
+        """Whether the server takes a request; one that it finds fault with, or has no room for, is taken, too."""
+        self._known.greeted += 1
+        try:
+            async with asyncio.timeout(max(self._limits.connect, _GREETING)):
+                await self._session.exchange(server, greeting.path, greeting.body)
         except TimeoutError:
             return False
         except Trouble as trouble:
-            # A server without a list of models, or one that does not tell us, is there.
-            return trouble.status is not None and trouble.status < 500
+            return trouble.status in {400, 422, 429}
         return True
 
 
-async def open_link(addresses: Sequence[Address], access: Access, limits: Limits) -> AsyncGenerator[Link, None]:
-    """Yield the link of this loop once and close it when the loop ends, as loops do with generators."""
-    link = Link(addresses, access, limits)
+async def open_link(
+    addresses: Sequence[Address],
+    access: Access,
+    limits: Limits,
+    known: Remembered,
+    greeting: Greeting | None = None,
+) -> AsyncGenerator[Link, None]:
+    """Yield the link of this loop once and close it when the loop ends, as loops do with generators.
+
+    `known` is kept for the next one. `greeting` is what a server is asked that has no list of models.
+    """
+    link = Link(addresses, access, limits, known, greeting)
     try:
         yield link
     finally:

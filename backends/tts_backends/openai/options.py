@@ -42,6 +42,11 @@ class Connection(BaseModel):
     same. By default none.
     """
 
+    fingerprint: str = ""
+    """The fingerprint to go by, in place of the one made of what the server says of the model: your word that it is the
+    model whose samples a store has under it. By default none.
+    """
+
     concurrency: int = Field(64, ge=1)
     """The most completions in flight at each server; fewer where it refuses more. By default 64 (our choice, as for
     other backends).

@@ -11,7 +11,7 @@ from tts import BackendError
 from tts_backends.openai.access import Access
 from tts_backends.openai.errors import Trouble
 from tts_backends.openai.link import Link, open_link
-from tts_backends.openai.server import Address, Server
+from tts_backends.openai.server import Address, Greeting, Remembered, Server
 from tts_backends.openai.session import Limits
 from tts_backends.openai.waiting import PATIENCE
 
@@ -21,12 +21,24 @@ _BACKOFF_FIRST, _BACKOFF_MOST = 0.25, 30.0  # seconds
 
 
 class Pool:
-    """One server or several; `kind` names the backend in errors, `retries` bounds how often a request is repeated."""
+    """One server or several; `kind` names the backend in errors, `retries` bounds how often a request is repeated.
 
-    def __init__(self, kind: str, addresses: Sequence[Address], access: Access, limits: Limits, retries: int) -> None:
+    `greeting` asks a server that tells no models whether it is there.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        addresses: Sequence[Address],
+        access: Access,
+        limits: Limits,
+        retries: int,
+        greeting: Greeting | None = None,
+    ) -> None:
         self.addresses = addresses
         self._kind, self._access, self._limits, self._retries = kind, access, limits, retries
         self._opened: dict[asyncio.AbstractEventLoop, _Opened] = {}
+        self._greeting, self.known = greeting, Remembered()
         self._closed = False
 
     async def link(self) -> Link:
@@ -37,9 +49,17 @@ class Pool:
         if opened is None:
             for ended in [other for other in list(self._opened) if other.is_closed()]:
                 self._opened.pop(ended, None)
-            opening = open_link(self.addresses, self._access, self._limits)
+            opening = open_link(self.addresses, self._access, self._limits, self.known, self._greeting)
             opened = self._opened[loop] = _Opened(await anext(opening), opening)
         return opened.link
+
+    @property
+    def limited(self) -> str:
+        """The limits that servers have now, as learnt, in words; empty where there are none."""
+        servers = [server for opened in list(self._opened.values()) for server in opened.link.servers]
+        told = {server.address.origin: server.pace.words for server in servers if server.pace.words}
+        where = len(self.addresses) > 1
+        return ", ".join(f"limited to {words}{f' by {origin}' if where else ''}" for origin, words in told.items())
 
     async def release(self) -> None:
         """Close the link of this event loop, where there is one; the next request opens another."""

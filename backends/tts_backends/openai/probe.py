@@ -13,8 +13,9 @@ import logging
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tts import BackendError, BackendUnavailable, ConfigError, Message
+from tts import BackendError, BackendUnavailable, ConfigError, Message, Usage
 from tts_backends.openai.card import Card, Props
+from tts_backends.openai.counts import Counting, counts_first_only, estimate, split_usage
 from tts_backends.openai.errors import Trouble
 from tts_backends.openai.habits import Habits
 from tts_backends.openai.link import Link
@@ -23,6 +24,7 @@ from tts_backends.openai.wire import Dialect, Wire, names
 
 # Random letters, so that two completions are equal only where the seed makes them so.
 _QUESTION = (Message(role="user", content="Write 40 random letters and digits, nothing else."),)
+_PROMPT = estimate(_QUESTION[0].content)  # tokens
 _TOKENS = (24, 2048, None)  # new tokens; a reasoning model may refuse to stop so early
 _PAUSES = (0.1, 0.3, 1.0, 3.0)  # seconds between attempts
 _LONG = 12  # characters from which two texts are not the same by chance
@@ -34,11 +36,12 @@ _log = logging.getLogger("tts")
 
 
 class Found(NamedTuple):
-    """What is known of the servers; `remarks` are sentences for the user."""
+    """What is known of the servers; `remarks` are sentences for the user, `spent` is what it has cost to know."""
 
     dialect: Dialect
     habits: Habits
     remarks: tuple[str, ...]
+    spent: Usage
 
 
 async def probe(link: Link, wire: Wire, context: int | None, seconds: float = PROBE_SECONDS) -> Found:
@@ -52,7 +55,7 @@ async def probe(link: Link, wire: Wire, context: int | None, seconds: float = PR
             await prober.ask_all()
     except TimeoutError:
         prober.give_up()
-    return Found(prober.dialect(context), prober.habits, tuple(prober.remarks))
+    return Found(prober.dialect(context), prober.habits, tuple(prober.remarks), Usage.total(prober.spent))
 
 
 async def tokens(link: Link, server: Server, model: str, text: str) -> int | None:
@@ -77,10 +80,11 @@ class _Prober:
         self._most: int | None = _TOKENS[0]
         self._answered = False
         self._features: set[str] = set()
-        self._usage = self._reasoning = self._seeds = self._tokenize = False
+        self._usage = self._reasoning = self._seeds = self._tokenize = self._first_only = False
         self._props = Props({})
         self.habits = Habits()
         self.remarks: list[str] = []
+        self.spent: list[Usage] = []
 
     def dialect(self, context: int | None) -> Dialect:
         """What is known now."""
@@ -94,6 +98,7 @@ class _Prober:
             tokenize=self._tokenize,
             context=context or self._props.context or card.context,
             identity=card.identity,
+            first_only=self._first_only,
         )
 
     async def ask_all(self) -> None:
@@ -190,7 +195,7 @@ class _Prober:
         """See that a server has the model; one that is sick gets its work when it is well."""
         asked = _Prober(self._link, self._wire, self._seconds)
         asked._server, asked._most, asked.habits, asked._lists = server, self._most, self.habits, self._lists
-        asked.watch = self.watch
+        asked.watch, asked.spent = self.watch, self.spent
         try:
             async with asyncio.timeout(self._seconds / 2):
                 await asked._plain()
@@ -288,9 +293,15 @@ class _Prober:
                 answer = await self._link.post(self._server, self._wire.path, self._body(further))
                 self._heard()
                 self._answered = True
+                self._paid(answer, further.get("n", 1))
                 return answer
+            except asyncio.CancelledError:
+                self._paid_in_vain()
+                raise
             except Trouble as trouble:
                 self._trouble = trouble
+                if trouble.in_vain:
+                    self._paid_in_vain()
                 if trouble.status is not None:
                     self._heard_of(trouble)
                 over = number >= (attempts or 2 * len(_PAUSES))
@@ -298,6 +309,17 @@ class _Prober:
                     raise
                 pause = _PAUSES[min(number, len(_PAUSES)) - 1]
                 await asyncio.sleep(pause if trouble.after is None else trouble.after)
+
+    def _paid(self, answer: dict[str, Any], most: int) -> None:
+        """Count what an answer has cost."""
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            written = self._wire.written(answer, most)
+            if counts_first_only(answer.get("usage"), written, self._most):
+                self._first_only = True
+            self.spent += split_usage(answer.get("usage"), written, Counting(_PROMPT, first_only=self._first_only))
+
+    def _paid_in_vain(self) -> None:
+        self.spent.append(Usage(calls=1, prompt_tokens=_PROMPT, estimated_tokens=_PROMPT, cancelled=1))
 
     def _heard_of(self, trouble: Trouble) -> None:
         """A refusal is an answer; a server that asks for more time than the watch has gets it as far as it is short."""

@@ -40,6 +40,22 @@ class Address(NamedTuple):
         return cls(f"{parts.scheme}://{parts.netloc}{path}", proxy, parts.query)
 
 
+class Remembered:
+    """What is known of servers from one event loop to the next: how far away they are, what asking them cost."""
+
+    def __init__(self) -> None:
+        self.away: dict[Address, float] = {}  # seconds to each and back
+        self.listed: set[Address] = set()  # those that have told their models
+        self.greeted = 0  # requests that were made only to see whether one is there
+
+
+class Greeting(NamedTuple):
+    """The smallest real request: where it goes, and what it says."""
+
+    path: str
+    body: bytes
+
+
 class Server:
     """One server as this loop sees it; `failures` counts those since its last answer."""
 

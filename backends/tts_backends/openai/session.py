@@ -31,6 +31,12 @@ _KEEP_ALIVE = 4.0
 _LONGEST_HEADER = 2**18  # bytes of one header: gateways put whole policies into theirs, and aiohttp takes 8 KiB
 
 
+Heard = Callable[[Mapping[str, str]], None]
+
+
+def _nobody(_headers: Mapping[str, str]) -> None: ...
+
+
 class Limits(NamedTuple):
     """Seconds: until a connection stands, until a byte comes, for the whole, and without any server at all.
 
@@ -68,9 +74,9 @@ class Session:
         """Close the connections."""
         await self._http.close()
 
-    async def ask(self, server: Server, path: str, body: bytes) -> dict[str, Any]:
+    async def ask(self, server: Server, path: str, body: bytes, heard: Heard = _nobody) -> dict[str, Any]:
         """The answer to a request; raises `Trouble`."""
-        return self._parsed(server, path, await self.exchange(server, path, body))
+        return self._parsed(server, path, await self.exchange(server, path, body, heard))
 
     async def upload(self, server: Server, path: str, fields: Mapping[str, str], file: Path) -> bytes:
         """The body of the answer to a form with a file in it; raises `Trouble`."""
@@ -79,8 +85,13 @@ class Session:
             form.add_field("file", content, filename=file.name, content_type="application/jsonl")
             return await self.exchange(server, path, form())
 
-    async def exchange(self, server: Server, path: str, body: bytes | aiohttp.Payload | None) -> bytes:
-        """The body of the answer to a request, which is a GET where nothing is sent; raises `Trouble`."""
+    async def exchange(
+        self, server: Server, path: str, body: bytes | aiohttp.Payload | None, heard: Heard = _nobody
+    ) -> bytes:
+        """The body of the answer to a request, which is a GET where nothing is sent; raises `Trouble`.
+
+        `heard` gets the headers of an answer that is no refusal.
+        """
         where = server.address.base
         try:
             async with self._http.request(
@@ -96,6 +107,7 @@ class Session:
             raise self._trouble(error, where) from None  # its own words may hold headers
         if response.status != 200:
             raise self._refusal(response, raw, where)
+        heard(response.headers)
         return raw
 
     async def _watched(self, response: aiohttp.ClientResponse) -> bytes:
@@ -109,9 +121,18 @@ class Session:
         return raw
 
     async def follow(
-        self, server: Server, path: str, body: bytes, events: Events, sent: Callable[[], None] = lambda: None
+        self,
+        server: Server,
+        path: str,
+        body: bytes,
+        events: Events,
+        sent: Callable[[], None] = lambda: None,
+        heard: Heard = _nobody,
     ) -> None:
-        """Feed `events` with a streamed answer, and call `sent` when some of it comes; raises `Trouble`."""
+        """Feed `events` with a streamed answer, and call `sent` when some of it comes; raises `Trouble`.
+
+        `heard` gets the headers of an answer that is no refusal.
+        """
         where = server.address.base
         try:
             async with self._http.post(
@@ -119,6 +140,7 @@ class Session:
             ) as response:
                 if response.status != 200:
                     raise self._refusal(response, await response.read(), where)
+                heard(response.headers)
                 await self._events(response, events, where, sent)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if not (events.done and events.complete):

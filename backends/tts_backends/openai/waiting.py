@@ -10,8 +10,9 @@ from email.utils import parsedate_to_datetime
 PATIENCE = 300.0
 """Seconds that a pause may have; a longer one is a quota that comes back tomorrow."""
 
-# LiteLLM hands on its provider's headers under this name; each is asked for by its own name first.
-_FORWARDED = ("", "llm_provider-")
+FORWARDED = ("", "llm_provider-")
+"""What a header's name may begin with: LiteLLM hands on its provider's under the second."""
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|h|m|s|d)(?![a-z])")
 _DELAY = re.compile(r'"retryDelay"\s*:\s*"([\d.]+)s"')  # Gemini's, in the body
@@ -20,15 +21,16 @@ _WORDS = re.compile(
     r"((?:\d+(?:\.\d+)?\s*(?:ms|h|m|s|d)(?![a-z]) ?)+|(\d+(?:\.\d+)?) seconds?)",
     re.IGNORECASE,
 )
-_BY_THE_DAY = re.compile(
-    r"insufficient_quota|insufficient[ _](?:balance|credits?|funds)|per[ _-]?day|daily|\b[RT]PD\b|out of credits",
+_SPENT = re.compile(
+    r"insufficient[ _-](?:quota|balance|credits?|funds)|out of credits|exceeded your current quota|billing hard limit",
     re.IGNORECASE,
 )
+_BY_THE_DAY = re.compile(r"per[ _-]?day|daily|\b[RT]PD\b", re.IGNORECASE)
 
 
 def pause(headers: Mapping[str, str], body: str = "") -> float | None:
     """Seconds that a refusal asks for: in its headers, in Gemini's field, or in the words of its message."""
-    for prefix in _FORWARDED:
+    for prefix in FORWARDED:
         value = headers.get(f"{prefix}retry-after-ms")
         if value and (found := _number(value)) is not None:
             return found / 1000
@@ -52,9 +54,11 @@ def span(text: str) -> float | None:
 
 def used_up(status: int, body: str, after: float | None) -> bool:
     """Whether waiting is no use in this run: money or the quota of a day is spent."""
-    if status not in {402, 429}:
+    if status not in {402, 403, 429}:
         return False
-    return status == 402 or (after or 0) > PATIENCE or (after is None and _BY_THE_DAY.search(body) is not None)
+    if status == 402 or _SPENT.search(body):
+        return True
+    return status == 429 and ((after or 0) > PATIENCE or (after is None and _BY_THE_DAY.search(body) is not None))
 
 
 def _seconds(value: str | None) -> float | None:

@@ -6,22 +6,26 @@ has the think block in it, as the hf backend's has.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from tts import BackendError, Completion, Message, Request, Usage, split_thinking
+from tts_backends.openai.counts import Counting, Written, estimate, split_usage
 from tts_backends.openai.ending import ending
 from tts_backends.openai.forms import characters, said
 from tts_backends.openai.habits import Habits
+from tts_backends.openai.server import Greeting
 
+HELLO = "Hi"  # what the smallest request asks
 DEFAULT_TOKENS = 32_768  # what `max_tokens=None` means
-_BYTES_PER_TOKEN = 4  # of UTF-8, where nobody counts
 
 
 class Dialect(NamedTuple):
     """What one server understands, as probed.
 
-    `seed`, `n`, `logprobs`, `usage`, `reasoning` and `tokenize` say that it really works, not that it is accepted.
+    `seed`, `n`, `logprobs`, `usage`, `reasoning` and `tokenize` say that it really works, not that it is accepted;
+    `first_only` that of several choices it counts the tokens of the first.
     """
 
     n: bool = False
@@ -32,6 +36,7 @@ class Dialect(NamedTuple):
     tokenize: bool = False
     context: int | None = None
     identity: str = ""
+    first_only: bool = False
 
 
 class Wire(NamedTuple):
@@ -47,6 +52,12 @@ class Wire(NamedTuple):
     def path(self) -> str:
         """What follows the server's base address."""
         return "/chat/completions" if self.api == "chat" else "/completions"
+
+    @property
+    def greeting(self) -> Greeting:
+        """The smallest request."""
+        body = {"model": self.model, **self.prompt([Message(role="user", content=HELLO)]), "max_tokens": 1}
+        return Greeting(self.path, json.dumps(body).encode())
 
     def prompt(self, messages: Sequence[Message]) -> dict[str, Any]:
         """The prompt's part of a request; completions get the paragraphs that a model without chat template gets."""
@@ -102,22 +113,19 @@ class Wire(NamedTuple):
         answer: dict[str, Any],
         indices: Sequence[int],
         with_logprobs: bool,
-        seconds: float = 0.0,
+        counting: Counting = Counting(),  # noqa: B008 - immutable
         lost: Callable[[Usage], None] = lambda _: None,
     ) -> list[Completion]:
         """The completions in an answer, for these indices in turn: at most as many, and fewer where fewer came.
 
         One that was refused, or that failed for good, has its `error`. One that was broken off is left out, and what
-        it has cost goes to `lost`. `seconds` is how long the answer took. Raises `ValueError`, `KeyError` or
+        it has cost goes to `lost`. `counting` is for what the server does not count. Raises `ValueError`, `KeyError` or
         `TypeError` where the answer has another form, `BackendError` where all were broken off.
         """
-        choices = sorted(answer["choices"], key=lambda choice: choice.get("index") or 0)[: len(indices)]
-        if not choices:
-            raise ValueError("no choices")
+        choices = _choices(answer, len(indices))
         parts = [self._parts(choice) for choice in choices]
-        inside = [part.text if part.summary is None else part.thinking or "" for part in parts]
-        texts = [(text, part.text) for text, part in zip(inside, parts, strict=True)]
-        usages = split_usage(answer.get("usage"), texts, seconds)
+        written = [self._written(choice, part) for choice, part in zip(choices, parts, strict=True)]
+        usages = split_usage(answer.get("usage"), written, counting)
         found, why = [], ""
         for index, choice, part, usage in zip(indices, choices, parts, usages, strict=False):
             end = ending(choice, said(self._message(choice)).refusal)
@@ -134,6 +142,14 @@ class Wire(NamedTuple):
         if not found:
             raise BackendError(why, retryable=True)
         return found
+
+    def written(self, answer: dict[str, Any], most: int) -> list[Written]:
+        """What each choice of an answer has written, of so many at most; raises as `read` does."""
+        return [self._written(choice, self._parts(choice)) for choice in _choices(answer, most)]
+
+    def _written(self, choice: dict[str, Any], part: _Parts) -> Written:
+        inside = part.text if part.summary is None else part.thinking or ""
+        return Written(inside, part.text, choice.get("finish_reason") == "length")
 
     def _message(self, choice: dict[str, Any]) -> dict[str, Any]:
         return choice["message"] if self.api == "chat" else {"content": choice["text"]}
@@ -156,60 +172,11 @@ class _Parts(NamedTuple):
     summary: str | None
 
 
-def estimate(text: str) -> int:
-    """Tokens of a text where nobody counts them: four bytes each, rounded up."""
-    return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
-
-
-def split_usage(usage: dict[str, Any] | None, texts: Sequence[tuple[str, str]], seconds: float = 0.0) -> list[Usage]:
-    """The usage of each completion of one request, of what the server says of all of them.
-
-    `texts` are (thinking, all). Generated tokens are shared out by length and their sum stays exact; so are thinking
-    tokens where the server does not count them. The prompt counts as cached for every completion after the first;
-    each has all of the `seconds`.
-    """
-    usage = usage or {}
-    prompt, cached = usage.get("prompt_tokens") or 0, _detail(usage, "prompt_tokens_details", "cached_tokens") or 0
-    lengths = [estimate(text) for _, text in texts]
-    generated = usage.get("completion_tokens")
-    shares = lengths if generated is None else shared_out(generated, lengths)
-    reasoning = _detail(usage, "completion_tokens_details", "reasoning_tokens")
-    if reasoning and generated is not None:
-        inside = shared_out(min(reasoning, generated), [estimate(thinking) for thinking, _ in texts])
-        spent = [min(share, part) for share, part in zip(shares, inside, strict=True)]
-    else:
-        spent = [
-            round(share * len(thinking) / len(text)) if thinking else 0
-            for share, (thinking, text) in zip(shares, texts, strict=True)
-        ]
-    return [
-        Usage(
-            calls=1,
-            prompt_tokens=prompt,
-            cached_tokens=prompt if place else min(cached, prompt),
-            thinking_tokens=inside,
-            answer_tokens=share - inside,
-            seconds=seconds,
-        )
-        for place, (share, inside) in enumerate(zip(shares, spent, strict=True))
-    ]
-
-
-def shared_out(total: int, weights: Sequence[int]) -> list[int]:
-    """Whole numbers in proportion to the weights that add up to the total."""
-    if len(weights) == 1:
-        return [total]
-    whole, shares, given, weighed = sum(weights) or len(weights), [], 0, 0
-    for weight in weights if sum(weights) else [1] * len(weights):
-        weighed += weight
-        share = total * weighed // whole - given
-        shares.append(share)
-        given += share
-    return shares
-
-
-def _detail(usage: dict[str, Any], group: str, name: str) -> int | None:
-    return (usage.get(group) or {}).get(name)
+def _choices(answer: dict[str, Any], most: int) -> list[dict[str, Any]]:
+    choices = sorted(answer["choices"], key=lambda choice: choice.get("index") or 0)[:most]
+    if not choices:
+        raise ValueError("no choices")
+    return choices
 
 
 def _logprob(logprobs: dict[str, Any] | None) -> float | None:

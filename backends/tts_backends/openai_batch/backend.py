@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel
 
-from tts import BackendError, Completion
+from tts import BackendError, Completion, Usage
 from tts_backends.openai.ask import Ask, Sent
 from tts_backends.openai.backend import OpenAIBackend
 from tts_backends.openai.errors import Trouble, refusal
@@ -72,7 +72,7 @@ class OpenAIBatchBackend(OpenAIBackend):
     # --- pieces ----------------------------------------------------------------------------------------------------
 
     async def _probe(self) -> Found:
-        return Found(_VLLM, Habits(), ()) if self._batching.run_batch else await super()._probe()
+        return Found(_VLLM, Habits(), (), Usage()) if self._batching.run_batch else await super()._probe()
 
     def _parts(self, link: Link, n: int) -> list[tuple[int, ...]]:  # noqa: ARG002 - of `openai:`, which goes by it
         """One line for each completion: a request for several would be another one where some are there already."""
@@ -84,7 +84,7 @@ class OpenAIBatchBackend(OpenAIBackend):
             sent = ask.sent(indices)
             answer = await self._gatherer(link).ask(Row.of(ask.request, index, self._wire, sent.body))
             try:
-                return self._answered(link, ask, indices, sent, answer)
+                return await self._answered(link, ask, indices, sent, answer)
             except Trouble as trouble:
                 put = trouble.overflow is not None or trouble.parameter is not None
                 if put and not answer.final and self._refit(ask, sent, trouble):
@@ -95,13 +95,15 @@ class OpenAIBatchBackend(OpenAIBackend):
                     return [Completion(index=index, text="", finish_reason="error", error=str(trouble))]
             return await super()._complete(link, ask, indices)
 
-    def _answered(self, link: Link, ask: Ask, indices: tuple[int, ...], sent: Sent, answer: Answer) -> list[Completion]:
+    async def _answered(
+        self, link: Link, ask: Ask, indices: tuple[int, ...], sent: Sent, answer: Answer
+    ) -> list[Completion]:
         """The completion that a row's answer is; raises `Trouble` where it is none."""
         if answer.body is None:
             raise Trouble(BackendError(f"{self.name}: {answer.why}"))
         if not answer.good:
             raise refusal(answer.status, {}, json.dumps(answer.body).encode(), f"{self.name}, in a batch,")
-        found = self._completions(link, self._pool.addresses[0], ask, indices, sent, answer.body, 0.0)
+        found = await self._completions(link, self._pool.addresses[0], ask, indices, sent, answer.body, 0.0)
         if found[0].error is None and not (found[0].text or found[0].usage.generated_tokens):
             raise Trouble(BackendError(f"{self.name} gave an empty completion of no tokens"))
         return found

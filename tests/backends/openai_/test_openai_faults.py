@@ -180,11 +180,16 @@ def test_fewer_choices_than_asked_for_are_asked_for_one_by_one(server: ServerPro
 
 
 def test_usage_that_is_missing_is_estimated(server: ServerProcess) -> None:
-    server.behave(usage=False)
+    server.behave(usage=False, tokenize=False)
     backend = connect(server)
     assert not backend.capabilities.exact_token_counts
     (one,) = ask(backend)
     assert one.usage.answer_tokens == -(-len(one.text) // 4)
+    assert one.usage.estimated_tokens == one.usage.total_tokens
+    server.behave(usage=False)
+    (one,) = ask(connect(server))
+    assert one.usage.answer_tokens == len(one.text.split()), "as its tokenizer says"
+    assert one.usage.estimated_tokens == one.usage.total_tokens, "which knows no chat template"
 
 
 def test_a_server_that_dies_in_the_middle_loses_nothing_when_it_comes_back(server: ServerProcess) -> None:

@@ -29,7 +29,9 @@ def sample(
     """How many completions were really asked for."""
     bases = "+".join(server.base for server in servers)
     reference = f"openai:m@base_url={bases}{options}{f',tag={tag}' if tag else ''}"
-    return sum(one.calls for one in tts.sample(PROBLEMS[:problems], k=k, model=reference, store=store).spent.values())
+    asked: list[tts.Event] = []
+    tts.sample(PROBLEMS[:problems], k=k, model=reference, store=store, listeners=[asked.append])
+    return sum(event.kind == "candidate" and not event.stored for event in asked)
 
 
 def stored(store: Path) -> list[tts.Completion]:

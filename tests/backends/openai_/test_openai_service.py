@@ -357,7 +357,7 @@ def test_each_refusal_is_about_what_that_request_had_asked_for() -> None:
             return plain_reply(asked)
 
         async def later() -> Reply:
-            await asyncio.sleep(0.1)  # all four are there before the first one is refused
+            await asyncio.sleep(0.5)  # all four are there before the first one is refused
             most = asked.body.get("max_tokens") or 32768
             words = (
                 f"This model's maximum context length is 2048 tokens. However, you requested {most + 2000} tokens "

@@ -9,15 +9,12 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 import tts
 from tts_backends.openai.errors import refusal
 from tts_backends.openai.events import Events
 from tts_backends.openai.overflow import Overflow, overflow_in
 from tts_backends.openai.waiting import pause, span
-from tts_backends.openai.wire import Dialect, Wire, shared_out, split_usage
+from tts_backends.openai.wire import Dialect, Wire
 
 CHAT = Wire("m", "chat", stream=False, markers=("<think>", "</think>"))
 TEXT = CHAT._replace(api="completions")
@@ -222,26 +219,6 @@ def test_a_prompt_that_a_filter_declines_is_told_from_other_bad_requests() -> No
     said = {"error": {"message": "The response was filtered", "type": None, "code": "content_filter", "status": 400}}
     assert refusal(400, {}, json.dumps(said).encode(), "here").filtered
     assert not refusal(400, {}, b'{"error": {"message": "no content_filter here", "code": "bad"}}', "here").filtered
-
-
-@given(st.integers(0, 10_000), st.lists(st.integers(0, 500), min_size=1, max_size=9))
-def test_shares_add_up_and_follow_the_weights(total: int, weights: list[int]) -> None:
-    shares = shared_out(total, weights)
-    assert sum(shares) == total
-    assert min(shares) >= 0
-    if sum(weights):
-        assert all(abs(s - total * w / sum(weights)) <= 1 for s, w in zip(shares, weights, strict=True))
-
-
-def test_usage_of_a_group_is_exact_in_sum_and_counts_every_prompt() -> None:
-    texts = [("", "x" * 40), ("t" * 20, "x" * 80)]
-    usage = {"prompt_tokens": 50, "completion_tokens": 31, "prompt_tokens_details": {"cached_tokens": 48},
-             "completion_tokens_details": {"reasoning_tokens": 7}}  # fmt: skip
-    first, second = split_usage(usage, texts)
-    assert first.generated_tokens + second.generated_tokens == 31
-    assert (first.thinking_tokens, second.thinking_tokens) == (0, 7)
-    assert [(u.prompt_tokens, u.cached_tokens) for u in (first, second)] == [(50, 48), (50, 50)]
-    assert split_usage({"prompt_tokens": 5, "completion_tokens": 9, "prompt_tokens_details": None}, [("", "x")])
 
 
 def test_a_stream_is_the_answer_in_one_piece() -> None:

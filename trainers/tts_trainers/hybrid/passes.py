@@ -1,4 +1,4 @@
-"""How much of each objective is learned from, and how often."""
+"""How often a run learns from the rows of each objective."""
 
 from __future__ import annotations
 
