@@ -90,6 +90,8 @@ def compares(model: tts.Backend, scorer: tts.Scorer, judge: tts.Judge, folder: P
     assert_type(pair, tts.eval.Pair | None)
     assert pair is None or pair.detectable is None or isinstance(pair.detectable, tts.eval.Detectable)
     assert_type(table.equal_budgets("all tokens"), list[tts.eval.Budget])
+    assert_type(table.g_pass(0.5), tts.eval.Estimate | None)
+    assert tts.eval.g_pass_at_k([[True, False]], 1.0)[0, 1] == 0
     assert_type(table.unlike_slots, tts.eval.UnlikeSlots | None)
     assert tts.eval.clustered_difference([("p", 1.0), ("q", 0.0)]) is not None
     assert table.usage("knockout").calls > 0

@@ -77,9 +77,9 @@ def test_a_protocol_asks_for_outputs_and_says_its_estimator(fake: Any, tmp_path:
     assert found.comparison.unbiased("first") == found.comparison.curves()["pass@k"].points[1]
     assert found.comparison.unbiased("gsr") is None
     plain = evaluate(sums(6), tmp_path, model="fake:m", n=4, k=2, outputs=3, strategies=["majority", "gsr"])
-    assert [row[3:] for row in plain.tables()[0].rows[2:]] == [["groups of 2", "1"], ["groups of 2", "3"]]
+    assert [row[3:] for row in plain.tables()[0].rows[-2:]] == [["groups of 2", "1"], ["groups of 2", "3"]]
     assert plain.protocol["strategies"]["gsr"]["outputs"] == 3
-    assert "all subsets" not in str(plain.tables()[0])
+    assert "all subsets" not in str(plain.tables()[0].rows[-2:])
 
 
 def test_a_vote_of_another_kind_has_no_curve(fake: Any, helpers: None, tmp_path: Path) -> None:

@@ -74,6 +74,24 @@ def test_the_table_says_what_a_gap_is_over() -> None:
     assert table.rows[0][3] == "subsets"
 
 
+@given(st.lists(st.booleans(), min_size=2, max_size=6), st.sampled_from([0.01, 0.5, 0.75, 1.0]))
+def test_how_steady_a_policy_is_is_counted_over_all_subsets(correct: list[bool], tau: float) -> None:
+    found = tts.eval.g_pass_at_k([correct], tau)[0]
+    for k in range(1, len(correct) + 1):
+        every = [sum(one) >= max(1, tau * k) for one in combinations(correct, k)]
+        assert found[k - 1] == pytest.approx(np.mean(every))
+    if tau < 0.1:
+        assert found == pytest.approx(tts.eval.pass_at_k([correct])[0])
+
+
+def test_steadiness_of_a_comparison() -> None:
+    found = compared([[1, 1, 0, 1, 0, 0], [1, 1, 1, 1, 1, 1]])
+    assert found.g_pass(1.0).mean == pytest.approx((1 / 20 + 1) / 2), "one of twenty subsets of three"
+    assert found.g_pass(0.5, k=7) is None
+    with pytest.raises(tts.ConfigError, match="tau=2, k=3: give a share above 0"):
+        found.g_pass(2)
+
+
 def test_all_subsets_are_listed_while_they_are_few() -> None:
     assert sorted(map(tuple, subsets_of(5, 3).tolist())) == list(combinations(range(5), 3))
     drawn = subsets_of(40, 4)

@@ -8,7 +8,7 @@ from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grad
 from tts.metrics.comparison import Comparison
 from tts.metrics.completeness import Bounds, Cut
 from tts.metrics.costs import Lengths, Point
-from tts.metrics.curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
+from tts.metrics.curves import Subsets, best_of_at_k, curve, g_pass_at_k, maj_at_k, pass_at_k, weighted_maj_at_k
 from tts.metrics.difference import Detectable, clustered_difference
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.exchangeable import UnlikeSlots
@@ -58,6 +58,7 @@ __all__ = [
     "curve",
     "duplicate_problems",
     "evaluate",
+    "g_pass_at_k",
     "gap_table",
     "grade",
     "grader_disagreements",

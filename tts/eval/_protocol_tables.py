@@ -49,6 +49,11 @@ def _accuracy(shown: Shown) -> Table:
         for name, one in (("pass@1", compared.pass_at_1), (f"pass@{k} (oracle)", compared.pass_at_k))
         if one is not None
     ]
+    rows += [
+        [f"G-Pass@{k}, τ = {tau:g}", *interval(steady), f"all subsets of {k} of {n}", _NO]
+        for tau in (0.5, 1.0)
+        if k > 1 and (steady := compared.g_pass(tau)) is not None
+    ]
     for label in compared.strategies:
         unbiased = compared.unbiased(label) if shown.protocol["estimator"] == "subsets" else None
         results = [row.outcome.results[label] for row in compared.rows]

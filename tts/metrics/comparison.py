@@ -115,6 +115,7 @@ class Comparison(EqualBudgets):
             **self._analysis(),
             **self._cost_summary(),
             **self._budget_summary(),
+            "g_pass": {f"{tau:g}": _plain(self.g_pass(tau)) for tau in (0.5, 0.75, 1.0)},
             "position_bias": {label: _plain_all(self.position_bias(label)) for label in self.strategies},
             "unlike_slots": None if self.unlike_slots is None else self.unlike_slots.to_dict(),
             "positions": {label: _plain_all(self.positions(label)) for label in self.strategies},

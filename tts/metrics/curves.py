@@ -6,6 +6,7 @@ the mean over all C(n, k) subsets of k candidates. Ties are averaged over what i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,6 +43,26 @@ def pass_at_k(correct: ArrayLike) -> Floats:
     wrong, drawn = n - hits.sum(axis=1, keepdims=True), np.arange(n)
     missed: Floats = np.cumprod(np.clip((wrong - drawn) / (n - drawn), 0, None), axis=1)
     return 1 - missed
+
+
+def g_pass_at_k(correct: ArrayLike, tau: float) -> Floats:
+    """Share of subsets of k in which at least τ k candidates are correct, and at least one.
+
+    Σ C(c, j) C(n − c, k − j) / C(n, k) over j from ⌈τ k⌉, where c are correct (arXiv 2412.13147): with a small τ
+    pass@k, with 1 how often all k are. Exact.
+    """
+    import numpy as np
+
+    hits = np.asarray(correct, dtype=float)
+    n = hits.shape[1]
+    choose, rights = _binomials(n), hits.sum(axis=1).astype(int)
+    found = np.zeros((len(hits), n))
+    for k in range(1, n + 1):
+        least = max(1, math.ceil(tau * k - 1e-9))
+        for j in range(least, k + 1):
+            found[:, k - 1] += choose[rights, j] * choose[n - rights, k - j]
+        found[:, k - 1] /= choose[n, k]
+    return found
 
 
 def best_of_at_k(scores: ArrayLike, correct: ArrayLike) -> Floats:

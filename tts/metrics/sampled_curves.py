@@ -14,12 +14,13 @@ from tts.bridge.loop import run_sync
 from tts.metrics.accuracies import Set, present, set_of, stopped
 from tts.metrics.brackets import knockout_at_k, recorded_wins
 from tts.metrics.completeness import Completeness
-from tts.metrics.curves import Subsets, best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
-from tts.metrics.estimate import Estimate
+from tts.metrics.curves import Subsets, best_of_at_k, curve, g_pass_at_k, maj_at_k, pass_at_k, weighted_maj_at_k
+from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.exchangeable import UnlikeSlots, unlike_slots
 from tts.metrics.grading import Graded
 from tts.metrics.origins import shown_order, written
 from tts.vocabulary.clusters import Clusters
+from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.outcome_class import is_missing, is_there
 from tts.vocabulary.records import Candidate
 
@@ -106,6 +107,23 @@ class SampledCurves(Completeness):
             if row.candidates is not None and len(row.candidates) == self.k == len(present(row)):
                 whole.setdefault(row.outcome.problem.digest, []).extend(row.candidates)
         return unlike_slots(whole)
+
+    def g_pass(self, tau: float, k: int | None = None) -> Estimate | None:
+        """G-Pass@k(τ): how often at least τ k of k candidates are right, over all subsets; k is that of the groups.
+
+        By `tts.eval.g_pass_at_k`; how steadily a policy is right, where pass@k asks whether it ever is. `None` where
+        there are no curves, or fewer candidates than k.
+        """
+        import numpy as np
+
+        size = self.k if k is None else k
+        if not 0 < tau <= 1 or size < 1:
+            raise ConfigError(f"tau={tau}, k={size}: give a share above 0, up to 1, of one candidate or more")
+        if "pass@k" not in self._curve_values or size > self._curve_values["pass@k"].mean.shape[1]:
+            return None
+        every = self._sets.values()
+        values = [(one.problem, float(g_pass_at_k(np.array([one.correct]), tau)[0, size - 1])) for one in every]
+        return clustered_mean(values, (0.0, 1.0))
 
     def _by_problem(self, strategy: str, k: int) -> dict[Set, float] | None:
         """Each problem's own value of the strategy's curve at k; `None` where `unbiased` has none."""
