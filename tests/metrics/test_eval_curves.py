@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts.eval import best_of_at_k, curve, maj_at_k, pass_at_k, weighted_maj_at_k
+from tts.eval import best_of_at_k, clustered_mean, curve, maj_at_k, pass_at_k, weighted_maj_at_k
 
 SAMPLE = st.tuples(st.integers(-1, 3), st.booleans(), st.integers(-2, 2))
 SETS = st.integers(1, 7).flatmap(lambda n: st.lists(st.lists(SAMPLE, min_size=n, max_size=n), min_size=1, max_size=4))
@@ -141,6 +141,6 @@ def test_the_largest_exact_vote_has_no_overflow() -> None:
 def test_a_curve_has_the_interval_of_a_mean_over_problems() -> None:
     points = curve(["a", "b", "c"], np.array([[0.0, 1.0], [0.5, 1.0], [1.0, 1.0]]))
     assert points[1].mean == 0.5
-    assert points[1].half_width == pytest.approx(0.5), "cut at 0 and 1"
+    assert points[1] == clustered_mean(zip("abc", [0.0, 0.5, 1.0], strict=True), (0.0, 1.0))
     assert (points[2].high, points[2].problems) == (1.0, 3)
     assert points[2].low < 1, "unanimous problems do not give certainty"
