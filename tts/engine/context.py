@@ -17,7 +17,7 @@ from tts.contracts.strategy import Strategy
 from tts.engine.asking import asked
 from tts.engine.judging import judge_prompt, judge_sampling, read_verdict
 from tts.engine.models import Loaded
-from tts.engine.pool import Arrivals
+from tts.engine.patience import Patience
 from tts.engine.roles import missing_role
 from tts.engine.unit import AGGREGATION, Answered, Ask, Unit
 from tts.prompts import Prompts
@@ -59,8 +59,9 @@ class StrategyContext:
     `usage` is what the strategy alone would have cost: every candidate and call it received, stored or not.
     """
 
-    def __init__(self, unit: Unit, strategy: Strategy, seed: int) -> None:
+    def __init__(self, unit: Unit, strategy: Strategy, seed: int, patience: Patience | None = None) -> None:
         self._unit, self._strategy = unit, strategy
+        self.patience: Patience = patience or Patience(None, 0.0, unit.k, None, writes=False)
         self.seed: int = seed
         # Metadata may hold recorded verdicts or a reference solution: not for a strategy's eyes.
         self._visible = unit.problem.model_copy(update={"metadata": {}}) if unit.problem.metadata else unit.problem
@@ -151,18 +152,24 @@ class StrategyContext:
         self._paid.setdefault(role, []).append(usage)
 
     def _receive(self, candidate: Candidate) -> Candidate:
-        if candidate.index not in self.received:
+        if candidate.index not in self.received and candidate.index not in self.patience.stopped:
             self.received[candidate.index] = candidate
             self._charge("policy", candidate.usage)
         return candidate
+
+    def received_by_now(self) -> list[Candidate]:
+        """The usable candidates that are there, the rest is not waited for; they count as received."""
+        here = sorted(self.patience.close(self._unit.candidates, self.k), key=lambda candidate: candidate.index)
+        return [self._receive(candidate) for candidate in here if candidate.ok]
 
     async def candidates(self) -> CandidateSet:
         unit = self._unit
         self._progress.wanted = unit.k
         with self._activity():
-            taken = await unit.candidates.take(unit.k)
+            taken = await self.patience.take(unit.candidates, unit.k)
         for candidate in taken:
             self._receive(candidate)
+        self._given()
         draw = unit.candidates.draw
         found = CandidateSet(
             problem=self.problem,
@@ -186,10 +193,17 @@ class StrategyContext:
         self._progress.wanted = max(self._progress.wanted, wanted)
         pool = self._unit.candidates
         try:
-            yield _Received(self, pool.stream(wanted))
+            yield _Received(self, self.patience.stream(pool, wanted))
         finally:
+            self._given()
             if self._unit.undecided == 1 and pool.users <= 1:  # nobody else may still want the rest
                 await pool.cancel()
+
+    def _given(self) -> None:
+        """The strategy has what it waited for; what it does not wait for any more is cancelled beside it."""
+        self.patience.given = asyncio.get_running_loop().time()
+        if self.patience.stopped:
+            self._unit.spare()
 
     async def generate(
         self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
@@ -303,7 +317,7 @@ class StrategyContext:
 class _Received:
     """The arrivals of a pool, each charged to the strategy that receives it."""
 
-    def __init__(self, context: StrategyContext, arrivals: Arrivals) -> None:
+    def __init__(self, context: StrategyContext, arrivals: AsyncIterator[Candidate]) -> None:
         self._context, self._arrivals = context, arrivals
 
     def __aiter__(self) -> Self:

@@ -132,16 +132,25 @@ class Drawer:
     `budget` limits generated and prompt tokens together.
     """
 
-    def __init__(self, store: Store | None, extract: Extract, budget: int | None) -> None:
+    def __init__(self, store: Store | None, extract: Extract, budget: int | None, above: Drawer | None = None) -> None:
         self.store: Store | None = store
         self.budget: int | None = budget
         self.extract: Extract = extract
-        self.origins: Origins = Origins()
+        self.origins: Origins = Origins() if above is None else above.origins
         self._paid: dict[str, list[Usage]] = {}
-        self._turns = None if store is None else Turns(store)
+        self._above = above
+        self._turns: Turns | None = None if store is None else Turns(store)
+
+    def within(self, budget: int) -> Drawer:
+        """A drawer with a budget of its own, whose spending counts here, too."""
+        inner = Drawer(self.store, self.extract, budget, self)
+        inner._turns = self._turns
+        return inner
 
     def charge(self, role: str, usage: Usage) -> None:
         """Add to what was really spent."""
+        if self._above is not None:
+            self._above.charge(role, usage)
         paid = self._paid.setdefault(role, [])
         paid.append(usage)
         if len(paid) >= _ADDED_AT_ONCE:
@@ -154,6 +163,8 @@ class Drawer:
 
     def check_budget(self) -> None:
         """Raise `BudgetExceededError` once the tokens spent reach the budget."""
+        if self._above is not None:
+            self._above.check_budget()
         if self.budget is not None:
             total = sum(usage.total_tokens for usage in self.spent.values())
             if total >= self.budget:

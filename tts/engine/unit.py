@@ -58,6 +58,7 @@ class Unit:
         self.scores: dict[int, float] = {}  # of the candidates, by index
         self._pools: dict[tuple[str, bool], Pool] = {}
         self._calls: dict[str, tuple[asyncio.Task[list[Any]], int]] = {}
+        self._sparing: asyncio.Task[None] | None = None
 
     def pool(self, role: Role, messages: tuple[Message, ...], sampling: Sampling) -> Pool:
         """The shared pool of one prompt."""
@@ -136,8 +137,15 @@ class Unit:
         other.emit, other.undecided, other.scores = lambda _event: None, 0, {}
         return other
 
+    def spare(self) -> None:
+        """Cancel the candidates that are still on their way, where nobody else may want them."""
+        if self._sparing is None and self.undecided == 1 and self.candidates.users <= 1:
+            self._sparing = asyncio.create_task(self.candidates.cancel())
+
     async def aclose(self) -> None:
         """Cancel whatever is still running for this problem."""
+        if self._sparing is not None:
+            await self._sparing
         for pool in self._pools.values():
             await pool.cancel()
         await end({call for call, _ in self._calls.values()}, f"a call for problem {self.problem.id!r}", STEP)
