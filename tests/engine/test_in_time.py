@@ -182,6 +182,8 @@ def test_limits_and_what_wants_every_candidate_do_not_go_together(fake: Fake) ->
         tts.compare(sums(1), strategies=["majority"], order_trials=2, deadline=1.0, model="fake:m")
     with pytest.raises(tts.ConfigError, match="n= wants every candidate"):
         tts.compare(sums(1), strategies=["majority"], n=8, deadline=1.0, model="fake:m")
+    with pytest.raises(tts.ConfigError, match="sampling wants every candidate"):
+        tts.sample(sums(1), deadline=1.0, model="fake:m")
 
 
 def test_a_budget_of_one_call_ends_that_call_alone(fake: Fake) -> None:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Literal, Self, TypeVar
 
 from tts._version import __version__
+from tts.answers import expected
 from tts.answers.shared import hold
 from tts.bridge.threads import in_thread
 from tts.contracts.grader import extractor as extractor_of
@@ -107,6 +108,7 @@ class Engine:
         blocking = Limit.of(request_timeout, writes=False).silent
         self._watchdog = Watchdog(self._roles.loaded, self._limit, blocking, _tick(request_timeout))
         answers, self._release_answers = hold(self)
+        self._answers = answers
         self._runner = Runner(
             self._roles, self._drawer, answers, timeout=timeout, direct_template=direct_template, emit=self._emit,
             listened=bool(self._listeners),
@@ -162,13 +164,17 @@ class Engine:
                 raise TaskError(f"problem {problem!r}: give a text that is not empty, or a tts.Problem")
             problem = Problem(id=digest(problem)[:12], prompt=problem)
         _check_k(k)
-        works = [Work(problem, None)]
-        async with aclosing(self._outcomes(works, [strategy], k, 0, k, terms)) as outcomes:
-            async for outcome in outcomes:
-                for error in outcome.errors.values():
-                    raise error
-                return next(iter(outcome.results.values()))
-        raise AssertionError("one problem gives one outcome")
+        plan = await self._plan([strategy], k, 0, k, terms)
+        (work,) = self._roles.check_first([Work(problem, None)], tuple(plan.strategies.values()))
+        outcome = await self._runner.decide_all(work, 0, plan)
+        self._drawer.origins.warn()
+        for error in outcome.errors.values():
+            raise error
+        return next(iter(outcome.results.values()))
+
+    async def ready(self, strategies: Sequence[str | Strategy]) -> None:
+        """Load the policy and whatever these strategies need, before the first problem wants it."""
+        await self._load([strategy_of(one) for one in strategies], sampling=True)
 
     async def sample(self, problems: Iterable[Example], k: int = 4) -> AsyncGenerator[Sampled, None]:
         """Candidate sets in the order in which they are complete; stored ones are not sampled again.
@@ -176,6 +182,8 @@ class Engine:
         A problem that cannot be sampled at all gives a set whose candidates carry the error.
         """
         _check_k(k)
+        if self._limits is not None:
+            raise ConfigError("sampling wants every candidate; leave out deadline=, quorum= and grace=")
         await self._load((), sampling=True)
         warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, (), k)
         self._check_logprobs((), self.sampling)
@@ -233,6 +241,10 @@ class Engine:
         await self._load((), sampling=False)
         return await count_tokens(self._roles.loaded.get("policy"), texts)
 
+    async def classes(self, problem: Problem, answers: Sequence[str | None]) -> list[int | None]:
+        """The class of each answer to a problem; `None` for none."""
+        return list((await self._answers.cluster(answers, expected(problem.text))).labels)
+
     # --- the stream ------------------------------------------------------------------------------------------------
 
     async def _load(self, strategies: Sequence[Strategy], *, sampling: bool) -> None:
@@ -249,8 +261,24 @@ class Engine:
         k: int,
         order_trials: int,
         n: int | None,
-        terms: Terms = AS_THE_ENGINE,
     ) -> AsyncGenerator[Outcome, None]:
+        plan = await self._plan(strategies, k, order_trials, n, AS_THE_ENGINE)
+
+        async def work_out(work: Work, order: int) -> list[Outcome]:
+            whole = n is None or n == k
+            parts = [work] if whole else await self._runner.sampled_groups(work, order, plan.sampling, k, n or k)
+            return await together([self._runner.decide_all(part, order, plan) for part in parts])
+
+        checked = self._roles.check_first(works, tuple(plan.strategies.values()))
+        async with aclosing(self._stream(checked, work_out, None if plan.limits is None else k)) as decided:
+            async for outcomes in decided:
+                for outcome in outcomes:
+                    yield outcome
+
+    async def _plan(
+        self, strategies: Sequence[str | Strategy], k: int, order_trials: int, n: int | None, terms: Terms
+    ) -> Plan:
+        """What is to be done with each group, its models loaded; raises where the call is wrong."""
         if order_trials < 0:
             raise ConfigError(f"order_trials={order_trials}: give how many other orders are to be tried, or 0")
         limits = self._limits if terms.limits is None else terms.limits.some
@@ -262,17 +290,7 @@ class Engine:
         provenance = {label: self._provenance(one, k, settings.seed, limits) for label, one in labelled.items()}
         trials = OrderTrials(order_trials, settings.seed, self._timeout) if order_trials else None
         drawer = None if terms.budget is None else self._drawer.within(terms.budget)
-        plan = Plan(k, settings, labelled, provenance, trials, limits, drawer)
-
-        async def work_out(work: Work, order: int) -> list[Outcome]:
-            parts = [work] if n is None or n == k else await self._runner.sampled_groups(work, order, settings, k, n)
-            return await together([self._runner.decide_all(part, order, plan) for part in parts])
-
-        checked = self._roles.check_first(works, tuple(labelled.values()))
-        async with aclosing(self._stream(checked, work_out, None if limits is None else k)) as decided:
-            async for outcomes in decided:
-                for outcome in outcomes:
-                    yield outcome
+        return Plan(k, settings, labelled, provenance, trials, limits, drawer)
 
     async def _stream(
         self, works: Iterable[Work], decide: Callable[[Work, int], Awaitable[T]], hurried: int | None = None
