@@ -186,12 +186,14 @@ class StrategyContext:
         return f"none of the {len(taken)} candidates of problem {self.problem.id!r} can be used: {reason}"
 
     @asynccontextmanager
-    async def sample(self, n: int | None = None) -> AsyncIterator[AsyncIterator[Candidate]]:
+    async def sample(self, n: int | None = None, *, final: bool = False) -> AsyncIterator[AsyncIterator[Candidate]]:
         wanted = self.k if n is None else n
         if not isinstance(wanted, int) or not 1 <= wanted <= self.k:
             raise ConfigError(f"ctx.sample({shown(wanted)}): n must be 1 to k={self.k}")
         self._progress.wanted = max(self._progress.wanted, wanted)
         pool = self._unit.candidates
+        if final:
+            pool.let_tell(self._unit.tell)
         try:
             yield _Received(self, self.patience.stream(pool, wanted))
         finally:
@@ -206,21 +208,23 @@ class StrategyContext:
             self._unit.spare()
 
     async def generate(
-        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
+        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None, final: bool = False
     ) -> list[Candidate]:
-        return await self._draw("policy", messages, n, sampling)
+        return await self._draw("policy", messages, n, sampling, final)
 
     async def synthesize(
-        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
+        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None, final: bool = False
     ) -> list[Candidate]:
-        return await self._draw("synthesizer", messages, n, sampling)
+        return await self._draw("synthesizer", messages, n, sampling, final)
 
     async def _draw(
-        self, role: Role, messages: Sequence[Message], n: int, sampling: Sampling | None
+        self, role: Role, messages: Sequence[Message], n: int, sampling: Sampling | None, final: bool = False
     ) -> list[Candidate]:
         self._require(role)
         _check_n(n, "completions")
         pool = self._unit.pool(role, tuple(messages), sampling or self._unit.sampling)
+        if final:
+            pool.let_tell(self._unit.tell)
         with self._activity():
             drawn = await pool.take(n)
         for candidate in drawn:

@@ -109,6 +109,7 @@ class Receiver(Protocol):
     key: str
     priority: Priority
     lacking: frozenset[int]
+    tell: Callable[[str], None] | None
 
     def begin(self) -> None:
         """The model takes it up."""
@@ -246,6 +247,7 @@ class Drawer:
                 context=draw.problem.id,
                 priority=rank(pool.priority),
                 on_cancelled=cancelled,
+                on_text=_telling(draw, indices, pool),
             )
             seen: set[int] = set()
             with calls.begin(abandon=abandon) as call:
@@ -286,6 +288,16 @@ class Drawer:
 
         self.store.keep_completion(pool.key, index, completion, land, better=index in pool.lacking)
         landing.count += 1
+
+
+def _telling(draw: Draw, indices: Sequence[int], pool: Receiver) -> Callable[[int, str], None] | None:
+    """What a backend tells of completions while it writes them, where somebody reads the first; at one attempt only."""
+    tell = pool.tell
+    if tell is None or 0 not in indices or not draw.model.model.capabilities.streams:
+        return None
+    pool.tell = None  # what is begun anew would be told twice
+    first = indices.index(0)
+    return lambda place, text: tell(text) if place == first else None
 
 
 class _Landing:

@@ -290,7 +290,7 @@ class Engine:
         provenance = {label: self._provenance(one, k, settings.seed, limits) for label, one in labelled.items()}
         trials = OrderTrials(order_trials, settings.seed, self._timeout) if order_trials else None
         drawer = None if terms.budget is None else self._drawer.within(terms.budget)
-        return Plan(k, settings, labelled, provenance, trials, limits, drawer)
+        return Plan(k, settings, labelled, provenance, trials, limits, drawer, terms.tell)
 
     async def _stream(
         self, works: Iterable[Work], decide: Callable[[Work, int], Awaitable[T]], hurried: int | None = None

@@ -41,6 +41,7 @@ class Plan(NamedTuple):
     trials: OrderTrials | None
     limits: TimeLimits | None = None
     drawer: Drawer | None = None  # with a budget of its own
+    tell: Callable[[str], None] | None = None
 
 
 class Runner:
@@ -97,7 +98,7 @@ class Runner:
         unit = Unit(
             work, plan.k, order, pool,
             roles=self._roles.loaded, drawer=plan.drawer or self._drawer, sampling=plan.sampling,
-            answers=self._answers, emit=self._emit,
+            answers=self._answers, emit=self._emit, tell=plan.tell,
         )  # fmt: skip
         contexts = {
             label: StrategyContext(unit, one, plan.sampling.seed, self._patience(one, plan, arrived))

@@ -43,6 +43,7 @@ class Unit:
         sampling: Sampling,
         answers: Answers,
         emit: Callable[[Event], None],
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self.work: Work = work
         self.problem: Problem = work.problem
@@ -54,6 +55,7 @@ class Unit:
         self.sampling: Sampling = sampling
         self.answers: Answers = answers
         self.emit: Callable[[Event], None] = emit
+        self.tell: Callable[[str], None] | None = tell  # what is written of the answer
         self.undecided = 0
         self.scores: dict[int, float] = {}  # of the candidates, by index
         self._pools: dict[tuple[str, bool], Pool] = {}

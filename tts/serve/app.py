@@ -127,11 +127,13 @@ class App:
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         asked = read_chat(read_json(await request.read()), self._gateway.recipe.limits.prompt)
-        return await self._answer(request, asked, chat.completion, chat.written(_noted.get().request_id, asked))
+        return await self._answer(request, asked, chat.completion, chat.ChatWritten(_noted.get().request_id, asked))
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
         asked = responses.read(read_json(await request.read()), self._gateway.recipe.limits.prompt)
-        return await self._answer(request, asked, responses.response, responses.written(_noted.get().request_id))
+        return await self._answer(
+            request, asked, responses.response, responses.ResponsesWritten(_noted.get().request_id, asked)
+        )
 
     async def _answer(
         self, request: web.Request, asked: Asked, form: Callable[[Answered], dict[str, Any]], written: Written
@@ -146,14 +148,18 @@ class App:
             headers = {"x-tts-strategy": answered.served.strategy.name}
             return web.json_response(form(answered), headers=headers, dumps=_dumps)
         stream = Stream(request, noted.request_id, written)
-        tell = stream.progress if asked.own.progress else None
+        hear = stream.progress if asked.own.progress else None
         try:
-            answered = await stream.until(self._gateway.answer(asked, noted.request_id, tell))
+            answered = await stream.until(self._gateway.answer(asked, noted.request_id, hear, stream.more))
         except Broken as broken:
             noted.said["error"] = broken.failure.message
             return stream.response
         _account(noted, answered)
-        return await stream.finish(answered)
+        try:
+            return await stream.finish(answered)
+        except Broken as broken:
+            noted.said["error"] = broken.failure.message
+            return stream.response
 
 
 def _account(noted: Noted, answered: Answered) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from tts.serve.asked import Asked
 from tts.serve.gateway import Answered
@@ -57,34 +57,47 @@ def _head(request_id: str, model: str, kind: str) -> dict[str, Any]:
     return {"id": f"chatcmpl-{request_id}", "object": kind, "created": int(time.time()), "model": model}
 
 
-def chunk(
-    request_id: str, model: str, place: int, delta: dict[str, Any], end: str | None = None, **more: Any
-) -> dict[str, Any]:
-    """One chunk of a stream."""
-    head = _head(request_id, model, "chat.completion.chunk")
-    return {**head, "choices": [{"index": place, "delta": delta, "logprobs": None, "finish_reason": end}], **more}
+class ChatWritten(Written):
+    """A stream of chat completions: text, end, what it came from, the usage where it is wanted."""
 
+    end: ClassVar[bytes] = b"data: [DONE]\n\n"
 
-def chunks(answered: Answered, *, include_usage: bool) -> Iterator[dict[str, Any]]:
-    """The answer as a stream has it: text, end, what it came from, the usage where it is wanted."""
-    request_id, model = answered.request_id, answered.served.name
-    for place, result in enumerate(answered.results):
-        yield chunk(request_id, model, place, {"role": "assistant", "content": text_of(result)})
-        last = {"tts": told(answered)} if place == len(answered.results) - 1 else {}
-        yield chunk(request_id, model, place, {}, end_of(result), **last)
-    if include_usage:
-        head = _head(request_id, model, "chat.completion.chunk")
-        yield {**head, "choices": [], "usage": usage_of(answered)}
+    def __init__(self, request_id: str, asked: Asked) -> None:
+        super().__init__(request_id, asked.model)
+        self._include_usage = asked.include_usage
 
+    def progress(self, text: str) -> Iterator[dict[str, Any]]:
+        """As reasoning."""
+        yield self._chunk(0, {"reasoning_content": text})
 
-def written(request_id: str, asked: Asked) -> Written:
-    """A stream of chat completions."""
-    return Written(
-        lambda text: chunk(request_id, asked.model, 0, {"reasoning_content": text}),
-        lambda answered: chunks(answered, include_usage=asked.include_usage),
-        lambda error: error,
-        b"data: [DONE]\n\n",
-    )
+    def delta(self, text: str) -> Iterator[dict[str, Any]]:
+        """One chunk; the first says who speaks."""
+        role = {} if self.sent else {"role": "assistant"}
+        self.sent += text
+        yield self._chunk(0, {**role, "content": text})
+
+    def answer(self, answered: Answered) -> Iterator[dict[str, Any]]:
+        """Each choice in turn."""
+        self.model = answered.served.name
+        rest = self.rest(text_of(answered.results[0]))
+        if rest or not self.sent:
+            yield from self.delta(rest)
+        for place, result in enumerate(answered.results):
+            if place:
+                yield self._chunk(place, {"role": "assistant", "content": text_of(result)})
+            last = {"tts": told(answered)} if place == len(answered.results) - 1 else {}
+            yield self._chunk(place, {}, end_of(result), **last)
+        if self._include_usage:
+            head = _head(self.request_id, self.model, "chat.completion.chunk")
+            yield {**head, "choices": [], "usage": usage_of(answered)}
+
+    def error(self, body: dict[str, Any]) -> dict[str, Any]:
+        """As it is."""
+        return body
+
+    def _chunk(self, place: int, delta: dict[str, Any], end: str | None = None, **more: Any) -> dict[str, Any]:
+        head = _head(self.request_id, self.model, "chat.completion.chunk")
+        return {**head, "choices": [{"index": place, "delta": delta, "logprobs": None, "finish_reason": end}], **more}
 
 
 def told(answered: Answered) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tts.serve.asked import Asked
 from tts.serve.catalog import Catalog, RoleNames, Served
 from tts.serve.failure import Failure
 from tts.serve.recipe import Recipe
+from tts.serve.visible import Visible, says_where_thinking_begins
 from tts.store.store import Store
 from tts.vocabulary.errors import DeadlineError, TTSError
 from tts.vocabulary.events import Event
@@ -61,6 +62,7 @@ class Gateway:
         self._loading: asyncio.Task[None] | None = None
         self._shadows: set[asyncio.Task[None]] = set()
         self._chance = random.Random()
+        self._marks: dict[RoleNames, bool] = {}  # whether thinking has a beginning that can be seen
 
     async def __aenter__(self) -> Self:
         self._loading = asyncio.create_task(self._load())
@@ -110,8 +112,13 @@ class Gateway:
         if (tell := self._listening.get(event.problem)) is not None:
             tell(event)
 
-    async def answer(self, asked: Asked, request_id: str, tell: Tell | None = None) -> Answered:
-        """Answer a request in its turn; `tell` hears of what happens before. Raises `Failure`, or one of our errors."""
+    async def answer(
+        self, asked: Asked, request_id: str, hear: Tell | None = None, more: Callable[[str], None] | None = None
+    ) -> Answered:
+        """Answer a request in its turn; raises `Failure`, or one of our errors.
+
+        `hear` hears of what happens before, `more` what is written of the answer, as far as that can be told.
+        """
         arrived = asyncio.get_running_loop().time()
         served = self.catalog.otherwise(self.catalog.of(asked.model), asked.own.model_dump())
         self._check_size(served, asked)
@@ -126,6 +133,9 @@ class Gateway:
             answering = served
         async with self.admission.place():
             try:
+                tell = self._readable(answering, asked, more)
+                if hear is not None:
+                    self._listening[request_id] = hear
                 results = await self._solved(answering, asked, seed, request_id, arrived, tell)
             finally:
                 self._listening.pop(request_id, None)
@@ -134,6 +144,7 @@ class Gateway:
                 await engine.classes(result.problem, [candidate.answer for candidate in result.candidates])
                 for result in results
             ]
+        self._learn(answering, results)
         if answering is not served:
             self._decide_beside(served, asked, seed, request_id)
         seconds = asyncio.get_running_loop().time() - arrived
@@ -149,18 +160,22 @@ class Gateway:
             raise Failure(400, message, code="too_many_candidates", param="n" if asked.n > 1 else "model")
 
     async def _solved(
-        self, served: Served, asked: Asked, seed: int, request_id: str, arrived: float, tell: Tell | None
+        self,
+        served: Served,
+        asked: Asked,
+        seed: int,
+        request_id: str,
+        arrived: float,
+        tell: Callable[[str], None] | None = None,
     ) -> list[Result]:
         """One result for each choice, side by side; the first error ends all."""
         limits = _left(served.limits, asyncio.get_running_loop().time() - arrived)
         budget = None if served.budget is None else max(1, served.budget // asked.n)
-        if tell is not None:
-            self._listening[request_id] = tell
         engine = self._engine(served.roles)
 
         async def one(place: int) -> Result:
             problem = Problem(id=request_id, messages=asked.messages)
-            terms = Terms(asked.sampling(served.sampling, seed + place), limits, budget)
+            terms = Terms(asked.sampling(served.sampling, seed + place), limits, budget, None if place else tell)
             return await engine.solve(problem, served.strategy, served.k, terms=terms)
 
         if asked.n == 1:
@@ -171,6 +186,20 @@ class Gateway:
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
         return [task.result() for task in tasks]
+
+    def _readable(
+        self, served: Served, asked: Asked, more: Callable[[str], None] | None
+    ) -> Callable[[str], None] | None:
+        """What takes the answer while it is written; nothing before it is known how the policy marks its thinking."""
+        if more is None or asked.n > 1 or served.strategy.required().synthesizer or not self._marks.get(served.roles):
+            return None
+        return Visible(more)
+
+    def _learn(self, served: Served, results: list[Result]) -> None:
+        """Notice how the policy marks its thinking."""
+        found = says_where_thinking_begins(one for result in results for one in result.candidates)
+        if found is not None:
+            self._marks[served.roles] = found and self._marks.get(served.roles, True)
 
     # --- beside the answer -----------------------------------------------------------------------------------------
 
@@ -185,7 +214,7 @@ class Gateway:
         async def decide() -> None:
             try:
                 now = asyncio.get_running_loop().time()
-                await self._solved(served, asked, seed, f"{request_id}-shadow", now, None)
+                await self._solved(served, asked, seed, f"{request_id}-shadow", now)
             except TTSError as error:
                 _log.warning("shadow of %s: %s", request_id, error)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from tts.serve.asked import Asked, read_chat
 from tts.serve.chat import end_of, text_of, told
@@ -114,40 +115,67 @@ def _usage(answered: Answered) -> dict[str, Any]:
     }
 
 
-def written(request_id: str) -> Written:
+class ResponsesWritten(Written):
     """A stream of numbered events with names."""
-    numbers = iter(range(1 << 62))
 
-    def numbered(event: dict[str, Any]) -> dict[str, Any]:
-        return {**event, "sequence_number": next(numbers)}
+    named: ClassVar[bool] = True
 
-    def progress(text: str) -> dict[str, Any]:
-        item = f"rs_{request_id}"
-        told = {"type": "response.reasoning_summary_text.delta", "item_id": item, "output_index": 0}
-        return numbered({**told, "summary_index": 0, "delta": text})
+    def __init__(self, request_id: str, asked: Asked) -> None:
+        super().__init__(request_id, asked.model)
+        self._numbers = itertools.count()
+        self._begun = False
 
-    def error(body: dict[str, Any]) -> dict[str, Any]:
-        return numbered({"type": "error", **body["error"]})
+    def progress(self, text: str) -> Iterator[dict[str, Any]]:
+        """As a summary of reasoning."""
+        item = {"item_id": f"rs_{self.request_id}", "output_index": 0, "summary_index": 0}
+        yield self._numbered({"type": "response.reasoning_summary_text.delta", **item, "delta": text})
 
-    def answer(answered: Answered) -> Iterator[dict[str, Any]]:
-        return map(numbered, _events(answered))
+    def delta(self, text: str) -> Iterator[dict[str, Any]]:
+        """The text, after what begins a response where it has not begun."""
+        yield from self._begin()
+        self.sent += text
+        yield self._numbered({"type": "response.output_text.delta", **self._at(0), "delta": text, "logprobs": []})
 
-    return Written(progress, answer, error, b"", named=True)
+    def answer(self, answered: Answered) -> Iterator[dict[str, Any]]:
+        """Each choice as an item of the output."""
+        self.model = answered.served.name
+        rest = self.rest(text_of(answered.results[0]))
+        yield from self.delta(rest) if rest else self._begin()
+        for place, result in enumerate(answered.results):
+            if place:
+                yield from self._item(place)
+                told = {"type": "response.output_text.delta", **self._at(place), "logprobs": []}
+                yield self._numbered({**told, "delta": text_of(result)})
+            whole, at = _message(answered, place), self._at(place)
+            text = {"text": text_of(result), "logprobs": []}
+            yield self._numbered({"type": "response.output_text.done", **at, **text})
+            yield self._numbered({"type": "response.content_part.done", **at, "part": whole["content"][0]})
+            yield self._numbered({"type": "response.output_item.done", "output_index": place, "item": whole})
+        yield self._numbered({"type": "response.completed", "response": response(answered)})
 
+    def error(self, body: dict[str, Any]) -> dict[str, Any]:
+        """An event of its own."""
+        return self._numbered({"type": "error", **body["error"]})
 
-def _events(answered: Answered) -> Iterator[dict[str, Any]]:
-    started = _head(answered.request_id, answered.served.name, "in_progress")
-    yield {"type": "response.created", "response": started}
-    yield {"type": "response.in_progress", "response": started}
-    for place, result in enumerate(answered.results):
-        whole, text = _message(answered, place), text_of(result)
-        at = {"output_index": place, "item_id": whole["id"], "content_index": 0}
-        empty = {**whole, "status": "in_progress", "content": []}
-        yield {"type": "response.output_item.added", "output_index": place, "item": empty}
+    def _begin(self) -> Iterator[dict[str, Any]]:
+        if self._begun:
+            return
+        self._begun = True
+        started = _head(self.request_id, self.model, "in_progress")
+        yield self._numbered({"type": "response.created", "response": started})
+        yield self._numbered({"type": "response.in_progress", "response": started})
+        yield from self._item(0)
+
+    def _item(self, place: int) -> Iterator[dict[str, Any]]:
+        """What begins an item of the output."""
+        item = {"id": _item(self.request_id, place), "type": "message", "role": "assistant", "status": "in_progress"}
+        added = {"type": "response.output_item.added", "output_index": place, "item": {**item, "content": []}}
+        yield self._numbered(added)
         part = {"type": "output_text", "text": "", "annotations": []}
-        yield {"type": "response.content_part.added", **at, "part": part}
-        yield {"type": "response.output_text.delta", **at, "delta": text, "logprobs": []}
-        yield {"type": "response.output_text.done", **at, "text": text, "logprobs": []}
-        yield {"type": "response.content_part.done", **at, "part": whole["content"][0]}
-        yield {"type": "response.output_item.done", "output_index": place, "item": whole}
-    yield {"type": "response.completed", "response": response(answered)}
+        yield self._numbered({"type": "response.content_part.added", **self._at(place), "part": part})
+
+    def _at(self, place: int) -> dict[str, Any]:
+        return {"output_index": place, "item_id": _item(self.request_id, place), "content_index": 0}
+
+    def _numbered(self, event: dict[str, Any]) -> dict[str, Any]:
+        return {**event, "sequence_number": next(self._numbers)}

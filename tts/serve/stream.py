@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -39,16 +40,23 @@ class Stream:
                 "x-tts-request-id": request_id,
             }
         )
-        self._told: asyncio.Queue[str] = asyncio.Queue()
+        self._told: asyncio.Queue[Callable[[], Iterable[dict[str, Any]]]] = asyncio.Queue()
         self._candidates = 0
 
     def progress(self, event: Event) -> None:
         """Something happened that is worth a line."""
         if event.kind == "candidate":
             self._candidates += 1
-            self._told.put_nowait(f"candidate {self._candidates} is there\n")
+            self._tell(f"candidate {self._candidates} is there\n")
         elif event.kind == "call":
-            self._told.put_nowait(f"{event.strategy}: the {event.message} has written\n")
+            self._tell(f"{event.strategy}: the {event.message} has written\n")
+
+    def more(self, text: str) -> None:
+        """Something more of the answer is written."""
+        self._told.put_nowait(partial(self._written.delta, text))
+
+    def _tell(self, text: str) -> None:
+        self._told.put_nowait(partial(self._written.progress, text))
 
     async def until(self, answering: Coroutine[Any, Any, Answered]) -> Answered:
         """What is answered, with progress and comments while it is not; raises what that raises.
@@ -61,12 +69,8 @@ class Stream:
                 await self._meanwhile(task)
             return task.result()
         except Exception as error:
-            if not self.response.prepared:
-                raise
-            failure = failure_of(error)
-            await self._send(self._written.error(failure.body()))
-            await self._end()
-            raise Broken(failure) from error
+            await self._break(error)
+            raise
         finally:
             if not task.done():
                 task.cancel()
@@ -79,7 +83,7 @@ class Stream:
         try:
             await asyncio.wait({task, hearing}, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
             if hearing.done():
-                await self._send(self._written.progress(hearing.result()))
+                await self._send_all(hearing.result()())
             elif not task.done():
                 await self._write(b": still at work\n\n")
         finally:
@@ -89,10 +93,27 @@ class Stream:
         """The answer, to the end."""
         if not self.response.prepared:
             self.response.headers["x-tts-strategy"] = answered.served.strategy.name
-        for one in self._written.answer(answered):
-            await self._send(one)
+        try:
+            while not self._told.empty():
+                await self._send_all(self._told.get_nowait()())
+            await self._send_all(self._written.answer(answered))
+        except Failure as failure:
+            await self._break(failure)
+            raise
         await self._end()
         return self.response
+
+    async def _break(self, error: Exception) -> None:
+        """Tell of an error in the stream where that has begun; raises `Broken` then."""
+        if self.response.prepared:
+            failure = failure_of(error)
+            await self._send(self._written.error(failure.body()))
+            await self._end()
+            raise Broken(failure) from error
+
+    async def _send_all(self, events: Iterable[dict[str, Any]]) -> None:
+        for event in events:
+            await self._send(event)
 
     async def _send(self, event: dict[str, Any]) -> None:
         name = f"event: {event['type']}\n" if self._written.named else ""

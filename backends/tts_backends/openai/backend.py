@@ -74,6 +74,7 @@ class OpenAIBackend:
         self._dialect, self._habits = self._found(run_sync(self._probe))
         self.fingerprint = self._fingerprint()
         self.capabilities = Capabilities(
+            streams=self._wire.stream,
             seed=self._dialect.seed and options.grouping != "always",
             logprobs=self._dialect.logprobs,
             exact_token_counts=self._dialect.tokenize and self._dialect.usage,
@@ -213,7 +214,7 @@ class OpenAIBackend:
     ) -> list[Completion]:
         path, started = self._wire.path, time.monotonic()
         if self._wire.stream:
-            events = Events(self._wire.api)
+            events = Events(self._wire.api, ask.telling(indices), self._wire.markers)
             ask.streams[indices[0]] = events
             answer = await link.stream(server, path, sent.body, events)
         else:
