@@ -366,12 +366,12 @@ def test_the_log_has_no_prompt_unless_asked(fake: Fake) -> None:
     fake()
 
     async def use(client: Client) -> list[dict[str, Any]]:
-        await client.chat("7+8")
+        await client.chat("7+8", model="gsr")
         return client.log
 
     (line,) = served(use)
     assert "7+8" not in json.dumps(line)
-    assert (line["status"], line["model"], line["strategy"], line["candidates"]) == (200, "majority", "majority", 4)
+    assert (line["status"], line["model"], line["strategy"], line["candidates"]) == (200, "gsr", "gsr", 4)
     (line,) = served(use, log_prompts=True)
     assert line["messages"] == [{"role": "user", "content": "7+8"}]
 

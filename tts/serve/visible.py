@@ -34,9 +34,11 @@ class Visible:
 
     def _begin(self) -> None:
         start = self._kept.lstrip()
-        if _CLOSE in start and start.startswith(_OPEN):
-            self._kept = start.partition(_CLOSE)[2].lstrip()
-            self._shown = self._after_thinking = bool(self._kept)
+        if not self._after_thinking and _CLOSE in start and start.startswith(_OPEN):
+            self._after_thinking, start = True, start.partition(_CLOSE)[2].lstrip()
+            self._kept = start
+        if self._after_thinking:
+            self._kept, self._shown = start, bool(start)
             self._hand_on()
         elif start and not start.startswith(_ODD) and not "analysis".startswith(start):
             self._shown = True
