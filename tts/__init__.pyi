@@ -28,6 +28,7 @@ from tts.vocabulary.errors import (
     BudgetExceededError,
     ConfigError,
     ContextLengthError,
+    DeadlineError,
     DuplicateNameError,
     IncompleteError,
     MismatchWarning,
@@ -63,6 +64,7 @@ from tts.vocabulary.records import (
     Verdict,
 )
 from tts.vocabulary.thinking import split_thinking
+from tts.vocabulary.time_limits import TimeLimits
 
 __all__ = [
     "Backend",
@@ -78,6 +80,7 @@ __all__ = [
     "ConfigError",
     "Context",
     "ContextLengthError",
+    "DeadlineError",
     "Decision",
     "DuplicateNameError",
     "Engine",
@@ -116,6 +119,7 @@ __all__ = [
     "TTSError",
     "Task",
     "TaskError",
+    "TimeLimits",
     "UnknownPluginError",
     "Usage",
     "Verdict",

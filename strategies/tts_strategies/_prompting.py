@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import Field, field_validator
 
 from tts import BackendError, Candidate, Context, Decision, Message, Strategy
-from tts.prompts import CANDIDATE_TOKENS, Cut, Summaries, Template, read_template, shuffled, summaries
+from tts.prompts import CANDIDATE_TOKENS, Cut, Summaries, Template, in_conversation, read_template, shuffled, summaries
 
 _LIST_FIELDS = frozenset({"problem", "candidates"})
 _FOLDER = Path(__file__).parent / "templates"
@@ -55,12 +55,12 @@ class Listing(Strategy):
         """A summary in which nothing can be taken for a marker of the prompt, wherever it is cut."""
 
     async def listed(self, ctx: Context, candidates: Sequence[Candidate]) -> Listed:
-        """The prompt over these candidates, in the order given: one user message; every cut is logged."""
+        """The prompt over these candidates, in the order given: the last user message; every cut is logged."""
         template = template_of(self.template, _LIST_FIELDS)
         shown = await show(ctx, candidates, self.candidate_tokens, self.neutralise)
         prompt = template.render(problem=ctx.problem.text, candidates=shown.texts)
         traced = {"order": list(shown.order), "cuts": [cut.model_dump() for cut in shown.cuts]}
-        return Listed((Message(role="user", content=prompt),), shown, {"template": template.digest, **traced})
+        return Listed(in_conversation(ctx.problem, prompt), shown, {"template": template.digest, **traced})
 
 
 async def usable(ctx: Context) -> list[Candidate]:

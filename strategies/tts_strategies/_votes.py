@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -42,3 +43,22 @@ def nobody_votes(ctx: Context, usable: Sequence[Candidate]) -> Decision:
     """The first usable candidate with confidence 0, for where no candidate has an answer."""
     ctx.log("no candidate has an answer; the first usable one is returned")
     return Decision(text=usable[0].text, chosen=usable[0].index, confidence=0.0, trace={"votes": []})
+
+
+def settled(standing: Sequence[tuple[int, int]], missing: Sequence[int], *, earliest: bool) -> bool:
+    """Whether the leading class wins, whatever the missing candidates vote for.
+
+    `standing` has the votes and the first member of each class, `missing` the indices of those that have not come.
+    `earliest` says that a tie goes to the class whose first member came first in the order of the indices.
+    """
+    if not standing:
+        return False
+    leader = max(standing, key=lambda one: (one[0], -one[1]))
+    others = [one for one in standing if one is not leader]
+    left, soonest = len(missing), min(missing, default=math.inf)
+    for votes, first in [*others, (0, math.inf)]:  # a class of its own among them
+        if votes + left > leader[0]:
+            return False
+        if votes + left == leader[0] and not (earliest and leader[1] < min(first, soonest if left else math.inf)):
+            return False
+    return True

@@ -28,7 +28,7 @@ class First(Strategy):
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The usable candidate of lowest index."""
-        async with ctx.sample(1) as arriving:
+        async with ctx.sample(1, final=True) as arriving:
             async for candidate in arriving:
                 if candidate.ok:
                     return Decision(text=candidate.text, chosen=candidate.index)

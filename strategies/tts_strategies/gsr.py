@@ -67,7 +67,7 @@ class GSR(Refining):
         while self.group_size is not None and len(shown) > self.group_size:
             shown = await self._refine_groups(ctx, shown, self.group_size, trace)
         prompt = await self.prompt(ctx, shown, trace)
-        outputs = await ctx.generate(prompt.messages, self.outputs)
+        outputs = await ctx.generate(prompt.messages, self.outputs, final=True)
         return decided(succeeded(outputs, "refinement", ctx), trace)
 
     async def _unanimous(self, ctx: Context, shown: Sequence[Candidate]) -> Decision | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from tts import Candidate, Card, Context, Decision, MissingCapabilityError, Needs, Strategy
-from tts_strategies._votes import count_votes, nobody_votes
+from tts_strategies._votes import count_votes, nobody_votes, settled
 
 
 class Majority(Strategy):
@@ -37,6 +40,17 @@ class Majority(Strategy):
     log-probabilities).
     """
 
+    decided_early: bool = False
+    """Stop once no candidate that is missing can change which class wins; the rest is cancelled. By default all are
+    waited for (our choice: which response speaks for the class may hang on what came first).
+    """
+
+    @model_validator(mode="after")
+    def _early_counts_votes(self) -> Self:
+        if self.decided_early and self.weights != "equal":
+            raise ValueError("decided_early=true counts equal votes; what a missing one would weigh is not known")
+        return self
+
     def required(self) -> Needs:
         """Log-probabilities for weights that are made of them."""
         return Needs(logprobs=self.weights == "logprob")
@@ -47,10 +61,11 @@ class Majority(Strategy):
 
     async def aggregate(self, ctx: Context) -> Decision:
         """The member of the heaviest class that equals most others in it."""
-        usable = (await ctx.candidates()).usable
+        seen = await self._seen(ctx)
+        usable = [candidate for candidate in seen if candidate.ok]
         votes = await count_votes(ctx, usable)
         if not votes.voters:
-            return nobody_votes(ctx, usable)
+            return nobody_votes(ctx, usable).model_copy(update={"rates": self._rates(ctx, seen)})
         weight = [math.fsum(self._weight(votes.voters[i]) for i in group) for group in votes.members()]
         best = max(weight)
         tied = [label for label, value in enumerate(weight) if math.isclose(value, best, rel_tol=1e-9)]
@@ -64,7 +79,35 @@ class Majority(Strategy):
                 "votes": [[text, round(value, 6)] for text, value in zip(votes.answers, weight, strict=True)],
                 "tied": len(tied) > 1,
             },
+            rates=self._rates(ctx, seen),
         )
+
+    async def _seen(self, ctx: Context) -> Sequence[Candidate]:
+        """All candidates, or as many as settle the vote."""
+        if not self.decided_early:
+            return (await ctx.candidates()).candidates
+        seen: list[Candidate] = []
+        async with ctx.sample() as arriving:
+            async for candidate in arriving:
+                seen.append(candidate)
+                if len(seen) < ctx.k and await self._settled(ctx, seen):
+                    break
+        if not any(candidate.ok for candidate in seen):
+            return (await ctx.candidates()).candidates  # which says why there is none
+        return sorted(seen, key=lambda candidate: candidate.index)
+
+    async def _settled(self, ctx: Context, seen: Sequence[Candidate]) -> bool:
+        """Whether one class wins whatever the missing candidates say."""
+        missing = sorted(set(range(ctx.k)) - {candidate.index for candidate in seen})
+        voters = sorted([c for c in seen if c.ok and c.answer is not None], key=lambda candidate: candidate.index)
+        if len(voters) < len(missing):
+            return False
+        votes = await count_votes(ctx, voters)
+        standing = [(len(group), voters[group[0]].index) for group in votes.members()]
+        return settled(standing, missing, earliest=self.ties == "earliest")
+
+    def _rates(self, ctx: Context, seen: Sequence[Candidate]) -> dict[str, tuple[int, int]]:
+        return {"candidates saved": (ctx.k - len(seen), ctx.k)} if self.decided_early else {}
 
     def _weight(self, candidate: Candidate) -> float:
         if self.weights == "equal":

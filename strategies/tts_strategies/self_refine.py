@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from tts import Candidate, Card, Context, Decision, Message, Needs, Strategy
-from tts.prompts import CANDIDATE_TOKENS, neutralised, visible
+from tts import Candidate, Card, Context, Decision, Needs, Strategy
+from tts.prompts import CANDIDATE_TOKENS, in_conversation, neutralised, visible
 from tts_strategies._prompting import drawn, show, succeeded, template_of
 
 FEEDBACK_FIELDS = frozenset({"problem", "response", "stop"})
@@ -114,7 +114,7 @@ class SelfRefine(Strategy):
         else:
             prompt = template_of(source, FEEDBACK_FIELDS).render(problem=ctx.problem.text, stop=self.stop, **values)
         for draw in (1, 2):
-            outputs = await ctx.generate([Message(role="user", content=prompt)], draw)
+            outputs = await ctx.generate(in_conversation(ctx.problem, prompt), draw)
             (output,) = succeeded(outputs[-1:], "self-refinement", ctx)
             trace["calls"] += 1
             if (output.summary or "").strip():

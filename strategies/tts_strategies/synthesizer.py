@@ -37,9 +37,9 @@ class Synthesizing(Strategy):
         return template
 
     async def write(
-        self, ctx: Context, candidates: Sequence[Candidate], n: int, trace: dict[str, Any]
+        self, ctx: Context, candidates: Sequence[Candidate], n: int, trace: dict[str, Any], *, final: bool = False
     ) -> list[Candidate]:
-        """`n` syntheses of these candidates; those that failed carry `error`."""
+        """`n` syntheses of these candidates, `final` where they are the last; those that failed carry `error`."""
         shown = await show(ctx, candidates, self.candidate_tokens, neutralise=str)  # the prompt's builder does that
         named = {candidate.index: candidate for candidate in candidates}
         cut = [named[i].model_copy(update={"summary": text}) for i, text in zip(shown.order, shown.texts, strict=True)]
@@ -47,7 +47,7 @@ class Synthesizing(Strategy):
         cuts = [one.model_dump() for one in shown.cuts]
         trace.setdefault("template", read_template(self.template, SYNTHESIZE_FIELDS).digest)
         trace.setdefault("prompts", []).append({"order": list(prompt.order), "cuts": cuts})
-        return await ctx.synthesize(prompt.messages, n)
+        return await ctx.synthesize(prompt.messages, n, final=final)
 
 
 class Synthesizer(Synthesizing):
@@ -78,7 +78,7 @@ class Synthesizer(Synthesizing):
         trace: dict[str, Any] = {}
         while self.group_size is not None and len(shown) > self.group_size:
             shown = await self._groups(ctx, shown, self.group_size, trace)
-        outputs = await self.write(ctx, shown, self.outputs, trace)
+        outputs = await self.write(ctx, shown, self.outputs, trace, final=True)
         return decided(succeeded(outputs, "synthesis", ctx), trace)
 
     async def _groups(

@@ -22,7 +22,9 @@ _FREE = 300  # tokens of a response that nothing cuts
 class Good:
     """Writes random words; a token is a word or a sign. What goes beyond 60 tokens takes time."""
 
-    capabilities = tts.Capabilities(seed=True, logprobs=True, exact_token_counts=True, context_length=1000)
+    capabilities = tts.Capabilities(
+        seed=True, logprobs=True, exact_token_counts=True, context_length=1000, streams=True
+    )
 
     def __init__(self) -> None:
         self.fingerprint = "good"
@@ -70,8 +72,14 @@ class Good:
         rng, text, count = self.rng(request, index), "", 0
         while count < self.most(request) and not self.stopped(request, text):
             await asyncio.sleep(0 if count < 60 else 0.001)
-            text, count = f"{text} {rng.choice(_WORDS)}".strip(), count + 1
+            word = rng.choice(_WORDS)
+            self.tell(request, index, f" {word}" if text else word)
+            text, count = f"{text} {word}".strip(), count + 1
         return text, count
+
+    def tell(self, request: tts.Request, index: int, piece: str) -> None:
+        if request.on_text is not None and not request.sampling.stop:
+            request.on_text(index, piece)
 
     def rng(self, request: tts.Request, index: int) -> random.Random:
         return random.Random(f"{request.seeds[index] if request.sampling.temperature else ''} {self.prompt(request)}")
@@ -121,6 +129,16 @@ class FromOne(Good):
 class Silent(Good):
     async def words(self, request: tts.Request, index: int) -> tuple[str, int]:
         return "", self.most(request)
+
+
+class TellsTwice(Good):
+    def tell(self, request: tts.Request, index: int, piece: str) -> None:
+        super().tell(request, index, 2 * piece)
+
+
+class TellsNothing(Good):
+    def tell(self, request: tts.Request, index: int, piece: str) -> None:
+        pass
 
 
 class NeverSplits(Good):

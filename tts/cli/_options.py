@@ -135,6 +135,9 @@ _ENGINE = (
         help="End what is asked of a model, in any role, that has been silent for so long; by default 600, and 3600 "
         "for a backend that cannot tell whether it is at work.",
     ),
+    click.option("--deadline", type=float, metavar="SECONDS", help="Answer each problem within so long."),
+    click.option("--quorum", type=click.IntRange(min=1), metavar="N", help="Go on with so many candidates ..."),
+    click.option("--grace", type=float, metavar="SECONDS", help="... so long after they are there."),
     click.option("--budget", type=click.IntRange(min=1), metavar="TOKENS", help="End when so many tokens are spent."),
     click.option(
         "--problem-budget", type=click.IntRange(min=1), metavar="TOKENS", help="The same for each problem by itself."

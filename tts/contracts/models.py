@@ -18,7 +18,8 @@ class Capabilities(Record):
 
     `seed`: one seed gives one output whatever else runs. `concurrency`: how many completions the engine keeps in flight
     at it; more than that for one prompt are asked for in several requests. `context_length` is in tokens, prompt and
-    response together. `prompts` are those that the model was trained on, where it says so.
+    response together. `prompts` are those that the model was trained on, where it says so. `streams`: it tells of
+    completions while it writes them, by `Request.on_text`.
     """
 
     seed: bool = False
@@ -27,6 +28,7 @@ class Capabilities(Record):
     context_length: int | None = None
     concurrency: int = 64
     prompts: Prompts | None = None
+    streams: bool = False
 
 
 class Request(Record):
@@ -35,6 +37,11 @@ class Request(Record):
     `seeds` has one entry per completion. `context` names the problem, for messages. An engine with a queue of its own
     serves a lower `priority` first. A backend calls `on_cancelled` once for each completion that is cut short, with the
     tokens already spent on it.
+
+    Where somebody listens there is `on_text`. A backend with `streams` calls it on the event loop with the place of a
+    completion in the request and what it has written since, thinking with its tags included. All it tells of one
+    completion is the beginning of that completion's `text`, told once: after a failure inside the backend it tells no
+    more.
     """
 
     messages: tuple[Message, ...]
@@ -44,6 +51,7 @@ class Request(Record):
     context: str = ""
     priority: int = 0
     on_cancelled: Callable[[Usage], None] = Field(default=lambda _: None, exclude=True, repr=False)
+    on_text: Callable[[int, str], None] | None = Field(default=None, exclude=True, repr=False)
 
 
 class NoOptions(BaseModel):

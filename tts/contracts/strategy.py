@@ -88,24 +88,28 @@ class Context(Protocol):
     async def candidates(self) -> CandidateSet:
         """All k candidates, in index order, once they are there; raises `NoCandidatesError` where none is usable."""
 
-    def sample(self, n: int | None = None) -> AbstractAsyncContextManager[AsyncIterator[Candidate]]:
-        """Candidates as they arrive, up to `n` (all k by default).
+    def sample(
+        self, n: int | None = None, *, final: bool = False
+    ) -> AbstractAsyncContextManager[AsyncIterator[Candidate]]:
+        """Candidates as they arrive, up to `n` (all k by default); `final` says that the first of them is the answer.
 
         Leaving the block early cancels the rest, unless another strategy is still undecided.
         """
 
     async def generate(
-        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
+        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None, final: bool = False
     ) -> list[Candidate]:
         """`n` completions of the policy model itself, in index order; failed ones carry `error`.
 
         One prompt is one draw: the same messages again give the same completions, and a larger `n` more of them.
+        `final` says that the decision is what the first of them says after its thinking, so that whoever waits for it
+        can read it while it is written.
         """
 
     async def synthesize(
-        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
+        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None, final: bool = False
     ) -> list[Candidate]:
-        """`n` completions of the synthesizer model, in index order; failed ones carry `error`."""
+        """`n` completions of the synthesizer model, as `generate` has them of the policy."""
 
     async def score(self, responses: Sequence[Candidate]) -> list[Score]:
         """Reward-model scores in the order of the responses."""

@@ -60,10 +60,17 @@ class Budget:
         self._each, self._problems = limits.problem_tokens, dict[str, _Cap]()
         self._costs: dict[str, _Cost] = {}  # of a problem's cap: what an answer costs is known from all problems
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._above: Budget | None = None
+
+    def within(self, tokens: int) -> Budget:
+        """A budget of so many tokens inside of this one: what it spends is spent of both."""
+        inner = Budget(Limits(tokens))
+        inner._above = self
+        return inner
 
     def spent(self, role: str, usage: Usage, problem: Problem | None = None) -> None:
         """Something was paid."""
-        for cap in self._caps(problem):
+        for cap in self.caps(problem):
             cap.spent += cap.measure(role, usage)
 
     async def grant(self, role: str, problem: Problem, n: int, most: Usage, *, whole: bool = False) -> Grant:
@@ -72,29 +79,39 @@ class Budget:
         `most` is what one may cost, which counts until it is known what answers do cost. Raises `BudgetExceededError`
         where the rest holds no other answer.
         """
-        caps = self._caps(problem)
+        caps = self.caps(problem)
         if not caps:
             return Grant(self, n, {})
         while True:
             granted = _granted(caps, role, n, most, whole=whole)
             if granted:
                 break
-            await self._woken()
+            await self.woken()
         return Grant(self, granted, {cap: cap.expected(role, most) for cap in caps})
 
     def wake(self) -> None:
         """Let those who wait look again, in their order."""
+        if self._above is not None:
+            self._above.wake()
+            return
         waiting, self._waiting = self._waiting, deque()
         for one in waiting:
             if not one.done():
                 one.set_result(None)
 
-    async def _woken(self) -> None:
+    async def woken(self) -> None:
+        """Return when something has come that was under way."""
+        if self._above is not None:
+            await self._above.woken()
+            return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         await waiter
 
-    def _caps(self, problem: Problem | None) -> list[_Cap]:
+    def caps(self, problem: Problem | None) -> list[_Cap]:
+        """The limits that hold for a problem."""
+        if self._above is not None:
+            return [*self._above.caps(problem), *self._all]
         if self._each is None or problem is None:
             return self._all
         own = self._problems.get(problem.digest)

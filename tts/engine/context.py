@@ -17,7 +17,7 @@ from tts.contracts.strategy import Strategy
 from tts.engine.asking import asked
 from tts.engine.judging import judge_prompt, judge_sampling, read_verdict
 from tts.engine.models import Loaded
-from tts.engine.pool import Arrivals
+from tts.engine.patience import Patience
 from tts.engine.roles import missing_role
 from tts.engine.unit import AGGREGATION, Answered, Ask, Unit
 from tts.prompts import Prompts
@@ -60,9 +60,17 @@ class StrategyContext:
     `trial` what it draws by lot is another draw, such as the order in which it shows its candidates.
     """
 
-    def __init__(self, unit: Unit, strategy: Strategy, seed: int, trial: int | None = None) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        strategy: Strategy,
+        seed: int,
+        patience: Patience | None = None,
+        trial: int | None = None,
+    ) -> None:
         self._unit, self._strategy = unit, strategy
         self._lot = () if trial is None else ("order trial", trial)
+        self.patience: Patience = patience or Patience(None, 0.0, unit.k, None, writes=False)
         self.seed: int = seed
         # Metadata may hold recorded verdicts or a reference solution: not for a strategy's eyes.
         self._visible = unit.problem.model_copy(update={"metadata": {}}) if unit.problem.metadata else unit.problem
@@ -153,18 +161,24 @@ class StrategyContext:
         self._paid.setdefault(role, []).append(usage)
 
     def _receive(self, candidate: Candidate) -> Candidate:
-        if candidate.index not in self.received:
+        if candidate.index not in self.received and candidate.index not in self.patience.stopped:
             self.received[candidate.index] = candidate
             self._charge("policy", candidate.usage)
         return candidate
+
+    def received_by_now(self) -> list[Candidate]:
+        """The usable candidates that are there, the rest is not waited for; they count as received."""
+        here = sorted(self.patience.close(self._unit.candidates, self.k), key=lambda candidate: candidate.index)
+        return [self._receive(candidate) for candidate in here if candidate.ok]
 
     async def candidates(self) -> CandidateSet:
         unit = self._unit
         self._progress.wanted = unit.k
         with self._activity():
-            taken = await unit.candidates.take(unit.k)
+            taken = await self.patience.take(unit.candidates, unit.k)
         for candidate in taken:
             self._receive(candidate)
+        self._given()
         draw = unit.candidates.draw
         found = CandidateSet(
             problem=self.problem,
@@ -181,34 +195,45 @@ class StrategyContext:
         return f"none of the {len(taken)} candidates of problem {self.problem.id!r} can be used: {reason}"
 
     @asynccontextmanager
-    async def sample(self, n: int | None = None) -> AsyncIterator[AsyncIterator[Candidate]]:
+    async def sample(self, n: int | None = None, *, final: bool = False) -> AsyncIterator[AsyncIterator[Candidate]]:
         wanted = self.k if n is None else n
         if not isinstance(wanted, int) or not 1 <= wanted <= self.k:
             raise ConfigError(f"ctx.sample({shown(wanted)}): n must be 1 to k={self.k}")
         self._progress.wanted = max(self._progress.wanted, wanted)
         pool = self._unit.candidates
+        if final:
+            pool.let_tell(self._unit.tell)
         try:
-            yield _Received(self, pool.stream(wanted))
+            yield _Received(self, self.patience.stream(pool, wanted))
         finally:
+            self._given()
             if self._unit.undecided == 1 and pool.users <= 1:  # nobody else may still want the rest
                 await pool.cancel()
 
+    def _given(self) -> None:
+        """The strategy has what it waited for; what it does not wait for any more is cancelled beside it."""
+        self.patience.given = asyncio.get_running_loop().time()
+        if self.patience.stopped:
+            self._unit.spare()
+
     async def generate(
-        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
+        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None, final: bool = False
     ) -> list[Candidate]:
-        return await self._draw("policy", messages, n, sampling)
+        return await self._draw("policy", messages, n, sampling, final)
 
     async def synthesize(
-        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None
+        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None, final: bool = False
     ) -> list[Candidate]:
-        return await self._draw("synthesizer", messages, n, sampling)
+        return await self._draw("synthesizer", messages, n, sampling, final)
 
     async def _draw(
-        self, role: Role, messages: Sequence[Message], n: int, sampling: Sampling | None
+        self, role: Role, messages: Sequence[Message], n: int, sampling: Sampling | None, final: bool = False
     ) -> list[Candidate]:
         self._require(role)
         _check_n(n, "completions")
         pool = self._unit.pool(role, tuple(messages), sampling or self._unit.sampling)
+        if final:
+            pool.let_tell(self._unit.tell)
         with self._activity():
             drawn = await pool.take(n)
         for candidate in drawn:
@@ -305,7 +330,7 @@ class StrategyContext:
 class _Received:
     """The arrivals of a pool, each charged to the strategy that receives it."""
 
-    def __init__(self, context: StrategyContext, arrivals: Arrivals) -> None:
+    def __init__(self, context: StrategyContext, arrivals: AsyncIterator[Candidate]) -> None:
         self._context, self._arrivals = context, arrivals
 
     def __aiter__(self) -> Self:

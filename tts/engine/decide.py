@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import math
 import time
 from typing import NamedTuple
 
@@ -15,22 +16,30 @@ from tts.boundary.raised import did, origin, passes, raised, shown
 from tts.bridge.left import end, heard
 from tts.contracts.strategy import Strategy
 from tts.engine.context import StrategyContext
+from tts.engine.last_resort import best_by_vote
 from tts.vocabulary.errors import StoreError, StrategyError, TTSError
 from tts.vocabulary.records import Decision
 
+ENDING = 0.25  # seconds that what is stopped has to end before the answer goes out without it
+
 
 class Decided(NamedTuple):
-    """A decision or the error that came instead, and when (monotonic seconds)."""
+    """A decision or the error that came instead, and when (monotonic seconds).
+
+    `by_vote` says that it is not the strategy's: its time was over.
+    """
 
     decision: Decision | None
     error: Exception | None
     at: float
+    by_vote: bool = False
 
 
 async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float | None) -> Decided:
     """Let a strategy decide; whatever goes wrong in it comes back as one of our errors.
 
-    `idle_limit` is how many seconds it may have nothing in flight with the engine before it is stopped.
+    `idle_limit` is how many seconds it may have nothing in flight with the engine before it is stopped. Where its time
+    is over, what is there is voted on.
     """
     where = f" on problem {context.problem.id!r}"
 
@@ -49,7 +58,10 @@ async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float
     task.add_done_callback(heard)  # where a failing store ends several at once, each is cancelled with its error there
     waiting = True
     try:
-        while not (await asyncio.wait({task}, timeout=idle_limit))[0]:
+        while not (await asyncio.wait({task}, timeout=_next_look(idle_limit, context.patience.cut)))[0]:
+            if _left(context.patience.cut) <= 0:
+                await end([task], f"strategy {strategy.name!r} on problem {context.problem.id!r}", ENDING)
+                return Decided(await best_by_vote(context), None, time.monotonic(), by_vote=True)
             if idle_limit is not None and context.idle_seconds() >= idle_limit:
                 raise StrategyError(
                     f"strategy {strategy.name!r} did nothing for {idle_limit:g} s on problem {context.problem.id!r}; "
@@ -69,6 +81,28 @@ async def decide(strategy: Strategy, context: StrategyContext, idle_limit: float
         if not task.done():
             await end([task], f"strategy {strategy.name!r} on problem {context.problem.id!r}", 1.0)
     return Decided(decision, None, time.monotonic())
+
+
+def limited(decided: Decided, context: StrategyContext) -> Decided:
+    """With rates of what the limits of time did, where there are any."""
+    if decided.decision is None or not context.patience.limited:
+        return decided
+    rates = {"answers not waited for": (len(context.patience.stopped), context.k)}
+    if context.patience.cut is not None:
+        rates["decided by a vote at the deadline"] = (int(decided.by_vote), 1)
+    decision = decided.decision.model_copy(update={"rates": {**decided.decision.rates, **rates}})
+    return decided._replace(decision=decision)
+
+
+def _left(cut: float | None) -> float:
+    """Seconds until the strategy is stopped."""
+    return math.inf if cut is None else cut - asyncio.get_running_loop().time()
+
+
+def _next_look(idle_limit: float | None, cut: float | None) -> float | None:
+    """In how many seconds to look whether it is to be stopped, if it ever is."""
+    soonest = min(math.inf if idle_limit is None else idle_limit, max(_left(cut), 0.0))
+    return None if soonest == math.inf else soonest
 
 
 def _pretended(error: TTSError) -> bool:

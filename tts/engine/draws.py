@@ -120,6 +120,7 @@ class Receiver(Protocol):
     priority: Priority
     lacking: frozenset[int]
     arrived: list[Candidate]
+    tell: Callable[[str], None] | None
 
     def begin(self) -> None:
         """The model takes it up."""
@@ -140,17 +141,30 @@ class Receiver(Protocol):
 class Drawer:
     """Draws completions from models into the store and a pool; meters what is really spent, within a budget."""
 
-    def __init__(self, store: Store | None, extract: Extract, budget: Budget) -> None:
+    def __init__(self, store: Store | None, extract: Extract, budget: Budget, above: Drawer | None = None) -> None:
         self.store: Store | None = store
         self.budget: Budget = budget
         self.extract: Extract = extract
-        self.origins: Origins = Origins()
+        self.origins: Origins = Origins() if above is None else above.origins
         self._paid: dict[str, list[Usage]] = {}
-        self._turns = None if store is None else Turns(store)
+        self._above = above
+        self._turns: Turns | None = None if store is None else Turns(store)
+
+    def within(self, budget: int) -> Drawer:
+        """A drawer with a budget of its own, in tokens, whose spending counts here, too."""
+        inner = Drawer(self.store, self.extract, self.budget.within(budget), self)
+        inner._turns = self._turns
+        return inner
 
     def charge(self, role: str, usage: Usage, problem: Problem | None = None) -> None:
         """Add to what was really spent, on a problem."""
         self.budget.spent(role, usage, problem)
+        self.add(role, usage)
+
+    def add(self, role: str, usage: Usage) -> None:
+        """Add to what was paid here and above, whatever budget it is of."""
+        if self._above is not None:
+            self._above.add(role, usage)
         paid = self._paid.setdefault(role, [])
         paid.append(usage)
         if len(paid) >= _ADDED_AT_ONCE:
@@ -284,6 +298,16 @@ class Drawer:
         landing.count += 1
 
 
+def _telling(draw: Draw, indices: Sequence[int], pool: Receiver) -> Callable[[int, str], None] | None:
+    """What a backend tells of completions while it writes them, where somebody reads the first; at one attempt only."""
+    tell = pool.tell
+    if tell is None or 0 not in indices or not draw.model.model.capabilities.streams:
+        return None
+    pool.tell = None  # what is begun anew would be told twice
+    first = indices.index(0)
+    return lambda place, text: tell(text) if place == first else None
+
+
 class _Landing:
     """How many completions of a request are on their way into the store."""
 
@@ -323,6 +347,7 @@ def _asked(draw: Draw, pool: Receiver, indices: tuple[int, ...], cancelled: Call
         context=draw.problem.id,
         priority=rank(pool.priority),
         on_cancelled=cancelled,
+        on_text=_telling(draw, indices, pool),
     )
 
 

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Literal, Self, TypeVar
 
 from tts._version import __version__
+from tts.answers import expected
 from tts.answers.shared import hold
 from tts.bridge.threads import in_thread
 from tts.contracts.grader import extractor as extractor_of
@@ -34,15 +35,18 @@ from tts.engine.order_trials import OrderTrials
 from tts.engine.roles import Roles
 from tts.engine.runner import Plan, Runner
 from tts.engine.stream import stream
+from tts.engine.terms import AS_THE_ENGINE, Terms
 from tts.engine.watchdog import Watchdog
 from tts.engine.work import Work, groups
 from tts.registry.host import emit, plugins
+from tts.registry.instance import build
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError, StoreError, TaskError, TTSError
 from tts.vocabulary.events import Event
 from tts.vocabulary.outcome import Outcome
 from tts.vocabulary.record import digest
 from tts.vocabulary.records import Candidate, Example, Problem, Provenance, Result, Role, Sampled, Sampling, Usage
+from tts.vocabulary.time_limits import TimeLimits
 
 T = TypeVar("T")
 
@@ -57,7 +61,8 @@ class Engine:
     when nothing at all has come from it for `request_timeout` and it does not say that it is at work ("auto": ten
     minutes, an hour for a backend that cannot tell), and is asked again by the next run. `budget` is in tokens, with
     those of prompts, `problem_budget` in those of one problem, `max_cost` in the currency of `prices`; what is under
-    way counts as spent, and what a budget leaves unasked is missing.
+    way counts as spent, and what a budget leaves unasked is missing. `deadline`, `quorum` and `grace` bound the time of
+    each answer (`TimeLimits`); fewer problems are in flight then, so that none waits for others.
     `direct_template` is "direct" or the path of a Jinja file; by default the one that the model's checkpoint was
     trained with, else ours. `listeners` are called with every `Event`. `executor="ray"` loads the models in actors of a
     Ray cluster (`docs/scaling.md`).
@@ -83,6 +88,9 @@ class Engine:
         extractor: str = "auto",
         direct_template: str | None = None,
         executor: str | None = None,
+        deadline: float | None = None,
+        quorum: int | None = None,
+        grace: float | None = None,
         listeners: Sequence[Callable[[Event], None]] = (),
         models: ModelPool | None = None,
     ) -> None:
@@ -96,6 +104,8 @@ class Engine:
             raise ConfigError(
                 f"max_cost={max_cost}: give prices= (on the command line --prices), a file of them or a tts.eval.Prices"
             )
+        given = {"deadline": deadline, "quorum": quorum, "grace": grace}
+        self._limits: TimeLimits | None = build("the time of an answer", TimeLimits, given).some
         sampling = sampling or Sampling()
         self.sampling: Sampling = sampling if seed is None else sampling.model_copy(update={"seed": seed})
         self._timeout, self._direct_template = timeout, direct_template
@@ -112,6 +122,7 @@ class Engine:
         blocking = Limit.of(request_timeout, writes=False).silent
         self._watchdog = Watchdog(self._roles.loaded, self._limit, blocking, _tick(request_timeout))
         answers, self._release_answers = hold(self)
+        self._answers = answers
         self._runner = Runner(
             self._roles, self._drawer, answers, timeout=timeout, direct_template=direct_template, emit=self._emit,
             listened=bool(self._listeners),
@@ -128,6 +139,7 @@ class Engine:
     async def aclose(self) -> None:
         """Free models and workers and commit the store; raises `StoreError` where that failed."""
         try:
+            await self._runner.aclose()
             await in_thread("the workers that compare answers to end", self._release_answers)
             if self._owns_models:
                 await self._models.keep_only(())
@@ -158,18 +170,29 @@ class Engine:
 
     # --- public verbs ----------------------------------------------------------------------------------------------
 
-    async def solve(self, problem: str | Problem, strategy: str | Strategy = "gsr", k: int = 4) -> Result:
-        """Sample k candidates of one problem and decide; raises where `run` would record."""
+    async def solve(
+        self, problem: str | Problem, strategy: str | Strategy = "gsr", k: int = 4, *, terms: Terms = AS_THE_ENGINE
+    ) -> Result:
+        """Sample k candidates of one problem and decide; raises where `run` would record.
+
+        `terms` are this call's own sampling, limits of time and budget.
+        """
         if not isinstance(problem, Problem):
             if not isinstance(problem, str) or not problem.strip():
                 raise TaskError(f"problem {problem!r}: give a text that is not empty, or a tts.Problem")
             problem = Problem(id=digest(problem)[:12], prompt=problem)
-        async with aclosing(self.run([Example(problem=problem)], [strategy], k)) as outcomes:
-            async for outcome in outcomes:
-                for error in outcome.errors.values():
-                    raise error
-                return next(iter(outcome.results.values()))
-        raise AssertionError("one problem gives one outcome")
+        _check_k(k)
+        plan = await self._plan([strategy], k, 0, k, terms)
+        (work,) = self._roles.check_first([Work(problem, None)], tuple(plan.strategies.values()))
+        outcome = await self._runner.decide_all(work, 0, plan)
+        self._drawer.origins.warn()
+        for error in outcome.errors.values():
+            raise error
+        return next(iter(outcome.results.values()))
+
+    async def ready(self, strategies: Sequence[str | Strategy]) -> None:
+        """Load the policy and whatever these strategies need, before the first problem wants it."""
+        await self._load([strategy_of(one) for one in strategies], sampling=True)
 
     async def sample(self, problems: Iterable[Example], k: int = 4) -> AsyncGenerator[Sampled, None]:
         """Candidate sets in the order in which they are complete; stored ones are not sampled again.
@@ -177,9 +200,11 @@ class Engine:
         A problem that cannot be sampled at all gives a set whose candidates carry the error.
         """
         _check_k(k)
+        if self._limits is not None:
+            raise ConfigError("sampling wants every candidate; leave out deadline=, quorum= and grace=")
         await self._load((), sampling=True)
         warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, (), k)
-        self._check_logprobs(())
+        self._check_logprobs((), self.sampling)
 
         async def draw(work: Work, order: int) -> Sampled:
             try:
@@ -234,6 +259,10 @@ class Engine:
         await self._load((), sampling=False)
         return await count_tokens(self._roles.loaded.get("policy"), texts)
 
+    async def classes(self, problem: Problem, answers: Sequence[str | None]) -> list[int | None]:
+        """The class of each answer to a problem; `None` for none."""
+        return list((await self._answers.cluster(answers, expected(problem.text))).labels)
+
     # --- the stream ------------------------------------------------------------------------------------------------
 
     def _known(self, problems: Iterable[Example]) -> Iterable[Example]:
@@ -256,55 +285,73 @@ class Engine:
         return Limit.of(self._request_timeout, writes=hasattr(loaded.model, "generate"))
 
     async def _outcomes(
-        self, works: Iterable[Work], strategies: Sequence[str | Strategy], k: int, order_trials: int, n: int | None
+        self,
+        works: Iterable[Work],
+        strategies: Sequence[str | Strategy],
+        k: int,
+        order_trials: int,
+        n: int | None,
     ) -> AsyncGenerator[Outcome, None]:
-        if order_trials < 0:
-            raise ConfigError(f"order_trials={order_trials}: give how many other orders are to be tried, or 0")
-        labelled = label_strategies([strategy_of(one) for one in strategies])
-        await self._load(tuple(labelled.values()), sampling=n is not None)
-        warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, labelled.values(), k)
-        settings = self._check_logprobs(tuple(labelled.values()))
-        provenance = {label: self._provenance(one, k) for label, one in labelled.items()}
-        trials = OrderTrials(order_trials, settings.seed, self._timeout) if order_trials else None
-        plan = Plan(k, settings, labelled, provenance, trials)
+        plan = await self._plan(strategies, k, order_trials, n, AS_THE_ENGINE)
 
         async def work_out(work: Work, order: int) -> list[Outcome]:
-            parts = [work] if n is None or n == k else await self._runner.sampled_groups(work, order, settings, k, n)
+            whole = n is None or n == k
+            parts = [work] if whole else await self._runner.sampled_groups(work, order, plan.sampling, k, n or k)
             return await together([self._runner.decide_all(part, order, plan) for part in parts])
 
-        checked = self._roles.check_first(works, tuple(labelled.values()))
-        async with aclosing(self._stream(checked, work_out)) as decided:
+        checked = self._roles.check_first(works, tuple(plan.strategies.values()))
+        async with aclosing(self._stream(checked, work_out, None if plan.limits is None else k)) as decided:
             async for outcomes in decided:
                 for outcome in outcomes:
                     yield outcome
 
+    async def _plan(
+        self, strategies: Sequence[str | Strategy], k: int, order_trials: int, n: int | None, terms: Terms
+    ) -> Plan:
+        """What is to be done with each group, its models loaded; raises where the call is wrong."""
+        if order_trials < 0:
+            raise ConfigError(f"order_trials={order_trials}: give how many other orders are to be tried, or 0")
+        limits = self._limits if terms.limits is None else terms.limits.some
+        _check_limits(limits, k, n, order_trials)
+        labelled = label_strategies([strategy_of(one) for one in strategies])
+        await self._load(tuple(labelled.values()), sampling=n is not None)
+        warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, labelled.values(), k)
+        settings = self._check_logprobs(tuple(labelled.values()), terms.sampling or self.sampling)
+        provenance = {label: self._provenance(one, k, settings.seed, limits) for label, one in labelled.items()}
+        trials = OrderTrials(order_trials, settings.seed, self._timeout) if order_trials else None
+        drawer = None if terms.budget is None else self._drawer.within(terms.budget)
+        return Plan(k, settings, labelled, provenance, trials, limits, drawer, terms.tell)
+
     async def _stream(
-        self, works: Iterable[Work], decide: Callable[[Work, int], Awaitable[T]]
+        self, works: Iterable[Work], decide: Callable[[Work, int], Awaitable[T]], hurried: int | None = None
     ) -> AsyncGenerator[T, None]:
+        """What is decided, as it is; where each work is `hurried`, only so many as have slots for their candidates."""
         slots = max((loaded.limiter.slots for loaded in self._roles.loaded.values()), default=64)
-        async with aclosing(stream(works, decide, in_flight=8 + 2 * slots)) as decided:
+        in_flight = 8 + 2 * slots if hurried is None else max(1, slots // hurried)
+        async with aclosing(stream(works, decide, in_flight=in_flight)) as decided:
             async for one in decided:
                 yield one
         self._drawer.origins.warn()
 
-    def _check_logprobs(self, strategies: Sequence[Strategy]) -> Sampling:
+    def _check_logprobs(self, strategies: Sequence[Strategy], sampling: Sampling) -> Sampling:
         """The sampling, with log-probabilities where a strategy or its scorer needs them."""
         who = self._roles.wanting_logprobs(strategies)
-        if who is None and not self.sampling.logprobs:
-            return self.sampling
+        if who is None and not sampling.logprobs:
+            return sampling
         self._roles.check_logprobs(who or "Sampling(logprobs=True)")
-        return self.sampling.model_copy(update={"logprobs": True})
+        return sampling.model_copy(update={"logprobs": True})
 
-    def _provenance(self, strategy: Strategy, k: int) -> Provenance:
+    def _provenance(self, strategy: Strategy, k: int, seed: int, limits: TimeLimits | None) -> Provenance:
         judge, judges = self._roles.loaded.get("judge"), strategy.required().judge
         return Provenance(
             strategy=strategy.name,
             k=k,
             parameters=strategy.model_dump(mode="json"),
-            seed=self.sampling.seed,
+            seed=seed,
             models=self.fingerprints,
             version=__version__,
             code=code_behind(strategy, self._extractor, judge.format if judge is not None and judges else None),
+            limits=limits,
         )
 
     def _emit(self, event: Event) -> None:
@@ -326,3 +373,14 @@ def _check_k(k: int) -> None:
         raise ConfigError(f"k={k!r}: the number of candidates is a whole number")
     if k < 1:
         raise ConfigError(f"k={k}: at least one candidate is needed")
+
+
+def _check_limits(limits: TimeLimits | None, k: int, n: int | None, order_trials: int) -> None:
+    """Raise `ConfigError` where limits of time and the call do not go together."""
+    if limits is None:
+        return
+    if limits.quorum is not None and limits.quorum > k:
+        raise ConfigError(f"quorum={limits.quorum} can never be there: there are k={k} candidates; give {k} or less")
+    if order_trials or (n is not None and n > k):
+        what = "order_trials=" if order_trials else "n="
+        raise ConfigError(f"{what} wants every candidate; leave it out, or deadline=, quorum= and grace=")

@@ -61,7 +61,7 @@ class OrderTrials:
         order = list(range(unit.k))
         random.Random(digest("order", self._seed, unit.problem.digest, unit.work.group, trial)).shuffle(order)
         drawn = trial if strategy.order_invariant else None
-        context = StrategyContext(unit.reordered(order), strategy, self._seed, drawn)
+        context = StrategyContext(unit.reordered(order), strategy, self._seed, trial=drawn)
         decided = await decide(strategy, context, self._idle_limit)
         if decided.decision is None:
             return None, True

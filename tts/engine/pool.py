@@ -52,11 +52,17 @@ class Pool:
         self.cancelled: Usage = Usage()  # of completions that were cut short because nobody needed them any more
         self.began: float | None = None  # when the model first took it up (monotonic seconds)
         self.users = 0  # problems that hold it
+        self.tell: Callable[[str], None] | None = None  # who reads the first completion while it is written
 
     @property
     def share(self) -> tuple[str, bool]:
         """What those who share it agree in: the draw, and whether log-probabilities come with it."""
         return self.key, self.draw is not None and self.draw.sampling.logprobs
+
+    def let_tell(self, tell: Callable[[str], None] | None) -> None:
+        """Have the first completion told while it is written, unless it is on its way already."""
+        if 0 not in self._asked:
+            self.tell = tell
 
     def ensure(self, n: int) -> None:
         """See to it that indices below `n` are there or on their way."""

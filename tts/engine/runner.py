@@ -5,6 +5,7 @@ A problem is decided as soon as its own candidates are there; what strategies sh
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -12,9 +13,11 @@ from typing import Any, NamedTuple
 from tts.answers import Answers
 from tts.contracts.strategy import Strategy
 from tts.engine.context import StrategyContext
-from tts.engine.decide import Decided, decide
+from tts.engine.decide import ENDING, Decided, decide, limited
 from tts.engine.draws import Draw, Drawer, together
 from tts.engine.order_trials import OrderTrials
+from tts.engine.pace import Pace
+from tts.engine.patience import Patience
 from tts.engine.pool import Pool
 from tts.engine.roles import Roles
 from tts.engine.unit import SAMPLING, Unit
@@ -25,6 +28,7 @@ from tts.vocabulary.errors import BackendError, StoreError, TTSError
 from tts.vocabulary.events import Event
 from tts.vocabulary.outcome import Outcome
 from tts.vocabulary.records import Candidate, CandidateSet, Provenance, Result, Sampled, Sampling
+from tts.vocabulary.time_limits import TimeLimits
 
 
 class Plan(NamedTuple):
@@ -35,6 +39,9 @@ class Plan(NamedTuple):
     strategies: dict[str, Strategy]
     provenance: dict[str, Provenance]
     trials: OrderTrials | None
+    limits: TimeLimits | None = None
+    drawer: Drawer | None = None  # with a budget of its own
+    tell: Callable[[str], None] | None = None
 
 
 class Runner:
@@ -56,13 +63,15 @@ class Runner:
     ) -> None:
         self._roles, self._drawer, self._answers = roles, drawer, answers
         self._timeout, self._direct_template = timeout, direct_template
+        self._pace = Pace()
+        self._closing: set[asyncio.Task[None]] = set()
         self._emit, self._listened = emit, listened
         self._store: Store | None = drawer.store
         self._live: dict[tuple[str, bool], Pool] = {}  # draws of first candidates that problems are waiting for
 
     async def drawn(self, work: Work, order: int, sampling: Sampling, n: int) -> CandidateSet:
         """The first n candidates of a problem; raises where none could be sampled."""
-        pool = self._pool(work, order, sampling)
+        pool = self._pool(work, order, Plan(n, sampling, {}, {}, None))
         try:
             return self.set_of(work, await pool.take(n), sampling)
         finally:
@@ -83,15 +92,18 @@ class Runner:
 
     async def decide_all(self, work: Work, order: int, plan: Plan) -> Outcome:
         """What every strategy of the plan says of one group; raises `StoreError`, other errors are in the outcome."""
-        started = time.monotonic()
+        started, arrived = time.monotonic(), asyncio.get_running_loop().time()
         self._emit(Event("problem_started", work.problem.id))
-        pool = self._pool(work, order, plan.sampling)
+        pool = self._pool(work, order, plan)
         unit = Unit(
             work, plan.k, order, pool,
-            roles=self._roles.loaded, drawer=self._drawer, sampling=plan.sampling,
-            answers=self._answers, emit=self._emit,
+            roles=self._roles.loaded, drawer=plan.drawer or self._drawer, sampling=plan.sampling,
+            answers=self._answers, emit=self._emit, tell=plan.tell,
         )  # fmt: skip
-        contexts = {label: StrategyContext(unit, one, plan.sampling.seed) for label, one in plan.strategies.items()}
+        contexts = {
+            label: StrategyContext(unit, one, plan.sampling.seed, self._patience(one, plan, arrived))
+            for label, one in plan.strategies.items()
+        }
         unit.undecided += plan.trials is not None  # who will want all candidates
         try:
             decided = await together(
@@ -100,8 +112,7 @@ class Runner:
             said = {label: (context, one) for (label, context), one in zip(contexts.items(), decided, strict=True)}
             changed = None if plan.trials is None else await plan.trials.changed(unit, plan.strategies, said)
         finally:
-            await self._release(pool)
-            await unit.aclose()
+            await self._close(pool, unit, ENDING if plan.limits else None)
         results, errors = {}, {}
         for label, (context, one) in said.items():
             if isinstance(one.error, StoreError):
@@ -121,17 +132,29 @@ class Runner:
         if work.error is not None:
             return Decided(None, work.error, time.monotonic())
         try:
-            return await decide(strategy, context, self._timeout)
+            decided = await decide(strategy, context, self._timeout)
         finally:
             context.leave()
+        needed = asyncio.get_running_loop().time() - context.patience.given
+        self._pace.took(strategy.name, needed, cut=decided.by_vote)
+        return limited(decided, context)
+
+    def _patience(self, strategy: Strategy, plan: Plan, arrived: float) -> Patience:
+        needs = strategy.required()
+        writes = needs.policy or needs.scorer or needs.judge or needs.synthesizer
+        return Patience(plan.limits, arrived, plan.k, self._pace.needs(strategy.name), writes=writes)
 
     def can_complete(self, found: CandidateSet) -> bool:
         """The policy is the one that made the set, so it can draw what is missing."""
         policy = self._roles.loaded.get("policy")
         return policy is not None and policy.fingerprint == found.policy and found.sampling is not None
 
-    def _pool(self, work: Work, order: int, sampling: Sampling) -> Pool:
-        """The candidates of a work; two problems of one text that are in flight together share them."""
+    def _pool(self, work: Work, order: int, plan: Plan) -> Pool:
+        """The candidates of a work; two problems of one text that are in flight together share them.
+
+        A call with a budget of its own shares none: nobody else pays for it.
+        """
+        drawer, sampling = plan.drawer or self._drawer, plan.sampling
 
         def notify(candidate: Candidate, stored: bool) -> None:
             if self._listened:
@@ -147,11 +170,33 @@ class Runner:
                 wanted = wanted.model_copy(update={"logprobs": True})
             draw = Draw(work.problem, "sample", policy, messages, wanted)
         if draw is None or work.fixed:
-            return Pool(self._drawer, draw, (SAMPLING, order), fixed=work.fixed, notify=notify)
-        pool = Pool(self._drawer, draw, (SAMPLING, order), notify=notify)
+            return Pool(drawer, draw, (SAMPLING, order), fixed=work.fixed, notify=notify)
+        pool = Pool(drawer, draw, (SAMPLING, order), notify=notify)
+        if plan.drawer is not None:
+            return pool
         shared = self._live.setdefault(pool.share, pool)
         shared.users += 1
         return shared
+
+    async def _close(self, pool: Pool, unit: Unit, seconds: float | None) -> None:
+        """Cancel what is left of a problem; after so many seconds that goes on beside what comes next."""
+
+        async def close() -> None:
+            await self._release(pool)
+            await unit.aclose()
+
+        if seconds is None:
+            await close()
+            return
+        closing = asyncio.create_task(close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        if (await asyncio.wait({closing}, timeout=seconds))[0]:
+            closing.result()
+
+    async def aclose(self) -> None:
+        """Return when everything that was cancelled has ended."""
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     async def _release(self, pool: Pool) -> None:
         pool.users -= 1
@@ -172,6 +217,8 @@ class Runner:
             ends = ("refused",)
         if dropped := self._roles.dropped(self._drawer.origins.dropped):
             provenance = provenance.model_copy(update={"dropped": dropped})
+        if stopped := context.patience.reasons:
+            provenance = provenance.model_copy(update={"stopped": stopped})
         return Result(
             problem=work.problem,
             group=work.group,

@@ -43,6 +43,7 @@ class Unit:
         sampling: Sampling,
         answers: Answers,
         emit: Callable[[Event], None],
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self.work: Work = work
         self.problem: Problem = work.problem
@@ -54,10 +55,12 @@ class Unit:
         self.sampling: Sampling = sampling
         self.answers: Answers = answers
         self.emit: Callable[[Event], None] = emit
+        self.tell: Callable[[str], None] | None = tell  # what is written of the answer
         self.undecided = 0
         self.scores: dict[int, float] = {}  # of the candidates, by index
         self._pools: dict[tuple[str, bool], Pool] = {}
         self._calls: dict[str, tuple[asyncio.Task[list[Any]], int]] = {}
+        self._sparing: asyncio.Task[None] | None = None
 
     def pool(self, role: Role, messages: tuple[Message, ...], sampling: Sampling) -> Pool:
         """The shared pool of one prompt."""
@@ -140,8 +143,15 @@ class Unit:
         other.emit, other.undecided, other.scores = lambda _event: None, 0, {}
         return other
 
+    def spare(self) -> None:
+        """Cancel the candidates that are still on their way, where nobody else may want them."""
+        if self._sparing is None and self.undecided == 1 and self.candidates.users <= 1:
+            self._sparing = asyncio.create_task(self.candidates.cancel())
+
     async def aclose(self) -> None:
         """Cancel whatever is still running for this problem."""
+        if self._sparing is not None:
+            await self._sparing
         for pool in self._pools.values():
             await pool.cancel()
         await end({call for call, _ in self._calls.values()}, f"a call for problem {self.problem.id!r}", STEP)

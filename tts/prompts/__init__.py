@@ -10,6 +10,7 @@ from __future__ import annotations
 from tts.prompts._checkpoint import PROMPTS_FILE, Prompts
 from tts.prompts._shown import heading, neutralised, quoted, shuffled, visible
 from tts.prompts._template import Template, TemplateSource, read_template
+from tts.prompts.conversation import in_conversation, transcript
 from tts.prompts.judge import JUDGE_FIELDS, Letter, judge_messages, read_verdict
 from tts.prompts.refine import (
     CANDIDATE_TOKENS,
@@ -41,6 +42,7 @@ __all__ = [
     "TemplateSource",
     "direct_messages",
     "heading",
+    "in_conversation",
     "judge_messages",
     "neutralised",
     "quoted",
@@ -50,5 +52,6 @@ __all__ = [
     "shuffled",
     "summaries",
     "synthesize_messages",
+    "transcript",
     "visible",
 ]

@@ -11,6 +11,7 @@ from typing import Literal
 
 from tts.prompts._shown import neutralised, visible
 from tts.prompts._template import read_template
+from tts.prompts.conversation import transcript
 from tts.vocabulary.records import Candidate, Message, Problem
 from tts.vocabulary.thinking import split_thinking
 
@@ -32,7 +33,7 @@ def judge_messages(problem: Problem, a: Candidate, b: Candidate, template: str =
     inside it lose their brackets, so it can neither vote for itself nor end its block.
     """
     shown = {name: neutralised(visible(one), _MARKERS) for name, one in (("a", a), ("b", b))}
-    text = read_template(template, JUDGE_FIELDS).render(problem=problem.text, **shown)
+    text = read_template(template, JUDGE_FIELDS).render(problem=transcript(problem), **shown)
     return (Message(role="user", content=text),)
 
 

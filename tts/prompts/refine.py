@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from tts.prompts._shown import heading, neutralised, quoted, shuffled
 from tts.prompts._template import Template, TemplateSource, read_template
+from tts.prompts.conversation import in_conversation
 from tts.vocabulary.record import Record
 from tts.vocabulary.records import Candidate, Message, Problem
 
@@ -63,7 +64,10 @@ async def refine_messages(
     candidate_tokens: int = CANDIDATE_TOKENS,
     template: TemplateSource | Template = "refine",
 ) -> RefinePrompt:
-    """The refine prompt over the candidates' `summaries`, in random but seeded order."""
+    """The refine prompt over the candidates' `summaries`, in random but seeded order.
+
+    Of a problem given as messages the earlier turns come before it as they are.
+    """
     shown = await summaries(
         shuffled(candidates, rng),
         count_tokens=count_tokens,
@@ -72,8 +76,7 @@ async def refine_messages(
     )
     texts = [_HEADING.sub(r"\1", text) for text in shown.texts]  # a cut may bring a heading to the start of a line
     text = read_template(template, REFINE_FIELDS).render(problem=problem.text, candidates=texts)
-    message = Message(role="user", content=text)
-    return RefinePrompt(messages=(message,), order=shown.order, cuts=shown.cuts)
+    return RefinePrompt(messages=in_conversation(problem, text), order=shown.order, cuts=shown.cuts)
 
 
 async def summaries(

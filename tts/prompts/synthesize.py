@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from tts.prompts._shown import heading, neutralised, quoted, shuffled, visible
 from tts.prompts._template import read_template
+from tts.prompts.conversation import in_conversation
 from tts.vocabulary.record import Record
 from tts.vocabulary.records import Candidate, Message, Problem
 
@@ -32,7 +33,7 @@ class SynthesisPrompt(Record):
 def synthesize_messages(
     problem: Problem, candidates: Sequence[Candidate], *, rng: random.Random, template: str = "synthesize"
 ) -> SynthesisPrompt:
-    """The prompt over the candidates' visible texts, in random but seeded order: one user message.
+    """The prompt over the candidates' visible texts, in random but seeded order: the last user message.
 
     A candidate without a summary (its think block was never closed) is left out; if none has one, their whole texts are
     shown. The prompt's own markers inside a candidate lose their brackets.
@@ -41,4 +42,4 @@ def synthesize_messages(
     shown = [c for c in usable if (c.summary or "").strip()] or usable
     texts = [quoted(neutralised(visible(c), _MARKERS), _HEADING) for c in shown]
     text = read_template(template, SYNTHESIZE_FIELDS).render(problem=problem.text, candidates=texts)
-    return SynthesisPrompt(messages=(Message(role="user", content=text),), order=tuple(c.index for c in shown))
+    return SynthesisPrompt(messages=in_conversation(problem, text), order=tuple(c.index for c in shown))

@@ -179,8 +179,9 @@ class Store:
         It replaces an earlier one of the same strategy, parameters, seed and models on the same candidates.
         """
         texts = [candidate.text for candidate in result.candidates]
-        left = {"dropped"} if result.provenance.code else {"dropped", "code"}  # early results tell no code
-        made_by = result.provenance.model_dump(mode="json", exclude=left)
+        made = result.provenance
+        absent = {name for name in ("code", "limits") if not getattr(made, name)}  # early results tell neither
+        made_by = made.model_dump(mode="json", exclude={"dropped", "stopped", *absent})
         key = digest(result.problem.digest, result.group, made_by, texts)
         row = result.model_dump(mode="json", exclude={"candidates", "problem"}, exclude_defaults=True, fallback=repr)
         text = json.dumps(row, ensure_ascii=False)

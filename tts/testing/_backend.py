@@ -86,6 +86,19 @@ class BackendContract:
                 )
                 assert not one.text, "a completion that failed has a text; what was broken off is not to be kept"
 
+    def test_what_is_told_while_it_is_written_is_the_beginning_of_the_text(self) -> None:
+        if not self.backend.capabilities.streams:
+            return
+        told: list[list[str]] = [[], []]
+        request = self.request(n=2, max_tokens=40, temperature=1.5, top_p=1.0)
+        found = self.ask(request.model_copy(update={"on_text": lambda place, text: told[place].append(text)}))
+        for one, pieces in zip(found, told, strict=True):
+            assert one.text.startswith("".join(pieces)), (
+                f"it told {''.join(pieces)!r:.80} of a completion whose text is {one.text!r:.80}; tell what is new of "
+                "the text to request.on_text(place, text), once"
+            )
+        assert sum(map(len, told)) > len(told), "it tells next to nothing; declare Capabilities(streams=False)"
+
     def test_a_short_completion_does_not_wait_for_a_long_one(self) -> None:
         async def trial() -> list[str]:
             order: list[str] = []

@@ -13,6 +13,7 @@ TTSError
 │   └── ContextLengthError     the prompt does not fit; names both numbers
 ├── StrategyError            a strategy plugin misbehaved; names strategy and problem, `__cause__` has the rest
 ├── NoCandidatesError        nothing to aggregate: every candidate failed
+│   └── DeadlineError          nothing was there at the deadline; give more time
 ├── BudgetExceededError      the budget of the run is spent: tokens or money
 ├── IncompleteError          more problems failed than are tolerated; all the others are there
 ├── StoreError               the store cannot be used
@@ -118,6 +119,10 @@ class StrategyError(TTSError):
 
 class NoCandidatesError(TTSError):
     """There is nothing to aggregate."""
+
+
+class DeadlineError(NoCandidatesError):
+    """The time of a problem was over before any candidate was there."""
 
 
 class BudgetExceededError(TTSError):

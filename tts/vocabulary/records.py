@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from tts.vocabulary.record import Record, digest
+from tts.vocabulary.time_limits import TimeLimits
 
 FinishReason = Literal["stop", "length", "error", "refused"]
 Role = Literal["policy", "scorer", "judge", "synthesizer"]
@@ -293,7 +294,8 @@ class Provenance(Record):
 
     `code` identifies what is not this version's own: the code of the strategy, of those among its fields, of extractor
     and judge format, and the content of files that parameters name. `dropped` has, by role, the sampling parameters
-    that a model's server has refused and that were left out from then on, with its words.
+    that a model's server has refused and that were left out from then on, with its words. `limits` are those of time,
+    where there are any; `stopped` says how many candidates were not waited for, by reason.
     """
 
     strategy: str
@@ -304,6 +306,8 @@ class Provenance(Record):
     version: str
     code: dict[str, str] = Field(default_factory=dict)
     dropped: dict[str, dict[str, str]] = Field(default_factory=dict)
+    limits: TimeLimits | None = None
+    stopped: dict[str, int] = Field(default_factory=dict)
 
 
 class Result(Record):

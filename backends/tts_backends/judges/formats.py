@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from tts import Candidate, JudgeFormat, Message, Problem
-from tts.prompts import JUDGE_FIELDS, judge_messages, neutralised, read_template, read_verdict, visible
+from tts.prompts import JUDGE_FIELDS, judge_messages, neutralised, read_template, read_verdict, transcript, visible
 
 __all__ = ["RMR1", "RRM", "Generic", "PairJudge", "RMR1Instruct"]
 
@@ -76,7 +76,7 @@ class _Published(JudgeFormat):
 
     def messages(self, problem: Problem, a: Candidate, b: Candidate) -> tuple[Message, ...]:
         """One user message."""
-        fields = {"problem": problem.text, "a": self._shown(a), "b": self._shown(b)}
+        fields = {"problem": transcript(problem), "a": self._shown(a), "b": self._shown(b)}
         text = read_template(self.template, JUDGE_FIELDS, _FOLDER).render(**fields)
         return (Message(role="user", content=text),)
 

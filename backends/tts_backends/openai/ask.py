@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from tts import Request, Usage
@@ -67,6 +68,13 @@ class Ask:
         if self._dialect.seed and len(indices) == 1:
             return Sent(body + b', "seed": %d}' % (self.request.seeds[indices[0]] & 0x7FFFFFFF), names | {"seed"}, most)
         return Sent(body + b"}", names, most)
+
+    def telling(self, indices: tuple[int, ...]) -> Callable[[str], None] | None:
+        """Who hears what is written of a completion; nobody at another attempt, which would say it again."""
+        tell = self.request.on_text
+        if tell is None or len(indices) > 1 or indices[0] in self.streams:
+            return None
+        return partial(tell, indices[0])
 
     def cut_short(self, usage: Usage) -> None:
         """Tell what an attempt has cost that brought nothing."""

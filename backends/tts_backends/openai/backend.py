@@ -84,6 +84,7 @@ class OpenAIBackend:
         self.fingerprint = self._fingerprint()
         self.asked_as: str = self._asked_as()
         self.capabilities = Capabilities(
+            streams=self._wire.stream,
             seed=self._dialect.seed and options.grouping != "always",
             logprobs=self._dialect.logprobs,
             exact_token_counts=self._dialect.tokenize and self._dialect.usage,
@@ -245,7 +246,7 @@ class OpenAIBackend:
         self, link: Link, server: Server, ask: Ask, indices: tuple[int, ...], sent: Sent
     ) -> list[Completion]:
         started = time.monotonic()
-        answer = await self._answer(link, server, ask, indices[0], sent)
+        answer = await self._answer(link, server, ask, indices, sent)
         seconds = round(time.monotonic() - started, 6)
         found = await self._completions(link, server.address, ask, indices, sent, answer, seconds)
         if uncounted(answer.get("usage")):
@@ -278,13 +279,16 @@ class OpenAIBackend:
         except (ValueError, KeyError, TypeError, AttributeError):
             raise unreadable(link.scrubbed(json.dumps(answer).encode()), address.base) from None
 
-    async def _answer(self, link: Link, server: Server, ask: Ask, index: int, sent: Sent) -> dict[str, Any]:
+    async def _answer(
+        self, link: Link, server: Server, ask: Ask, indices: tuple[int, ...], sent: Sent
+    ) -> dict[str, Any]:
         """The answer to one attempt; one that is broken off has its cost all the same."""
+        index = indices[0]
         ask.streams.pop(index, None)
         ask.under_way.add(index)
         try:
             if self._wire.stream:
-                events = ask.streams[index] = Events(self._wire.api)
+                events = ask.streams[index] = Events(self._wire.api, ask.telling(indices), self._wire.markers)
                 answer = await link.stream(server, self._wire.path, sent.body, events)
             else:
                 started = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from tts_backends.openai.forms import Said, said
@@ -22,8 +23,11 @@ class InStream(ValueError):  # noqa: N818 - it is what a stream says, and become
 class Events:
     """What has come of a stream so far; `api` is "chat" or "completions"."""
 
-    def __init__(self, api: str) -> None:
+    def __init__(
+        self, api: str, tell: Callable[[str], None] | None = None, markers: tuple[str, str] = ("", "")
+    ) -> None:
         self._chat = api == "chat"
+        self._tell, self._markers = tell, markers
         self.texts: dict[str, list[str]] = {}
         self._logprobs: list[Any] = []
         self._finish: str | None = None
@@ -77,11 +81,27 @@ class Events:
             piece = said(choice.get("delta") or {})
         else:  # some send the whole message at the end
             piece = said(choice.get("message") or {})
+        self._pass_on(piece)
         for name, text in zip(("content", "reasoning_content", "refusal"), piece, strict=True):
             if text:
                 self.texts.setdefault(name, []).append(text)
         logprobs = choice.get("logprobs") or {}
         self._logprobs += logprobs.get("content") or logprobs.get("token_logprobs") or ()
+
+    def _pass_on(self, piece: Said) -> None:
+        """Tell what is new of the text, reasoning between its markers, as the completion will have it."""
+        if self._tell is None:
+            return
+        content, reasoning, _ = piece
+        if (content and reasoning) or (reasoning and "content" in self.texts) or not _whole(content, reasoning):
+            self._tell = None  # the completion will have it in another order, or mended: no more is told
+            return
+        opening, closing = self._markers
+        if reasoning:
+            self._tell(reasoning if "reasoning_content" in self.texts else opening + reasoning)
+        elif content:
+            after = "reasoning_content" in self.texts and "content" not in self.texts
+            self._tell(closing + content if after else content)
 
     @property
     def complete(self) -> bool:
@@ -104,3 +124,8 @@ class Events:
         else:
             choice |= {"text": message.get("content", ""), "logprobs": {"token_logprobs": self._logprobs or None}}
         return {"choices": [choice], "usage": self._usage, "system_fingerprint": self._told}
+
+
+def _whole(*texts: str | None) -> bool:
+    """Whether no character of theirs is halved."""
+    return not any("\ud800" <= one <= "\udfff" for text in texts if text and not text.isascii() for one in text)

@@ -95,7 +95,9 @@ class RayBackend(_OnRay):
         super().__init__(model, options)
         one = self._pool.about.capabilities
         assert one is not None, "a backend has capabilities; the engine checks for them"
-        self.capabilities = one.model_copy(update={"concurrency": one.concurrency * self._wanted.actors})
+        self.capabilities = one.model_copy(
+            update={"concurrency": one.concurrency * self._wanted.actors, "streams": False}
+        )
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield the request's completions as they finish, wherever they are made; see `tts.Backend`."""

@@ -43,7 +43,7 @@ class Part:
         """What the actor is asked for: these completions alone, with their own seeds."""
         whole = self.job.request
         seeds = tuple(whole.seeds[index] for index in self.indices)
-        return whole.model_copy(update={"n": len(seeds), "seeds": seeds, "on_cancelled": unheard})
+        return whole.model_copy(update={"n": len(seeds), "seeds": seeds, "on_cancelled": unheard, "on_text": None})
 
     def end(self, failure: TTSError | None = None) -> None:
         """Nothing more comes of this part."""

@@ -1,0 +1,1 @@
+"""The gateway: every strategy is a model name behind OpenAI's interface."""
