@@ -40,7 +40,7 @@ _CONTROL = {
     "textnormal": "text", "mbox": "text", "mathbf": "text", "mathit": "text", "mathsf": "text", "texttt": "text",
     "hbox": "text", "bm": "text", "boldsymbol": "text", "operatorname": "text", "degree": "^\\circ",
     "thinspace": "", "dollar": "", "emph": "text", "land": "text{and}", "lor": "text{or}", "bmatrix": "pmatrix",
-    "lnot": "neg", "underline": "text", "ast": "*", "vert": "|", "lvert": "|", "rvert": "|", "mid": "|", "lg": "log",
+    "lnot": "neg", "varnothing": "emptyset", "langle": "(", "rangle": ")", "underline": "text", "ast": "*", "vert": "|", "lvert": "|", "rvert": "|", "mid": "|", "lg": "log",
     "mathscr": "text", "mathtt": "text", "textsf": "text", "pmb": "text", "textup": "text", "mathnormal": "text",
 }  # fmt: skip
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
@@ -56,7 +56,7 @@ _AND = re.compile(r" ?,? ?(?:\\text\{ ?,? ?and ?\}|(?<![a-zA-Z])and(?![a-z])) ?"
 _OR = re.compile(r" ?,? ?(?:\\text\{ ?,? ?or ?\}|(?<![a-zA-Z])or(?![a-z])) ?")
 _PERCENT = re.compile(r" ?\\text\{ ?(?:percent(?:age)?|pct) ?\}| ?\b(?:percent(?:age)?|pct)\b| ?\\?%")
 _TEXT_LETTER = re.compile(
-    r"(?<![\d{})\]\s%])\s*\\text\s*\{\s*([a-zA-Z])\s*\}|\\text\s*\{\s*([eiABDET-Z]|Re|Im|tr|rank|[-\d.,]+)\s*\}"
+    r"(?<![\d{})\]\s%])(?<!\}\\cdot)(?<!\}/)\s*\\text\s*\{\s*([a-zA-Z])\s*\}|\\text\s*\{\s*([eiABDET-Z]|Re|Im|tr|rank|[-\d.,]+)\s*\}"
 )
 _TEXT_FUNCTION = re.compile(
     r"\\text\s*\{\s*(sin|cos|tan|cot|sec|csc|ln|log|exp|max|min|gcd|lcm|arcsin|arccos|arctan)\s*\}"
@@ -175,7 +175,7 @@ def _command(match: re.Match[str]) -> str:
     plain = _CONTROL.get(name)
     if plain is None:
         return match.group()
-    return plain if plain[:1] in {"", "<", ">", "\\", "^"} else "\\" + plain
+    return plain if plain[:1] in {"", "(", ")", "<", ">", "\\", "^"} else "\\" + plain
 
 
 def _fraction(match: re.Match[str]) -> str:
@@ -200,7 +200,7 @@ def _nest_powers(text: str) -> str:
 def _latex(text: str) -> str:
     if "\\begin" not in text:
         text = _DOUBLED.sub(r"\\", text)
-    text = _COMMAND.sub(_command, _LAYOUT.sub("", text).replace("{,}", ","))
+    text = _GAP.sub(" ", _COMMAND.sub(_command, _LAYOUT.sub("", text).replace("{,}", ",")))
     text = text.replace("bmatrix", "pmatrix")
     text = _LEADING_TEXT.sub("", text, count=1) if text.lstrip().startswith("\\text") else text
     whole = _WHOLE_TEXT.fullmatch(text.strip())

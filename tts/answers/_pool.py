@@ -26,7 +26,7 @@ from typing import Any, Literal, NamedTuple
 Pair = tuple[str, str] | tuple[str, str, list[Any]]  # two answers, and what is asked for where the problem says it
 Outcome = Literal["decided", "timeout", "memory", "crash", "start", "hopeless"]
 
-_START_LIMIT = 60.0  # seconds for a fresh interpreter to import SymPy, on a machine that is busy
+_START_LIMIT = 300.0  # seconds for a fresh interpreter to import SymPy: five of its own, on a machine that is busy
 _STARVED = 60.0  # seconds past its limit that a pair may go on for lack of a processor
 _SHORTEST_WRITE = 2.0  # seconds, for a request to a fork on a machine that is busy
 _LAST_LINES = 10.0  # seconds, for the end of what processes have written that are gone

@@ -62,8 +62,8 @@ _PLAIN = re.compile(
     r"(?i)\bprobability\b|\bwhat fraction\b|as an? (?:common |simplified |reduced |exact )?(?:fraction|decimal)"
 )
 _UNIT = re.compile(
-    r"(?i)\b(?:how many|in|number of|to the nearest)\s+((?:square |cubic )?[a-z]+)(?= (?:does|do|did|is|are|was"
-    r"|were|will|would|per|has|have)\b|[?.,;)]|$)"
+    r"(?i)\b(?:how many\s+((?:square |cubic )?[a-z]+)\b|(?:in|number of|to the nearest)\s+((?:square |cubic )?[a-z]+)(?= (?:does|do|did|is|are|was"
+    r"|were|will|would|per|has|have)\b|[?.,;)]|$))"
 )
 _BASE = re.compile(
     r"(?i)\b(?:in|to|as) (?:an? )?(?:base[- ]?(?P<base>\d{1,2}|[a-z]+)|(?P<name>binary|octal|hexadecimal|decimal))\b"
@@ -103,8 +103,9 @@ def expected(problem: str) -> Expectation:
 def _unit(text: str) -> str:
     found = ""
     for match in _UNIT.finditer(text):
-        unit = canonical(match[1])
-        if unit and known(unit) is not None and len(match[1]) > 2:
+        written = match[1] or match[2]
+        unit = canonical(written)
+        if unit and known(unit) is not None and len(written) > 2:
             found = unit
     return found
 

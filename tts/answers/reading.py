@@ -17,6 +17,7 @@ from tts.answers.kinds import Based, Expression, Huge, Measured, Named, Number, 
 
 _EXACT_SIZE = 400  # digits plus exponent up to which numbers are held as fractions
 _PLACES = 60  # significant places read after the point; a program may print hundreds
+_PAIR = 2
 _DEEPEST = 8  # brackets within brackets
 SHORT = 1000  # characters up to which an answer is worth remembering
 
@@ -40,7 +41,7 @@ _BASED = re.compile(
 )
 _TWICE = re.compile(r"([a-zA-Z -]+?) ?\((\d+)\)")  # forty-two (42)
 _DESCRIBED = re.compile(
-    r"(?:\\text\{ ?)?(?:\(([A-J])\)(?=[ }])|([A-J])[.:)](?=[ }]|\d|\\))(?: ?\})?(?! ?$).+", re.DOTALL
+    r"(?:\\text\{ ?)?(?:\(([A-J])\)(?=[ }])|([A-J])[.:)](?=[ }]|\d|\\|[A-Za-z]{2}[a-z ]))(?: ?\})?(?! ?$).+", re.DOTALL
 )
 _PREFIXES = {"x": 16, "b": 2, "o": 8}
 _PLAIN = r"[-+]?(?:\d{1,400}(?:\.\d{1,400})?|\.\d{1,400})"
@@ -52,6 +53,7 @@ _RATIO = re.compile(
 _CHOICE = re.compile(r"\(?([A-Ea-e])\)?[.:]?")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 _PHRASE = re.compile(r"[^\W\d_][^\W\d_][\w'-]+(?: [\w'-]+)*[.!]?")
+_COUNTED = re.compile(r"\\text\{( ?[-+]?\$?\d[^{}]*)\}")  # \text{7 apples}
 _SHORT_WORD = re.compile(r"[A-Z][a-z]|(?i:no|ok|up|on|in|it|he|me|us|or)")
 _MATHEMATICAL = frozenset(
     ("sqrt", "infinity", "infty", "inf", "sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "max", "min", "det")
@@ -210,19 +212,24 @@ def _series(text: str, depth: int) -> Reading | None:
     bracketed = _bracketed(text)
     brackets, content = bracketed or ("", text)
     if bracketed is not None and not content.strip():
-        return None
+        return Expression("\\emptyset") if brackets == "{}" else None
     separator = ";" if len(_split(content, ";")) > 1 else ","
     parts = _split(content, separator)
     if len(parts) == 1 and brackets != "{}":
         return _read(content.strip(), depth + 1) if bracketed else None
     items = tuple(_read(part, depth + 1) for part in parts)
-    unordered = brackets == "{}" or (brackets == "" and "\\ldots" not in text)
+    unordered = brackets == "{}" or (brackets == "" and "\\ldots" not in text and _has_no_order(items, content))
     comma = _COMMA.fullmatch(text)
     number = None
     if comma is not None:
         value = _canonical(comma["sign"], comma["whole"], comma["part"], 0)
         number = Number(value, text, decimal=True) if value is not None else None
     return Series(items, brackets, text, unordered, number)
+
+
+def _has_no_order(items: tuple[Reading, ...], text: str) -> bool:
+    """Of a list without brackets: two roots, values with names, items joined by "and" or "or"; three may be a sequence."""
+    return len(items) <= _PAIR or ";" in text or all(isinstance(item, Named | Word) for item in items)
 
 
 def _sides(text: str) -> list[str]:
@@ -261,6 +268,9 @@ def _read(text: str, depth: int) -> Reading:
     number = _decimal(text) or _ratio(text) or _local(text)
     if number is not None:
         return number
+    counted = _COUNTED.fullmatch(text)
+    if counted is not None:
+        return _read(counted[1].strip(), depth + 1)
     reading: Reading | None = _said(text) or _based(text)
     if reading is None and depth < _DEEPEST:
         reading = _measured(text, depth) or _word(text) or _structured(text, depth)
