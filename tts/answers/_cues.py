@@ -16,7 +16,7 @@ _ENGLISH = (
     r"|[ \t](?:is|are|must be|would be|should be|will be|seems to be"
     r"|becomes?|comes to|equals)\b:?)"
     r"|\b(?:final[ _]answer(?:[ \t]is)?|answer[ _]is|my answer(?:["
-    r" \t]is)?)\b[*_`\"']{0,3}\s?[:：=]?[*_]{0,3}(?=[ \t]*[\s$\\\d(\[-])"
+    r" \t]is)?)\b[*_`\"']{0,3}\s?(?:[:：=]|[-–—](?=\s))?[*_]{0,3}(?=[ \t]*[\s$\\\d(\[-])"
     r"|(?:(?<=\n)|^)[*_ \t]{0,3}A[*_]{0,3}[:：](?=[ \t*]*[-$\\(\d])"
     r"|(?:(?<=\n)|^)[#*_ \t]{0,6}(?:result|final result|solution|ans|final_answer)[*_`\"']{0,3}["
     r" \t]?[:：=][*_`\"']{0,3}"
@@ -64,6 +64,9 @@ _LEAD = re.compile(
     r"|given by|definitely|clearly)\s+|(?:value|final|answer)\s*:\s*)+"
 )
 _AMONG_WORDS = re.compile(r"\s*[*_]{0,3}(?:[^\W\d_A-J][^\W\d_]*['’]?\s+){0,5}[*_(\"'«]{0,3}([A-J])(?=$|[.:,)*\s\"'»])")
+_BOLD = re.compile(r"\s*\*\*\s*([^*:]{1,40}?)\s*\*\*(?=\s+[a-z])")  # **Alice** is the knight
+_CERTAIN = re.compile(r"(?i)[\s*_\"'`:：]*(yes|no|true|false)[*_\"']{0,3}(?=\s*(?:[,.;:!]|[—–]|because\b|since\b|as\b|$))")
+_CONTRAST = re.compile(r",? (?:not|and not|rather than|instead of) .*$")
 _GLOSS = re.compile(r"(?<=\d)\s*\([a-z][a-z -]*\)$")
 _LONGEST = 2000
 _MOST = 20  # last announcements that are tried
@@ -126,6 +129,12 @@ def _foreign(phrase: str, *, points: bool) -> str | None:
 
 def stated(phrase: str) -> str | None:
     """The answer in what follows an announcement: all of it when short, else its statement, formula or number."""
+    bold = _BOLD.match(phrase)
+    if bold is not None and not NUMBER.search(phrase, bold.end()):
+        phrase = bold[1]
+    certain = _CERTAIN.match(phrase)
+    if certain is not None:
+        return certain[1]
     phrase = phrase.strip(" \t*_\"'`：:=").removeprefix("}").strip()
     if SEVERAL.fullmatch(phrase.rstrip(" .*)")):
         return ", ".join(re.findall("[A-J]", phrase))
@@ -134,6 +143,7 @@ def stated(phrase: str) -> str | None:
         return letter[1] or letter[2]
     if CJK.search(phrase):
         return in_script(phrase)
+    phrase = _CONTRAST.sub("", phrase) if NUMBER.match(phrase) else phrase
     phrase = _GLOSS.sub("", _LEAD.sub("", _COPULA.split(phrase)[-1].strip(" *_"), count=1))
     if phrase.endswith(")") and phrase.count("(") < phrase.count(")"):
         phrase = phrase[:-1]

@@ -31,10 +31,10 @@ _LAYOUT = re.compile(
 )
 _ROW_GAP = re.compile(r"\\\\\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
 _LEADING_TEXT = re.compile(r"\\text\s*\{[^{}]*(?:\b(?:is|are|equals?|be)|:|=)\s*\}\s*")
-_WHOLE_TEXT = re.compile(r"\\text\s*\{([^{}]*(?:\band\b|\bor\b|[,;&])[^{}]*)\}")
+_WHOLE_TEXT = re.compile(r"\\text\s*\{([^{}]*(?:\band\b|\bor\b|[,;&=])[^{}]*)\}")
 _GAP = re.compile(r"(?:(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])|\\[hv]?(?:space|phantom)\*?\{[^{}]*\}|\s+)+")
 _CONTROL = {
-    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
+    "dfrac": "frac", "nicefrac": "frac", "sfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
     "lt": "<", "gt": ">", "neq": "ne", "gets": "leftarrow", "lbrace": "\\{", "rbrace": "\\}", "infin": "infty",
     "dots": "ldots", "cdots": "ldots", "mathrm": "text", "textbf": "text", "textrm": "text", "textit": "text",
     "textnormal": "text", "mbox": "text", "mathbf": "text", "mathit": "text", "mathsf": "text", "texttt": "text",
@@ -103,6 +103,7 @@ _NAMES = {
     "acos": "arccos",
     "atan": "arctan",
     "infinity": "infty",
+    "Infinity": "infty",
     "inf": "infty",
     "oo": "infty",
     "Pi": "pi",
@@ -175,7 +176,7 @@ def _command(match: re.Match[str]) -> str:
     plain = _CONTROL.get(name)
     if plain is None:
         return match.group()
-    return plain if plain[:1] in {"", "(", ")", "<", ">", "\\", "^"} else "\\" + plain
+    return plain if plain[:1] in {"", "(", ")", "|", "*", "<", ">", "\\", "^"} else "\\" + plain
 
 
 def _fraction(match: re.Match[str]) -> str:
@@ -239,9 +240,14 @@ def normal_form(answer: str) -> str:
     text = _OR.sub("; ", text) if "or" in text else text
     text = _angles(text) if "circ" in text else text
     text = plain_names(text)
+    builder = _BUILDER.fullmatch(text) if text.startswith("\\{") else None
+    text = builder[2] + builder[3] if builder is not None and builder[1] in builder[2] + builder[3] else text
     text = _counted(text) if "mathbb" in text else text
     text = _BRACED_SIGN.sub(r"\1\2", text).replace("\\log_e", "\\ln")
     return _SPACE.sub("", text).removeprefix("=")
+
+
+_BUILDER = re.compile(r"\\\{ ?([a-z]) ?(?:\\in ?\\mathbb ?\{R\} ?)?[|:] ?(.*[<>]|.*\\(?:le|ge|ne|in)(?![a-zA-Z])(?:.*))(.*)\\\}", re.DOTALL)
 
 
 def _counted(text: str) -> str:

@@ -14,7 +14,8 @@ _WORDS = re.compile(
 )
 _PROSE = re.compile(r"(?<!\\)(?<![a-zA-Z])(?!(?:and|or)\b)[a-zA-Z]{2,}")
 _MIXED = re.compile(r"-?\d+ \d+/\d+")
-_SEPARATOR = re.compile(r"\s*(?:[,;]\s*(?:and|or)?\s+|\s+(?:and|or)\s+)\s*")
+_SEPARATOR = re.compile(r"\s*(?:[,;]\s+|;)\s*")
+_GOES_ON = re.compile(r"-?\d*\.\d+(?:\.\.\.|…)")
 _LAST_SIDE = re.compile(r"^.*(?<![<>!=])=(?!=)")
 
 
@@ -23,10 +24,11 @@ def plain_answer(text: str) -> str | None:
     if len(text) > 2 * _LONGEST:
         return None
     fenced = _FENCE.fullmatch(text)
-    inside = (fenced[1] if fenced is not None else text).strip().strip("*_`").strip().rstrip(".").strip()
+    inside = (fenced[1] if fenced is not None else text).strip().strip("*_`").strip()
+    inside = inside if inside.endswith("..") else inside.rstrip(".").strip()
     if not inside or len(inside) > _LONGEST or "\n" in inside or "$" in inside:
         return None
-    if _WORDS.fullmatch(inside) or spoken(inside) is not None or _MIXED.fullmatch(inside):
+    if _WORDS.fullmatch(inside) or spoken(inside) is not None or _MIXED.fullmatch(inside) or _GOES_ON.fullmatch(inside):
         return inside
     return inside if _formulas(inside) else None
 
@@ -35,7 +37,8 @@ def _formulas(text: str) -> bool:
     """Whether it is formulas side by side, with more in them than one number or letter."""
     if not re.search(r"[^\w.,%]", text) or not re.search(r"\d|[a-z]", text):
         return False
-    if _PROSE.search(re.sub(r"\\[a-zA-Z]+", "", normal_form(text))):
+    text = normal_form(text)
+    if _PROSE.search(re.sub(r"\\[a-zA-Z]+", "", text)):
         return False
     parts = _SEPARATOR.split(text.strip("()[]{}") if "," in text else text)
     return all(tree(normal_form(_LAST_SIDE.sub("", part))) is not None for part in parts)

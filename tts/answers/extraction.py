@@ -177,6 +177,9 @@ def _weak(text: str) -> Statement | None:
     letter = claimed(last_line) or marked(last_line) or _lone_letter(last_line)
     if letter is not None:
         return Statement(letter, "letter", end - len(last_line), end)
+    bold = [one for one in _BOLD.findall(last_line) if not one.endswith(":")]
+    if bold and not re.search(r"[\d$\\]", last_line) and len(bold[-1].split()) <= _FEWEST_WORDS:
+        return Statement(bold[-1].rstrip("."), "bold", end - len(last_line), end)
     return _formula_or_number(text)
 
 
@@ -202,7 +205,7 @@ def _formula_or_number(text: str) -> Statement | None:
 
 def _of_sentence(text: str) -> str | None:
     """The number that the last line states, where that is a sentence with words in it."""
-    line = text.rstrip().rpartition("\n")[2]
+    line = text.rstrip().rpartition("\n")[2].replace("**", "")
     if len(line) > _TAIL or len(_WORD.findall(line + " ")) < _FEWEST_WORDS:
         return None
     sentences = [one for one in _SENTENCE.split(line) if NUMBER.search(one)]

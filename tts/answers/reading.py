@@ -22,7 +22,7 @@ _DEEPEST = 8  # brackets within brackets
 SHORT = 1000  # characters up to which an answer is worth remembering
 
 _WHOLE = r"(?:[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d{0,2}(?: \d{3})+|\d+)"
-_POWER = r"(?:[eE](?P<e>[-+]?\d+)| ?(?:\\times|\\cdot|\*|x) ?10\^(?:\{(?P<p>[-+]?\d+)\}|(?P<d>\d)))"
+_POWER = r"(?:[eE](?P<e>[-+]?\d+)| ?(?:\\times|\\cdot|\*|x) ?10\^(?:\{(?P<p>[-+]?\d+)\}|(?P<d>\d+)))"
 _DECIMAL = re.compile(rf"(?P<sign>[-+]?)(?P<whole>{_WHOLE})?(?:\.(?P<part>\d*))?{_POWER}?(?P<pct>%?)")
 _COMMA = re.compile(r"(?P<sign>[-+]?)(?P<whole>\d+),(?P<part>\d+)")
 # Thousands between points or spaces before a decimal comma, several points, groups as in India.
@@ -34,6 +34,7 @@ _REPEATING = re.compile(
     r"(?P<sign>[-+]?)(?P<whole>\d*)\.(?P<part>\d*)(?:\\overline\{?(?P<line>\d+)\}?|\((?P<round>\d+)\)|\\dot\{?(?P<dot>\d)\}?)"
     r"(?:\.\.\.|\\ldots)?(?P<pct>%?)"
 )
+_GOING_ON = re.compile(r"[-+]?\d*\.\d{0,20}?(\d{1,6}?)\1+(?=(?:\.\.\.|\\ldots)$)")  # 0.1666...
 _BASED = re.compile(
     r"\(?(?P<digits>[0-9A-Z]*[0-9][0-9A-Z]*|[A-F]{2,})\)?_(?:\{?\(?(?P<base>\d{1,2})\)?\}?|\{?\\text\{(?P<name>[a-z]+)\}\}?)"
     r"|0(?P<prefix>[xXbBoO])(?P<coded>[0-9a-fA-F]+)|(?P<plain>[0-9A-F]+)(?: ?\\text\{)? ?\(?base"
@@ -41,7 +42,7 @@ _BASED = re.compile(
 )
 _TWICE = re.compile(r"([a-zA-Z -]+?) ?\((\d+)\)")  # forty-two (42)
 _DESCRIBED = re.compile(
-    r"(?:\\text\{ ?)?(?:\(([A-J])\)(?=[ }])|([A-J])[.:)](?=[ }]|\d|\\|[A-Za-z]{2}[a-z ]))(?: ?\})?(?! ?$).+", re.DOTALL
+    r"(?:\\text\{ ?)?(?:\(([A-J])\)(?=[ }\d])|([A-J])[.:)](?=[ }]|\d|\\|[A-Za-z]{2}[a-z ]))(?: ?\})?(?! ?$).+", re.DOTALL
 )
 _PREFIXES = {"x": 16, "b": 2, "o": 8}
 _PLAIN = r"[-+]?(?:\d{1,400}(?:\.\d{1,400})?|\.\d{1,400})"
@@ -119,7 +120,8 @@ def _local(text: str) -> Number | None:
         whole = re.sub(r"\D", "", match["points"] or match["spaces"] or match["whole"])
         value = _canonical(match["sign"] or match["sign2"] or "", whole, match["part"] or "", 0)
         return None if value is None else Number(value, text, decimal=match["part"] is not None)
-    again = _REPEATING.fullmatch(text)
+    going = _GOING_ON.match(text) if text.endswith(("...", "\\ldots")) and len(text) < _EXACT_SIZE else None
+    again = _REPEATING.fullmatch(f"{text[: going.start(1)]}({going[1]})" if going is not None else text)
     if again is None or len(text) > _EXACT_SIZE:
         return None
     repeated = again["line"] or again["round"] or again["dot"]

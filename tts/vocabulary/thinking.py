@@ -11,15 +11,15 @@ OPEN, CLOSE = "<think>", "</think>"
 _DIALECTS = tuple(
     (re.compile(opening, re.IGNORECASE), re.compile(closing, re.IGNORECASE))
     for opening, closing in (
-        (r"<think(?:ing)?>", r"<\s?[/\\]\s?think(?:ing)?\s?>|\\end\{think(?:ing)?\}|</think(?=\s|$)"),
+        (r"<\s?\|?\w{0,12}?think(?:ing)?\|?\s?>", r"<\s?\|?[/\\]\s?\w{0,12}?think(?:ing)?\s?\|?>|\\end\{think(?:ing)?\}|</think(?=\s|$)"),
         (r"\[THINK\]", r"\[\s?/\s?THINK\s?\]"),
         ("\u25c1think\u25b7", "\u25c1\\s?/\\s?think\u25b7"),
         (r"<seed:think>", r"<\s?/\s?seed:think\s?>"),
         (r"<\|begin_of_thought\|>", r"<\|end_of_thought\|>"),
         (r"<\|im_start\|>think\b", r"<\|im_start\|>answer\b"),
         (
-            r"<(?:thoughts?|reasoning|reason|scratchpad|analysis|reflection|(?:inner_)?monologue)>",
-            r"<\s?/\s?(?:thoughts?|reasoning|reason|scratchpad|analysis|reflection|(?:inner_)?monologue)\s?>",
+            r"<(?:thoughts?|reasoning(?:_content)?|reason|scratchpad|analysis|reflection|(?:inner_)?monologue)>",
+            r"<\s?/\s?(?:thoughts?|reasoning(?:_content)?|reason|scratchpad|analysis|reflection|(?:inner_)?monologue)\s?>",
         ),
         (r"<\|start_thinking\|>", r"<\|end_thinking\|>"),
         (r"<unused94>(?:thought\b)?", r"<unused95>"),
