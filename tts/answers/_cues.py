@@ -5,7 +5,7 @@ r"""The words that announce an answer, in many languages, with what is stated af
 
 import re
 
-from tts.answers._boxes import Span, formulas, naked
+from tts.answers._boxes import Span, formulas
 from tts.answers._letters import SEVERAL
 from tts.answers._sentence import CJK, NUMBER, in_prose, in_script, in_words, main_number
 
@@ -45,7 +45,8 @@ _SOUTHERN = (
     # Swahili, Filipino, Arabic, Persian, Hebrew, Hindi, Bengali, Thai, Telugu, Tamil, Greek
     r"(?i:\bjibu|\bsagot)(?:\s(?i:la mwisho|sahihi|ni|ay))*[*_]{0,3}\s?[:：=]?[*_]{0,3}(?=\s)"
     r"|(?:الإجابة|الاجابة|الجواب|الناتج|پاسخ|جواب|תשובה|התשובה)(?:\s(?:النهائية|النهائي|الصحيحة|نهایی|הסופית))?\s?(?:هي|هو|היא|برابر|[:：])?\s?[:：]?(?=\s)"
-    r"|(?:अंतिम |सही )?(?:उत्तर|जवाब)\s?(?:है|[:：])?(?=\s)|(?:চূড়ান্ত |সঠিক )?উত্তর(?:টি)?\s?(?:হল|হলো|হচ্ছে|[:：])?\s?[:：]?(?=\s)"
+    r"|(?:अंतिम |सही )?(?:उत्तर|जवाब)\s?(?:है|[:：])?(?=\s)"
+    r"|(?:চূড়ান্ত |সঠিক )?উত্তর(?:টি)?\s?(?:হল|হলো|হচ্ছে|[:：])?\s?[:：]?(?=\s)"
     r"|คำตอบ(?:สุดท้าย|ที่ถูกต้อง|ของเรา)?\s?(?:คือ|[:：])?\s?[:：]?"
     r"|(?:సమాధానం|జవాబు)\s?[:：]?(?=\s)|(?:பதில்|விடை)\s?[:：]?(?=\s)|(?i:απάντηση)\s?(?:είναι|[:：])"
 )
@@ -65,7 +66,9 @@ _LEAD = re.compile(
 )
 _AMONG_WORDS = re.compile(r"\s*[*_]{0,3}(?:[^\W\d_A-J][^\W\d_]*['’]?\s+){0,5}[*_(\"'«]{0,3}([A-J])(?=$|[.:,)*\s\"'»])")
 _BOLD = re.compile(r"\s*\*\*\s*([^*:]{1,40}?)\s*\*\*(?=\s+[a-z])")  # **Alice** is the knight
-_CERTAIN = re.compile(r"(?i)[\s*_\"'`:：]*(yes|no|true|false)[*_\"']{0,3}(?=\s*(?:[,.;:!]|[—–]|because\b|since\b|as\b|$))")
+_CERTAIN = re.compile(
+    r"(?i)[\s*_\"'`:：]*(yes|no|true|false)[*_\"']{0,3}(?=\s*(?:[,.;:!]|[—–]|because\b|since\b|as\b|$))"
+)
 _CONTRAST = re.compile(r",? (?:not|and not|rather than|instead of) .*$")
 _GLOSS = re.compile(r"(?<=\d)\s*\([a-z][a-z -]*\)$")
 _LONGEST = 2000

@@ -14,9 +14,12 @@ _RUN = re.compile(r"(?<![A-Za-z])[A-J]{2,6}(?![A-Za-z])")
 _WITH_TEXT = re.compile(rf"{_OPEN}\(?({_ANY})(?:\)|\}}|[.:：、]|\s*[—–-]\s)\s*\)?\s*\}}?.*", re.DOTALL)
 _ALONE = re.compile(rf"{_OPEN}\(?({_CASELESS})\)?{_SHUT}")
 _OPTION = re.compile(
-    rf"(?i:\b(?:option|choice|answer|letter|choose|chose|pick|select|go with|opción|option|alternativa|вариант(?: ответа)?"
+    rf"(?i:\b(?:option|choice|answer|letter|choose|chose|pick|select|go with|opción|option|alternativa"
+    rf"|вариант(?: ответа)?"
     rf"|antwort|letra|lettera|lettre|буква|đáp án|pilihan|lựa chọn|seçenek|选项|選項|选择|विकल्प|বিকল্প|ข้อ|الخيار))\s*"
-    rf"(?:(?:correct[ae]?|correta|corretta|richtige?)\s+)?(?:is\s+|(?:es|est|é|è|ist)\s+(?:l[ae]\s+|a\s+|die\s+)?|[—–-]\s*|would be\s+|seems to be\s+|:\s*)?{_OPEN}({_ANY})(?![a-zA-Z'])"
+    rf"(?:(?:correct[ae]?|correta|corretta|richtige?)\s+)?(?:is\s+"
+    r"|(?:es|est|é|è|ist)\s+(?:l[ae]\s+|a\s+|die\s+)?|[—–-]\s*"
+    rf"|would be\s+|seems to be\s+|:\s*)?{_OPEN}({_ANY})(?![a-zA-Z'])"
 )
 _CORRECT = re.compile(
     rf"(?:^|[\s,.;:，。（(*]){_OPEN}({_ANY})\)?[*_`\s]*(?:is|are|would be|must be|=|是)\s*(?:the\s+)?(?:only\s+)?"
@@ -26,7 +29,8 @@ _ONLY = re.compile(
     r"(?:只有|选项[是为應应]|应选|應選|故选|故選|选|選|正解は|答案[是为為]?)\s*(?:选项|選項)?\s*[:：]?\s*[（(]?([A-J])(?![a-zA-Z])"
 )
 _CONCLUDED = re.compile(
-    rf"(?i:(?:^|\W)(?:so|thus|hence|therefore|must be|say|it's|it is|correct|solution is|leaves(?: us with)?|left with|remaining(?: \w+)? is))\s*[:：,-]?\s*"
+    rf"(?i:(?:^|\W)(?:so|thus|hence|therefore|must be|say|it's|it is|correct|solution is|leaves(?: us with)?"
+    rf"|left with|remaining(?: \w+)? is))\s*[:：,-]?\s*"
     rf"{_OPEN}([A-J])\)?[.\s*_`]*$"
 )
 _MARKED = re.compile(r"(?:\s|^|\*)(?:\\text(?:bf)?\{)?\(([A-J])\)|\*\*\(?([A-J])\)?[.):]?\*\*")

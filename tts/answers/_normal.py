@@ -34,13 +34,15 @@ _LEADING_TEXT = re.compile(r"\\text\s*\{[^{}]*(?:\b(?:is|are|equals?|be)|:|=)\s*
 _WHOLE_TEXT = re.compile(r"\\text\s*\{([^{}]*(?:\band\b|\bor\b|[,;&=])[^{}]*)\}")
 _GAP = re.compile(r"(?:(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])|\\[hv]?(?:space|phantom)\*?\{[^{}]*\}|\s+)+")
 _CONTROL = {
-    "dfrac": "frac", "nicefrac": "frac", "sfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
+    "dfrac": "frac", "nicefrac": "frac", "sfrac": "frac",
+    "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
     "lt": "<", "gt": ">", "neq": "ne", "gets": "leftarrow", "lbrace": "\\{", "rbrace": "\\}", "infin": "infty",
     "dots": "ldots", "cdots": "ldots", "mathrm": "text", "textbf": "text", "textrm": "text", "textit": "text",
     "textnormal": "text", "mbox": "text", "mathbf": "text", "mathit": "text", "mathsf": "text", "texttt": "text",
     "hbox": "text", "bm": "text", "boldsymbol": "text", "operatorname": "text", "degree": "^\\circ",
     "thinspace": "", "dollar": "", "emph": "text", "land": "text{and}", "lor": "text{or}", "bmatrix": "pmatrix",
-    "lnot": "neg", "varnothing": "emptyset", "langle": "(", "rangle": ")", "underline": "text", "ast": "*", "vert": "|", "lvert": "|", "rvert": "|", "mid": "|", "lg": "log",
+    "lnot": "neg", "varnothing": "emptyset", "langle": "(", "rangle": ")",
+    "underline": "text", "ast": "*", "vert": "|", "lvert": "|", "rvert": "|", "mid": "|", "lg": "log",
     "mathscr": "text", "mathtt": "text", "textsf": "text", "pmb": "text", "textup": "text", "mathnormal": "text",
 }  # fmt: skip
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
@@ -247,7 +249,10 @@ def normal_form(answer: str) -> str:
     return _SPACE.sub("", text).removeprefix("=")
 
 
-_BUILDER = re.compile(r"\\\{ ?([a-z]) ?(?:\\in ?\\mathbb ?\{R\} ?)?[|:] ?(.*[<>]|.*\\(?:le|ge|ne|in)(?![a-zA-Z])(?:.*))(.*)\\\}", re.DOTALL)
+_BUILDER = re.compile(
+    r"\\\{ ?([a-z]) ?(?:\\in ?\\mathbb ?\{R\} ?)?[|:] ?(.*[<>]|.*\\(?:le|ge|ne|in)(?![a-zA-Z])(?:.*))(.*)\\\}",
+    re.DOTALL,
+)
 
 
 def _counted(text: str) -> str:

@@ -35,8 +35,12 @@ _ASIDE = re.compile(
     r"(?:all )?(?:the |his |her |their )?(?=\d))"
 )
 _RATE = re.compile(r"(?i)\d[\d.,]*\s+times\s+(?:a|an|per|each|every)\b|(?<=, )\d[\d.,]*\s+(?:\w+\s+)?(?:per|apiece)\b")
-_BEFORE = re.compile(r"(?i)^\s*(?:after|before|in|within|during|of|out of|from|with|at|if|since|when|given)\b[^,]*\d[^,]*,")
-_SAME = re.compile(r"(?i)(?:=|≈|\btotal(?:s|ing|ed)?(?: (?:is|of|cost|amount)| comes to)?|\baltogether|\bor|\bi\.e\.,?)\s*\$?\s*$")
+_BEFORE = re.compile(
+    r"(?i)^\s*(?:after|before|in|within|during|of|out of|from|with|at|if|since|when|given)\b[^,]*\d[^,]*,"
+)
+_SAME = re.compile(
+    r"(?i)(?:=|≈|\btotal(?:s|ing|ed)?(?: (?:is|of|cost|amount)| comes to)?|\baltogether|\bor|\bi\.e\.,?)\s*\$?\s*$"
+)
 _PARENTHESIS = re.compile(r"\s[(（][^()（）]*[)）]")
 _PER_ONE = re.compile(r"\d+(?=\s?(?:日|人|時間|週間?|か月|年)(?:あたり|につき|ごと)|\s?(?:天|小时|小時)[内內后後])")
 _MONEY = re.compile(r"(?<![\\\w])(?:\\?\$|€|£)\s?(?=\d)")

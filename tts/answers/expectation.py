@@ -60,7 +60,9 @@ _KEPT = re.compile(
     r"|\bas an? (?:ordered )?(?:pair|triple|tuple|quadruple|sequence)\b|\border(?:ed)? the\b|\barrange\b|\bin"
     r" order\b(?! (?:to|for|that)\b)|\bsort(?:ed)?\b"
 )
-_TUPLE = re.compile(r"(?i)\bordered (?:pair|triple|quadruple|tuple)s?\b|\bcoordinates\b|\bthe (?:point|vector|vertex)\b")
+_TUPLE = re.compile(
+    r"(?i)\bordered (?:pair|triple|quadruple|tuple)s?\b|\bcoordinates\b|\bthe (?:point|vector|vertex)\b"
+)
 _INTERVAL = re.compile(r"(?i)\binterval(?:s| notation)?\b|\binequalit(?:y|ies)\b|\bdomain\b|\brange of\b")
 # Languages that write 1.250,5 for what is 1,250.5 in English: words that a problem in one of them can hardly avoid.
 _COMMA_WORDS = re.compile(
@@ -78,7 +80,8 @@ _PLAIN = re.compile(
     r"(?i)\bprobability\b|\bwhat fraction\b|as an? (?:common |simplified |reduced |exact )?(?:fraction|decimal)"
 )
 _UNIT = re.compile(
-    r"(?i)\b(?:how many\s+((?:square |cubic )?[a-z]+)\b|(?:in|number of|to the nearest)\s+((?:square |cubic )?[a-z]+)(?= (?:does|do|did|is|are|was"
+    r"(?i)\b(?:how many\s+((?:square |cubic )?[a-z]+)\b|(?:in|number of|to the nearest)\s+((?:square |cubic )?[a-z]+)"
+    r"(?= (?:does|do|did|is|are|was"
     r"|were|will|would|per|has|have)\b|[?.,;)]|$))"
 )
 _BASE = re.compile(

@@ -16,7 +16,7 @@ from tts.answers._cues import cues, stated
 from tts.answers._fields import fields
 from tts.answers._letters import claimed, letter_of, letters_of, marked
 from tts.answers._plain import plain_answer
-from tts.answers._sentence import NUMBER, SPACED, main_number
+from tts.answers._sentence import NUMBER, main_number
 from tts.vocabulary.thinking import split_thinking
 
 _JOINER = re.compile(
@@ -43,7 +43,9 @@ _LISTED = re.compile(  # the solutions are 5 and 7
 )
 _CLOCK = re.compile(r"\b\d{1,2}:\d{2}\s?[AaPp]\.?[Mm]\b\.?")
 # What only checks the answer that stands before.
-_CHECKED = re.compile(r"\n[ \t]*[*_(]{0,3}(?:Check|Checking|Verification|Verify|Let's (?:check|verify))\b[:.]?(?s:.{0,1500})$")
+_CHECKED = re.compile(
+    r"\n[ \t]*[*_(]{0,3}(?:Check|Checking|Verification|Verify|Let's (?:check|verify))\b[:.]?(?s:.{0,1500})$"
+)
 _TAIL_OF_CHECKS = 2000
 _FEWEST_WORDS = 3
 _LAYERS = 3  # a box in a formula in a sentence
@@ -168,7 +170,11 @@ def _like(one: Statement, other: Statement) -> bool:
 
 def _weak(text: str) -> Statement | None:
     """What merely stands there: a bare answer, a letter, a formula, a number, in the order of what they are worth."""
-    text = _CHECKED.sub("", text[-_TAIL_OF_CHECKS:]) if _CHECKED.search(text, max(0, len(text) - _TAIL_OF_CHECKS)) else text
+    text = (
+        _CHECKED.sub("", text[-_TAIL_OF_CHECKS:])
+        if _CHECKED.search(text, max(0, len(text) - _TAIL_OF_CHECKS))
+        else text
+    )
     last_line = text.rstrip().rpartition("\n")[2][-500:]
     end = len(text.rstrip())
     plain = plain_answer(text) or plain_answer(last_line)

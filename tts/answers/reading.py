@@ -42,7 +42,8 @@ _BASED = re.compile(
 )
 _TWICE = re.compile(r"([a-zA-Z -]+?) ?\((\d+)\)")  # forty-two (42)
 _DESCRIBED = re.compile(
-    r"(?:\\text\{ ?)?(?:\(([A-J])\)(?=[ }\d])|([A-J])[.:)](?=[ }]|\d|\\|[A-Za-z]{2}[a-z ]))(?: ?\})?(?! ?$).+", re.DOTALL
+    r"(?:\\text\{ ?)?(?:\(([A-J])\)(?=[ }\d])|([A-J])[.:)](?=[ }]|\d|\\|[A-Za-z]{2}[a-z ]))(?: ?\})?(?! ?$).+",
+    re.DOTALL,
 )
 _PREFIXES = {"x": 16, "b": 2, "o": 8}
 _PLAIN = r"[-+]?(?:\d{1,400}(?:\.\d{1,400})?|\.\d{1,400})"
@@ -230,7 +231,7 @@ def _series(text: str, depth: int) -> Reading | None:
 
 
 def _has_no_order(items: tuple[Reading, ...], text: str) -> bool:
-    """Of a list without brackets: two roots, values with names, items joined by "and" or "or"; three may be a sequence."""
+    """Of a list without brackets: two roots, values with names, items joined by "and"; three may be a sequence."""
     return len(items) <= _PAIR or ";" in text or all(isinstance(item, Named | Word) for item in items)
 
 

@@ -1,3 +1,4 @@
+from tts.contracts.grader import grade_answers
 from tts.eval.controlled import ControlResult, Controls, controls
 from tts.eval.protocol import Evaluation, evaluate
 from tts.metrics.analysis import Curve, Origin, Rescue
@@ -50,6 +51,7 @@ __all__ = [
     "evaluate",
     "gap_table",
     "grade",
+    "grade_answers",
     "grader_disagreements",
     "knockout_at_k",
     "maj_at_k",

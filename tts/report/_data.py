@@ -13,6 +13,7 @@ from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems
 from tts.metrics.comparison import Comparison
 from tts.metrics.completeness import Bounds
 from tts.metrics.costs import Lengths, Prices
+from tts.metrics.doubts import Between, Contradiction, between_classes, contradictions
 from tts.metrics.estimate import Estimate
 from tts.metrics.missing import Missing
 from tts.metrics.pairs import Pair
@@ -70,7 +71,8 @@ class ReportData(NamedTuple):
     against: `majority` where it is compared, else the first strategy. `models` are fingerprints by role, `shown` is
     for the browser.
     `disagreements` are `None` where graders were not compared. `missing` counts what is not there, `outcomes` the
-    candidates by class, and `missing_lines` say what is not there, or was cut, in words.
+    candidates by class, and `missing_lines` say what is not there, or was cut, in words. `contradictions` are responses
+    that state two answers, `between` answers of which a vote cannot be sure.
     """
 
     title: str
@@ -99,6 +101,8 @@ class ReportData(NamedTuple):
     missing_lines: tuple[str, ...] = ()
     outcomes: Mapping[OutcomeClass, int] = MappingProxyType({})
     pass_at_1_bounds: Bounds | None = None
+    contradictions: tuple[Contradiction, ...] = ()
+    between: tuple[Between, ...] = ()
 
     def color(self, label: str) -> int | None:
         """A strategy's place in the palette."""
@@ -149,6 +153,8 @@ def report_data(
         missing_lines=tuple(compared.missing_lines()),
         outcomes=compared.outcome_classes(),
         pass_at_1_bounds=compared.pass_at_1_bounds,
+        contradictions=tuple(contradictions(compared.rows)),
+        between=tuple(between_classes(compared.rows)),
     )
 
 

@@ -11,7 +11,10 @@ OPEN, CLOSE = "<think>", "</think>"
 _DIALECTS = tuple(
     (re.compile(opening, re.IGNORECASE), re.compile(closing, re.IGNORECASE))
     for opening, closing in (
-        (r"<\s?\|?\w{0,12}?think(?:ing)?\|?\s?>", r"<\s?\|?[/\\]\s?\w{0,12}?think(?:ing)?\s?\|?>|\\end\{think(?:ing)?\}|</think(?=\s|$)"),
+        (
+            r"<\s?\|?\w{0,12}?think(?:ing)?\|?\s?>",
+            r"<\s?\|?[/\\]\s?\w{0,12}?think(?:ing)?\s?\|?>|\\end\{think(?:ing)?\}|</think(?=\s|$)",
+        ),
         (r"\[THINK\]", r"\[\s?/\s?THINK\s?\]"),
         ("\u25c1think\u25b7", "\u25c1\\s?/\\s?think\u25b7"),
         (r"<seed:think>", r"<\s?/\s?seed:think\s?>"),
