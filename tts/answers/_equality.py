@@ -21,6 +21,7 @@ Algebra = Callable[[str, str], bool | None]
 DECIMALS = 6  # places to which a decimal is compared, Math-Verify's default
 _SMALLEST_AGREEMENT = Fraction(1, 1000)  # relative: 0.0000012 is not 0.0000014 although both round to 0.000001
 _LABEL = re.compile(r"[A-Z]{2,}")  # points, not a product
+_ORDERING = re.compile(r"[<>]|\\(?:le|ge)(?![a-zA-Z])")
 _ALGEBRAIC_SET = 40  # elements of an unordered series that are matched by algebra
 _ALGEBRAIC = re.compile(r"\\(?:pm|mp|cup|cap|in|le|ge|ne|setminus|begin|mathbb|mid|infty|sum)(?![a-zA-Z])|[<>|]")
 
@@ -183,6 +184,8 @@ def _series_equals_one(a: Series, b: Reading, algebra: Algebra) -> bool | None:
         return True
     if isinstance(b, Expression) and _LABEL.fullmatch(b.text) and all(isinstance(one, Word) for one in a.items):
         return sorted(one.word for one in a.items if isinstance(one, Word)) == sorted(b.text.casefold())
+    if a.brackets == "" and isinstance(b, Expression) and _ORDERING.search(b.text) and not _ORDERING.search(a.text):
+        return False  # values are not what lies between them
     verdicts = [compare(item, b, algebra) for item in a.items] if len(a.items) <= _ALGEBRAIC_SET else [False]
     if a.unordered and False not in verdicts:
         return None if None in verdicts else True

@@ -76,7 +76,9 @@ _KINDS = {
 def _between(found: tuple[Between, ...]) -> Iterator[Table]:
     rows = [[one.problem, _short(one.a), _short(one.b), _KINDS.get(one.kind, one.kind)] for one in found[:_MOST]]
     if rows:
-        notes = ["A vote keeps the first kind apart, takes the second as equal, the third as neither equal nor different."]
+        notes = [
+            "A vote keeps the first kind apart, takes the second as equal, the third as neither equal nor different."
+        ]
         head = ["problem", "answer", "other answer", "are"]
         yield Table("Answers of which a vote cannot be sure", head, rows, _rest(found, notes))
 
