@@ -1,4 +1,4 @@
-"""Whole responses as models write them, by kind of fault, and votes over such answers: read, then compared.
+"""Whole responses as models write them, votes over such answers: read, then compared.
 
 Rows with "missed" are known to be judged wrong; one that is judged right is to lose its mark.
 """
