@@ -9,12 +9,19 @@ readings, expressions and verdicts (a new service and a new worker for each repe
 import argparse
 import asyncio
 import json
+import random
 import time
 from itertools import combinations
 from pathlib import Path
 
 from tts.answers import Answers, extract, reading
 
+FAMILIES = {
+    "64 distinct polynomials": [f"{place + 2}x^2+{place}x-{place * place}" for place in range(64)],
+    "64 distinct sums of roots": [rf"\sqrt{{{place + 2}}}+{place}" for place in range(64)],
+    "64 formulas in sines": [rf"{place + 2}\sin x+{place}" for place in range(64)],
+    "1,024 decimals": [f"{random.Random(place).random() * 100:.4f}" for place in range(1024)],
+}
 SETS = ("aime2025_gpt5_n64", "math100_qwen25math_n8_rm", "gsm8k_gpt3_n4")
 REPETITIONS = 5
 
@@ -71,6 +78,36 @@ def difference(problem: list[str | None], one: tuple[int | None, ...], other: tu
     return "; ".join(f"`{a}` and `{b}`: here {verdict}" for (a, b), verdict in sorted(found.items()))
 
 
+async def family(name: str, distinct: list[str]) -> str:
+    """A line on answers that all differ: seconds, comparisons by workers, longest time without a turn of the loop."""
+    longest, done = 0.0, False
+
+    async def watch() -> None:
+        nonlocal longest
+        while not done:
+            start = time.perf_counter()
+            await asyncio.sleep(0)
+            longest = max(longest, time.perf_counter() - start)
+
+    async with Answers() as answers:
+        await answers.equal(r"\ln 8", r"3\ln 2")
+        before = answers.stats.compared
+        watcher = asyncio.create_task(watch())
+        start = time.perf_counter()
+        classes = len((await answers.cluster(distinct)).sizes)
+        taken, done = time.perf_counter() - start, True
+        await watcher
+        compared = answers.stats.compared - before
+    return f"| {name} | {classes} | {taken:.3f} | {compared} | {longest:.3f} |"
+
+
+def families() -> None:
+    print("\n| answers that all differ | classes | s | by algebra | longest without a turn of the loop, s |")
+    print("|---|---|---|---|---|")
+    for name, distinct in FAMILIES.items():
+        print(asyncio.run(family(name, distinct)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[1] / "../shared/data")
@@ -90,6 +127,7 @@ def main() -> None:
             f"| {name} | {len(problems)} x {len(problems[0])} | {distinct} | {compared} | {seconds:.3f} "
             f"| {reference_seconds:.2f} | {len(found)} |"
         )
+    families()
     print("\nDifferences:\n")
     print("\n".join(f"- {text}" for text in differences) or "none")
 

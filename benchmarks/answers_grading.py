@@ -15,7 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tts.answers import Answers, extract, reading
+from tts.answers import Answers, expected, extract, reading
+
+RESPONSES = Path(__file__).resolve().parents[1] / "tests/data/responses.jsonl"
 
 KNOWN = [
     ("1/2004!", "1/2006!", False), ("10^{-20}", r"2\cdot10^{-20}", False), ("9**9**9**9", "9", False),
@@ -45,6 +47,34 @@ def math_verify(pairs: list[tuple[str, str]]) -> tuple[list[bool], list[float]]:
         verdicts.append(verify(parse(wrapped(gold)), parse(wrapped(answer))))
         seconds.append(time.perf_counter() - start)
     return verdicts, seconds
+
+
+def responses() -> None:
+    """Responses written for the tests, by kind: right when they were written, right now, right for Math-Verify.
+
+    What a round had right when it was written, before its faults were mended, is the estimate for what nobody has seen.
+    """
+    rows = [json.loads(line) for line in RESPONSES.read_text("utf-8").splitlines()]
+
+    async def judged() -> list[bool]:
+        async with Answers() as answers:
+            pairs = [(row["gold"], extract(row["prediction"])) for row in rows]
+            return await answers.grade_many(pairs, [expected(row.get("problem", "")) for row in rows])
+
+    verdicts = asyncio.run(judged())
+    theirs, _ = math_verify([(row["gold"], row["prediction"]) for row in rows])
+    print(
+        "\n| responses written for the tests | n | right when written | right now | Math-Verify |\n"
+        "|---|---|---|---|---|"
+    )
+    kinds: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        for name in (row["kind"], f"**round {row['round']}**"):
+            kinds.setdefault(name, []).append(place)
+    for name, places in sorted(kinds.items()):
+        first = sum(rows[place]["first"] for place in places)
+        now, their = (sum(side[place] == rows[place]["equal"] for place in places) for side in (verdicts, theirs))
+        print(f"| {name} | {len(places)} | {' | '.join(f'{one / len(places):.3f}' for one in (first, now, their))} |")
 
 
 def ours(pairs: list[tuple[str, str]]) -> tuple[list[bool], list[float], str]:
@@ -146,6 +176,7 @@ def main() -> None:
     print(summary("ours, start of the worker included", seconds), summary("Math-Verify", their_seconds), sep="\n")
     print(f"\n{stats}")
     wild(arguments.data)
+    responses()
     known, _, _ = ours([(gold, answer) for gold, answer, _ in KNOWN])
     wrong = [row for row, verdict in zip(KNOWN, known, strict=True) if row[2] != verdict]
     print(f"\nKnown faults of Math-Verify answered right: {len(KNOWN) - len(wrong)} of {len(KNOWN)}", *wrong)

@@ -12,12 +12,19 @@ from tts import Candidate, Context, Decision
 class Votes(NamedTuple):
     """The candidates that have an answer, the class that each votes for, and the answer that speaks for each class.
 
-    Classes are numbered by the first of their members.
+    Classes are numbered by the first of their members. `undecided` counts the pairs of answers whose comparison came
+    to a limit: neither equal nor different.
     """
 
     voters: tuple[Candidate, ...]
     labels: tuple[int, ...]
     answers: tuple[str, ...]
+    undecided: int = 0
+
+    @property
+    def doubts(self) -> dict[str, int]:
+        """What a trace says of comparisons that came to a limit; nothing where none did."""
+        return {"undecided": self.undecided} if self.undecided else {}
 
     def speaker(self, label: int) -> Candidate:
         """The first voter of a class with the answer that speaks for it: the one that equals most others in it."""
@@ -36,7 +43,9 @@ async def count_votes(ctx: Context, candidates: Sequence[Candidate]) -> Votes:
     if clusters.conflicts:
         told = [str(conflict) for conflict in clusters.conflicts]
         ctx.log("answers that are neither clearly equal nor clearly different", conflicts=told)
-    return Votes(voters, tuple(label for label in clusters.labels if label is not None), clusters.representatives)
+    undecided = sum(conflict.kind == "undecided" for conflict in clusters.conflicts)
+    labels = tuple(label for label in clusters.labels if label is not None)
+    return Votes(voters, labels, clusters.representatives, undecided)
 
 
 def nobody_votes(ctx: Context, usable: Sequence[Candidate]) -> Decision:

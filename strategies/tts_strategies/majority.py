@@ -78,6 +78,7 @@ class Majority(Strategy):
             trace={
                 "votes": [[text, round(value, 6)] for text, value in zip(votes.answers, weight, strict=True)],
                 "tied": len(tied) > 1,
+                **votes.doubts,
             },
             rates=self._rates(ctx, seen),
         )

@@ -66,6 +66,7 @@ class WeightedMajority(Strategy):
                 "votes": [[text, value] for text, value in zip(votes.answers, weights, strict=True)],
                 "scores": [[one.index, value] for one, value in zip(votes.voters, scores, strict=True)],
                 "tied": len(tied) > 1,
+                **votes.doubts,
             },
         )
 

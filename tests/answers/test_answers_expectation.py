@@ -19,6 +19,9 @@ PROBABILITY = "What is the probability that it rains, as a common fraction?"
 LENGTH = "What is the length of the side, in centimeters?"
 BASE = "Write the number in base 2."
 CHOICE = "What is 6 times 7?\n(A) 41\n(B) \\frac{85}{2}\n(C) 42\n(D) 43"
+PAIR = "Find the ordered pair $(x,y)$."
+INTERVAL = "Solve the inequality. Give your answer in interval notation."
+GERMAN = "Ein Bauer hat 50 Felder mit je 25 Bäumen. Wie viele Bäume hat der Bauer?"
 NEAREST = "Round to the nearest integer."
 
 
@@ -34,6 +37,9 @@ def service() -> Iterator[Answers]:
     [
         (LIST, {"order": "free"}), (ORDERED, {"order": "kept"}), (PERCENT, {"share": "percent"}),
         (PROBABILITY, {"share": "number"}), (LENGTH, {"unit": "cm"}), (BASE, {"base": 2}), (NEAREST, {"whole": True}),
+        (PAIR, {"brackets": "tuple"}), (INTERVAL, {"brackets": "interval"}), (GERMAN, {"points": True}),
+        ("Cuántas manzanas tiene cada una de las niñas?", {"points": True}),
+        ("Two intervals and an ordered pair of numbers", {}),
         ("What are x and y, respectively?", {"order": "kept"}), ("In order to win, what is needed?", {}),
         ("What is 2+2?", {}), ("", {}), ("How many hours does it take?", {"unit": "h"}),
         (CHOICE, {"choices": (("A", "41"), ("B", r"\frac{85}{2}"), ("C", "42"), ("D", "43"))}),
@@ -49,6 +55,9 @@ CASES = [
     (PERCENT, "0.5", r"50\%", False), (PROBABILITY, r"50\%", "0.5", True), (PROBABILITY, r"50\%", "50", False),
     (LENGTH, "0.42 m", "42", True), (LENGTH, "42 m", "42", False), (BASE, "1011", "1011_2", True),
     (BASE, "1011_2", "11", False), (CHOICE, "C", "42", True), (CHOICE, "B", "42.5", True), (CHOICE, "C", "43", False),
+    (PAIR, "(1,2)", "1<x<2", False), (INTERVAL, "(1,2)", "1<x<2", True), (PAIR, "(1,2)", "[1,2]", True),
+    (INTERVAL, "(1,2)", "[1,2]", False), (PAIR, "(1,2)", "y=2, x=1", True), (PAIR, "(1,2)", "1, 2", True),
+    (PAIR, "1, 2", "2, 1", False), (GERMAN, "1.250", "1250", True), (GERMAN, "12,5", "12.5", True),
     (NEAREST, "1.234", "1234", True), (LIST, r"\ln 8, 2", r"2, 3\ln 2", True),
 ]  # fmt: skip
 

@@ -164,6 +164,6 @@ def test_never_raises(text: str) -> None:
 )
 def test_linear_on_long_text(unit: str) -> None:
     text = unit * (100_000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     extract(text)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0

@@ -36,9 +36,8 @@ def worst(cases: list[tuple[str, str]]) -> dict[str, float]:
 
 
 @pytest.mark.slow
-def test_500_hostile_answers_take_4_seconds_at_most() -> None:
-    # The aim is 3; enormous integers take 3.2 since exact values are worked out before a worker is asked.
-    assert {kind: seconds for kind, seconds in worst(hostile(500)).items() if seconds > 4} == {}
+def test_500_hostile_answers_take_3_seconds_at_most() -> None:
+    assert {kind: seconds for kind, seconds in worst(hostile(500)).items() if seconds > 3} == {}
 
 
 def test_some_of_each_kind_take_3_seconds_at_most() -> None:

@@ -145,7 +145,8 @@ def _closed_equal(a: Any, b: Any) -> bool | None:
     agree = _agree(x, y, _tolerance(a, b))
     if not agree and (a.is_Float or b.is_Float):
         return _decimals_agree(x, y)
-    return _exactly_equal(a, b) if agree and not _any_decimal(a, b) else agree
+    # Where one of them is too small for thirty digits, `ln(1+e^{-200})`, more of them tell.
+    return _exactly_equal(a, b) if agree is not False and not _any_decimal(a, b) else agree
 
 
 def _exactly_equal(a: Any, b: Any) -> bool | None:
@@ -157,7 +158,7 @@ def _exactly_equal(a: Any, b: Any) -> bool | None:
         with mpmath.workprec(int(digits * 3.4)):
             gap = mpmath.mpmathify(abs(sympy.N(difference, 15, maxn=digits)))
             size = mpmath.mpmathify(abs(sympy.N(a, 15)))
-            if gap > size * mpmath.mpf(10) ** (10 - digits):
+            if gap > (size or 1) * mpmath.mpf(10) ** (10 - digits):
                 return False
     if any(abs(number) > _HIDING for number in difference.atoms(sympy.Integer)):
         return True if sympy.simplify(difference) == 0 else None
@@ -170,9 +171,18 @@ def _sampled_equal(a: Any, b: Any) -> bool | None:
         x, y = _value(a, point), _value(b, point)
         agree = None if x is None or y is None else _agree(x, y, _tolerance(a, b))
         if not agree:
-            # Beyond the positive numbers branches differ: sqrt(x)*sqrt(y) against sqrt(x*y).
-            return None if point == len(_POSITIVE) else agree
+            # Beyond the positive numbers branches differ: sqrt(x)*sqrt(y) against sqrt(x*y). What has no real value
+            # there, sqrt(1/n), is not meant there.
+            beyond = point == len(_POSITIVE)
+            return (True if _unreal(a, b, x, y) else None) if beyond else agree
     return True
+
+
+def _unreal(a: Any, b: Any, x: Any, y: Any) -> bool:
+    """Whether both values are imaginary although no imaginary unit is in either expression."""
+    if x is None or y is None or a.has(sympy.I) or b.has(sympy.I):
+        return False
+    return all(abs(value.imag) > mpmath.mpf(10) ** -20 * abs(value) for value in (x, y))
 
 
 def _any_decimal(a: Any, b: Any) -> bool:

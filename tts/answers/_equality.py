@@ -21,6 +21,7 @@ Algebra = Callable[[str, str], bool | None]
 DECIMALS = 6  # places to which a decimal is compared, Math-Verify's default
 _SMALLEST_AGREEMENT = Fraction(1, 1000)  # relative: 0.0000012 is not 0.0000014 although both round to 0.000001
 _LABEL = re.compile(r"[A-Z]{2,}")  # points, not a product
+_ORDERING = re.compile(r"[<>]|\\(?:le|ge)(?![a-zA-Z])")
 _ALGEBRAIC_SET = 40  # elements of an unordered series that are matched by algebra
 _ALGEBRAIC = re.compile(r"\\(?:pm|mp|cup|cap|in|le|ge|ne|setminus|begin|mathbb|mid|infty|sum)(?![a-zA-Z])|[<>|]")
 
@@ -66,7 +67,7 @@ def _series_equal(a: Series, b: Series, algebra: Algebra) -> bool | None:
         return _unordered_equal(a, b, algebra)
     if len(a.items) != len(b.items):
         return False
-    verdicts = [compare(x, y, algebra) for x, y in zip(a.items, b.items, strict=True)]
+    verdicts = [compare(x, y, algebra) for x, y in zip(_in_order(a, b), _in_order(b, a), strict=True)]
     return False if False in verdicts else None if None in verdicts else True
 
 
@@ -78,6 +79,14 @@ def _order_is_free(a: Series, b: Series) -> bool:
         return False
     names = [len({item.name for item in one.items if isinstance(item, Named)}) for one in (a, b)]
     return not (max(names) > 1 and min(names) == 0)
+
+
+def _in_order(series: Series, other: Series) -> Sequence[Reading]:
+    """The items; those of `y=2, x=1` in the order of their names, where the other series has none."""
+    names = [item.name for item in series.items if isinstance(item, Named)]
+    if len(set(names)) < len(series.items) or any(isinstance(item, Named) for item in other.items):
+        return series.items
+    return sorted(series.items, key=lambda item: item.name if isinstance(item, Named) else "")
 
 
 def _unordered_equal(a: Series, b: Series, algebra: Algebra) -> bool | None:
@@ -175,6 +184,8 @@ def _series_equals_one(a: Series, b: Reading, algebra: Algebra) -> bool | None:
         return True
     if isinstance(b, Expression) and _LABEL.fullmatch(b.text) and all(isinstance(one, Word) for one in a.items):
         return sorted(one.word for one in a.items if isinstance(one, Word)) == sorted(b.text.casefold())
+    if a.brackets == "" and isinstance(b, Expression) and _ORDERING.search(b.text) and not _ORDERING.search(a.text):
+        return False  # values are not what lies between them
     verdicts = [compare(item, b, algebra) for item in a.items] if len(a.items) <= _ALGEBRAIC_SET else [False]
     if a.unordered and False not in verdicts:
         return None if None in verdicts else True

@@ -20,7 +20,8 @@ _FIELD = re.compile(
     r"""|\{\s*['"]\w+['"]\s*:\s*(?:"(?P<inner>(?:[^"\\\n]|\\.){0,500})"|(?P<number>-?\d[\d.]*)))"""
 )
 _TAG = re.compile(
-    rf"(?i)<(?P<tag>{_NAMES}|final|ans)>(?P<content>(?:(?!<(?P=tag)>).){{0,4000}}?)(?:</\s?(?P=tag)\s?>|$)", re.DOTALL
+    rf"(?i)<(?P<tag>{_NAMES}|final|ans|output)>(?P<content>(?:(?!<(?P=tag)>).){{0,4000}}?)(?:</\s?(?P=tag)\s?>|$)",
+    re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[\\\"'/]|n(?![a-zA-Z]))")
 _TOKENS = re.compile(r"(?i)<\|begin_of_solution\|>(.*?)(?:<\|end_of_solution\|>|$)", re.DOTALL)

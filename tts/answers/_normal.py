@@ -31,16 +31,18 @@ _LAYOUT = re.compile(
 )
 _ROW_GAP = re.compile(r"\\\\\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
 _LEADING_TEXT = re.compile(r"\\text\s*\{[^{}]*(?:\b(?:is|are|equals?|be)|:|=)\s*\}\s*")
-_WHOLE_TEXT = re.compile(r"\\text\s*\{([^{}]*(?:\band\b|\bor\b|[,;&])[^{}]*)\}")
+_WHOLE_TEXT = re.compile(r"\\text\s*\{([^{}]*(?:\band\b|\bor\b|[,;&=])[^{}]*)\}")
 _GAP = re.compile(r"(?:(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])|\\[hv]?(?:space|phantom)\*?\{[^{}]*\}|\s+)+")
 _CONTROL = {
-    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
+    "dfrac": "frac", "nicefrac": "frac", "sfrac": "frac",
+    "tfrac": "frac", "cfrac": "frac", "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge",
     "lt": "<", "gt": ">", "neq": "ne", "gets": "leftarrow", "lbrace": "\\{", "rbrace": "\\}", "infin": "infty",
     "dots": "ldots", "cdots": "ldots", "mathrm": "text", "textbf": "text", "textrm": "text", "textit": "text",
     "textnormal": "text", "mbox": "text", "mathbf": "text", "mathit": "text", "mathsf": "text", "texttt": "text",
     "hbox": "text", "bm": "text", "boldsymbol": "text", "operatorname": "text", "degree": "^\\circ",
     "thinspace": "", "dollar": "", "emph": "text", "land": "text{and}", "lor": "text{or}", "bmatrix": "pmatrix",
-    "lnot": "neg", "underline": "text", "ast": "*", "vert": "|", "lvert": "|", "rvert": "|", "mid": "|", "lg": "log",
+    "lnot": "neg", "varnothing": "emptyset", "langle": "(", "rangle": ")",
+    "underline": "text", "ast": "*", "vert": "|", "lvert": "|", "rvert": "|", "mid": "|", "lg": "log",
     "mathscr": "text", "mathtt": "text", "textsf": "text", "pmb": "text", "textup": "text", "mathnormal": "text",
 }  # fmt: skip
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
@@ -56,7 +58,7 @@ _AND = re.compile(r" ?,? ?(?:\\text\{ ?,? ?and ?\}|(?<![a-zA-Z])and(?![a-z])) ?"
 _OR = re.compile(r" ?,? ?(?:\\text\{ ?,? ?or ?\}|(?<![a-zA-Z])or(?![a-z])) ?")
 _PERCENT = re.compile(r" ?\\text\{ ?(?:percent(?:age)?|pct) ?\}| ?\b(?:percent(?:age)?|pct)\b| ?\\?%")
 _TEXT_LETTER = re.compile(
-    r"(?<![\d{})\]\s%])\s*\\text\s*\{\s*([a-zA-Z])\s*\}|\\text\s*\{\s*([eiABDET-Z]|Re|Im|tr|rank|[-\d.,]+)\s*\}"
+    r"(?<![\d{})\]\s%])(?<!\}\\cdot)(?<!\}/)\s*\\text\s*\{\s*([a-zA-Z])\s*\}|\\text\s*\{\s*([eiABDET-Z]|Re|Im|tr|rank|[-\d.,]+)\s*\}"
 )
 _TEXT_FUNCTION = re.compile(
     r"\\text\s*\{\s*(sin|cos|tan|cot|sec|csc|ln|log|exp|max|min|gcd|lcm|arcsin|arccos|arctan)\s*\}"
@@ -103,6 +105,7 @@ _NAMES = {
     "acos": "arccos",
     "atan": "arctan",
     "infinity": "infty",
+    "Infinity": "infty",
     "inf": "infty",
     "oo": "infty",
     "Pi": "pi",
@@ -175,7 +178,7 @@ def _command(match: re.Match[str]) -> str:
     plain = _CONTROL.get(name)
     if plain is None:
         return match.group()
-    return plain if plain[:1] in {"", "<", ">", "\\", "^"} else "\\" + plain
+    return plain if plain[:1] in {"", "(", ")", "|", "*", "<", ">", "\\", "^"} else "\\" + plain
 
 
 def _fraction(match: re.Match[str]) -> str:
@@ -200,7 +203,7 @@ def _nest_powers(text: str) -> str:
 def _latex(text: str) -> str:
     if "\\begin" not in text:
         text = _DOUBLED.sub(r"\\", text)
-    text = _COMMAND.sub(_command, _LAYOUT.sub("", text).replace("{,}", ","))
+    text = _GAP.sub(" ", _COMMAND.sub(_command, _LAYOUT.sub("", text).replace("{,}", ",")))
     text = text.replace("bmatrix", "pmatrix")
     text = _LEADING_TEXT.sub("", text, count=1) if text.lstrip().startswith("\\text") else text
     whole = _WHOLE_TEXT.fullmatch(text.strip())
@@ -239,9 +242,17 @@ def normal_form(answer: str) -> str:
     text = _OR.sub("; ", text) if "or" in text else text
     text = _angles(text) if "circ" in text else text
     text = plain_names(text)
+    builder = _BUILDER.fullmatch(text) if text.startswith("\\{") else None
+    text = builder[2] + builder[3] if builder is not None and builder[1] in builder[2] + builder[3] else text
     text = _counted(text) if "mathbb" in text else text
     text = _BRACED_SIGN.sub(r"\1\2", text).replace("\\log_e", "\\ln")
     return _SPACE.sub("", text).removeprefix("=")
+
+
+_BUILDER = re.compile(
+    r"\\\{ ?([a-z]) ?(?:\\in ?\\mathbb ?\{R\} ?)?[|:] ?(.*[<>]|.*\\(?:le|ge|ne|in)(?![a-zA-Z])(?:.*))(.*)\\\}",
+    re.DOTALL,
+)
 
 
 def _counted(text: str) -> str:

@@ -26,7 +26,8 @@ from typing import Any, Literal, NamedTuple
 Pair = tuple[str, str] | tuple[str, str, list[Any]]  # two answers, and what is asked for where the problem says it
 Outcome = Literal["decided", "timeout", "memory", "crash", "start", "hopeless"]
 
-_START_LIMIT = 60.0  # seconds for a fresh interpreter to import SymPy, on a machine that is busy
+_START_LIMIT = 300.0  # seconds for a fresh interpreter to import SymPy: five of its own, on a machine that is busy
+_LOOKS = 40  # at a pair's processor time in the time of one pair, once its wall time is over
 _STARVED = 60.0  # seconds past its limit that a pair may go on for lack of a processor
 _SHORTEST_WRITE = 2.0  # seconds, for a request to a fork on a machine that is busy
 _LAST_LINES = 10.0  # seconds, for the end of what processes have written that are gone
@@ -133,9 +134,14 @@ class _Worker:
             rest = rest[os.write(pipe, rest[: select.PIPE_BUF]) :]
 
     def begin(self, deadline: float | None = None) -> None:
-        """The time of a pair begins, or goes on until the deadline that it had before."""
-        self.deadline = deadline or time.monotonic() + self._time_limit
-        self._used = _cpu_seconds(self._fork)
+        """The time of a pair begins, or goes on until the deadline that it had before.
+
+        A second attempt has what the first one left of the limit, half of it at least.
+        """
+        now = time.monotonic()
+        self.deadline = deadline or now + self._time_limit
+        spent = 0.0 if deadline is None else max(0.0, self._time_limit - max(deadline - now, self._time_limit / 2))
+        self._used = _cpu_seconds(self._fork) - spent
 
     def line(self) -> str:
         """Next line; empty when the worker is gone.
@@ -150,7 +156,7 @@ class _Worker:
             except queue.Empty:
                 if not self._starved():
                     raise TimeoutError from None
-                until = time.monotonic() + self._time_limit / 10
+                until = time.monotonic() + self._time_limit / _LOOKS
 
     def _next(self, until: float) -> str:
         line = self._lines.get(timeout=max(until - time.monotonic(), 0.001))

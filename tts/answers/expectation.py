@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from tts.answers._spoken import spoken
 from tts.answers._units import canonical, known
-from tts.answers.kinds import Expression, Huge, Measured, Number, Reading, Series, Word
+from tts.answers.kinds import Expression, Huge, Measured, Named, Number, Reading, Series, Word
 from tts.answers.reading import based
 
 
@@ -34,6 +34,12 @@ class Expectation(NamedTuple):
     whole: bool = False
     """A whole number is asked for: a point before three digits separates thousands."""
 
+    brackets: Literal["", "tuple", "interval"] = ""
+    """Whether `(1,2)` is a pair or all numbers between two."""
+
+    points: bool = False
+    """The problem is in a language that writes a comma in decimals: a point before three digits separates thousands."""
+
     choices: tuple[tuple[str, str], ...] = ()
     """Letters of the options with their texts."""
 
@@ -54,6 +60,18 @@ _KEPT = re.compile(
     r"|\bas an? (?:ordered )?(?:pair|triple|tuple|quadruple|sequence)\b|\border(?:ed)? the\b|\barrange\b|\bin"
     r" order\b(?! (?:to|for|that)\b)|\bsort(?:ed)?\b"
 )
+_TUPLE = re.compile(
+    r"(?i)\bordered (?:pair|triple|quadruple|tuple)s?\b|\bcoordinates\b|\bthe (?:point|vector|vertex)\b"
+)
+_INTERVAL = re.compile(r"(?i)\binterval(?:s| notation)?\b|\binequalit(?:y|ies)\b|\bdomain\b|\brange of\b")
+# Languages that write 1.250,5 for what is 1,250.5 in English: words that a problem in one of them can hardly avoid.
+_COMMA_WORDS = re.compile(
+    r"(?i)\b(?:der|die|das|und|wie viele?|jeden?|hat|cuánt[oa]s?|cada|tiene|los|las|una?|combien|chaque|des|est|dans"
+    r"|quant[ieao]s?|ogni|uma|della|hoeveel|het|een|сколько|каждый|на|по|скільки|kaç|tane|berapa|yang|setiap|bao"
+    r" nhiêu|mỗi|hur många|och|ile|każdy)\b"
+)
+_FEWEST_COMMA_WORDS = 3
+_ENGLISH_WORDS = re.compile(r"(?i)\b(?:the|of|and|is|how|many|what|find|each|are)\b")
 _PERCENT = re.compile(
     r"(?i)\bwhat (?:is the )?percent|\b(?:as|in) (?:an? )?percent|percentage (?:of|is|was|are|did|increase"
     r"|decrease|change)|\bhow many percent"
@@ -62,8 +80,9 @@ _PLAIN = re.compile(
     r"(?i)\bprobability\b|\bwhat fraction\b|as an? (?:common |simplified |reduced |exact )?(?:fraction|decimal)"
 )
 _UNIT = re.compile(
-    r"(?i)\b(?:how many|in|number of|to the nearest)\s+((?:square |cubic )?[a-z]+)(?= (?:does|do|did|is|are|was"
-    r"|were|will|would|per|has|have)\b|[?.,;)]|$)"
+    r"(?i)\b(?:how many\s+((?:square |cubic )?[a-z]+)\b|(?:in|number of|to the nearest)\s+((?:square |cubic )?[a-z]+)"
+    r"(?= (?:does|do|did|is|are|was"
+    r"|were|will|would|per|has|have)\b|[?.,;)]|$))"
 )
 _BASE = re.compile(
     r"(?i)\b(?:in|to|as) (?:an? )?(?:base[- ]?(?P<base>\d{1,2}|[a-z]+)|(?P<name>binary|octal|hexadecimal|decimal))\b"
@@ -96,15 +115,28 @@ def expected(problem: str) -> Expectation:
         unit=_unit(text),
         base=_base(text),
         whole=_WHOLE.search(text) is not None,
+        brackets=_brackets(text),
+        points=_points(text),
         choices=_choices(text),
     )
+
+
+def _brackets(text: str) -> Literal["", "tuple", "interval"]:
+    pair, interval = _TUPLE.search(text) is not None, _INTERVAL.search(text) is not None
+    return "" if pair == interval else "tuple" if pair else "interval"
+
+
+def _points(text: str) -> bool:
+    words = len(_COMMA_WORDS.findall(text))
+    return words >= _FEWEST_COMMA_WORDS and words > 2 * len(_ENGLISH_WORDS.findall(text))
 
 
 def _unit(text: str) -> str:
     found = ""
     for match in _UNIT.finditer(text):
-        unit = canonical(match[1])
-        if unit and known(unit) is not None and len(match[1]) > 2:
+        written = match[1] or match[2]
+        unit = canonical(written)
+        if unit and known(unit) is not None and len(written) > 2:
             found = unit
     return found
 
@@ -166,7 +198,7 @@ def _number(reading: Number, asked: Expectation) -> Reading:
         return reading
     if asked.base != 10 and not reading.decimal and not reading.percent:
         return based(reading.text, asked.base) or reading
-    if asked.whole and re.fullmatch(r"[-+]?\d{1,3}\.\d{3}", reading.text):
+    if (asked.whole or asked.points) and re.fullmatch(r"[-+]?\d{1,3}\.\d{3}", reading.text):
         return Number(reading.value * 1000, reading.text)
     if asked.share == "percent":
         return Number(reading.value, reading.text, reading.decimal, percent=False)
@@ -178,8 +210,12 @@ def _number(reading: Number, asked: Expectation) -> Reading:
 def _series(reading: Series, asked: Expectation) -> Reading:
     number = None if asked.whole else reading.number
     items = tuple(understood(item, asked._replace(order="")) for item in reading.items)
-    if asked.order == "kept" and reading.brackets == "":
+    named = any(isinstance(item, Named) for item in items)
+    kept = asked.order == "kept" or (asked.order == "" and asked.brackets == "tuple" and not named)
+    if kept and reading.brackets == "":
         return Series(items, "", reading.text, False, number)
+    if asked.brackets == "tuple" and reading.brackets in {"()", "[]"} and not named:
+        return Series(items, "", reading.text[1:-1], False, number)  # never what lies between two numbers
     free = asked.order == "free" and reading.brackets in {"", "[]"} and len(items) != 2
     if free or (asked.order == "free" and reading.brackets == ""):
         return Series(items, "", reading.text, True, number)

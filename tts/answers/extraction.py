@@ -15,6 +15,8 @@ from tts.answers._boxes import Span, boxes, formulas, naked
 from tts.answers._cues import cues, stated
 from tts.answers._fields import fields
 from tts.answers._letters import claimed, letter_of, letters_of, marked
+from tts.answers._plain import plain_answer
+from tts.answers._sentence import NUMBER, main_number
 from tts.vocabulary.thinking import split_thinking
 
 _JOINER = re.compile(
@@ -24,9 +26,6 @@ _JOINER = re.compile(
 _GSM8K = re.compile(r"####[ \t]*([^\n]*\S)")
 _BOLD = re.compile(r"\*\*\s*([^*\n]{1,60}?)\s*\*\*")
 _WORD = re.compile(r"(?<![\\a-zA-Z{])[a-zA-Z]{2,}(?=['\s])")
-_NUMBER = re.compile(
-    r"(?<![\w.])[-\u2212]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:[.,]\d+)?(?:[eE][-+]?\d+\b|/\d+)?|\.\d+)%?"
-)
 _TAIL_TOKENS = re.compile(
     r"(?:\s*(?:<[|\uff5c][^<>|\uff5c\s]{1,40}[|\uff5c]>|</?s>|<eos>|<end_of_turn>|\[/INST\]|<\|end_of_solution\|>))+\s*$"
 )
@@ -36,6 +35,19 @@ _NEXT_TURN = re.compile(
     r"|\n[ \t]{0,8}(?:#{1,4} ?)?(?:Question|Q|Problem|Human|User|Exercise|Instruction|Example \d+|问题|題目|题目)(?:"
     r" \d+)?\s?[:：]"
 )
+_DELIMITER = re.compile(r"(?<!\\)\\[(\[]")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+_LISTED = re.compile(  # the solutions are 5 and 7
+    r"(?i)\b(?:solutions|roots|values|numbers|zeros|answers|integers|primes)\b[^.\d]{0,40}\bare:?\s+"
+    r"((?:-?\d[\d./]*,?\s*(?:and\s+|or\s+)?){2,10})(?=\.?\s*$)"
+)
+_CLOCK = re.compile(r"\b\d{1,2}:\d{2}\s?[AaPp]\.?[Mm]\b\.?")
+# What only checks the answer that stands before.
+_CHECKED = re.compile(
+    r"\n[ \t]*[*_(]{0,3}(?:Check|Checking|Verification|Verify|Let's (?:check|verify))\b[:.]?(?s:.{0,1500})$"
+)
+_TAIL_OF_CHECKS = 2000
+_FEWEST_WORDS = 3
 _LAYERS = 3  # a box in a formula in a sentence
 _TAIL = 400  # characters in which tokens at the end are looked for
 _TAILS = (200, 4096)  # the last plain number is looked for among this many last characters
@@ -121,7 +133,7 @@ def _inside(content: str) -> str | None:
     """The answer in a field: all of it when it is short, else what is found in it."""
     if len(content) <= _LONGEST_FIELD and not _dressed(content):
         return (
-            stated(content) or content if len(_WORD.findall(content + " ")) > 1 and _NUMBER.search(content) else content
+            stated(content) or content if len(_WORD.findall(content + " ")) > 1 and NUMBER.search(content) else content
         )
     found = extract(content) if len(content) < 50_000 else None
     return found or (content if len(content) <= _LONGEST_FIELD else None)
@@ -157,12 +169,23 @@ def _like(one: Statement, other: Statement) -> bool:
 
 
 def _weak(text: str) -> Statement | None:
-    """A letter, a formula or a number that merely stands there, in the order of what they are worth."""
+    """What merely stands there: a bare answer, a letter, a formula, a number, in the order of what they are worth."""
+    text = (
+        _CHECKED.sub("", text[-_TAIL_OF_CHECKS:])
+        if _CHECKED.search(text, max(0, len(text) - _TAIL_OF_CHECKS))
+        else text
+    )
     last_line = text.rstrip().rpartition("\n")[2][-500:]
-    letter = claimed(last_line) or marked(last_line) or _lone_letter(last_line)
     end = len(text.rstrip())
+    plain = plain_answer(text) or plain_answer(last_line)
+    if plain is not None:
+        return Statement(plain, "plain", end - len(last_line), end)
+    letter = claimed(last_line) or marked(last_line) or _lone_letter(last_line)
     if letter is not None:
         return Statement(letter, "letter", end - len(last_line), end)
+    bold = [one for one in _BOLD.findall(last_line) if not one.endswith(":")]
+    if bold and not re.search(r"[\d$\\]", last_line) and len(bold[-1].split()) <= _FEWEST_WORDS:
+        return Statement(bold[-1].rstrip("."), "bold", end - len(last_line), end)
     return _formula_or_number(text)
 
 
@@ -179,16 +202,31 @@ def _formula_or_number(text: str) -> Statement | None:
         if not spans or span.start >= spans[-1].end:
             spans.append(span)
     start = spans[-1].end if spans else 0
-    number_found = _plain_number(text[start:])
+    number_found = _of_sentence(text[start:]) or _plain_number(text[start:])
     if number_found is not None:
         place = text.rfind(number_found)
         return Statement(number_found, "number", place, place + len(number_found))
     return Statement(spans[-1].content, "formula", spans[-1].start, spans[-1].end) if spans else None
 
 
+def _of_sentence(text: str) -> str | None:
+    """The number that the last line states, where that is a sentence with words in it."""
+    line = text.rstrip().rpartition("\n")[2].replace("**", "")
+    if len(line) > _TAIL or len(_WORD.findall(line + " ")) < _FEWEST_WORDS:
+        return None
+    sentences = [one for one in _SENTENCE.split(line) if NUMBER.search(one)]
+    if not sentences:
+        return None
+    listed = _LISTED.search(sentences[-1])
+    if listed is not None:
+        return listed[1]
+    clock = _CLOCK.findall(sentences[-1])
+    return clock[-1] if clock else main_number(sentences[-1], last=True)
+
+
 def _plain_number(text: str) -> str | None:
     for tail in _TAILS:
-        found = _NUMBER.findall(text[-tail:])
+        found = NUMBER.findall(text[-tail:])
         # A number at the start of a tail may be the end of a longer one.
         if found and (tail >= len(text) or len(found) > 1):
             return str(found[-1])
@@ -215,8 +253,10 @@ def visible(text: str) -> Visible:
         kept = max(0, len(summary) - _TAIL)
         summary = summary[:kept] + _TAIL_TOKENS.sub("", summary[kept:])
     turn = _NEXT_TURN.search(summary)
-    if turn is not None and _strong(summary[: turn.start()]):
-        summary = summary[: turn.start()]
+    if turn is not None:
+        before = summary[: turn.start()]
+        if NUMBER.fullmatch(before.strip()) or plain_answer(before) or _strong(before):
+            summary = before
     return Visible(summary, start)
 
 
@@ -278,7 +318,7 @@ def bare(answer: str) -> str:
 
 
 def _dressed(answer: str) -> bool:
-    if "boxed" in answer or "nswer" in answer or "\\(" in answer or "\\[" in answer:
+    if "boxed" in answer or "nswer" in answer or _DELIMITER.search(answer):
         return True
     dollars = answer.count("$") - answer.count("\\$")
     whole = dollars == 2 and answer[:1] == "$" == answer[-1:]

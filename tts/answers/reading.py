@@ -17,11 +17,12 @@ from tts.answers.kinds import Based, Expression, Huge, Measured, Named, Number, 
 
 _EXACT_SIZE = 400  # digits plus exponent up to which numbers are held as fractions
 _PLACES = 60  # significant places read after the point; a program may print hundreds
+_PAIR = 2
 _DEEPEST = 8  # brackets within brackets
 SHORT = 1000  # characters up to which an answer is worth remembering
 
 _WHOLE = r"(?:[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d{0,2}(?: \d{3})+|\d+)"
-_POWER = r"(?:[eE](?P<e>[-+]?\d+)| ?(?:\\times|\\cdot|\*|x) ?10\^(?:\{(?P<p>[-+]?\d+)\}|(?P<d>\d)))"
+_POWER = r"(?:[eE](?P<e>[-+]?\d+)| ?(?:\\times|\\cdot|\*|x) ?10\^(?:\{(?P<p>[-+]?\d+)\}|(?P<d>\d+)))"
 _DECIMAL = re.compile(rf"(?P<sign>[-+]?)(?P<whole>{_WHOLE})?(?:\.(?P<part>\d*))?{_POWER}?(?P<pct>%?)")
 _COMMA = re.compile(r"(?P<sign>[-+]?)(?P<whole>\d+),(?P<part>\d+)")
 # Thousands between points or spaces before a decimal comma, several points, groups as in India.
@@ -33,6 +34,7 @@ _REPEATING = re.compile(
     r"(?P<sign>[-+]?)(?P<whole>\d*)\.(?P<part>\d*)(?:\\overline\{?(?P<line>\d+)\}?|\((?P<round>\d+)\)|\\dot\{?(?P<dot>\d)\}?)"
     r"(?:\.\.\.|\\ldots)?(?P<pct>%?)"
 )
+_GOING_ON = re.compile(r"[-+]?\d*\.\d{0,20}?(\d{1,6}?)\1+(?=(?:\.\.\.|\\ldots)$)")  # 0.1666...
 _BASED = re.compile(
     r"\(?(?P<digits>[0-9A-Z]*[0-9][0-9A-Z]*|[A-F]{2,})\)?_(?:\{?\(?(?P<base>\d{1,2})\)?\}?|\{?\\text\{(?P<name>[a-z]+)\}\}?)"
     r"|0(?P<prefix>[xXbBoO])(?P<coded>[0-9a-fA-F]+)|(?P<plain>[0-9A-F]+)(?: ?\\text\{)? ?\(?base"
@@ -40,7 +42,8 @@ _BASED = re.compile(
 )
 _TWICE = re.compile(r"([a-zA-Z -]+?) ?\((\d+)\)")  # forty-two (42)
 _DESCRIBED = re.compile(
-    r"(?:\\text\{ ?)?(?:\(([A-J])\)(?=[ }])|([A-J])[.:)](?=[ }]|\d|\\))(?: ?\})?(?! ?$).+", re.DOTALL
+    r"(?:\\text\{ ?)?(?:\(([A-J])\)(?=[ }\d])|([A-J])[.:)](?=[ }]|\d|\\|[A-Za-z]{2}[a-z ]))(?: ?\})?(?! ?$).+",
+    re.DOTALL,
 )
 _PREFIXES = {"x": 16, "b": 2, "o": 8}
 _PLAIN = r"[-+]?(?:\d{1,400}(?:\.\d{1,400})?|\.\d{1,400})"
@@ -52,6 +55,7 @@ _RATIO = re.compile(
 _CHOICE = re.compile(r"\(?([A-Ea-e])\)?[.:]?")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 _PHRASE = re.compile(r"[^\W\d_][^\W\d_][\w'-]+(?: [\w'-]+)*[.!]?")
+_COUNTED = re.compile(r"\\text\{( ?[-+]?\$?\d[^{}]*)\}")  # \text{7 apples}
 _SHORT_WORD = re.compile(r"[A-Z][a-z]|(?i:no|ok|up|on|in|it|he|me|us|or)")
 _MATHEMATICAL = frozenset(
     ("sqrt", "infinity", "infty", "inf", "sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "max", "min", "det")
@@ -117,7 +121,8 @@ def _local(text: str) -> Number | None:
         whole = re.sub(r"\D", "", match["points"] or match["spaces"] or match["whole"])
         value = _canonical(match["sign"] or match["sign2"] or "", whole, match["part"] or "", 0)
         return None if value is None else Number(value, text, decimal=match["part"] is not None)
-    again = _REPEATING.fullmatch(text)
+    going = _GOING_ON.match(text) if text.endswith(("...", "\\ldots")) and len(text) < _EXACT_SIZE else None
+    again = _REPEATING.fullmatch(f"{text[: going.start(1)]}({going[1]})" if going is not None else text)
     if again is None or len(text) > _EXACT_SIZE:
         return None
     repeated = again["line"] or again["round"] or again["dot"]
@@ -210,19 +215,24 @@ def _series(text: str, depth: int) -> Reading | None:
     bracketed = _bracketed(text)
     brackets, content = bracketed or ("", text)
     if bracketed is not None and not content.strip():
-        return None
+        return Expression("\\emptyset") if brackets == "{}" else None
     separator = ";" if len(_split(content, ";")) > 1 else ","
     parts = _split(content, separator)
     if len(parts) == 1 and brackets != "{}":
         return _read(content.strip(), depth + 1) if bracketed else None
     items = tuple(_read(part, depth + 1) for part in parts)
-    unordered = brackets == "{}" or (brackets == "" and "\\ldots" not in text)
+    unordered = brackets == "{}" or (brackets == "" and "\\ldots" not in text and _has_no_order(items, content))
     comma = _COMMA.fullmatch(text)
     number = None
     if comma is not None:
         value = _canonical(comma["sign"], comma["whole"], comma["part"], 0)
         number = Number(value, text, decimal=True) if value is not None else None
     return Series(items, brackets, text, unordered, number)
+
+
+def _has_no_order(items: tuple[Reading, ...], text: str) -> bool:
+    """Of a list without brackets: two roots, values with names, items joined by "and"; three may be a sequence."""
+    return len(items) <= _PAIR or ";" in text or all(isinstance(item, Named | Word) for item in items)
 
 
 def _sides(text: str) -> list[str]:
@@ -261,6 +271,9 @@ def _read(text: str, depth: int) -> Reading:
     number = _decimal(text) or _ratio(text) or _local(text)
     if number is not None:
         return number
+    counted = _COUNTED.fullmatch(text)
+    if counted is not None:
+        return _read(counted[1].strip(), depth + 1)
     reading: Reading | None = _said(text) or _based(text)
     if reading is None and depth < _DEEPEST:
         reading = _measured(text, depth) or _word(text) or _structured(text, depth)

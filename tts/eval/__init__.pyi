@@ -1,3 +1,4 @@
+from tts.contracts.grader import grade_answers
 from tts.contracts.prices import Price, Prices
 from tts.eval.controlled import ControlResult, Controls, controls
 from tts.eval.protocol import Evaluation, evaluate
@@ -61,6 +62,7 @@ __all__ = [
     "g_pass_at_k",
     "gap_table",
     "grade",
+    "grade_answers",
     "grader_disagreements",
     "knockout_at_k",
     "maj_at_k",

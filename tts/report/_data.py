@@ -15,6 +15,7 @@ from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems
 from tts.metrics.comparison import Comparison
 from tts.metrics.completeness import Bounds
 from tts.metrics.costs import Lengths
+from tts.metrics.doubts import Between, Contradiction, between_classes, contradictions
 from tts.metrics.estimate import Estimate
 from tts.metrics.missing import Missing
 from tts.metrics.paired import Rescue
@@ -76,7 +77,8 @@ class ReportData(NamedTuple):
     `disagreements` are `None` where graders were not compared. `missing` counts what is not there, `outcomes` the
     candidates by class, and `missing_lines` say what is not there, or was cut, in words. `budgets` are strategies
     against curves at their own cost, `candidate_tokens` what one candidate has generated in the mean, where
-    `usage_known`. `position_lines` name the positions that strategies favour.
+    `usage_known`. `position_lines` name the positions that strategies favour. `contradictions` are responses that
+    state two answers, `between` answers of which a vote cannot be sure.
     """
 
     title: str
@@ -109,6 +111,8 @@ class ReportData(NamedTuple):
     position_lines: tuple[str, ...] = ()
     usage_known: bool = True
     candidate_tokens: float = 0.0
+    contradictions: tuple[Contradiction, ...] = ()
+    between: tuple[Between, ...] = ()
 
     def color(self, label: str) -> int | None:
         """A strategy's place in the palette."""
@@ -163,6 +167,8 @@ def report_data(
         position_lines=tuple(compared.position_lines()),
         usage_known=compared.usage_known,
         candidate_tokens=compared.candidate_tokens or 0.0,
+        contradictions=tuple(contradictions(compared.rows)),
+        between=tuple(between_classes(compared.rows)),
     )
 
 

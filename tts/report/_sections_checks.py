@@ -1,4 +1,4 @@
-"""The built-in sections that answer doubts: twins, disputed grades, what took how long."""
+"""The built-in sections that answer doubts: twins, disputed grades, doubtful answers, what took how long."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tts.answers import Opinions
 from tts.metrics.checks import Disagreement
+from tts.metrics.doubts import Between, Contradiction
 from tts.metrics.tables import Table, about, estimated_lines
 from tts.report._data import ReportData
 from tts.report._section import Section
@@ -16,10 +17,15 @@ _MOST = 50  # rows of a list that a person is to look at
 
 
 def checks(data: ReportData) -> Section:
-    """Problems that are there twice, and answers on which graders disagree."""
+    """Problems that are there twice, answers on which graders disagree, responses that state two answers."""
     twice = f"{count(len(data.duplicates), 'text')} under several ids" if data.duplicates else "none"
-    words = f"Problems that are there twice: {twice}. Answers on which graders disagree: {_doubtful(data)}."
-    tables = (*_duplicates(data), *_disagreements(data.disagreements or ()))
+    words = (
+        f"Problems that are there twice: {twice}. Answers on which graders disagree: {_doubtful(data)}. Responses that "
+        f"state two answers: {len(data.contradictions) or 'none'}. Answers of which a vote cannot be sure: "
+        f"{len(data.between) or 'none'}."
+    )
+    doubts = (*_contradictions(data.contradictions), *_between(data.between))
+    tables = (*_duplicates(data), *_disagreements(data.disagreements or ()), *doubts)
     return Section("checks", "Checks", (words,), tables, order=75)
 
 
@@ -48,6 +54,33 @@ def _disagreements(found: tuple[Disagreement, ...]) -> Iterator[Table]:
         head = ["answer", "gold", "given", "this grade", *Opinions._fields[1:]]
         notes = ["yes: equal to the gold answer; no: not; nothing: it has no opinion."]
         yield Table("Answers on which graders disagree", head, rows, _rest(found, notes))
+
+
+def _contradictions(found: tuple[Contradiction, ...]) -> Iterator[Table]:
+    rows = [
+        [f"{one.problem}, candidate {one.candidate}", _short(one.answer), ", ".join(map(_short, one.rivals))]
+        for one in found[:_MOST]
+    ]
+    if rows:
+        notes = ["The last mark or saying counts, as `tts answers` shows."]
+        yield Table("Responses that state two answers", ["response", "counts", "outranked"], rows, _rest(found, notes))
+
+
+_KINDS = {
+    "intransitive": "equal, but one of them differs from what the other equals",
+    "asymmetric": "equal from one side only",
+    "undecided": "not compared within the limits",
+}
+
+
+def _between(found: tuple[Between, ...]) -> Iterator[Table]:
+    rows = [[one.problem, _short(one.a), _short(one.b), _KINDS.get(one.kind, one.kind)] for one in found[:_MOST]]
+    if rows:
+        notes = [
+            "A vote keeps the first kind apart, takes the second as equal, the third as neither equal nor different."
+        ]
+        head = ["problem", "answer", "other answer", "are"]
+        yield Table("Answers of which a vote cannot be sure", head, rows, _rest(found, notes))
 
 
 def _said(opinions: Opinions) -> list[str]:

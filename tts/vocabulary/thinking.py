@@ -9,22 +9,27 @@ OPEN, CLOSE = "<think>", "</think>"
 
 # Each as an opening and a closing, the latter as models break it: `\end{think}`, `</ think>`, `</thinking>`.
 _DIALECTS = tuple(
-    (re.compile(opening), re.compile(closing))
+    (re.compile(opening, re.IGNORECASE), re.compile(closing, re.IGNORECASE))
     for opening, closing in (
-        (r"<think(?:ing)?>", r"<\s?/\s?think(?:ing)?\s?>|\\end\{think(?:ing)?\}|</think(?=\s|$)"),
+        (
+            r"<\s?\|?\w{0,12}?think(?:ing)?\|?\s?>",
+            r"<\s?\|?[/\\]\s?\w{0,12}?think(?:ing)?\s?\|?>|\\end\{think(?:ing)?\}|</think(?=\s|$)",
+        ),
         (r"\[THINK\]", r"\[\s?/\s?THINK\s?\]"),
         ("\u25c1think\u25b7", "\u25c1\\s?/\\s?think\u25b7"),
         (r"<seed:think>", r"<\s?/\s?seed:think\s?>"),
         (r"<\|begin_of_thought\|>", r"<\|end_of_thought\|>"),
         (r"<\|im_start\|>think\b", r"<\|im_start\|>answer\b"),
         (
-            r"<(?:thought|reasoning|reason|scratchpad|analysis)>",
-            r"<\s?/\s?(?:thought|reasoning|reason|scratchpad|analysis)\s?>",
+            r"<(?:thoughts?|reasoning(?:_content)?|reason|scratchpad|analysis|reflection|(?:inner_)?monologue)>",
+            r"<\s?/\s?(?:thoughts?|reasoning(?:_content)?|reason|scratchpad|analysis|reflection|(?:inner_)?monologue)\s?>",
         ),
+        (r"<\|start_thinking\|>", r"<\|end_thinking\|>"),
         (r"<unused94>(?:thought\b)?", r"<unused95>"),
     )
 )
-_WORDS = ("think", "THINK", "thought", "reason", "scratchpad", "analysis", "unused95", "<|channel|>")  # of any dialect
+# Of any dialect, in small letters.
+_WORDS = ("think", "thought", "reason", "scratchpad", "analysis", "monologue", "reflection", "unused95", "<|channel|>")
 _FINAL = re.compile(r"<\|channel\|>\s*final(?:\s*<\|constrain\|>\w*)?\s*<\|message\|>")
 _CHANNEL = re.compile(
     r"\s*(?:<\|start\|>assistant)?<\|channel\|>\s*(?:analysis|commentary)[^<\n]{0,40}(?:<\|message\|>)?"
@@ -55,7 +60,7 @@ def split_thinking(text: str, open: str = "<think>", close: str = "</think>", op
     """
     if (open, close) != (OPEN, CLOSE) or close in text:
         return _between(text, open, close, opened)
-    found = (_channels(text) or _dialect(text)) if any(word in text for word in _WORDS) else None
+    found = (_channels(text) or _dialect(text)) if any(word in text.casefold() for word in _WORDS) else None
     return found if found is not None else _between(text, open, close, opened)
 
 

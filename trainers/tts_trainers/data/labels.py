@@ -12,7 +12,8 @@ from typing import ClassVar, NamedTuple, Self
 
 import tts
 from tts import CandidateSet, Context, Decision, Engine, Needs, Sampled, Strategy
-from tts.answers import Answers
+from tts.answers import Answers, expected
+from tts.eval import grade_answers
 from tts_trainers.data.recipe import LabelSection
 
 
@@ -54,7 +55,8 @@ class Labeller:
     async def grade(self, sets: Sequence[Sampled]) -> list[Labelled]:
         """Which candidates have the answer that stands beside each set; one that was cut short has none."""
         pairs = [(one.answer or "", c.answer if _whole(c) else None) for one in sets for c in one.candidates]
-        verdicts = iter(await self._grader.grade(pairs))
+        problems = [one.candidates.problem.text for one in sets for _ in one.candidates]
+        verdicts = iter(await grade_answers(self._grader, pairs, problems))
         flags = [tuple(next(verdicts) for _ in one.candidates) for one in sets]
         return [
             Labelled(one.candidates, one.answer, correct if one.answer is not None else (False,) * len(correct))
@@ -62,7 +64,7 @@ class Labeller:
         ]
 
     async def _majority(self, candidates: CandidateSet) -> str | None:
-        clusters = await self._answers.cluster([c.answer for c in candidates])
+        clusters = await self._answers.cluster([c.answer for c in candidates], expected(candidates.problem.text))
         largest = max(clusters.sizes, default=0)
         if not largest or clusters.sizes.count(largest) > 1 or largest < self._section.minimum_share * len(candidates):
             return None

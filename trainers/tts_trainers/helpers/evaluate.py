@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import tts
 from tts import BackendError, Candidate, Engine, Example, Message, Problem, Sampling, run_sync
+from tts.eval import grade_answers
 from tts_trainers.runtime.processes import rank
 
 TestT = TypeVar("TestT")
@@ -19,13 +20,18 @@ def measured(tests: Sequence[TestT], measure: Callable[[Sequence[TestT]], Figure
     return measure(tests) if tests and rank() == 0 else None
 
 
-def grade(pairs: Sequence[tuple[str, str | None]], grader: str = "math") -> list[bool]:
-    """One verdict per (gold answer, answer), by a grader as `tts.grader` names it."""
+def grade(
+    pairs: Sequence[tuple[str, str | None]], grader: str = "math", problems: Sequence[str] | None = None
+) -> list[bool]:
+    """One verdict per (gold answer, answer), by a grader as `tts.grader` names it.
+
+    `problems` has the text of each pair's problem, whose wording says how answers are compared.
+    """
 
     async def work() -> list[bool]:
         judge = tts.grader(grader)
         try:
-            return await judge.grade(pairs)
+            return await grade_answers(judge, pairs, problems)
         finally:
             await judge.aclose()
 

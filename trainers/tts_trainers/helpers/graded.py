@@ -68,7 +68,8 @@ def read_graded(
         log.warning(
             "%d of %d problems have no gold answer or no candidate: left out", len(sets) - len(known), len(sets)
         )
-    verdicts = iter(grade([(answer, c.answer) for found, answer in known for c in found.usable], grader))
+    pairs = [(answer, c.answer) for found, answer in known for c in found.usable]
+    verdicts = iter(grade(pairs, grader, [found.problem.text for found, _ in known for _ in found.usable]))
     return [
         GradedSet(found.problem, answer, found.usable, tuple(next(verdicts) for _ in found.usable))
         for found, answer in known

@@ -148,7 +148,8 @@ def _recorded_solutions(sets: Sequence[GradedSet], recipe: SynthesizerRecipe) ->
         for one, of_one in zip(sets, recorded, strict=True)
         for text in of_one
     ]
-    verdicts = iter(grade(answers, recipe.grader))
+    problems = [one.problem.text for one, of_one in zip(sets, recorded, strict=True) for _ in of_one]
+    verdicts = iter(grade(answers, recipe.grader, problems))
     return [[text for text in of_one if next(verdicts)] for of_one in recorded]
 
 
@@ -190,7 +191,8 @@ def answered(folder: Path, sets: Sequence[GradedSet], recipe: SynthesizerRecipe)
     sampling = Sampling(temperature=0.6, top_p=0.9, max_tokens=recipe.max_tokens, seed=recipe.seed)
     extract = plugins().resolve("extractor", recipe.extractor)
     said = [extract(response.summary or "") for response in respond(folder, prompts, sampling)]
-    right = grade([(one.answer, answer) for one, answer in zip(sets, said, strict=True)], recipe.grader)
+    pairs = [(one.answer, answer) for one, answer in zip(sets, said, strict=True)]
+    right = grade(pairs, recipe.grader, [one.problem.text for one in sets])
     problems = [one.problem.digest for one in sets]
     accuracy = clustered_mean(zip(problems, map(float, right), strict=True), (0.0, 1.0))
     shares = (group.n_correct / len(group.correct) for group in groups)

@@ -1,0 +1,124 @@
+r"""The number, the letter or the formula that a sentence states as an answer.
+
+"Ann spends $75.00 on tea over 30 days." says 75.00: numbers of times, shares, purposes, those between parentheses are
+asides. Of the others what stands after a sign of equality or a total counts first, then an amount of money, then the
+first.
+"""
+
+import re
+
+from tts.answers._boxes import formulas, naked
+from tts.answers._units import canonical, known
+
+NUMBER = re.compile(
+    r"(?:(?<![\w.])|(?<=[\u0e00-\u0e7f\u3040-\u9fff\uac00-\ud7af]))[-\u2212]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
+    r"(?:[.,]\d+)?(?:[eE][-+]?\d+\b|/\d+)?|\.\d+)%?"
+)
+SPACED = re.compile("-?\\d{1,3}(?:[ \u00a0\u202f]\\d{3})+(?:,\\d+)?(?!\\d)")  # 1 250,5 as in France
+_POINTED = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?![\d.]*\d)")
+_WORDS = re.compile(r"[a-zA-Z]{3,}|[^\x00-\x7f€£¥°²³√π×·∞≤≥½¼¾−–—]")
+CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
+# After these a number is when, for whom or among how many, rarely the answer.
+_TIMES = (
+    r"(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|nights?|mornings?|people|persons?|trips?|times|o'clock"
+    r"|am|pm|jours?|heures?|semaines?|mois|ans|días|dias|horas|semanas|meses|años|tagen?|stunden?|wochen?|monate|jahren?"
+    r"|giorni|ore|settimane|mesi|anni|дн\w+|час\w*|недел\w+|лет|месяц\w*)\b"
+)
+_ASIDE = re.compile(
+    r"(?i)\b(?:(?:over|in|after|within|during|every|for|by|at|until|past|next|last|first|out of|of the|from|per|since"
+    r"|en|por|durante|dans|pendant|pro|in|nach|über|за|в|через|entro|dopo)\s+(?:a |the |all |about |each |les |los )*"
+    rf"(?=[\d.,]+\s+{_TIMES})"
+    r"|(?:in|among|across|into|within|for)\s+(?:the |all |each |his |her |their )*"
+    r"(?=[\d.,]+\s+(?!dollars?\b|cents?\b|euros?\b|pounds?\b)[a-z]{3,})"
+    r"|(?:out of|of (?:the|all|these|those|his|her|their))\s+(?=\d)"
+    r"|to (?:hold|carry|make|buy|cover|reach|fill|serve|feed|finish|read|complete|seat|transport|fit|collect|pack)\s+"
+    r"(?:all )?(?:the |his |her |their )?(?=\d))"
+)
+_RATE = re.compile(r"(?i)\d[\d.,]*\s+times\s+(?:a|an|per|each|every)\b|(?<=, )\d[\d.,]*\s+(?:\w+\s+)?(?:per|apiece)\b")
+_BEFORE = re.compile(
+    r"(?i)^\s*(?:after|before|in|within|during|of|out of|from|with|at|if|since|when|given)\b[^,]*\d[^,]*,"
+)
+_SAME = re.compile(
+    r"(?i)(?:=|≈|\btotal(?:s|ing|ed)?(?: (?:is|of|cost|amount)| comes to)?|\baltogether|\bor|\bi\.e\.,?)\s*\$?\s*$"
+)
+_PARENTHESIS = re.compile(r"\s[(（][^()（）]*[)）]")
+_PER_ONE = re.compile(r"\d+(?=\s?(?:日|人|時間|週間?|か月|年)(?:あたり|につき|ごと)|\s?(?:天|小时|小時)[内內后後])")
+_MONEY = re.compile(r"(?<![\\\w])(?:\\?\$|€|£)\s?(?=\d)")
+_WORD_LENGTH = 4  # letters from which on a unit is a word, in whatever language
+_LONGEST = 60  # characters of a phrase without a number that may be an answer
+
+
+def main_number(sentence: str, *, last: bool = False) -> str | None:
+    """The number that a sentence is about; `last` where nothing announces that it states an answer."""
+    plain = _PARENTHESIS.sub(" ", sentence)
+    sentence = plain if NUMBER.search(plain) else sentence
+    before = _BEFORE.match(sentence)
+    if before is not None and NUMBER.search(sentence, before.end()):
+        sentence = sentence[before.end() :]
+    numbers = list(NUMBER.finditer(sentence))
+    aside = {match.end() for match in _ASIDE.finditer(sentence)}
+    if numbers:
+        aside |= {match.start() for match in _RATE.finditer(sentence, numbers[0].end())}
+    kept = [one for one in numbers if one.start() not in aside] or numbers
+    same = [one for one in kept if _SAME.search(sentence[: one.start()])]
+    if same:
+        return same[-1].group()
+    money = {match.end() for match in _MONEY.finditer(sentence)}
+    paid = [one for one in kept if one.start() in money]
+    if last:
+        return kept[-1].group() if kept else None
+    return (paid or kept)[0].group() if kept else None
+
+
+def in_prose(phrase: str) -> str | None:
+    """The formula, the bold number or the number that a sentence states; a short one without any of them itself."""
+    spans = formulas(phrase)
+    if spans:
+        return spans[-1].content
+    loose = naked(phrase)
+    if loose is not None:
+        return loose.content
+    bold = re.findall(r"\*\*\s*\$?([^*]{1,40}?)\s*\*\*", phrase)
+    if bold and NUMBER.search(bold[-1]):
+        phrase = bold[-1]
+    return main_number(phrase) or (phrase.rstrip(".!").strip("*_ ") if len(phrase) < _LONGEST else None)
+
+
+def in_script(phrase: str) -> str | None:
+    """In a script without spaces: the first formula, else the number, else the first letter of a choice."""
+    spans = formulas(phrase)
+    if spans:
+        return spans[0].content
+    loose = naked(phrase)
+    if loose is not None:
+        return loose.content
+    equation = re.search(r"=\s*([^=。，；]*[^\s=。，；])$", phrase)
+    number = main_number(equation[1] if equation is not None else _PER_ONE.sub("", phrase))
+    if number is not None:
+        return number
+    letter = re.search(r"(?<![A-Za-z])[A-J](?![A-Za-z])", phrase)
+    if letter is not None:
+        return letter.group()
+    return phrase.strip() if len(phrase) < _LONGEST // 2 else None
+
+
+def in_words(phrase: str, *, points: bool) -> str | None:
+    """In a language other than English: a number among words, with its unit if that is known; None where none is.
+
+    `points` says that a point before three digits separates thousands there.
+    """
+    if "\\" in phrase or not any(one.search(phrase) for one in (_WORDS, SPACED, _POINTED)):
+        return None
+    plain = _PARENTHESIS.sub(" ", phrase).replace("*", "")
+    number = SPACED.search(plain) or NUMBER.search(plain)
+    if number is None:
+        return None
+    text = number.group() if SPACED.fullmatch(number.group()) else main_number(plain) or number.group()
+    unit = re.match(r"\s?([a-zA-Z°/^0-9]+)", plain[plain.find(text) + len(text) :])
+    if points and _POINTED.fullmatch(text):
+        text = text.replace(".", "")
+    elif points:
+        longer = _POINTED.search(plain)
+        text = longer.group().replace(".", "") if longer is not None and longer.group().startswith(text) else text
+    measured = unit is not None and len(unit[1]) < _WORD_LENGTH and known(canonical(unit[1])) is not None
+    return f"{text} {unit[1]}" if measured and unit is not None else text
