@@ -40,7 +40,7 @@ HOOKS = [name for name in vars(hooks) if name.startswith("tts_")]
 ERRORS = [
     one
     for one in vars(errors).values()
-    if inspect.isclass(one) and one.__module__ == "tts.vocabulary.errors" and issubclass(one, Exception)
+    if inspect.isclass(one) and one.__module__ == "tts" and issubclass(one, Exception)
 ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tts.api.samples import Samples
+from tts.api.settings import Settings
 from tts.contracts.grader import extractor as extractor_of
 from tts.sources.reading import OnError, holds_candidates, read_candidate_sets
 from tts.store.address import is_store, store_exists
@@ -21,7 +22,7 @@ def candidate_sets(
     columns: Any,
     limit: int | None,
     on_error: OnError,
-    engine: dict[str, Any],
+    engine: Settings,
     think: tuple[str, str] | None = None,
 ) -> Iterable[Sampled] | None:
     """The candidate sets in a source, or `None` where it holds problems; `think` are the tags where they are known."""
@@ -40,7 +41,7 @@ def candidate_sets(
     return None
 
 
-def stored_sets(place: str | Path, limit: int | None, engine: dict[str, Any]) -> Iterator[Sampled]:
+def stored_sets(place: str | Path, limit: int | None, engine: Settings) -> Iterator[Sampled]:
     """The candidate sets of a store that is there, in key order; raises `ConfigError` for those of several models."""
     extract = extractor_of(engine.get("extractor", "auto"))
     with Store(place, read_only=True) as store:

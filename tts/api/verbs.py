@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from tts.api.candidate_sets import candidate_sets
+from tts.api.progress import following, total_of
 from tts.api.samples import Samples
+from tts.api.settings import Settings, checked, spelled_out
+from tts.api.tally import Unit
 from tts.api.warm_models import WarmModels
 from tts.bridge.loop import run_sync
-from tts.contracts.grader import extractor as extractor_of
 from tts.contracts.grader import grader as grader_of
 from tts.contracts.labels import label_strategies
 from tts.contracts.strategy import Strategy
@@ -24,19 +25,22 @@ from tts.engine.reference import DEFAULT_MODEL, ModelKind, placed
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import SILENT, grade
 from tts.metrics.run import Run
-from tts.registry.instance import build
+from tts.registry.user_code import Same
 from tts.sources.reading import OnError, Source, read_examples
 from tts.sources.reference import parse_reference
-from tts.vocabulary.errors import ConfigError, did_you_mean
+from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.outcome import Outcome
-from tts.vocabulary.records import Problem, Result, Sampled, Sampling
+from tts.vocabulary.records import Problem, Result, Sampled
 
 T = TypeVar("T")
 OnResult = Callable[[Result], None]
 DEFAULT_STRATEGIES = ("first", "majority", "gsr")
 
 
-def solve(problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 4, **engine: Any) -> Result:
+@spelled_out
+def solve(
+    problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 4, **engine: Unpack[Settings]
+) -> Result:
     """Sample k candidates of one problem and decide.
 
     `engine` takes the arguments of `tts.Engine`: model, scorer, judge, synthesizer, store, sampling, seed and others.
@@ -47,9 +51,10 @@ def solve(problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 
     async def work(one: Engine) -> Result:
         return await one.solve(problem, chosen, k)
 
-    return _with_engine(work, engine, sampling=True)
+    return _with_engine(work, engine, sampling=True, unit="candidate", total=k)
 
 
+@spelled_out
 def run(
     problems: Source = None,
     *,
@@ -59,8 +64,8 @@ def run(
     limit: int | None = None,
     on_error: OnError = "raise",
     on_result: OnResult | None = None,
-    grader: str | None = None,
-    **engine: Any,
+    grader: str | Same | None = None,
+    **engine: Unpack[Settings],
 ) -> Run:
     """Sample k candidates for each problem and decide with one strategy; a problem that fails is a result with `error`.
 
@@ -74,9 +79,11 @@ def run(
     def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
         return one.run(_examples(source, columns, limit, on_error), [chosen], k)
 
-    return _evaluate(Run, outcomes, [chosen], k, grader, on_result, engine, sampling=True)  # type: ignore[return-value]  # it builds the class it is given
+    total = total_of(source, limit, 1)
+    return _evaluate(Run, outcomes, [chosen], k, grader, on_result, engine, sampling=True, total=total)  # type: ignore[return-value]  # it builds the class it is given
 
 
+@spelled_out
 def sample(
     problems: Source = None,
     *,
@@ -84,7 +91,7 @@ def sample(
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
     on_error: OnError = "raise",
-    **engine: Any,
+    **engine: Unpack[Settings],
 ) -> Samples:
     """Sample k candidates for each problem; with a store, only those that are not there yet.
 
@@ -105,9 +112,10 @@ def sample(
         sampled.sort(key=lambda each: order[each.candidates.problem.id])
         return Samples(sampled, one.model, one.sampling, one.spent)
 
-    return _with_engine(work, engine, sampling=True)
+    return _with_engine(work, engine, sampling=True, unit="candidate", total=total_of(source, limit, k))
 
 
+@spelled_out
 def compare(
     samples: Samples | Source = None,
     *,
@@ -119,9 +127,9 @@ def compare(
     limit: int | None = None,
     on_error: OnError = "raise",
     on_result: OnResult | None = None,
-    grader: str | None = None,
+    grader: str | Same | None = None,
     think: tuple[str, str] | None = None,
-    **engine: Any,
+    **engine: Unpack[Settings],
 ) -> Comparison:
     """Let several strategies decide on the same candidates.
 
@@ -133,7 +141,7 @@ def compare(
     the comparison says how often that changes the answer. `think` are the tags around the thinking in a file of
     candidates; without, the dialects of models are recognised.
     """
-    chosen = [strategy_of(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
+    chosen = _chosen(strategies)
     source, grader = _task_settings(samples, grader, engine)
     sets = candidate_sets(source, columns, limit, on_error, engine, think)
     if isinstance(source, Samples) and engine.get("model") is None:
@@ -146,7 +154,16 @@ def compare(
             return one.run(_examples(source, columns, limit, on_error), chosen, k, n=n, order_trials=order_trials)
         return one.compare(_first(sets, n), chosen, k, order_trials=order_trials)
 
-    return _evaluate(Comparison, outcomes, chosen, k, grader, on_result, engine, sampling=sets is None)
+    total = total_of(source, limit, len(chosen)) if n in (None, k) else None
+    return _evaluate(Comparison, outcomes, chosen, k, grader, on_result, engine, sampling=sets is None, total=total)
+
+
+def _chosen(given: object) -> list[Strategy]:
+    """Strategies that were given as a list, or one alone."""
+    several = [given] if isinstance(given, str | Strategy | type) else given
+    if not isinstance(several, Iterable):
+        raise ConfigError(f"strategies={given!r}: give a list of names, such as ['majority', 'gsr']")
+    return [strategy_of(one) for one in several]
 
 
 def _first(sets: Iterable[Sampled], n: int | None) -> Iterator[Sampled]:
@@ -161,11 +178,12 @@ def _evaluate(
     outcomes_of: Callable[[Engine], AsyncGenerator[Outcome, None]],
     strategies: Sequence[Strategy],
     k: int,
-    grader: str,
+    grader: str | Same,
     on_result: OnResult | None,
-    engine: dict[str, Any],
+    engine: Settings,
     *,
     sampling: bool,
+    total: int | None,
 ) -> Comparison:
     labelled = label_strategies(strategies)
     judge = grader_of(grader)
@@ -187,11 +205,14 @@ def _evaluate(
         finally:
             await judge.aclose()
 
-    return _with_engine(work, engine, sampling=sampling)
+    return _with_engine(work, engine, sampling=sampling, unit="decision", total=total)
 
 
-def _with_engine(work: Callable[[Engine], Coroutine[Any, Any, T]], settings: dict[str, Any], *, sampling: bool) -> T:
-    settings = _checked(settings)
+def _with_engine(
+    work: Callable[[Engine], Coroutine[Any, Any, T]], asked: Settings, *, sampling: bool, unit: Unit, total: int | None
+) -> T:
+    settings = checked(asked)
+    progress = settings.pop("progress", None)
     kinds: dict[str, ModelKind] = {"model": "backend", "synthesizer": "backend", "scorer": "scorer", "judge": "judge"}
     given = {role: settings.get(role) for role in kinds}
     if sampling and given["model"] is None:
@@ -204,31 +225,16 @@ def _with_engine(work: Callable[[Engine], Coroutine[Any, Any, T]], settings: dic
         async with WarmModels(references) as models, Engine(models=models, **settings) as engine:
             return await work(engine)
 
-    return run_sync(main)
-
-
-def _checked(settings: dict[str, Any]) -> dict[str, Any]:
-    """The engine's arguments; raises `ConfigError` for one that it does not have."""
-    known = set(inspect.signature(Engine).parameters) - {"models"}
-    for name, value in settings.items():
-        if name in Sampling.model_fields and name not in known:
-            raise ConfigError(f"{name}= belongs to the sampling: pass sampling=tts.Sampling({name}={value!r})")
-        if name not in known:
-            raise ConfigError(f"there is no argument {name!r}{did_you_mean(name, known)}")
-    extractor_of(settings.get("extractor", "auto"))
-    sampling = settings.get("sampling")
-    if isinstance(sampling, Mapping):
-        return settings | {"sampling": build("sampling", Sampling, sampling)}
-    if not isinstance(sampling, Sampling | None):
-        raise ConfigError(f"sampling={sampling!r}: give a tts.Sampling or a mapping of its fields")
-    return settings
+    with following(progress, unit, total) as bars:
+        settings["listeners"] = [*settings.get("listeners", ()), *bars]
+        return run_sync(main)
 
 
 def _examples(source: Source, columns: Any, limit: int | None, on_error: OnError) -> Iterator[Any]:
     return read_examples(source, columns=columns, limit=limit, on_error=on_error)
 
 
-def _task_settings(source: Any, grader: str | None, engine: dict[str, Any]) -> tuple[Any, str]:
+def _task_settings(source: Any, grader: str | Same | None, engine: Settings) -> tuple[Any, str | Same]:
     """A named task as an object, with its extractor and grader unless the call names others."""
     if source is None or (isinstance(source, str) and source.startswith("task:")):
         reference = parse_reference("sums" if source is None else source.removeprefix("task:"))

@@ -167,6 +167,7 @@ def engine_options(function: Command) -> Command:
         engine = _taken(given, _ENGINE)
         if sampling:
             engine["sampling"] = build("sampling", Sampling, sampling)
+        engine["progress"] = False  # commands show their own
         function(engine=engine, **given)
 
     return _stack((*_ENGINE, *_SAMPLING), collected)  # type: ignore[no-any-return]

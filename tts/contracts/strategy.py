@@ -204,6 +204,8 @@ class Strategy(Parameters, abc.ABC):
 
 def strategy_class(name: str) -> Any:
     """What a strategy's name, `path/to/file.py:Class` or `package.module:Class` stands for."""
+    if name.endswith(".py"):
+        raise ConfigError(f"strategy {name!r}: say which class of the file, as in '{name}:MyStrategy'")
     if ":" not in name:
         return plugins().resolve("strategy", name)
     return user_class(name)

@@ -16,6 +16,7 @@ from typing import Literal, Self, TypeVar
 from tts._version import __version__
 from tts.answers.shared import hold
 from tts.bridge.threads import in_thread
+from tts.contracts.grader import Extract
 from tts.contracts.grader import extractor as extractor_of
 from tts.contracts.labels import label_strategies
 from tts.contracts.models import Backend, Judge, Scorer
@@ -72,7 +73,7 @@ class Engine:
         timeout: float | None = 60.0,
         request_timeout: float | Literal["auto"] | None = "auto",
         budget: int | None = None,
-        extractor: str = "auto",
+        extractor: str | Extract = "auto",
         direct_template: str | None = None,
         executor: str | None = None,
         listeners: Sequence[Callable[[Event], None]] = (),
@@ -82,6 +83,8 @@ class Engine:
                             ("budget", budget)]:  # fmt: skip
             if value is not None and value != "auto" and not (_is_number(value) and value > 0):
                 raise ConfigError(f"{name}={value!r}: it must be positive, or None for no limit")
+        if not isinstance(sampling, Sampling | None):
+            raise ConfigError(f"sampling={sampling!r}: give a tts.Sampling")
         sampling = sampling or Sampling()
         self.sampling: Sampling = sampling if seed is None else sampling.model_copy(update={"seed": seed})
         self._timeout, self._direct_template = timeout, direct_template

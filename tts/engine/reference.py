@@ -113,9 +113,9 @@ def options_of(key: ModelKey) -> Any:
         if first["type"] == "extra_forbidden":
             known = did_you_mean(name, plugin.Options.model_fields)
             unknown = ConfigError(f"{reference.plugin!r} has no option {name!r}{known}")
-            raise noted(unknown, plugin.Options) from error
+            raise noted(unknown, plugin.Options) from None  # pydantic's own says no more
         wrong = ConfigError(f"{reference}: option {name}={first.get('input')!r}: {first['msg']}")
-        raise noted(wrong, plugin.Options, name) from error
+        raise noted(wrong, plugin.Options, name) from None
 
 
 def judge_format(text: str) -> tuple[JudgeFormat, str] | None:

@@ -13,9 +13,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Unpack
 
 from tts.answers.shared import held
+from tts.api.settings import ComparisonSettings, spelled_out
 from tts.api.verbs import compare
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
@@ -29,6 +30,7 @@ from tts.output.text import json_line
 from tts.registry.host import plugins
 from tts.sources.reading import holds_candidates
 from tts.store.address import is_store, shown_store
+from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import CandidateSet, Sampled
 
@@ -82,6 +84,7 @@ class Evaluation(NamedTuple):
         return found
 
 
+@spelled_out
 @held()  # strategies, grades, analysis and page ask about the same answers
 def evaluate(
     problems: Any = None,
@@ -96,7 +99,7 @@ def evaluate(
     check_grades: bool = False,
     report: str | Path | None = PAGE,
     columns: Mapping[str, str] | None = None,
-    **settings: Any,
+    **settings: Unpack[ComparisonSettings],
 ) -> Evaluation:
     """Sample n candidates per problem, decide on groups of k with every strategy, grade, and write tables to `folder`.
 
@@ -127,7 +130,8 @@ def evaluate(
     )
     evaluation.save(target)
     if page is not None:
-        found, store = evaluation.disagreements, settings["store"]
+        found, kept = evaluation.disagreements, settings["store"]
+        store = None if isinstance(kept, Store) else kept  # what is open is its user's
         comparison.report(page, title=_title(evaluation), store=store, prices=prices, disagreements=found)
     return evaluation
 

@@ -152,6 +152,10 @@ class OriginWarning(UserWarning):
     """Stored samples that a run uses came from another server than it asks; the message says how many, from where."""
 
 
+for _public in [one for one in vars().values() if isinstance(one, type) and issubclass(one, TTSError | UserWarning)]:
+    _public.__module__ = "tts"  # as users write it: `tts.ConfigError`, in tracebacks, too
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The tail of an unknown-name message: the nearest known names, then all of them."""
     names = sorted(known)

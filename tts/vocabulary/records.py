@@ -10,9 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
+from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.record import Record, digest
+from tts.vocabulary.refusal import refusal
 
 FinishReason = Literal["stop", "length", "error", "refused"]
 Role = Literal["policy", "scorer", "judge", "synthesizer"]
@@ -164,6 +173,17 @@ class Sampling(Record):
 
     seed: int = 0
     """The run's seed; each completion derives its own."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_a_sentence(cls, given: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        """As pydantic does it; a call that is wrong is a `ConfigError`, for users make samplings themselves."""
+        try:
+            return handler(given)
+        except ValidationError as error:
+            if info.mode != "python":
+                raise
+            raise ConfigError(refusal("sampling", error, cls.model_fields).sentence) from None
 
 
 class Completion(Record):
