@@ -9,7 +9,7 @@ from tts.metrics.checks import Disagreement, Duplicate
 from tts.metrics.comparison import Comparison
 from tts.metrics.costs import Prices
 from tts.metrics.estimate import Estimate
-from tts.metrics.tables import Table, percent, quantity
+from tts.metrics.tables import Table, counted, percent, quantity
 from tts.vocabulary.records import Usage
 
 _SHOWN = 20  # rows of a list that a person is to look at; the rest is in the JSON file
@@ -54,13 +54,14 @@ def _accuracy(shown: Shown) -> Table:
         told = [subsets, _NO] if unbiased is not None else [groups, str(outputs)]
         rows.append([label, *interval(unbiased or compared.accuracy(label)), *told])
     problems = len({row.outcome.problem.digest for row in compared.rows})
-    title = f"Accuracy: {problems} problems, {len(compared.rows)} groups of k={k}, source {shown.protocol['problems']}"
+    size = f"{counted(problems, 'problem')}, {counted(len(compared.rows), 'group')} of k={k}"
+    title = f"Accuracy: {size}, source {shown.protocol['problems']}"
     notes = [
         f"{groups}: one decision for each non-overlapping group of {k} candidates, outputs averaged (arXiv 2509.00084)",
     ]
     if shown.protocol["estimator"] == "subsets":
         notes.append(f"{subsets}: unbiased mean over every subset, ties averaged, where the strategy allows it")
-    notes += [*compared.failure_lines(), *compared.rate_lines()]
+    notes += [*compared.missing_lines(), *compared.failure_lines(), *compared.rate_lines()]
     return Table(title, ["strategy", "accuracy", "95 % interval", "estimator", "outputs per group"], rows, notes)
 
 

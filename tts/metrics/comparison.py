@@ -15,7 +15,7 @@ from tts.metrics.costs import Prices
 from tts.metrics.estimate import Estimate
 from tts.metrics.followed import Followed
 from tts.metrics.grading import Graded
-from tts.metrics.tables import Table
+from tts.metrics.tables import Table, counted
 from tts.output.file import whole_file
 from tts.output.text import json_line, mended, mended_row, spreadsheet_cell
 from tts.registry.host import plugins
@@ -82,7 +82,7 @@ class Comparison(Followed, Completeness):
         return "\n\n".join(map(str, self.tables()))
 
     def __repr__(self) -> str:
-        what = f"{', '.join(self.strategies)} on {len(self.rows)} groups of k={self.k}"
+        what = f"{', '.join(self.strategies)} on {counted(len(self.rows), 'group')} of k={self.k}"
         return f"<{'; '.join((f'{type(self).__name__} of {what}', *self.missing_lines()))}>"
 
     def _repr_html_(self) -> str:

@@ -10,6 +10,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tts.metrics.estimate import Estimate
+from tts.metrics.tables import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,10 +49,12 @@ class Pair(NamedTuple):
     def __str__(self) -> str:
         found = self.difference
         points = f"{100 * found.mean:+.1f} points ({100 * found.low:+.1f} … {100 * found.high:+.1f})"
-        seen = f"{points}, better on {self.more} problems and worse on {self.fewer}, p = {self.adjusted:.2g}"
+        seen = f"{points}, better on {counted(self.more, 'problem')} and worse on {self.fewer}, p = {self.adjusted:.2g}"
         if self.verdict != "cannot tell":
             return f"{self.a} is {self.verdict} than {self.b}: {seen}"
-        return f"{self.a} and {self.b}: cannot tell with {found.problems} problems: {seen}; {self.would_tell}"
+        return (
+            f"{self.a} and {self.b}: cannot tell with {counted(found.problems, 'problem')}: {seen}; {self.would_tell}"
+        )
 
     @property
     def would_tell(self) -> str:
@@ -59,7 +62,7 @@ class Pair(NamedTuple):
         if self.needed is None:
             return "no difference to tell"
         instead = f", or {self.samples:,} candidates of each of these" if self.samples is not None else ""
-        return f"about {self.needed:,} problems would tell{instead}"
+        return f"about {counted(self.needed, 'problem')} would tell{instead}"
 
 
 class _Tested(NamedTuple):

@@ -6,6 +6,7 @@ import html
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tts.output.columns import GAP, folded, terminal_width, wrapped
 from tts.output.text import printable
 
 
@@ -18,16 +19,19 @@ class Table(NamedTuple):
     notes: Sequence[str] = ()
 
     def __str__(self) -> str:
-        lines = [self.head, *self.rows]
+        """On a terminal within its width: columns that do not fit stand in a second part below, notes are wrapped."""
+        return self.text(terminal_width())
+
+    def text(self, width: int | None = None) -> str:
+        """The table within a width, as `str` prints it on a terminal that has it; `None` is as wide as it comes."""
+        lines = [[printable(cell) for cell in line] for line in (self.head, *self.rows)]
+        if width is not None:
+            lines = [[_short(line[0], width // 2), *line[1:]] for line in lines]
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.head))]
-
-        def line(cells: list[str]) -> str:
-            padded = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
-            return "  ".join(padded).rstrip()
-
-        rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
-        text = "\n".join([self.title, rule, line(self.head), rule, *map(line, self.rows), rule, *self.notes])
-        return printable(text)
+        shown = [*wrapped(printable(self.title), width)]
+        for part in folded(widths, width):
+            shown += _part([[line[column] for column in part] for line in lines], [widths[column] for column in part])
+        return "\n".join([*shown, *(line for note in self.notes for line in wrapped(printable(note), width))])
 
     def markdown(self) -> str:
         """The table for a page; a vertical bar in a text is escaped."""
@@ -52,9 +56,30 @@ class Table(NamedTuple):
         return f"<table>{caption}<thead><tr>{cells('th', self.head)}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
 
+def _part(lines: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:
+    """Some columns between rules."""
+    rule = "─" * (sum(widths) + GAP * (len(widths) - 1))
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
+        return (" " * GAP).join(padded).rstrip()
+
+    head, *rows = map(line, lines)
+    return [rule, head, rule, *rows, rule]
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: max(length, 2) - 1] + "…"
+
+
 def percent(share: float) -> str:
     """A share as a percentage with one decimal, without the sign."""
     return f"{100 * share:.1f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 problem`, `2 problems`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def quantity(number: int) -> str:

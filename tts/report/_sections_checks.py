@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from tts.answers import Opinions
 from tts.metrics.checks import Disagreement
-from tts.metrics.tables import Table
+from tts.metrics.tables import Table, counted
 from tts.report._data import ReportData
 from tts.report._section import Section
-from tts.report._words import count
 from tts.vocabulary.records import Usage
 
 _MOST = 50  # rows of a list that a person is to look at
@@ -17,7 +16,7 @@ _MOST = 50  # rows of a list that a person is to look at
 
 def checks(data: ReportData) -> Section:
     """Problems that are there twice, and answers on which graders disagree."""
-    twice = f"{count(len(data.duplicates), 'text')} under several ids" if data.duplicates else "none"
+    twice = f"{counted(len(data.duplicates), 'text')} under several ids" if data.duplicates else "none"
     words = f"Problems that are there twice: {twice}. Answers on which graders disagree: {_doubtful(data)}."
     tables = (*_duplicates(data), *_disagreements(data.disagreements or ()))
     return Section("checks", "Checks", (words,), tables, order=75)

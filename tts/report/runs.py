@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from tts._version import __version__
 from tts.metrics.estimate import Estimate
 from tts.metrics.gaps import estimate_of, read_summary
-from tts.metrics.tables import Table
+from tts.metrics.tables import Table, counted
 from tts.report._page import Document
 from tts.report._section import Figure, Point, Section, Series
-from tts.report._words import count, estimate, percent, tokens
+from tts.report._words import estimate, percent, tokens
 from tts.report.stored import stored_run
 from tts.store.address import is_store, shown_store
 from tts.vocabulary.errors import ConfigError
@@ -87,7 +87,7 @@ def runs_document(runs: Sequence[RunData], title: str = "") -> Document:
     """The report of several runs."""
     made = (_summary(runs), _gaps(runs), _accuracies(runs), _tokens(runs), _setup(runs))
     sections = [one for one in made if one is not None]
-    return Document(title or "Runs side by side", (count(len(runs), "run"), f"ttscale {__version__}"), sections)
+    return Document(title or "Runs side by side", (counted(len(runs), "run"), f"ttscale {__version__}"), sections)
 
 
 def _strategies(runs: Sequence[RunData]) -> list[str]:
