@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tts.api.samples import Samples
-from tts.api.settings import Settings
+from tts.api.settings import Settings, extractor_given
 from tts.contracts.grader import extractor as extractor_of
 from tts.sources.reading import OnError, holds_candidates, read_candidate_sets
 from tts.store.address import is_store, store_exists
@@ -35,7 +35,7 @@ def candidate_sets(
         isinstance(source, (list, tuple)) and source and all(isinstance(one, (CandidateSet, Sampled)) for one in source)
     )
     if holds or (isinstance(source, (str, Path)) and holds_candidates(source, columns)):
-        extract = extractor_of(engine.get("extractor", "auto"))
+        extract = extractor_of(extractor_given(engine))
         tags = think or (OPEN, CLOSE)
         return read_candidate_sets(source, columns=columns, limit=limit, on_error=on_error, think=tags, extract=extract)
     return None
@@ -43,7 +43,7 @@ def candidate_sets(
 
 def stored_sets(place: str | Path, limit: int | None, engine: Settings) -> Iterator[Sampled]:
     """The candidate sets of a store that is there, in key order; raises `ConfigError` for those of several models."""
-    extract = extractor_of(engine.get("extractor", "auto"))
+    extract = extractor_of(extractor_given(engine))
     with Store(place, read_only=True) as store:
         if len(policies := store.policies()) > 1:
             raise ConfigError(

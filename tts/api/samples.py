@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from tts.contracts.models import Backend
+from tts.engine.functions import ModelFunction
 from tts.engine.models import model_name
 from tts.interop.export import candidates_frame, write_sets
 from tts.metrics.completeness import Cut, cut_of
@@ -25,12 +26,12 @@ class Samples(Sequence[CandidateSet]):
     def __init__(
         self,
         sampled: Sequence[Sampled],
-        model: str | Backend | None,
+        model: str | Backend | ModelFunction | None,
         sampling: Sampling | None,
         spent: dict[str, Usage],
     ) -> None:
         self.sampled: list[Sampled] = list(sampled)
-        self.model: str | Backend | None = model
+        self.model: str | Backend | ModelFunction | None = model
         self.sampling: Sampling | None = sampling
         self.spent: dict[str, Usage] = spent
 

@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar
 
+from tts.answers.forms import form_of
 from tts.contracts.grader import Extract
 from tts.contracts.grader import extractor as extractor_of
 from tts.contracts.models import Backend, Judge, Scorer
 from tts.engine.engine import Engine
+from tts.engine.functions import JudgeFunction, ModelFunction, ScorerFunction, of_function
+from tts.engine.reference import ModelKind
 from tts.registry.instance import build
 from tts.registry.user_code import Same
 from tts.sources.reading import OnError
@@ -19,22 +22,25 @@ from tts.vocabulary.errors import ConfigError, did_you_mean
 from tts.vocabulary.events import Event
 from tts.vocabulary.records import Result, Sampling
 
+KINDS: dict[str, ModelKind] = {"model": "backend", "synthesizer": "backend", "scorer": "scorer", "judge": "judge"}
+"""The arguments that are models, with their kind."""
+
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 class Settings(TypedDict, total=False):
     """The arguments of `tts.Engine`, as all verbs take them; `progress` is theirs alone."""
 
-    model: str | Backend | None
-    """The policy: `backend:model[@option=value,...]`, or a model of your own."""
+    model: str | Backend | ModelFunction | None
+    """The policy: `backend:model[@option=value,...]`, a function, or a model of your own."""
 
-    scorer: str | Scorer | None
+    scorer: str | Scorer | ScorerFunction | None
     """The reward model."""
 
-    judge: str | Judge | None
+    judge: str | Judge | JudgeFunction | None
     """The pairwise judge."""
 
-    synthesizer: str | Backend | None
+    synthesizer: str | Backend | ModelFunction | None
     """The model that writes from all candidates."""
 
     store: Store | str | Path | None
@@ -61,8 +67,16 @@ class Settings(TypedDict, total=False):
     extractor: str | Extract
     """What finds the final answer in a response: a name, `FILE.py:function`, or a function."""
 
+    answers: str | None
+    """What kind of answers there are, one word for prompt, extractor, equality and grader: math, choice, json, code,
+    text, or auto, which is mathematics.
+    """
+
     direct_template: str | None
     """The Jinja file of the prompt that asks for a solution."""
+
+    system: str | None
+    """A system prompt for the policy."""
 
     executor: str | None
     """What runs the models: "ray", or this process."""
@@ -120,6 +134,9 @@ def checked(settings: Settings) -> dict[str, Any]:
             )
         if name not in known:
             raise ConfigError(f"there is no argument {name!r}{did_you_mean(name, known)}")
+    for role, kind in KINDS.items():
+        if given.get(role) is not None:
+            given[role] = of_function(kind, given[role])
     extractor_of(given.get("extractor", "auto"))
     sampling = given.get("sampling")
     if isinstance(sampling, Mapping):
@@ -127,3 +144,14 @@ def checked(settings: Settings) -> dict[str, Any]:
     elif not isinstance(sampling, Sampling | None):
         raise ConfigError(f"sampling={sampling!r}: give a tts.Sampling or a mapping of its fields")
     return given
+
+
+def extractor_given(settings: Mapping[str, Any]) -> str | Extract:
+    """What finds the answers: as it was given, else as the kind of answers wants it."""
+    return settings.get("extractor") or form_of(settings.get("answers") or "auto").extractor
+
+
+def grader_given(settings: Mapping[str, Any], grader: str | Same | None, task: str | None) -> str | Same:
+    """What grades: as it was given, else as the kind of answers wants it, else as the task does."""
+    asked = settings.get("answers")
+    return grader or (task or "math" if asked in (None, "auto") else form_of(asked).grader)

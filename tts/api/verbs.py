@@ -10,7 +10,7 @@ from typing import Any, TypeVar, Unpack
 from tts.api.candidate_sets import candidate_sets
 from tts.api.progress import following, total_of
 from tts.api.samples import Samples
-from tts.api.settings import Settings, checked, spelled_out
+from tts.api.settings import KINDS, Settings, checked, grader_given, spelled_out
 from tts.api.tally import Unit
 from tts.api.warm_models import WarmModels
 from tts.bridge.loop import run_sync
@@ -21,7 +21,7 @@ from tts.contracts.strategy import strategy as strategy_of
 from tts.contracts.task import Task
 from tts.contracts.task import task as task_of
 from tts.engine.engine import Engine
-from tts.engine.reference import DEFAULT_MODEL, ModelKind, placed
+from tts.engine.reference import DEFAULT_MODEL, placed
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import SILENT, grade
 from tts.metrics.run import Run
@@ -201,7 +201,7 @@ def _evaluate(
             outcomes.sort(key=lambda outcome: outcome.order)
             limit = engine.get("request_timeout", "auto")
             graded = await grade(outcomes, judge, SILENT if limit == "auto" else limit)
-            return kind(graded, labelled, k, one.spent, seconds, one.sampling.max_tokens)
+            return kind(graded, labelled, k, one.spent, seconds, one.sampling.max_tokens, engine.get("answers"))
         finally:
             await judge.aclose()
 
@@ -213,12 +213,11 @@ def _with_engine(
 ) -> T:
     settings = checked(asked)
     progress = settings.pop("progress", None)
-    kinds: dict[str, ModelKind] = {"model": "backend", "synthesizer": "backend", "scorer": "scorer", "judge": "judge"}
-    given = {role: settings.get(role) for role in kinds}
+    given = {role: settings.get(role) for role in KINDS}
     if sampling and given["model"] is None:
         given["model"] = DEFAULT_MODEL
     executor = settings.get("executor")
-    texts = {(kinds[role], text) for role, text in given.items() if isinstance(text, str)}
+    texts = {(KINDS[role], text) for role, text in given.items() if isinstance(text, str)}
     references = {(kind, placed(kind, text, executor)) for kind, text in texts}
 
     async def main() -> T:
@@ -240,6 +239,7 @@ def _task_settings(source: Any, grader: str | Same | None, engine: Settings) -> 
         reference = parse_reference("sums" if source is None else source.removeprefix("task:"))
         source = task_of(reference.name, **reference.options)
     if isinstance(source, Task):
-        engine.setdefault("extractor", source.extractor)
-        return source, grader or source.grader
-    return source, grader or "math"
+        if engine.get("answers") in (None, "auto"):
+            engine.setdefault("extractor", source.extractor)
+        return source, grader_given(engine, grader, source.grader)
+    return source, grader_given(engine, grader, None)

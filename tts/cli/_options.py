@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 import click
 from pydantic import TypeAdapter, ValidationError
 
+from tts.answers.written import AnswerKind
 from tts.cli._streams import prints_aside
 from tts.contracts.strategy import Strategy, strategy, strategy_class
 from tts.registry.instance import build
@@ -135,10 +136,23 @@ _ENGINE = (
         "for a backend that cannot tell whether it is at work.",
     ),
     click.option("--budget", type=click.IntRange(min=1), metavar="TOKENS", help="End when so many tokens are spent."),
-    click.option("--extractor", metavar="NAME", help="What finds the final answer in a response."),
+    click.option(
+        "--answers",
+        type=click.Choice(get_args(AnswerKind)),
+        help="What is asked for: one word for prompt, extractor, equality and grader; `auto` is mathematics.",
+    ),
+    click.option(
+        "--template", "direct_template", metavar="FILE", help="The prompt for a solution, in Jinja: {{ problem }}."
+    ),
+    click.option("--system", metavar="TEXT", help="A system prompt for the policy."),
+    click.option(
+        "--extractor", metavar="NAME", help="What finds the final answer in a response; or FILE.py:function."
+    ),
     click.option("--ray", "executor", flag_value="ray", help="Run the models in actors of a Ray cluster."),
 )  # fmt: skip
-_GRADER = click.option("--grader", metavar="NAME", help="What compares answers with the gold answer.")
+_GRADER = click.option(
+    "--grader", metavar="NAME", help="What compares answers with the gold answer; or FILE.py:function."
+)
 
 
 def _tags(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, str] | None:  # noqa: ARG001 - click's

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import click
 
 import tts
+from tts.api.settings import extractor_given
 from tts.api.verbs import DEFAULT_STRATEGIES
 from tts.cli import say
 from tts.cli._json_line import write_json
@@ -94,7 +95,7 @@ def compare(
         check_exists(str(problems))
     source: str | list[tts.Sampled] | None = problems
     if problems == "-":
-        extract = extractor(engine.get("extractor", "auto"))
+        extract = extractor(extractor_given(engine))
         tags = think or (OPEN, CLOSE)
         read = tts.read_candidate_sets(
             "-", columns=columns, limit=limit, on_error=on_error, think=tags, extract=extract

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Literal, Self, TypeVar
 
 from tts._version import __version__
+from tts.answers.forms import Equality, form_of
 from tts.answers.shared import hold
 from tts.bridge.threads import in_thread
 from tts.contracts.grader import Extract
@@ -26,6 +27,8 @@ from tts.engine.calls import Limit
 from tts.engine.code import code_behind
 from tts.engine.context import count_tokens
 from tts.engine.draws import Drawer, together
+from tts.engine.functions import JudgeFunction, ModelFunction, ScorerFunction
+from tts.engine.instruction import Instruction
 from tts.engine.mismatch import warn_of_mismatches
 from tts.engine.models import Loaded, ModelPool
 from tts.engine.order_trials import OrderTrials
@@ -48,24 +51,26 @@ T = TypeVar("T")
 class Engine:
     """Samples and aggregates; the async face of the library, to be used as an async context manager.
 
-    `model` (the policy), `scorer`, `judge` and `synthesizer` are references `backend:model[@option=value,...]`, or
-    objects of the user's own, which the engine does not close. `store` is the path of a store file or an open `Store`.
-    `concurrency` overrides how many completions a model works on at once. Two limits are in seconds, or `None`: a
-    strategy that has had nothing in flight for `timeout` is stopped; what is asked of a model ends, in whatever role,
-    when nothing at all has come from it for `request_timeout` and it does not say that it is at work ("auto": ten
-    minutes, an hour for a backend that cannot tell), and is asked again by the next run. `budget` is in tokens.
-    `direct_template` is "direct" or the path of a Jinja file; by default the one that the model's checkpoint was
-    trained with, else ours. `listeners` are called with every `Event`. `executor="ray"` loads the models in actors of a
+    `model` (the policy), `scorer`, `judge` and `synthesizer` are references `backend:model[@option=value,...]`,
+    functions of the user's own (also as `FILE.py:function`), or objects, which the engine does not close. `store` is
+    the path of a store file or an open `Store`. `concurrency` overrides how many completions a model works on at once.
+    Two limits are in seconds, or `None`: a strategy that has had nothing in flight for `timeout` is stopped; what is
+    asked of a model ends, in whatever role, when nothing at all has come from it for `request_timeout` and it does not
+    say that it is at work ("auto": ten minutes, an hour for a backend that cannot tell), and is asked again by the next
+    run. `budget` is in tokens. `answers` is one word for what is asked for ("math", "choice", "json", "code", "text";
+    "auto" is mathematics): it sets prompt, extractor and equality of answers. `direct_template` is "direct" or the path
+    of a Jinja file; by default the one that the model's checkpoint was trained with, else ours. `system` is a system
+    prompt for the policy. `listeners` are called with every `Event`. `executor="ray"` loads the models in actors of a
     Ray cluster (`docs/scaling.md`).
     """
 
     def __init__(
         self,
         *,
-        model: str | Backend | None = None,
-        scorer: str | Scorer | None = None,
-        judge: str | Judge | None = None,
-        synthesizer: str | Backend | None = None,
+        model: str | Backend | ModelFunction | None = None,
+        scorer: str | Scorer | ScorerFunction | None = None,
+        judge: str | Judge | JudgeFunction | None = None,
+        synthesizer: str | Backend | ModelFunction | None = None,
         store: Store | str | Path | None = None,
         sampling: Sampling | None = None,
         seed: int | None = None,
@@ -74,7 +79,9 @@ class Engine:
         request_timeout: float | Literal["auto"] | None = "auto",
         budget: int | None = None,
         extractor: str | Extract = "auto",
+        answers: str | None = None,
         direct_template: str | None = None,
+        system: str | None = None,
         executor: str | None = None,
         listeners: Sequence[Callable[[Event], None]] = (),
         models: ModelPool | None = None,
@@ -87,23 +94,24 @@ class Engine:
             raise ConfigError(f"sampling={sampling!r}: give a tts.Sampling")
         sampling = sampling or Sampling()
         self.sampling: Sampling = sampling if seed is None else sampling.model_copy(update={"seed": seed})
-        self._timeout, self._direct_template = timeout, direct_template
+        form = form_of(answers or "auto")
+        self._timeout, self._instruction = timeout, Instruction(direct_template or form.template, system)
         self._request_timeout = request_timeout
         self._listeners = [*listeners, *plugins().event_listeners]
         self._models, self._owns_models = ModelPool() if models is None else models, models is None
         references: dict[Role, object] = {"policy": model, "scorer": scorer, "judge": judge, "synthesizer": synthesizer}
         self._roles = Roles(references, self._models, concurrency, self._emit, executor)
-        self._extractor = extractor
-        extract = extractor_of(extractor)
+        self._extractor = form.extractor if extractor == "auto" else extractor
+        extract = extractor_of(self._extractor)
         self._owns_store = not isinstance(store, Store)
         self.store: Store | None = store if isinstance(store, Store) or store is None else Store(store)
         self._drawer = Drawer(self.store, extract, budget)
         blocking = Limit.of(request_timeout, writes=False).silent
         self._watchdog = Watchdog(self._roles.loaded, self._limit, blocking, _tick(request_timeout))
-        answers, self._release_answers = hold(self)
+        service, self._release_answers = hold(self)
         self._runner = Runner(
-            self._roles, self._drawer, answers, timeout=timeout, direct_template=direct_template, emit=self._emit,
-            listened=bool(self._listeners),
+            self._roles, self._drawer, Equality(service, form.key), timeout=timeout, instruction=self._instruction,
+            emit=self._emit, listened=bool(self._listeners),
         )  # fmt: skip
 
     async def __aenter__(self) -> Self:
@@ -131,7 +139,7 @@ class Engine:
         return self._drawer.spent
 
     @property
-    def model(self) -> str | Backend | None:
+    def model(self) -> str | Backend | ModelFunction | None:
         """The policy as it was given, where there is one."""
         return self._roles.references["policy"]  # type: ignore[return-value]  # what __init__ took
 
@@ -163,7 +171,7 @@ class Engine:
         """
         _check_k(k)
         await self._load((), sampling=True)
-        warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, (), k)
+        warn_of_mismatches(self._roles.loaded.get("policy"), self._instruction.template, (), k)
         self._check_logprobs(())
 
         async def draw(work: Work, order: int) -> Sampled:
@@ -235,7 +243,7 @@ class Engine:
             raise ConfigError(f"order_trials={order_trials}: give how many other orders are to be tried, or 0")
         labelled = label_strategies([strategy_of(one) for one in strategies])
         await self._load(tuple(labelled.values()), sampling=n is not None)
-        warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, labelled.values(), k)
+        warn_of_mismatches(self._roles.loaded.get("policy"), self._instruction.template, labelled.values(), k)
         settings = self._check_logprobs(tuple(labelled.values()))
         provenance = {label: self._provenance(one, k) for label, one in labelled.items()}
         trials = OrderTrials(order_trials, settings.seed, self._timeout) if order_trials else None

@@ -9,17 +9,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from tts.answers import Answers
+from tts.answers.forms import Equality
 from tts.contracts.strategy import Strategy
 from tts.engine.context import StrategyContext
 from tts.engine.decide import Decided, decide
 from tts.engine.draws import Draw, Drawer, together
+from tts.engine.instruction import Instruction
 from tts.engine.order_trials import OrderTrials
 from tts.engine.pool import Pool
 from tts.engine.roles import Roles
 from tts.engine.unit import SAMPLING, Unit
 from tts.engine.work import Work, groups
-from tts.prompts import direct_messages
 from tts.store.store import Store
 from tts.vocabulary.errors import BackendError, StoreError, TTSError
 from tts.vocabulary.events import Event
@@ -47,15 +47,15 @@ class Runner:
         self,
         roles: Roles,
         drawer: Drawer,
-        answers: Answers,
+        answers: Equality,
         *,
         timeout: float | None,
-        direct_template: str | None,
+        instruction: Instruction,
         emit: Callable[[Event], None],
         listened: bool,
     ) -> None:
         self._roles, self._drawer, self._answers = roles, drawer, answers
-        self._timeout, self._direct_template = timeout, direct_template
+        self._timeout, self._instruction = timeout, instruction
         self._emit, self._listened = emit, listened
         self._store: Store | None = drawer.store
         self._live: dict[tuple[str, bool], Pool] = {}  # draws of first candidates that problems are waiting for
@@ -89,7 +89,7 @@ class Runner:
         unit = Unit(
             work, plan.k, order, pool,
             roles=self._roles.loaded, drawer=self._drawer, sampling=plan.sampling,
-            answers=self._answers, emit=self._emit,
+            answers=self._answers, instruction=self._instruction, emit=self._emit,
         )  # fmt: skip
         contexts = {label: StrategyContext(unit, one, plan.sampling.seed) for label, one in plan.strategies.items()}
         unit.undecided += plan.trials is not None  # who will want all candidates
@@ -138,8 +138,7 @@ class Runner:
         policy, draw = self._roles.loaded.get("policy"), None
         if policy is not None and (not work.fixed or (policy.fingerprint == work.policy and work.sampling)):
             trained = policy.model.capabilities.prompts
-            template = self._direct_template or (trained.direct if trained else "direct")
-            messages = direct_messages(work.problem, template)
+            messages = self._instruction.direct(work.problem, trained)
             wanted = work.sampling or sampling
             if sampling.logprobs and not wanted.logprobs:  # they change no sample, and a strategy needs them
                 wanted = wanted.model_copy(update={"logprobs": True})

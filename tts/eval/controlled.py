@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Unpack
 
-from tts.api.settings import Settings, spelled_out
+from tts.api.settings import Settings, extractor_given, grader_given, spelled_out
 from tts.api.verbs import compare
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import extractor as extractor_of
@@ -150,8 +150,9 @@ def controls(
     chosen = _chosen(controls_of(k), only)
     source, plant = _task(samples)
     if isinstance(source, Task):
-        grader = grader or source.grader
-        settings.setdefault("extractor", source.extractor)
+        grader = grader_given(settings, grader, source.grader)
+        if settings.get("answers") in (None, "auto"):
+            settings.setdefault("extractor", source.extractor)
         if settings.get("model") is None:
             settings["model"] = DEFAULT_MODEL
     shared: dict[str, Any] = {"strategies": strategies, "k": k, "grader": grader, **settings}
@@ -159,7 +160,7 @@ def controls(
     groups = _groups(own, plant, settings.get("seed") or 0)
     if not groups:
         raise ConfigError("nothing to control: no group of candidates was sampled and graded; give gold answers")
-    extract = extractor_of(settings.get("extractor", "auto"))
+    extract = extractor_of(extractor_given(settings))
     made = _Made(own, {}, {})
     for control in chosen:
         changed = [_changed(control, group, extract) for group in groups.values()]
@@ -169,7 +170,9 @@ def controls(
             made.comparisons[control.name] = compare(sets, **shared)
         made.places[control.name] = places
     results = [
-        _result(control.name, label, made, groups, grader or "math") for label in own.strategies for control in chosen
+        _result(control.name, label, made, groups, grader_given(settings, grader, None))
+        for label in own.strategies
+        for control in chosen
     ]
     says = {control.name: control.says for control in chosen}
     chooses = frozenset(label for label in own.strategies if _only_chose(own, label))

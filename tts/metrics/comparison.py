@@ -35,7 +35,8 @@ class Comparison(Followed, Completeness):
     Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged.
     What is missing, since it failed or was refused, is no wrong answer: it is left out and counted (`missing`,
     `outcome_classes`), and `bounds` say what accuracy would be with all of it wrong, and right. Intervals are 95 %,
-    clustered by problem. `max_tokens` is the limit that candidates were sampled with. What a strategy costs is what it
+    clustered by problem. `max_tokens` is the limit that candidates were sampled with,
+    `answers_are` what kind of answers they are, as `answers=` said. What a strategy costs is what it
     alone would have cost; `spent` is what was really paid, shared completions once and stored ones not at all.
     """
 
@@ -47,6 +48,7 @@ class Comparison(Followed, Completeness):
         spent: dict[str, Usage],
         seconds: float,
         max_tokens: int | None = None,
+        answers: str | None = None,
     ) -> None:
         self.rows: list[Graded] = list(rows)
         self.strategies: list[str] = list(strategies)
@@ -54,6 +56,7 @@ class Comparison(Followed, Completeness):
         self.spent: dict[str, Usage] = spent
         self.seconds: float = seconds
         self.max_tokens: int | None = max_tokens
+        self.answers_are: str = answers or "auto"
         self.curve_names: dict[str, CurveName | None] = {label: one.curve() for label, one in strategies.items()}
         cards = ((label, one.card) for label, one in strategies.items() if label == one.name)
         metrics = {label: card.metric.replace("@k", f"@{k}") for label, card in cards if card and card.metric}
