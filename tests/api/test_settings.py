@@ -87,7 +87,10 @@ WRONG: list[tuple[Callable[[], object], str]] = [
 
 
 @pytest.mark.parametrize(("call", "sentence"), WRONG, ids=[sentence[:30] for _, sentence in WRONG])
-def test_a_wrong_call_is_refused_in_a_sentence(call: Callable[[], object], sentence: str) -> None:
+def test_a_wrong_call_is_refused_in_a_sentence(
+    sets: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[], object], sentence: str
+) -> None:
+    monkeypatch.chdir(sets.parent)
     with pytest.raises(tts.ConfigError, match=sentence):
         call()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar, cast
 
 from tts.answers.forms import form_of
+from tts.api.profiles import expanded
 from tts.contracts.grader import Extract
 from tts.contracts.grader import extractor as extractor_of
 from tts.contracts.models import Backend, Judge, Scorer
@@ -134,6 +135,7 @@ def checked(settings: Settings) -> dict[str, Any]:
             )
         if name not in known:
             raise ConfigError(f"there is no argument {name!r}{did_you_mean(name, known)}")
+    given = expanded(given, frozenset(known))
     for role, kind in KINDS.items():
         if given.get(role) is not None:
             given[role] = of_function(kind, given[role])
@@ -144,6 +146,11 @@ def checked(settings: Settings) -> dict[str, Any]:
     elif not isinstance(sampling, Sampling | None):
         raise ConfigError(f"sampling={sampling!r}: give a tts.Sampling or a mapping of its fields")
     return given
+
+
+def settle_names(settings: Settings) -> None:
+    """Replace every `@name` of a model by what it stands for, in the settings themselves."""
+    cast("dict[str, Any]", settings).update(expanded(settings, frozenset(Settings.__annotations__)))
 
 
 def extractor_given(settings: Mapping[str, Any]) -> str | Extract:

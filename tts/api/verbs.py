@@ -10,7 +10,7 @@ from typing import Any, TypeVar, Unpack
 from tts.api.candidate_sets import candidate_sets
 from tts.api.progress import following, total_of
 from tts.api.samples import Samples
-from tts.api.settings import KINDS, Settings, checked, grader_given, spelled_out
+from tts.api.settings import KINDS, Settings, checked, grader_given, settle_names, spelled_out
 from tts.api.tally import Unit
 from tts.api.warm_models import WarmModels
 from tts.bridge.loop import run_sync
@@ -235,6 +235,7 @@ def _examples(source: Source, columns: Any, limit: int | None, on_error: OnError
 
 def _task_settings(source: Any, grader: str | Same | None, engine: Settings) -> tuple[Any, str | Same]:
     """A named task as an object, with its extractor and grader unless the call names others."""
+    settle_names(engine)
     if source is None or (isinstance(source, str) and source.startswith("task:")):
         reference = parse_reference("sums" if source is None else source.removeprefix("task:"))
         source = task_of(reference.name, **reference.options)

@@ -12,6 +12,8 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from tts.answers.written import AnswerKind
+from tts.cli._completion import complete_model, complete_problems, names_of
+from tts.cli._quiet import quiet_option
 from tts.cli._streams import prints_aside
 from tts.contracts.strategy import Strategy, strategy, strategy_class
 from tts.registry.instance import build
@@ -68,7 +70,7 @@ def _stack(options: Sequence[Callable[[Any], Any]], function: Any) -> Any:
 
 
 _SOURCE = (
-    click.argument("problems", required=False),
+    click.argument("problems", required=False, shell_complete=complete_problems),
     click.option(
         "--columns",
         type=_NameValue(many=True),
@@ -109,6 +111,19 @@ def _local(problems: str | None, data_dir: str) -> str:
     return f"{problems}{',' if '@' in problems else '@'}data_dir={data_dir}"
 
 
+def _from_environment(option: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The option, whose value may stand in the environment: TTS_MODEL for --model."""
+
+    def placed(function: Any) -> Any:
+        made = option(function)
+        added: click.Option = made.__click_params__[-1]
+        if not added.is_flag and not added.multiple:
+            added.envvar = f"TTS_{added.opts[0].lstrip('-').replace('-', '_').upper()}"
+        return made
+
+    return placed
+
+
 _SAMPLING = (
     click.option("--temperature", type=float, help="0.6 by default."),
     click.option("--top-p", type=float, help="0.95 by default."),
@@ -118,7 +133,13 @@ _SAMPLING = (
     click.option("--thinking/--no-thinking", default=None, help="Ask the chat template for thinking, or for none."),
 )
 _ENGINE = (
-    click.option("--model", "-m", metavar="BACKEND:MODEL", help="The policy, e.g. vllm:Qwen/Qwen2.5-7B-Instruct."),
+    click.option(
+        "--model",
+        "-m",
+        metavar="BACKEND:MODEL",
+        shell_complete=complete_model,
+        help="The policy, e.g. vllm:Qwen/Qwen2.5-7B-Instruct, or @NAME of tts.toml (`tts models`).",
+    ),
     click.option("--scorer", metavar="SCORER:MODEL", help="The reward model."),
     click.option("--judge", metavar="FORMAT:BACKEND:MODEL", help="The pairwise judge."),
     click.option("--synthesizer", metavar="BACKEND:MODEL", help="The model that writes from all candidates."),
@@ -184,7 +205,7 @@ def engine_options(function: Command) -> Command:
         engine["progress"] = False  # commands show their own
         function(engine=engine, **given)
 
-    return _stack((*_ENGINE, *_SAMPLING), collected)  # type: ignore[no-any-return]
+    return _stack((*map(_from_environment, (*_ENGINE, *_SAMPLING)), quiet_option), collected)  # type: ignore[no-any-return]
 
 
 def grader_option(function: Command) -> Command:
@@ -224,6 +245,19 @@ def report_option(function: Command) -> Command:
     text = "Write a report, by ending: .html, .md, .tex; a name without ending is a folder with everything."
     kind = click.Path(path_type=Path)
     return click.option("--report", type=kind, metavar="FILE", callback=checked, help=text)(function)
+
+
+def strategy_option(function: Command) -> Command:
+    """`-s`, one strategy."""
+    return click.option(
+        "--strategy",
+        "-s",
+        default="gsr",
+        show_default=True,
+        metavar="NAME",
+        shell_complete=names_of("strategy"),
+        help="Or FILE.py:CLASS.",
+    )(function)
 
 
 def k_option(default: int = 4) -> Callable[[Command], Command]:

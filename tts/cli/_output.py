@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tts.cli import say
 from tts.cli._json_line import write_json
+from tts.cli._quiet import tell
 from tts.cli._streams import prints_aside
 from tts.interop import export
 from tts.output.file import check_file
@@ -48,9 +48,9 @@ def save(done: Comparison, output: Path | None, report: Path | None, store: str 
     """Save what was asked for, before anything is printed: a pipe may be closed. `store` is the report's."""
     if report is not None:
         with prints_aside():  # its sections are plugins
-            say(f"wrote {done.report(report, store=store)}")
+            tell(f"wrote {done.report(report, store=store)}")
     if output is not None:
-        say(f"saved {done.save(output)}")
+        tell(f"saved {done.save(output)}")
 
 
 def result_row(result: Result) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tts.api.progress import bar
 from tts.api.tally import Tally, Unit
 from tts.cli import say
 from tts.cli._interrupt import INTERRUPTED, interrupted, is_over, worded
+from tts.cli._quiet import is_quiet, tell
 from tts.cli._streams import prints_aside
 from tts.store.address import shown_store
 from tts.vocabulary.events import Event
@@ -35,12 +36,13 @@ class _Plain:
     def __init__(self, tally: Tally) -> None:
         self._tally, self._over = tally, threading.Event()
         self._thread = threading.Thread(target=self._run, name="tts-progress", daemon=True)
-        self._thread.start()
+        if not is_quiet():
+            self._thread.start()
 
     def update(self, tally: Tally) -> None: ...
 
     def note(self, text: str) -> None:
-        say(text)
+        tell(text)
 
     def stop(self) -> None:
         self._over.set()
@@ -70,14 +72,14 @@ def watch(
     """
     tally = Tally(unit, total)
     try:
-        live = sys.stderr.isatty() and not (streams and sys.stdout.isatty())
+        live = sys.stderr.isatty() and not is_quiet() and not (streams and sys.stdout.isatty())
         with worded(lambda: _interrupted(tally, store)), prints_aside(), _display(tally, live=live) as display:
             yield _Listener(tally, display)
     except KeyboardInterrupt:
         interrupted(say, _interrupted(tally, store))
         raise click.exceptions.Exit(INTERRUPTED) from None
     if summary:
-        say(tally.line())
+        tell(tally.line())
 
 
 def expected(source: str | None, limit: int | None) -> int | None:

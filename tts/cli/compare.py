@@ -11,6 +11,7 @@ import tts
 from tts.api.settings import extractor_given
 from tts.api.verbs import DEFAULT_STRATEGIES
 from tts.cli import say
+from tts.cli._completion import names_of
 from tts.cli._json_line import write_json
 from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
@@ -43,6 +44,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
     "-s",
     "names",
     multiple=True,
+    shell_complete=names_of("strategy", many=True),
     metavar="NAME[,NAME...]",
     help=f"Or FILE.py:CLASS; may be given again.  [default: {','.join(DEFAULT_STRATEGIES)}]",
 )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import click
 
 import tts
+from tts.cli._completion import names_of
 from tts.cli._json_line import write_json
 from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
@@ -36,6 +37,7 @@ ENDINGS = (".json", ".md")
     "-s",
     "names",
     multiple=True,
+    shell_complete=names_of("strategy", many=True),
     metavar="NAME[,NAME...]",
     help=f"Or FILE.py:CLASS; may be given again.  [default: {','.join(DEFAULT_STRATEGIES)}]",
 )

@@ -9,6 +9,7 @@ import click
 
 import tts
 from tts.cli import say
+from tts.cli._completion import names_of
 from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
     Pairs,
@@ -38,6 +39,7 @@ from tts.cli._progress import watch
     "-s",
     "names",
     multiple=True,
+    shell_complete=names_of("strategy", many=True),
     metavar="NAME[,NAME...]",
     help="May be given again.  [default: those of the paper that the models given allow]",
 )

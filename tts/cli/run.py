@@ -21,6 +21,7 @@ from tts.cli._options import (
     report_option,
     source_options,
     strategies_of,
+    strategy_option,
 )
 from tts.cli._output import check_output, result_row, save
 from tts.cli._progress import expected, watch
@@ -31,7 +32,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 
 @click.command()
 @source_options
-@click.option("--strategy", "-s", default="gsr", show_default=True, metavar="NAME", help="Or FILE.py:CLASS.")
+@strategy_option
 @k_option()
 @parameter_option
 @grader_option

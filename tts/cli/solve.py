@@ -11,7 +11,7 @@ import tts
 from tts.cli import say, show_text
 from tts.cli._json_line import write_json
 from tts.cli._max_failed import end, max_failed_option
-from tts.cli._options import Pairs, engine_options, k_option, parameter_option, strategies_of
+from tts.cli._options import Pairs, engine_options, k_option, parameter_option, strategies_of, strategy_option
 from tts.cli._progress import watch
 from tts.metrics.completeness import cut_of
 from tts.metrics.missing import missing_of_sets
@@ -21,7 +21,7 @@ from tts.vocabulary.thinking import split_thinking
 
 @click.command()
 @click.argument("problem")
-@click.option("--strategy", "-s", default="gsr", show_default=True, metavar="NAME", help="Or FILE.py:CLASS.")
+@strategy_option
 @k_option()
 @parameter_option
 @engine_options

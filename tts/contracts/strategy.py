@@ -217,6 +217,6 @@ def strategy(name: str | Strategy | type[Strategy], **parameters: Any) -> Strate
     `path/to/file.py:Class` and `package.module:Class` name one that is no plugin. Raises `UnknownPluginError`, and
     `ConfigError` for a parameter that is unknown or out of range.
     """
-    if isinstance(name, str) and ":" in name:
+    if isinstance(name, str) and (":" in name or name.endswith(".py")):
         name = strategy_class(name)
     return instance("strategy", Strategy, name, parameters)  # type: ignore[type-abstract]  # only a bound

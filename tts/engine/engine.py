@@ -39,7 +39,7 @@ from tts.engine.watchdog import Watchdog
 from tts.engine.work import Work, groups
 from tts.registry.host import emit, plugins
 from tts.store.store import Store
-from tts.vocabulary.errors import ConfigError, StoreError, TaskError, TTSError
+from tts.vocabulary.errors import ConfigError, NoCandidatesError, StoreError, TaskError, TTSError
 from tts.vocabulary.events import Event
 from tts.vocabulary.outcome import Outcome
 from tts.vocabulary.record import digest
@@ -144,6 +144,12 @@ class Engine:
         return self._roles.references["policy"]  # type: ignore[return-value]  # what __init__ took
 
     @property
+    def loaded_model(self) -> Backend | None:
+        """The policy once it is loaded."""
+        loaded = self._roles.loaded.get("policy")
+        return None if loaded is None else loaded.model
+
+    @property
     def fingerprints(self) -> dict[str, str]:
         """The fingerprint of each loaded model, per role, with the format of a judge that has one."""
         loaded = self._roles.loaded.items()
@@ -160,7 +166,7 @@ class Engine:
         async with aclosing(self.run([Example(problem=problem)], [strategy], k)) as outcomes:
             async for outcome in outcomes:
                 for error in outcome.errors.values():
-                    raise error
+                    raise _with_reason(error, outcome.candidates)
                 return next(iter(outcome.results.values()))
         raise AssertionError("one problem gives one outcome")
 
@@ -291,6 +297,14 @@ class Engine:
     def _emit(self, event: Event) -> None:
         if self._listeners:
             emit(event, self._listeners)
+
+
+def _with_reason(error: TTSError, candidates: Sequence[Candidate]) -> TTSError:
+    """Where there is nothing to decide on, why the candidates failed is what one wants to know."""
+    reasons = dict.fromkeys(one.error for one in candidates if one.error is not None)
+    if not isinstance(error, NoCandidatesError) or not reasons:
+        return error
+    return NoCandidatesError(f"{error}: {'; '.join(map(str, list(reasons)[:2]))}")
 
 
 def _is_number(value: object) -> bool:
