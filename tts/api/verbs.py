@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, TypeVar, Unpack
+from typing import Any, NamedTuple, TypeVar, Unpack
 
 from tts.api.candidate_sets import candidate_sets
 from tts.api.progress import following, total_of
@@ -23,7 +23,7 @@ from tts.contracts.task import task as task_of
 from tts.engine.engine import Engine
 from tts.engine.reference import DEFAULT_MODEL, placed
 from tts.metrics.comparison import Comparison
-from tts.metrics.grading import SILENT, grade
+from tts.metrics.grading import SILENT, Graded, grade
 from tts.metrics.run import Run
 from tts.registry.user_code import Same
 from tts.sources.reading import OnError, Source, read_examples
@@ -34,6 +34,7 @@ from tts.vocabulary.records import Problem, Result, Sampled
 
 T = TypeVar("T")
 OnResult = Callable[[Result], None]
+OnRecord = Callable[[dict[str, Any]], None]
 DEFAULT_STRATEGIES = ("first", "majority", "gsr")
 
 
@@ -64,13 +65,15 @@ def run(
     limit: int | None = None,
     on_error: OnError = "raise",
     on_result: OnResult | None = None,
+    on_record: OnRecord | None = None,
     grader: str | Same | None = None,
     **engine: Unpack[Settings],
 ) -> Run:
     """Sample k candidates for each problem and decide with one strategy; a problem that fails is a result with `error`.
 
     `problems` is anything that `read_examples` takes: nothing (the built-in task), a text, a list, a file, `task:NAME`,
-    `hub:ID`, `-`. `on_result` hears each result as it is decided. All results are held; for more than memory takes,
+    `hub:ID`, `-`. `on_result` hears each result as it is decided, `on_record` its row of `Run.records` as
+    soon as it is graded, too. All results are held; for more than memory takes,
     iterate over `Engine.run`. `engine` takes the arguments of `tts.Engine`.
     """
     chosen = strategy_of(strategy)
@@ -79,8 +82,8 @@ def run(
     def outcomes(one: Engine) -> AsyncGenerator[Outcome, None]:
         return one.run(_examples(source, columns, limit, on_error), [chosen], k)
 
-    total = total_of(source, limit, 1)
-    return _evaluate(Run, outcomes, [chosen], k, grader, on_result, engine, sampling=True, total=total)  # type: ignore[return-value]  # it builds the class it is given
+    total, hears = total_of(source, limit, 1), _Hears(on_result, on_record)
+    return _evaluate(Run, outcomes, [chosen], k, grader, hears, engine, sampling=True, total=total)  # type: ignore[return-value]  # it builds the class it is given
 
 
 @spelled_out
@@ -102,8 +105,10 @@ def sample(
     async def work(one: Engine) -> Samples:
         order: dict[str, int] = {}
 
+        read = _examples(source, columns, limit, on_error)  # its first row, before a model is loaded for it
+
         def examples() -> Iterator[Any]:
-            for example in _examples(source, columns, limit, on_error):
+            for example in read:
                 order[example.problem.id] = len(order)
                 yield example
 
@@ -155,7 +160,15 @@ def compare(
         return one.compare(_first(sets, n), chosen, k, order_trials=order_trials)
 
     total = total_of(source, limit, len(chosen)) if n in (None, k) else None
-    return _evaluate(Comparison, outcomes, chosen, k, grader, on_result, engine, sampling=sets is None, total=total)
+    hears = _Hears(on_result, None)
+    return _evaluate(Comparison, outcomes, chosen, k, grader, hears, engine, sampling=sets is None, total=total)
+
+
+class _Hears(NamedTuple):
+    """Who hears of results: as they are decided, and as rows once they are graded."""
+
+    result: OnResult | None
+    record: OnRecord | None
 
 
 def _chosen(given: object) -> list[Strategy]:
@@ -179,7 +192,7 @@ def _evaluate(
     strategies: Sequence[Strategy],
     k: int,
     grader: str | Same,
-    on_result: OnResult | None,
+    hears: _Hears,
     engine: Settings,
     *,
     sampling: bool,
@@ -190,18 +203,25 @@ def _evaluate(
 
     async def work(one: Engine) -> Comparison:
         started = time.monotonic()
+        limit = engine.get("request_timeout", "auto")
+        seconds = SILENT if limit == "auto" else limit
         outcomes: list[Outcome] = []
+        graded: list[Graded] = []
         try:
             async with aclosing(outcomes_of(one)) as arriving:
                 async for outcome in arriving:
                     outcomes.append(outcome)
-                    for result in outcome.results.values() if on_result else ():
-                        on_result(result)  # type: ignore[misc]  # not None here
-            seconds = time.monotonic() - started
+                    for result in outcome.results.values() if hears.result else ():
+                        hears.result(result)  # type: ignore[misc]  # not None here
+                    if hears.record is not None:
+                        graded += await grade([outcome], judge, seconds)
+                        for record in kind(graded[-1:], labelled, k, {}, 0.0).records():
+                            hears.record(record)
+            took = time.monotonic() - started
             outcomes.sort(key=lambda outcome: outcome.order)
-            limit = engine.get("request_timeout", "auto")
-            graded = await grade(outcomes, judge, SILENT if limit == "auto" else limit)
-            return kind(graded, labelled, k, one.spent, seconds, one.sampling.max_tokens, engine.get("answers"))
+            rows = graded or await grade(outcomes, judge, seconds)
+            rows.sort(key=lambda row: row.outcome.order)
+            return kind(rows, labelled, k, one.spent, took, one.sampling.max_tokens, engine.get("answers"))
         finally:
             await judge.aclose()
 

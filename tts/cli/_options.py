@@ -69,14 +69,15 @@ def _stack(options: Sequence[Callable[[Any], Any]], function: Any) -> Any:
     return function
 
 
+columns_option = click.option(
+    "--columns",
+    type=_NameValue(many=True),
+    metavar="ROLE=NAME,...",
+    help="What the source calls its id, problem, answer, candidates, e.g. problem=question,answer=final.",
+)
 _SOURCE = (
     click.argument("problems", required=False, shell_complete=complete_problems),
-    click.option(
-        "--columns",
-        type=_NameValue(many=True),
-        metavar="ROLE=NAME,...",
-        help="What the source calls its id, problem, answer, candidates, e.g. problem=question,answer=final.",
-    ),
+    columns_option,
     click.option("--limit", "-n", type=click.IntRange(min=1), help="Read only so many."),
     click.option(
         "--on-error",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tts.cli._json_line import write_json
 from tts.cli._quiet import tell
@@ -13,8 +13,7 @@ from tts.interop import export
 from tts.output.file import check_file
 from tts.rows.candidates import row_of
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.outcome_class import result_classes
-from tts.vocabulary.records import Result, Sampled, Usage
+from tts.vocabulary.records import Sampled
 
 if TYPE_CHECKING:
     from tts.eval import Comparison
@@ -51,22 +50,3 @@ def save(done: Comparison, output: Path | None, report: Path | None, store: str 
             tell(f"wrote {done.report(report, store=store)}")
     if output is not None:
         tell(f"saved {done.save(output)}")
-
-
-def result_row(result: Result) -> dict[str, Any]:
-    """A result as one flat row, without its candidates; `outcome` is its class before it is graded."""
-    usage = sum(result.usage.values(), Usage())
-    return {
-        "problem_id": result.problem.id,
-        "group": result.group,
-        "strategy": result.provenance.strategy,
-        "outcome": result_classes(result)[0],
-        "answer": result.answer,
-        "text": result.text,
-        "chosen": result.decision.chosen if result.decision else None,
-        "confidence": result.decision.confidence if result.decision else None,
-        "generated_tokens": usage.generated_tokens,
-        "prompt_tokens": usage.prompt_tokens,
-        "seconds": result.seconds,
-        "error": result.error,
-    }

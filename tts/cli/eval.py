@@ -8,8 +8,8 @@ from typing import Any, Literal
 import click
 
 import tts
-from tts.cli import say
 from tts.cli._completion import names_of
+from tts.cli._json_line import write_json
 from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
     Pairs,
@@ -21,6 +21,7 @@ from tts.cli._options import (
     strategies_of,
 )
 from tts.cli._progress import watch
+from tts.cli._quiet import tell
 
 
 @click.command(name="eval")
@@ -64,6 +65,8 @@ from tts.cli._progress import watch
     metavar="FILE",
     help="Where the page goes, by ending as in `tts report`.  [default: FOLDER/report.html]",
 )
+@click.option("--overwrite", is_flag=True, help="Replace the report of another protocol in FOLDER.")
+@click.option("--json", "as_json", is_flag=True, help="The report.json on standard output, instead of a table.")
 @max_failed_option
 @grader_option
 @engine_options
@@ -82,6 +85,8 @@ def evaluate(
     prices: Path | None,
     check_grades: bool,
     report: Path | None,
+    overwrite: bool,
+    as_json: bool,
     max_failed: str,
     grader: str | None,
     engine: dict[str, Any],
@@ -110,6 +115,7 @@ def evaluate(
             estimator=estimator,
             prices=None if prices is None else Prices.read(prices),
             check_grades=check_grades,
+            overwrite=overwrite,
             report=PAGE if report is None else report.absolute(),
             columns=columns,
             limit=limit,
@@ -118,9 +124,12 @@ def evaluate(
             listeners=[listener],
             **engine,
         )
-    click.echo(str(found))
-    say(f"saved report.md, report.json, results.jsonl and timings.json in {folder}")
+    if as_json:
+        write_json(found.report())
+    else:
+        click.echo("\n\n".join(map(str, found.comparison.tables()[:2])))
+    tell(f"saved report.md with all tables, report.json, results.jsonl and timings.json in {folder}")
     page = folder / PAGE if report is None else report
     if page.exists():
-        say(f"the page is {page}")
+        tell(f"the page is {page}")
     finish(found.comparison, max_failed, engine.get("store", folder / "store.db"))

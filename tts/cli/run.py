@@ -23,9 +23,8 @@ from tts.cli._options import (
     strategies_of,
     strategy_option,
 )
-from tts.cli._output import check_output, result_row, save
+from tts.cli._output import check_output, save
 from tts.cli._progress import expected, watch
-from tts.vocabulary.records import Result
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 
@@ -40,7 +39,9 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 @output_option("The graded results", ENDINGS)
 @report_option
 @max_failed_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON line per result, as it is decided.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON line per result, as it is decided, with gold answer and grade."
+)
 def run(
     problems: str | None,
     columns: dict[str, str] | None,
@@ -64,9 +65,6 @@ def run(
     check_output(output, ENDINGS)
     [chosen] = strategies_of([strategy], parameters)
 
-    def written(result: Result) -> None:
-        write_json(result_row(result))
-
     with watch("decision", expected(problems, limit), engine.get("store"), streams=as_json) as listener:
         done = tts.run(
             problems,
@@ -75,7 +73,7 @@ def run(
             columns=columns,
             limit=limit,
             on_error=on_error,
-            on_result=written if as_json else None,
+            on_record=write_json if as_json else None,
             grader=grader,
             listeners=[listener],
             **engine,

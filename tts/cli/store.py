@@ -12,7 +12,7 @@ import click
 
 from tts.cli import say, show_text
 from tts.cli._json_line import write_json
-from tts.cli._options import StorePlace, output_option
+from tts.cli._options import StorePlace, columns_option, output_option
 from tts.cli._output import check_output, write_sets
 from tts.cli._table import write_table
 from tts.contracts.grader import extractor
@@ -165,14 +165,21 @@ def export(path: str | Path, output: Path | None, extract: str) -> None:
     show_default=True,
     help="What to do with a row that cannot be read.",
 )
+@columns_option
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="The tool that wrote it; else found out.")
-def import_sets(path: str | Path, sets: str, on_error: Literal["raise", "skip"], format_: str | None) -> None:
+def import_sets(
+    path: str | Path,
+    sets: str,
+    on_error: Literal["raise", "skip"],
+    columns: dict[str, str] | None,
+    format_: str | None,
+) -> None:
     """Put the candidate sets of a FILE into a store, a new one if need be; what it has already is kept.
 
     FILE is one of this library's, or what another tool wrote: samples of lm-evaluation-harness (--log_samples), a log
     of inspect_ai, output-rs*.jsonl of NeMo-Skills (or their folder), details of lighteval, reviews of evalscope.
     """
-    source = read_candidate_sets(sets, on_error=on_error, extract=lambda _: None, format=format_)
+    source = read_candidate_sets(sets, columns=columns, on_error=on_error, extract=lambda _: None, format=format_)
     count = 0
     with Store(path) as opened:
         for sampled in source:

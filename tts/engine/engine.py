@@ -299,7 +299,7 @@ class Engine:
             emit(event, self._listeners)
 
 
-def _with_reason(error: TTSError, candidates: Sequence[Candidate]) -> TTSError:
+def _with_reason(error: Exception, candidates: Sequence[Candidate]) -> Exception:
     """Where there is nothing to decide on, why the candidates failed is what one wants to know."""
     reasons = dict.fromkeys(one.error for one in candidates if one.error is not None)
     if not isinstance(error, NoCandidatesError) or not reasons:

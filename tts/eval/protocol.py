@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple, Unpack
 from tts.answers.shared import held
 from tts.api.settings import ComparisonSettings, spelled_out
 from tts.api.verbs import compare
+from tts.contracts.labels import label_strategies
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
 from tts.eval._protocol_tables import Shown, protocol_tables
@@ -61,10 +62,7 @@ class Evaluation(NamedTuple):
         """Write report.md, report.json, results.jsonl and timings.json; each is whole or not there."""
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        report, timings = _without_timings(self.comparison.to_dict())
-        report = {"protocol": self.protocol, **report, "checks": self._checks()}
-        if self.prices is not None:
-            report["price"] = {label: self.prices.of(self.comparison.costs(label)) for label in report["strategies"]}
+        report, timings = self._report()
         rows = list(self.comparison.records())
         timings["results"] = [row.pop("seconds") for row in rows]
         texts = (
@@ -74,6 +72,18 @@ class Evaluation(NamedTuple):
             _text(timings),
         )
         return [write_whole(target / name, text) for name, text in zip(FILES, texts, strict=True)]
+
+    def report(self) -> dict[str, Any]:
+        """What report.json holds."""
+        return self._report()[0]
+
+    def _report(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The report, and what of it depends on the run."""
+        found, timings = _without_timings(self.comparison.to_dict())
+        found = {"protocol": self.protocol, **found, "checks": self._checks()}
+        if self.prices is not None:
+            found["price"] = {label: self.prices.of(self.comparison.costs(label)) for label in found["strategies"]}
+        return found, timings
 
     def _checks(self) -> dict[str, Any]:
         found: dict[str, Any] = {"duplicates": [one._asdict() for one in self.duplicates]}
@@ -98,6 +108,7 @@ def evaluate(
     prices: Prices | None = None,
     check_grades: bool = False,
     report: str | Path | None = PAGE,
+    overwrite: bool = False,
     columns: Mapping[str, str] | None = None,
     **settings: Unpack[ComparisonSettings],
 ) -> Evaluation:
@@ -109,7 +120,8 @@ def evaluate(
     "groups", the paper's, one decision for each non-overlapping group of k, or "subsets", the mean over all subsets of
     k of the n, for the strategies that have such an estimate. `check_grades` asks other graders, which takes as long as
     Math-Verify does. `report` is where the page goes, as `tts.report.write_report` takes it, in `folder` unless it is
-    absolute; `None` writes none. Raises `ConfigError` for an estimator that is neither, or a page that cannot be.
+    absolute; `None` writes none. Raises `ConfigError` for an estimator that is neither, a page that cannot be, or a
+    folder with the report of another protocol, unless `overwrite` says that it may go.
     """
     if estimator not in ("groups", "subsets"):
         raise ConfigError(f"estimator={estimator!r}: give 'groups' or 'subsets'")
@@ -118,9 +130,11 @@ def evaluate(
     page = _page(target, report)
     given = _allowed(problems, columns, settings) if strategies is None else strategies
     chosen = [_with_outputs(strategy_of(one), outputs) for one in given]
+    asked = {"problems": _named(problems), "n": n, "k": k, "outputs": outputs, "estimator": estimator}
+    if not overwrite:
+        _refuse_another(target, asked, chosen)
     settings.setdefault("store", target / "store.db")
     comparison = compare(problems, strategies=chosen, k=k, n=n, columns=columns, **settings)
-    asked = {"problems": _named(problems), "n": n, "k": k, "outputs": outputs, "estimator": estimator}
     evaluation = Evaluation(
         comparison,
         asked | _provenance(comparison),
@@ -134,6 +148,29 @@ def evaluate(
         store = None if isinstance(kept, Store) else kept  # what is open is its user's
         comparison.report(page, title=_title(evaluation), store=store, prices=prices, disagreements=found)
     return evaluation
+
+
+def _refuse_another(folder: Path, asked: Mapping[str, Any], chosen: Sequence[Strategy]) -> None:
+    """Raise `ConfigError` where the folder has the report of another protocol, which this one would write over."""
+    try:
+        before = json.loads((folder / "report.json").read_text("utf-8"))["protocol"]
+        told = dict(before, strategies={label: dict(one) for label, one in before["strategies"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return  # there is none, or none of ours
+    strategies = {
+        label: {"name": one.name, **one.model_dump(mode="json")} for label, one in label_strategies(chosen).items()
+    }
+    now = {**asked, "strategies": strategies}
+    other = [name for name, value in now.items() if told.get(name) != value]
+    if not other:
+        return
+    what = ", ".join(
+        f"other {name}" if name == "strategies" else f"{name}={told.get(name)!r}, not {now[name]!r}" for name in other
+    )
+    raise ConfigError(
+        f"{str(folder)!r} has the report of another protocol ({what}); give another folder, or overwrite=True "
+        "(on the command line --overwrite), which keeps the samples in its store"
+    )
 
 
 def _page(folder: Path, report: str | Path | None) -> Path | None:

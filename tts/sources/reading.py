@@ -48,7 +48,7 @@ def read_examples(
     """
     mapping = check_columns(columns)
     items = _read(_rows(source), lambda row, position: example_of(row, position, mapping), limit, on_error)
-    return _begun(items) if _is_file(source) else items
+    return _begun(items) if _is_file(source) or _is_set(source) else items
 
 
 class ReadRow(NamedTuple):
@@ -105,6 +105,11 @@ def _set_rows(source: Source, format_: str | None) -> Iterator[Row]:
 
 def _is_file(source: Source) -> bool:
     return isinstance(source, Path) or (isinstance(source, str) and is_file_name(source))
+
+
+def _is_set(source: Source) -> bool:
+    """A task or a data set of the hub, which may not be there."""
+    return isinstance(source, Task) or (isinstance(source, str) and source.startswith(("task:", "hub:")))
 
 
 def _begun(items: Iterator[_Read]) -> Iterator[_Read]:
