@@ -290,6 +290,7 @@ class Engine:
             parameters=strategy.model_dump(mode="json"),
             seed=self.sampling.seed,
             models=self.fingerprints,
+            named={role: one.reference for role, one in self._roles.loaded.items()},
             version=__version__,
             code=code_behind(strategy, self._extractor, judge.format if judge is not None and judges else None),
         )

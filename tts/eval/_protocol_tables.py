@@ -56,7 +56,9 @@ def _accuracy(shown: Shown) -> Table:
     problems = len({row.outcome.problem.digest for row in compared.rows})
     size = f"{counted(problems, 'problem')}, {counted(len(compared.rows), 'group')} of k={k}"
     title = f"Accuracy: {size}, source {shown.protocol['problems']}"
+    named = ", ".join(f"{role} {name}" for role, name in shown.protocol.get("named", {}).items())
     notes = [
+        *([f"models: {named}"] if named else []),
         f"{groups}: one decision for each non-overlapping group of {k} candidates, outputs averaged (arXiv 2509.00084)",
     ]
     if shown.protocol["estimator"] == "subsets":

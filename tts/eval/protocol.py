@@ -227,6 +227,7 @@ def _provenance(comparison: Comparison) -> dict[str, Any]:
     return {
         "strategies": {label: {"name": one.strategy, **one.parameters} for label, one in told.items()},
         "models": first.models if first else {},
+        "named": {role: first.model(role) for role in first.models} if first else {},
         "seed": first.seed if first else None,
         "version": first.version if first else None,
         "code": {label: one.code for label, one in told.items() if one.code},

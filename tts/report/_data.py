@@ -67,7 +67,7 @@ class ReportData(NamedTuple):
     `groups` are the groups of k candidates that every strategy decided on, `n_correct` how many of them have how many
     correct candidates, `response_rates` how many candidates are truncated, answerless, refused or failed,
     `summary_share` how much of a candidate is its visible summary. `baseline` is what rescue and harm are measured
-    against: `majority` where it is compared, else the first strategy. `models` are fingerprints by role, `shown` is
+    against: `majority` where it is compared, else the first strategy. `models` are named by role, `shown` is
     for the browser.
     `disagreements` are `None` where graders were not compared. `missing` counts what is not there, `outcomes` the
     candidates by class, and `missing_lines` say what is not there, or was cut, in words.
@@ -137,7 +137,7 @@ def report_data(
         summary_share=compared.summary_share(),
         curves=compared.curves(),
         pairs=tuple(compared.pairs()),
-        models=dict(first.models) if first else {},
+        models={role: first.model(role) for role in first.models} if first else {},
         seed=first.seed if first else 0,
         version=first.version if first else __version__,
         spent=dict(compared.spent),

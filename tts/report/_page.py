@@ -30,7 +30,8 @@ class Document(NamedTuple):
 def document(data: ReportData, sections: list[Section]) -> Document:
     """The report of one comparison or run."""
     groups = f"{counted(data.groups, 'group')} of {data.k}"
-    facts = (counted(data.problems, "problem"), groups, f"ttscale {data.version}")
+    named = [f"{role} {name}" for role, name in data.models.items() if role == "policy"]
+    facts = (counted(data.problems, "problem"), groups, *named, f"ttscale {data.version}")
     return Document(data.title, facts, sections, data)
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tts._version import __version__
 from tts.metrics.estimate import Estimate
-from tts.metrics.gaps import estimate_of, read_summary
+from tts.metrics.gaps import estimate_of, policy_of, read_summary
 from tts.metrics.tables import Table, counted
 from tts.report._page import Document
 from tts.report._section import Figure, Point, Section, Series
@@ -56,15 +56,15 @@ def _short_name(path: str | Path) -> str:
 def _run(name: str, path: str | Path, stored: dict[str, Any]) -> RunData:
     if is_store(path):
         compared = stored_run(path, **stored)
-        models = compared.results[0].provenance.models if compared.results else {}
-        found = compared.to_dict() | {"protocol": {"models": models}}
+        made = compared.results[0].provenance if compared.results else None
+        found = compared.to_dict() | {"protocol": {"named": {"policy": made.model() if made else ""}}}
     else:
         found = read_summary(Path(path))
     try:
         told, k = found["strategies"], found["k"]
         return RunData(
             name=name,
-            model=found.get("protocol", {}).get("models", {}).get("policy", ""),
+            model=policy_of(found),
             k=k,
             problems=found["problems"],
             groups=found["groups"],

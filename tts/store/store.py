@@ -176,7 +176,7 @@ class Store:
         It replaces an earlier one of the same strategy, parameters, seed and models on the same candidates.
         """
         texts = [candidate.text for candidate in result.candidates]
-        left = {"dropped"} if result.provenance.code else {"dropped", "code"}  # early results tell no code
+        left = {"dropped", "named"} | (set() if result.provenance.code else {"code"})  # early results tell no code
         made_by = result.provenance.model_dump(mode="json", exclude=left)
         key = digest(result.problem.digest, result.group, made_by, texts)
         row = result.model_dump(mode="json", exclude={"candidates", "problem"}, exclude_defaults=True, fallback=repr)

@@ -307,7 +307,8 @@ class Provenance(Record):
 
     `code` identifies what is not this version's own: the code of the strategy, of those among its fields, of extractor
     and judge format, and the content of files that parameters name. `dropped` has, by role, the sampling parameters
-    that a model's server has refused and that were left out from then on, with its words.
+    that a model's server has refused and that were left out from then on, with its words. `named` has the models as
+    the call named them.
     """
 
     strategy: str
@@ -318,6 +319,19 @@ class Provenance(Record):
     version: str
     code: dict[str, str] = Field(default_factory=dict)
     dropped: dict[str, dict[str, str]] = Field(default_factory=dict)
+    named: dict[str, str] = Field(default_factory=dict)
+
+    def model(self, role: str = "policy") -> str:
+        """What to call the model of a role: as the call named it, with the beginning of its fingerprint."""
+        return shown_model(self.named.get(role, ""), self.models.get(role, ""))
+
+
+def shown_model(name: str, fingerprint: str) -> str:
+    """A model as it was named, with the beginning of its fingerprint: `hf:miniature (3f9a01c2)`."""
+    if not name or not fingerprint or fingerprint == name:
+        return name or fingerprint
+    plain = fingerprint.removeprefix(f"{name.partition('@')[0]}/")
+    return f"{name} ({plain if len(plain) <= 12 else plain[:8]})"
 
 
 class Result(Record):
