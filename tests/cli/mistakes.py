@@ -97,7 +97,7 @@ tts solve "What?" -m fake:2 --max-tokens 0
 tts solve "What?" -m fake:2 --timeout 0
 tts solve "What?" -m fake:2 --budget 0
 tts solve "What?" -m fake:2 --seed x
-tts solve "What?" -m fake:2 --store /no/such/folder/s.db
+tts solve "What?" -m fake:2 --store p.jsonl/s.db
 tts solve "What?" -m fake:2 --store p.jsonl
 tts solve "What?" -m fake:2 --store folder
 tts solve "What?" -m fake:2 --extractor boxd
@@ -137,7 +137,7 @@ tts run p.jsonl -m fake:2 --data-dir folder
 tts run hub: -m fake:2
 tts sample p.jsonl -m fake:2 -o sets.csv
 tts compare sets.jsonl -s majorty
-tts compare sets.jsonl -s majority,majority
+tts compare sets.jsonl -k 2 -s majority,majority
 tts compare sets.jsonl -s gsr
 tts compare sets.jsonl -k 5 -s majority
 tts compare nowhere.db -s majority
@@ -167,10 +167,9 @@ tts plugins gsrr
 tts plugins --kind strategies
 tts plugin new
 tts plugin new "my plugin"
-tts doctor --store nowhere.db
-tts doctor --model fkae:2
+tts doctor --modle fake:2
 tts completion powershell
-tts answers ""
+tts answers
 """
 
 NOTHING = lambda _: "4"  # noqa: E731 - as users write it
@@ -204,7 +203,7 @@ CALLS: dict[str, Callable[[], Any]] = {
     "tts.strategy('gsr', output=1)": lambda: tts.strategy("gsr", output=1),
     "tts.task('sum')": lambda: tts.task("sum"),
     "tts.grader('mth')": lambda: tts.grader("mth"),
-    "tts.Store('/no/such/s.db')": lambda: tts.Store("/no/such/s.db"),
+    "tts.Store('p.jsonl/s.db')": lambda: tts.Store("p.jsonl/s.db"),
     "tts.Engine(model='x')": lambda: tts.solve("a", model="x"),
     "tts.compare('sets.jsonl').save('x.doc')": lambda: _compared().save("x.doc"),
     "tts.compare('sets.jsonl').report('x.doc')": lambda: _compared().report("x.doc"),

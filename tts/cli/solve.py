@@ -15,6 +15,7 @@ from tts.cli._options import Pairs, engine_options, k_option, parameter_option, 
 from tts.cli._progress import watch
 from tts.metrics.completeness import cut_of
 from tts.metrics.missing import missing_of_sets
+from tts.rows.files import is_file_name
 from tts.vocabulary.records import Result, Usage
 from tts.vocabulary.thinking import split_thinking
 
@@ -37,6 +38,8 @@ def solve(
     text = sys.stdin.read() if problem == "-" else problem
     if not text.strip():
         raise tts.TaskError("the problem is empty; give its text")
+    if problem != "-" and is_file_name(problem) and not any(map(str.isspace, problem)):
+        raise tts.ConfigError(f"{problem!r} is the name of a file; for the problems in it: tts run {problem}")
     [chosen] = strategies_of([strategy], parameters)
     with watch("candidate", k, engine.get("store"), summary=False) as listener:
         result = tts.solve(text.strip(), strategy=chosen, k=k, listeners=[listener], **engine)

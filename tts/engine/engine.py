@@ -37,6 +37,7 @@ from tts.engine.runner import Plan, Runner
 from tts.engine.stream import stream
 from tts.engine.watchdog import Watchdog
 from tts.engine.work import Work, groups
+from tts.prompts import DIRECT_FIELDS, read_template
 from tts.registry.host import emit, plugins
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError, NoCandidatesError, StoreError, TaskError, TTSError
@@ -95,6 +96,7 @@ class Engine:
         sampling = sampling or Sampling()
         self.sampling: Sampling = sampling if seed is None else sampling.model_copy(update={"seed": seed})
         form = form_of(answers or "auto")
+        read_template(direct_template or form.template or "direct", DIRECT_FIELDS)  # wrong ones before models load
         self._timeout, self._instruction = timeout, Instruction(direct_template or form.template, system)
         self._request_timeout = request_timeout
         self._listeners = [*listeners, *plugins().event_listeners]
@@ -303,6 +305,8 @@ class Engine:
 def _with_reason(error: Exception, candidates: Sequence[Candidate]) -> Exception:
     """Where there is nothing to decide on, why the candidates failed is what one wants to know."""
     reasons = dict.fromkeys(one.error for one in candidates if one.error is not None)
+    told = str(error)
+    reasons = {reason: None for reason in reasons if str(reason) not in told}
     if not isinstance(error, NoCandidatesError) or not reasons:
         return error
     return NoCandidatesError(f"{error}: {'; '.join(map(str, list(reasons)[:2]))}")

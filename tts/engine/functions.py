@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from tts.bridge.threads import in_thread
 from tts.contracts.models import Capabilities, NoOptions, Request
 from tts.registry.user_code import user_function
-from tts.vocabulary.errors import BackendError
+from tts.vocabulary.errors import BackendError, ConfigError
 from tts.vocabulary.records import Candidate, Completion, Problem, Score, Usage, Verdict
 from tts.vocabulary.thinking import split_thinking
 
@@ -88,6 +88,8 @@ _PLAIN = ("generate", "score", "compare")  # what has one of these is a model, c
 def of_function(kind: str, given: object) -> object:
     """The model that a function stands for, or `FILE.py:function`; whatever else is given, as it is."""
     named = isinstance(given, str) and given.partition(":")[0].endswith(".py")
+    if named and ":" not in str(given):
+        raise ConfigError(f"{given!r}: say which function of the file is the {kind}, as in '{given}:reply'")
     function = user_function(given) if named else given  # type: ignore[arg-type]  # a text
     if isinstance(function, str | type) or not callable(function) or any(hasattr(function, one) for one in _PLAIN):
         return function

@@ -112,7 +112,8 @@ def missing(row: Row, role: str) -> TaskError:
     """The error of a row without a column for a role that it must have."""
     known = " or ".join(map(repr, DEFAULT_COLUMNS[role]))
     has = ", ".join(map(repr, row.value)) or "none"
-    return row.error(f"no column {known}; it has {has}; map one with columns={{{role!r}: ...}}")
+    how = f"columns={{{role!r}: ...}} (on the command line --columns {role}=NAME)"
+    return row.error(f"no column {known}; it has {has}; map one with {how}")
 
 
 def _example(row: Row, fields: dict[str, Any], answer: str | None) -> Example:
