@@ -1,4 +1,4 @@
-"""`--quiet`: nothing but data, warnings and errors."""
+"""`--quiet`: no news, only what is data or wrong."""
 
 from __future__ import annotations
 
