@@ -137,7 +137,7 @@ tts run p.jsonl -m fake:2 --data-dir folder
 tts run hub: -m fake:2
 tts sample p.jsonl -m fake:2 -o sets.csv
 tts compare sets.jsonl -s majorty
-tts compare sets.jsonl -k 2 -s majority,majority
+tts compare sets.jsonl -k 2 -s majority,
 tts compare sets.jsonl -s gsr
 tts compare sets.jsonl -k 5 -s majority
 tts compare nowhere.db -s majority

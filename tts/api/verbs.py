@@ -159,7 +159,7 @@ def compare(
             return one.run(_examples(source, columns, limit, on_error), chosen, k, n=n, order_trials=order_trials)
         return one.compare(_first(sets, n), chosen, k, order_trials=order_trials)
 
-    total = total_of(source, limit, len(chosen)) if n in (None, k) else None
+    total = total_of(source, limit, len(chosen)) if sets is None and n in (None, k) else None
     hears = _Hears(on_result, None)
     return _evaluate(Comparison, outcomes, chosen, k, grader, hears, engine, sampling=sets is None, total=total)
 
@@ -245,7 +245,7 @@ def _with_engine(
             return await work(engine)
 
     with following(progress, unit, total) as bars:
-        settings["listeners"] = [*settings.get("listeners", ()), *bars]
+        settings["listeners"] = [*(settings.get("listeners") or ()), *bars]
         return run_sync(main)
 
 
