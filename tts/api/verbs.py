@@ -24,9 +24,10 @@ from tts.engine.engine import Engine
 from tts.engine.reference import DEFAULT_MODEL, placed
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import SILENT, Graded, grade
+from tts.metrics.made import made_today
 from tts.metrics.run import Run
 from tts.registry.user_code import Same
-from tts.sources.reading import OnError, Source, read_examples
+from tts.sources.reading import OnError, Source, read_examples, told_source
 from tts.sources.reference import parse_reference
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.outcome import Outcome
@@ -83,7 +84,9 @@ def run(
         return one.run(_examples(source, columns, limit, on_error), [chosen], k)
 
     total, hears = total_of(source, limit, 1), _Hears(on_result, on_record)
-    return _evaluate(Run, outcomes, [chosen], k, grader, hears, engine, sampling=True, total=total)  # type: ignore[return-value]  # it builds the class it is given
+    return _evaluate(
+        Run, outcomes, [chosen], k, grader, hears, engine, sampling=True, total=total, told=told_source(problems)
+    )  # type: ignore[return-value]  # it builds the class it is given
 
 
 @spelled_out
@@ -161,7 +164,18 @@ def compare(
 
     total = total_of(source, limit, len(chosen)) if sets is None and n in (None, k) else None
     hears = _Hears(on_result, None)
-    return _evaluate(Comparison, outcomes, chosen, k, grader, hears, engine, sampling=sets is None, total=total)
+    return _evaluate(
+        Comparison,
+        outcomes,
+        chosen,
+        k,
+        grader,
+        hears,
+        engine,
+        sampling=sets is None,
+        total=total,
+        told=told_source(samples),
+    )
 
 
 class _Hears(NamedTuple):
@@ -197,6 +211,7 @@ def _evaluate(
     *,
     sampling: bool,
     total: int | None,
+    told: str,
 ) -> Comparison:
     labelled = label_strategies(strategies)
     judge = grader_of(grader)
@@ -221,7 +236,9 @@ def _evaluate(
             outcomes.sort(key=lambda outcome: outcome.order)
             rows = graded or await grade(outcomes, judge, seconds)
             rows.sort(key=lambda row: row.outcome.order)
-            return kind(rows, labelled, k, one.spent, took, one.sampling.max_tokens, engine.get("answers"))
+            done = kind(rows, labelled, k, one.spent, took, one.sampling.max_tokens, engine.get("answers"))
+            done.made = made_today(told, one.sampling if sampling else None)
+            return done
         finally:
             await judge.aclose()
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from tts.cli._json_line import write_json
 from tts.cli._quiet import tell
@@ -43,8 +47,17 @@ def write_sets(sets: Iterable[Sampled], path: Path | None) -> int:
     return count
 
 
+def command_line() -> str:
+    """The command that runs, to be pasted again; empty where it is called from within a program."""
+    ctx = click.get_current_context(silent=True)
+    if ctx is None or ctx.info_name is None or Path(sys.argv[0]).stem not in ("tts", "__main__"):
+        return ""
+    return shlex.join(["tts", *sys.argv[1:]])
+
+
 def save(done: Comparison, output: Path | None, report: Path | None, store: str | Path | None) -> None:
     """Save what was asked for, before anything is printed: a pipe may be closed. `store` is the report's."""
+    done.made = done.made._replace(command=command_line())
     if report is not None:
         with prints_aside():  # its sections are plugins
             tell(f"wrote {done.report(report, store=store)}")

@@ -29,8 +29,8 @@ from tts.metrics.tables import Table
 from tts.output.file import check_folder, write_whole
 from tts.output.text import json_line
 from tts.registry.host import plugins
-from tts.sources.reading import holds_candidates
-from tts.store.address import is_store, shown_store
+from tts.sources.reading import holds_candidates, told_source
+from tts.store.address import is_store
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import CandidateSet, Sampled
@@ -130,7 +130,7 @@ def evaluate(
     page = _page(target, report)
     given = _allowed(problems, columns, settings) if strategies is None else strategies
     chosen = [_with_outputs(strategy_of(one), outputs) for one in given]
-    asked = {"problems": _named(problems), "n": n, "k": k, "outputs": outputs, "estimator": estimator}
+    asked = {"problems": told_source(problems), "n": n, "k": k, "outputs": outputs, "estimator": estimator}
     if not overwrite:
         _refuse_another(target, asked, chosen)
     settings.setdefault("store", target / "store.db")
@@ -146,6 +146,7 @@ def evaluate(
     if page is not None:
         found, kept = evaluation.disagreements, settings["store"]
         store = None if isinstance(kept, Store) else kept  # what is open is its user's
+        comparison.made = comparison.made._replace(date="")  # the same command writes the same page
         comparison.report(page, title=_title(evaluation), store=store, prices=prices, disagreements=found)
     return evaluation
 
@@ -211,15 +212,6 @@ def _allowed(problems: Any, columns: Mapping[str, str] | None, settings: Mapping
     return [one for one in every if all(there[role] for role in there if getattr(one.required(), role))]
 
 
-def _named(problems: Any) -> str:
-    """A source as it may be told again: its reference, without the folder of this machine."""
-    if problems is None:
-        return "task:sums"
-    if not isinstance(problems, str | Path):
-        return type(problems).__name__
-    return Path(problems).name if Path(problems).is_file() else shown_store(problems)
-
-
 def _provenance(comparison: Comparison) -> dict[str, Any]:
     results = comparison.rows[0].outcome.results if comparison.rows else {}
     told = {label: result.provenance for label, result in results.items()}
@@ -236,7 +228,7 @@ def _provenance(comparison: Comparison) -> dict[str, Any]:
 
 def _without_timings(summary: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A comparison's summary, and what of it depends on the run: times, what was spent, what a cache served."""
-    timings = {name: summary.pop(name) for name in ("spent", "seconds")}
+    timings = {name: summary.pop(name) for name in ("spent", "seconds", "made")}
     cached: dict[str, Any] = {}
     for label, one in summary["strategies"].items():
         cached[label] = {"mean_seconds": one.pop("mean_seconds"), **_taken(one["usage"], "")}

@@ -15,6 +15,7 @@ from tts.metrics.costs import Prices
 from tts.metrics.estimate import Estimate
 from tts.metrics.followed import Followed
 from tts.metrics.grading import Graded
+from tts.metrics.made import Made
 from tts.metrics.tables import Table, counted
 from tts.output.file import whole_file
 from tts.output.text import json_line, mended, mended_row, spreadsheet_cell
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
 class Comparison(Followed, Completeness):
     """Several strategies on the same candidates: prints as tables, renders in notebooks.
 
-    Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged.
-    What is missing, since it failed or was refused, is no wrong answer: it is left out and counted (`missing`,
+    Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged. What
+    is missing, since it failed or was refused, is no wrong answer: it is left out and counted (`missing`,
     `outcome_classes`), and `bounds` say what accuracy would be with all of it wrong, and right. Intervals are 95 %,
-    clustered by problem. `max_tokens` is the limit that candidates were sampled with,
-    `answers_are` what kind of answers they are, as `answers=` said. What a strategy costs is what it
-    alone would have cost; `spent` is what was really paid, shared completions once and stored ones not at all.
+    clustered by problem. `max_tokens` is the limit that candidates were sampled with, `answers_are` what kind of
+    answers they are, as `answers=` said; `made` is where they came from, when, by which command. What a strategy costs
+    is what it alone would have cost; `spent` is what was really paid, shared completions once and stored ones not at
+    all.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Comparison(Followed, Completeness):
         self.seconds: float = seconds
         self.max_tokens: int | None = max_tokens
         self.answers_are: str = answers or "auto"
+        self.made: Made = Made()
         self.curve_names: dict[str, CurveName | None] = {label: one.curve() for label, one in strategies.items()}
         cards = ((label, one.card) for label, one in strategies.items() if label == one.name)
         metrics = {label: card.metric.replace("@k", f"@{k}") for label, card in cards if card and card.metric}
@@ -121,6 +124,7 @@ class Comparison(Followed, Completeness):
             "positions": {label: _plain_all(self.positions(label)) for label in self.strategies},
             "spent": {role: usage.model_dump() for role, usage in self.spent.items()},
             "seconds": self.seconds,
+            "made": self.made._asdict(),
         }
 
     def records(self) -> Iterator[dict[str, Any]]:

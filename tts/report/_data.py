@@ -14,6 +14,7 @@ from tts.metrics.comparison import Comparison
 from tts.metrics.completeness import Bounds
 from tts.metrics.costs import Lengths, Prices
 from tts.metrics.estimate import Estimate
+from tts.metrics.made import Made
 from tts.metrics.missing import Missing
 from tts.metrics.pairs import Pair
 from tts.report._browser import Shown, browse
@@ -67,10 +68,10 @@ class ReportData(NamedTuple):
     `groups` are the groups of k candidates that every strategy decided on, `n_correct` how many of them have how many
     correct candidates, `response_rates` how many candidates are truncated, answerless, refused or failed,
     `summary_share` how much of a candidate is its visible summary. `baseline` is what rescue and harm are measured
-    against: `majority` where it is compared, else the first strategy. `models` are named by role, `shown` is
-    for the browser.
-    `disagreements` are `None` where graders were not compared. `missing` counts what is not there, `outcomes` the
-    candidates by class, and `missing_lines` say what is not there, or was cut, in words.
+    against: `majority` where it is compared, else the first strategy. `models` are named by role, `shown` is for the
+    browser. `disagreements` are `None` where graders were not compared. `missing` counts what is not there, `outcomes`
+    the candidates by class, and `missing_lines` say what is not there, or was cut, in words. `made` is where it came
+    from, when, by which command.
     """
 
     title: str
@@ -99,6 +100,7 @@ class ReportData(NamedTuple):
     missing_lines: tuple[str, ...] = ()
     outcomes: Mapping[OutcomeClass, int] = MappingProxyType({})
     pass_at_1_bounds: Bounds | None = None
+    made: Made = Made()
 
     def color(self, label: str) -> int | None:
         """A strategy's place in the palette."""
@@ -149,6 +151,7 @@ def report_data(
         missing_lines=tuple(compared.missing_lines()),
         outcomes=compared.outcome_classes(),
         pass_at_1_bounds=compared.pass_at_1_bounds,
+        made=compared.made,
     )
 
 

@@ -31,7 +31,7 @@ def document(data: ReportData, sections: list[Section]) -> Document:
     """The report of one comparison or run."""
     groups = f"{counted(data.groups, 'group')} of {data.k}"
     named = [f"{role} {name}" for role, name in data.models.items() if role == "policy"]
-    facts = (counted(data.problems, "problem"), groups, *named, f"ttscale {data.version}")
+    facts = (counted(data.problems, "problem"), groups, *named, *data.made.facts, f"ttscale {data.version}")
     return Document(data.title, facts, sections, data)
 
 

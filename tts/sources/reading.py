@@ -20,6 +20,7 @@ from tts.rows.candidates import sampled_of
 from tts.rows.columns import check_columns, choose, example_of
 from tts.rows.files import Row, is_file_name, rows_of_file, rows_of_hub, rows_of_iterable, rows_of_stdin
 from tts.sources.reference import parse_reference
+from tts.store.address import is_store, shown_store
 from tts.vocabulary.errors import ConfigError, TaskError
 from tts.vocabulary.records import CandidateSet, Example, Problem, Sampled
 
@@ -105,6 +106,17 @@ def _set_rows(source: Source, format_: str | None) -> Iterator[Row]:
 
 def _is_file(source: Source) -> bool:
     return isinstance(source, Path) or (isinstance(source, str) and is_file_name(source))
+
+
+def told_source(source: object) -> str:
+    """A source as it may be told again: its reference or file, without the folder of this machine; else its kind."""
+    if source is None:
+        return "task:sums"
+    if isinstance(source, Path) or (isinstance(source, str) and (is_file_name(source) or is_store(source))):
+        return shown_store(source) if is_store(source) else Path(source).name
+    if isinstance(source, str) and source.startswith(("task:", "hub:")):
+        return source
+    return "a problem" if isinstance(source, str | Problem | Example) else type(source).__name__
 
 
 def _is_set(source: Source) -> bool:
