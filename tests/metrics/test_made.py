@@ -11,7 +11,7 @@ from tts.metrics.made import told_sampling
 from tts.vocabulary.records import shown_model
 
 
-def reply(prompt: str) -> str:  # noqa: ARG001 - a model gets it
+def reply(prompt: str) -> str:
     return r"\boxed{4}"
 
 
@@ -29,7 +29,7 @@ def test_a_run_knows_its_source_sampling_day_and_model(tmp_path: Path) -> None:
     assert done.results[0].provenance.model().startswith("reply (")
     page = done.report(tmp_path / "page.md").read_text()
     assert "policy reply (" in page
-    assert "mine.jsonl · temperature 1.0, top_p 0.95, top_k 5 · 2" in page
+    assert r"mine.jsonl · temperature 1.0, top\_p 0.95, top\_k 5 · 2" in page
 
 
 def test_candidates_that_were_given_have_no_sampling_of_ours() -> None:
@@ -58,7 +58,7 @@ def test_what_a_model_was_called_is_no_part_of_where_its_results_are_kept(tmp_pa
         def __init__(self, name: str) -> None:
             self.name = name
 
-        async def generate(self, request: tts.Request):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a backend's
+        async def generate(self, request: tts.Request):  # type: ignore[no-untyped-def]
             for index in range(request.n):
                 yield tts.Completion(index=index, text="4", summary="4")
 
