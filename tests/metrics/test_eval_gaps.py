@@ -76,7 +76,9 @@ def test_a_protocol_asks_for_outputs_and_says_its_estimator(fake: Any, tmp_path:
     assert rows["gsr"][3:] == ["groups of 2", "1"], "what the strategy says itself counts"
     assert found.comparison.unbiased("first") == found.comparison.curves()["pass@k"].points[1]
     assert found.comparison.unbiased("gsr") is None
-    plain = evaluate(sums(6), tmp_path, model="fake:m", n=4, k=2, outputs=3, strategies=["majority", "gsr"])
+    plain = evaluate(
+        sums(6), tmp_path, model="fake:m", n=4, k=2, outputs=3, strategies=["majority", "gsr"], overwrite=True
+    )
     assert [row[3:] for row in plain.tables()[0].rows[2:]] == [["groups of 2", "1"], ["groups of 2", "3"]]
     assert plain.protocol["strategies"]["gsr"]["outputs"] == 3
     assert "all subsets" not in str(plain.tables()[0])
