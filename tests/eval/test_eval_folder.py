@@ -65,7 +65,7 @@ def test_the_command_prints_a_screen_or_the_report_as_json(tmp_path: Path) -> No
     shown = CliRunner().invoke(main, command)
     assert shown.exit_code == 0, shown.stderr
     assert 5 < len(shown.stdout.splitlines()) <= 24
-    assert "majority (maj@2)" in shown.stdout
+    assert "majority" in shown.stdout
     told = CliRunner().invoke(main, [*command, "--json"])
     assert json.loads(told.stdout) == json.loads((tmp_path / "out" / "report.json").read_text())
     assert json.loads(told.stdout)["protocol"]["named"]["policy"].startswith(f"{tmp_path / 'mine.py'}:reply (")

@@ -127,7 +127,7 @@ def evaluate(
     if as_json:
         write_json(found.report())
     else:
-        click.echo("\n\n".join(map(str, found.comparison.tables()[:2])))
+        click.echo("\n\n".join(map(str, found.screen())))
     tell(f"saved report.md with all tables, report.json, results.jsonl and timings.json in {folder}")
     page = folder / PAGE if report is None else report
     if page.exists():

@@ -37,6 +37,13 @@ def protocol_tables(shown: Shown) -> list[Table]:
     return [table for table in made if table.rows or table.notes]
 
 
+def screen_tables(shown: Shown) -> list[Table]:
+    """What one wants to see first: the accuracies, with the cost or the checks where these were asked for."""
+    asked = [_cost(shown)] if shown.prices is not None else []
+    asked += [_checks(shown)] if shown.disagreements is not None else []
+    return [_accuracy(shown), *asked]
+
+
 def _accuracy(shown: Shown) -> Table:
     compared, k = shown.comparison, shown.comparison.k
     n = max((len(one.points) for one in compared.curves().values()), default=shown.protocol["n"])

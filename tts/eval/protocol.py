@@ -21,7 +21,7 @@ from tts.api.verbs import compare
 from tts.contracts.labels import label_strategies
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
-from tts.eval._protocol_tables import Shown, protocol_tables
+from tts.eval._protocol_tables import Shown, protocol_tables, screen_tables
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
 from tts.metrics.comparison import Comparison
 from tts.metrics.costs import Prices
@@ -54,6 +54,10 @@ class Evaluation(NamedTuple):
     def tables(self) -> list[Table]:
         """The tables of the report."""
         return protocol_tables(Shown(*self))
+
+    def screen(self) -> list[Table]:
+        """The tables that fit a screen: accuracies, and what was asked for beside them."""
+        return screen_tables(Shown(*self))
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.tables()))
