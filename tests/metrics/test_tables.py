@@ -41,6 +41,24 @@ def _parts(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("strategy")]
 
 
+def test_a_table_of_sentences_wraps_them() -> None:
+    shown = Table("Pairs", ["verdict"], [[NOTE], ["short"]]).text(40)
+    assert max(map(len, shown.splitlines())) <= 40
+    assert set(NOTE.split()) <= set(shown.split())
+
+
+def test_long_cells_of_any_column_wrap() -> None:
+    shown = Table("Checks", ["what", "gold", "verdicts"], [["p1: '4'", NOTE, "math yes"]]).text(50)
+    assert max(map(len, shown.splitlines())) <= 50
+    assert set(NOTE.split()) <= set(shown.split())
+
+
+def test_a_long_label_goes_on_below() -> None:
+    shown = Table("", ["strategy", "accuracy"], [["a label of many words that goes on and on", "81.2"]]).text(40)
+    assert max(map(len, shown.splitlines())) <= 40
+    assert "on and on" in " ".join(shown.split())
+
+
 def test_a_table_for_a_file_is_as_wide_as_it_comes() -> None:
     assert str(Table("", HEAD, ROWS)) == Table("", HEAD, ROWS).text(None)
     assert len(_parts(Table("", HEAD, ROWS).text(None))) == 1

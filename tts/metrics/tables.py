@@ -24,13 +24,17 @@ class Table(NamedTuple):
 
     def text(self, width: int | None = None) -> str:
         """The table within a width, as `str` prints it on a terminal that has it; `None` is as wide as it comes."""
-        lines = [[printable(cell) for cell in line] for line in (self.head, *self.rows)]
+        heads, lines = 1, [[printable(cell) for cell in line] for line in (self.head, *self.rows)]
         if width is not None:
-            lines = [[_short(line[0], width // 2), *line[1:]] for line in lines]
+            room = width if len(self.head) == 1 else width // 2
+            parts = [_under(line, room, width - room - GAP) for line in lines]
+            heads, lines = len(parts[0]), [row for part in parts for row in part]
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.head))]
         shown = [*wrapped(printable(self.title), width)]
         for part in folded(widths, width):
-            shown += _part([[line[column] for column in part] for line in lines], [widths[column] for column in part])
+            shown += _part(
+                [[line[column] for column in part] for line in lines], [widths[column] for column in part], heads
+            )
         return "\n".join([*shown, *(line for note in self.notes for line in wrapped(printable(note), width))])
 
     def markdown(self) -> str:
@@ -56,20 +60,23 @@ class Table(NamedTuple):
         return f"<table>{caption}<thead><tr>{cells('th', self.head)}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
 
-def _part(lines: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:
-    """Some columns between rules."""
+def _part(lines: Sequence[Sequence[str]], widths: Sequence[int], heads: int) -> list[str]:
+    """Some columns between rules; the first so many lines are the head."""
     rule = "─" * (sum(widths) + GAP * (len(widths) - 1))
 
     def line(cells: Sequence[str]) -> str:
         padded = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
         return (" " * GAP).join(padded).rstrip()
 
-    head, *rows = map(line, lines)
-    return [rule, head, rule, *rows, rule]
+    shown = [*map(line, lines)]
+    return [rule, *shown[:heads], rule, *shown[heads:], rule]
 
 
-def _short(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: max(length, 2) - 1] + "…"
+def _under(line: Sequence[str], first: int, others: int) -> list[list[str]]:
+    """A row whose cells go on in rows below where they are longer than their room."""
+    parts = [wrapped(cell, others if place else first) for place, cell in enumerate(line)]
+    height = max(map(len, parts))
+    return [[part[row] if row < len(part) else "" for part in parts] for row in range(height)]
 
 
 def percent(share: float) -> str:
