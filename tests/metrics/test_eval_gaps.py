@@ -23,7 +23,7 @@ def test_gaps_are_read_from_folders_and_summaries(fake: Any, tmp_path: Path) -> 
     small, large = read_gaps([tmp_path / "small", tmp_path / "large.json"])
     assert small.gap == found.comparison.gap("gsr", "majority")
     assert large.refined == other.accuracy("gsr")
-    assert (small.run, small.model, large.run) == ("small", "fake", "large.json")
+    assert (small.run, small.model, large.run) == ("small", "fake:small (fake)", "large.json")
     table = gap_table([small, large])
     assert [row[0] for row in table.rows] == ["small", "large.json"]
     shown = CliRunner().invoke(main, ["gaps", str(tmp_path / "small")], prog_name="tts").stdout

@@ -124,8 +124,14 @@ class Comparison(Followed, Completeness):
             "positions": {label: _plain_all(self.positions(label)) for label in self.strategies},
             "spent": {role: usage.model_dump() for role, usage in self.spent.items()},
             "seconds": self.seconds,
+            "models": self._models(),
             "made": self.made._asdict(),
         }
+
+    def _models(self) -> dict[str, str]:
+        """The models by role, as the call named them, with the beginnings of their fingerprints."""
+        made = self.results[0].provenance if self.results else None
+        return {role: made.model(role) for role in made.models} if made else {}
 
     def records(self) -> Iterator[dict[str, Any]]:
         """One flat JSON-able row per group and strategy; `outcome` is the class of the answer in it."""

@@ -61,7 +61,8 @@ def read_summary(run: Path) -> dict[str, Any]:
 def policy_of(summary: dict[str, Any]) -> str:
     """The policy of a summary, as its call named it; of an early one the fingerprint."""
     protocol = summary.get("protocol", {})
-    return str(protocol.get("named", {}).get("policy") or protocol.get("models", {}).get("policy", ""))
+    places = (protocol.get("named", {}), summary.get("models", {}), protocol.get("models", {}))
+    return str(next((one["policy"] for one in places if one.get("policy")), ""))
 
 
 def estimate_of(part: dict[str, Any] | None) -> Estimate | None:
