@@ -26,4 +26,4 @@ def settle_threads(model: Any) -> None:
 
 
 def _is_small(model: Any) -> bool:
-    return model.device.type == "cpu" and sum(one.numel() for one in model.parameters()) <= SMALL
+    return bool(model.device.type == "cpu" and sum(one.numel() for one in model.parameters()) <= SMALL)
