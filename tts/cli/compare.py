@@ -30,6 +30,7 @@ from tts.cli._output import check_output, save
 from tts.cli._progress import watch
 from tts.contracts.grader import extractor
 from tts.contracts.strategy import Strategy
+from tts.output.columns import terminal_width, wrapped
 from tts.sources.reading import holds_candidates
 from tts.store.address import check_exists, is_store
 from tts.vocabulary.thinking import CLOSE, OPEN
@@ -123,7 +124,8 @@ def compare(
     else:
         click.echo(str(comparison))
         if show_pairs:
-            click.echo("\n".join(["\nPairs: same groups, 95 % intervals, p after Holm", *map(str, comparison.pairs())]))
+            told = ["", "Pairs: same groups, 95 % intervals, p after Holm", *map(str, comparison.pairs())]
+            click.echo("\n".join(line for one in told for line in wrapped(one, terminal_width())))
     finish(comparison, max_failed, engine.get("store"), given=_given(problems, columns))
 
 

@@ -31,10 +31,11 @@ class Table(NamedTuple):
             heads, lines = len(parts[0]), [row for part in parts for row in part]
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.head))]
         shown = [*wrapped(printable(self.title), width)]
-        for part in folded(widths, width):
-            shown += _part(
-                [[line[column] for column in part] for line in lines], [widths[column] for column in part], heads
-            )
+        for place, part in enumerate(folded(widths, width)):
+            cells = [[line[column] for column in part] for line in lines]
+            if place:  # below, only rows that have something there
+                cells = cells[:heads] + [row for row in cells[heads:] if any(row[1:])]
+            shown += _part(cells, [widths[column] for column in part], heads)
         return "\n".join([*shown, *(line for note in self.notes for line in wrapped(printable(note), width))])
 
     def markdown(self) -> str:
