@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Tts
+from click.testing import Result
 
 import tts
 from tts.api.profiles import read_profiles
@@ -22,6 +23,8 @@ model = "fake:8"
 temperature = 0.1
 seed = 5
 """
+
+Tts = Callable[..., Result]
 
 
 @pytest.fixture

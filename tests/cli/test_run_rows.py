@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-from conftest import Tts
+from click.testing import Result
 
 import tts
+
+Tts = Callable[..., Result]
 
 
 def test_rows_have_gold_answer_and_grade(run_tts: Tts, tmp_path: Path) -> None:
