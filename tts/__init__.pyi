@@ -9,6 +9,7 @@ from tts import testing as testing
 from tts._version import __version__
 from tts.api.join import join_candidates
 from tts.api.samples import Samples
+from tts.api.settings import ComparisonSettings, Settings
 from tts.api.verbs import compare, run, sample, solve
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import Grader, grader
@@ -76,6 +77,7 @@ __all__ = [
     "CandidateSet",
     "Capabilities",
     "Card",
+    "ComparisonSettings",
     "Completion",
     "ConfigError",
     "Context",
@@ -112,6 +114,7 @@ __all__ = [
     "Sampling",
     "Score",
     "Scorer",
+    "Settings",
     "Store",
     "StoreError",
     "Strategy",

@@ -66,6 +66,13 @@ def runs(model: tts.Backend, folder: Path) -> str:
     return str(run)
 
 
+def settings_of_its_own(model: tts.Backend) -> tts.Run:
+    settings: tts.Settings = {"model": model, "seed": 1, "progress": False}
+    further: tts.ComparisonSettings = {**settings, "limit": 2, "order_trials": 1}
+    assert len(tts.compare(examples(), strategies=["majority"], k=2, **further).rows) == 2
+    return tts.run(examples(), strategy="majority", k=2, **settings)
+
+
 def compares(model: tts.Backend, scorer: tts.Scorer, judge: tts.Judge, folder: Path) -> tts.eval.Comparison:
     samples = tts.sample(examples(), k=4, model=model, store=folder / "samples.db")
     assert_type(samples, tts.Samples)

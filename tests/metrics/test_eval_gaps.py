@@ -23,7 +23,7 @@ def test_gaps_are_read_from_folders_and_summaries(fake: Any, tmp_path: Path) -> 
     small, large = read_gaps([tmp_path / "small", tmp_path / "large.json"])
     assert small.gap == found.comparison.gap("gsr", "majority")
     assert large.refined == other.accuracy("gsr")
-    assert (small.run, small.model, large.run) == ("small", "fake", "large.json")
+    assert (small.run, small.model, large.run) == ("small", "fake:small (fake)", "large.json")
     table = gap_table([small, large])
     assert [row[0] for row in table.rows] == ["small", "large.json"]
     shown = CliRunner().invoke(main, ["gaps", str(tmp_path / "small")], prog_name="tts").stdout
@@ -76,7 +76,9 @@ def test_a_protocol_asks_for_outputs_and_says_its_estimator(fake: Any, tmp_path:
     assert rows["gsr"][3:] == ["groups of 2", "1"], "what the strategy says itself counts"
     assert found.comparison.unbiased("first") == found.comparison.curves()["pass@k"].points[1]
     assert found.comparison.unbiased("gsr") is None
-    plain = evaluate(sums(6), tmp_path, model="fake:m", n=4, k=2, outputs=3, strategies=["majority", "gsr"])
+    plain = evaluate(
+        sums(6), tmp_path, model="fake:m", n=4, k=2, outputs=3, strategies=["majority", "gsr"], overwrite=True
+    )
     assert [row[3:] for row in plain.tables()[0].rows[-2:]] == [["groups of 2", "1"], ["groups of 2", "3"]]
     assert plain.protocol["strategies"]["gsr"]["outputs"] == 3
     assert "all subsets" not in str(plain.tables()[0].rows[-2:])

@@ -31,7 +31,7 @@ def three(fake: Any, tmp_path: Path) -> list[Path]:
 def test_gaps_of_stores_folders_and_summaries_stand_side_by_side(three: list[Path], fake: Any) -> None:
     runs = read_runs(three)
     assert [(run.name, run.problems, run.k) for run in runs] == [("small", 8, 2), ("middle", 8, 2), ("large", 9, 2)]
-    assert [run.model for run in runs] == ["fake", "fake", ""]
+    assert [run.model for run in runs] == ["fake:small (fake)", "fake:middle (fake)", "fake:large (fake)"]
     fake()
     again = tts.compare(sums(9, 20), strategies=["majority", "gsr"], k=2, model="fake:large")
     assert runs[2].gap == {"majority": None, "gsr": again.refinement_gap("gsr")}

@@ -247,8 +247,12 @@ def test_gold_answers_become_text(answer: object, text: str | None) -> None:
     assert one({"problem": "a", "answer": answer}).answer == text
 
 
+def test_an_answer_that_is_an_object_is_its_json() -> None:
+    assert one({"problem": "a", "answer": {"b": 2, "a": [1]}}).answer == '{"a": [1], "b": 2}'
+
+
 def test_an_answer_that_is_none() -> None:
-    assert "the answer is of type dict" in sentence([{"problem": "a", "answer": {"value": 1}}])
+    assert "the answer is of type bytes" in sentence([{"problem": "a", "answer": b"1"}])
 
 
 def test_messages() -> None:

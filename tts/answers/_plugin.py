@@ -18,13 +18,31 @@ def tts_extractors() -> list[Entry]:
         "verbatim": "the whole visible text",
     }
     function = {"auto": "extract"}
+    written = {
+        "json": ("json_value", "the last JSON value, so that equal values are written alike"),
+        "code": ("code", "the last fenced block"),
+        "text": ("said", "what follows 'answer:', else the box, else the whole visible text"),
+    }
     return [
-        Entry(name=name, target=f"tts.answers.extraction:{function.get(name, name)}", summary=summary)
-        for name, summary in summaries.items()
+        *(
+            Entry(name=name, target=f"tts.answers.extraction:{function.get(name, name)}", summary=summary)
+            for name, summary in summaries.items()
+        ),
+        *(
+            Entry(name=name, target=f"tts.answers.written:{target}", summary=summary)
+            for name, (target, summary) in written.items()
+        ),
     ]
 
 
 @hookimpl
 def tts_graders() -> list[Entry]:
     """The built-in graders."""
-    return [Entry(name="math", target="tts.answers.grader:MathGrader", summary="mathematical equality of answers")]
+    return [
+        Entry(name="math", target="tts.answers.grader:MathGrader", summary="mathematical equality of answers"),
+        Entry(name="json", target="tts.answers.written:JsonGrader", summary="equal JSON values"),
+        Entry(name="code", target="tts.answers.written:CodeGrader", summary="the same code, but for white space"),
+        Entry(
+            name="text", target="tts.answers.written:TextGrader", summary="words without case, articles, punctuation"
+        ),
+    ]

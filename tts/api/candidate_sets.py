@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tts.api.samples import Samples
+from tts.api.settings import Settings, extractor_given
 from tts.contracts.grader import extractor as extractor_of
 from tts.sources.layout import layout_of
 from tts.sources.reading import OnError, Reading
@@ -31,7 +32,7 @@ def candidate_sets(
     columns: Any,
     limit: int | None,
     on_error: OnError,
-    engine: dict[str, Any],
+    engine: Settings,
     think: tuple[str, str] | None = None,
 ) -> Found:
     """The candidate sets in a source; `think` are the tags where they are known.
@@ -47,15 +48,15 @@ def candidate_sets(
     layout = layout_of(source, columns)
     if layout.kind == "problems":
         return Found(None)
-    extract = extractor_of(engine.get("extractor", "auto"))
+    extract = extractor_of(extractor_given(engine))
     reading = Reading(columns, limit, on_error)
     sets = list(reading.sets(source, think or (OPEN, CLOSE), extract))
     return Found(sets, understood_sets(source, layout, reading, sets))
 
 
-def stored_sets(place: str | Path, limit: int | None, engine: dict[str, Any]) -> Iterator[Sampled]:
+def stored_sets(place: str | Path, limit: int | None, engine: Settings) -> Iterator[Sampled]:
     """The candidate sets of a store that is there, in key order; raises `ConfigError` for those of several models."""
-    extract = extractor_of(engine.get("extractor", "auto"))
+    extract = extractor_of(extractor_given(engine))
     with Store(place, read_only=True) as store:
         if len(policies := store.policies()) > 1:
             raise ConfigError(

@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 from tts.answers import find_answer
 from tts.api.candidate_sets import candidate_sets
 from tts.api.problems import problems_of
+from tts.api.settings import Settings, checked, extractor_given
 from tts.api.stand_ins import CHARACTERS, Noted, Valuer, Writer
+from tts.api.told import name_of
 from tts.bridge.loop import run_sync
+from tts.contracts.grader import Extract
 from tts.contracts.grader import extractor as extractor_of
 from tts.contracts.strategy import Strategy
 from tts.engine.engine import Engine
@@ -25,7 +28,8 @@ from tts.vocabulary.records import Candidate, Message, Sampled, Sampling
 SHOWN = 3  # responses
 _WIDTH = 100  # characters of a response that are shown: its end, where answers stand
 _MANY = 100_000  # problems that are counted at most; a task may never end
-_KEPT = ("sampling", "seed", "direct_template", "extractor")  # of the engine's settings, for the stand-ins
+# Of the engine's settings, for the stand-ins.
+_KEPT = ("sampling", "seed", "direct_template", "system", "answers", "extractor")
 
 
 class Extracted(NamedTuple):
@@ -83,23 +87,23 @@ def explain(
     limit: int | None = None,
     on_error: Any = "raise",
     think: tuple[str, str] | None = None,
-    engine: dict[str, Any],
+    engine: Settings,
 ) -> Explanation:
     """What deciding on a source by these strategies would ask of models.
 
     Without strategies, what sampling k candidates would. Raises what reading the source raises.
     """
-    source = at_hand(source)
+    source, given = at_hand(source), checked(engine)
     sets, _ = candidate_sets(source, columns, limit, on_error, engine, think)
     if sets is None:
-        examples, _ = problems_of(source, columns, limit, on_error, engine.get("model"))
+        examples, _ = problems_of(source, columns, limit, on_error, given.get("model"))
         known = list(islice(examples, _MANY))
-        return _explained(_noted(known[:1], strategies, k, n or k, engine, []), [], len(known), len(known), engine)
+        return _explained(_noted(known[:1], strategies, k, n or k, given, []), [], len(known), len(known), given)
     found = list(sets)
     texts = [one for each in found for one in each.candidates if one.text.strip()]
     groups = sum(max(len(one.candidates) // k, 1) for one in found)
-    noted = _noted([_group(one, k) for one in found[:1]], strategies, k, None, engine, [one.text for one in texts[:k]])
-    return _explained(noted, texts, len(found), groups, engine)
+    noted = _noted([_group(one, k) for one in found[:1]], strategies, k, None, given, [one.text for one in texts[:k]])
+    return _explained(noted, texts, len(found), groups, given)
 
 
 def _group(sampled: Sampled, k: int) -> Sampled:
@@ -115,7 +119,7 @@ def _explained(
     sampling: Sampling = engine.get("sampling") or Sampling()
     return Explanation(
         noted.first,
-        [_extracted(one, engine.get("extractor", "auto")) for one in texts[:SHOWN]],
+        [_extracted(one, extractor_given(engine)) for one in texts[:SHOWN]],
         problems,
         {role: number * times for role, number in noted.calls.items()},
         noted.characters * times // CHARACTERS,
@@ -123,12 +127,13 @@ def _explained(
     )
 
 
-def _extracted(one: Candidate, extractor: str) -> Extracted:
+def _extracted(one: Candidate, extractor: str | Extract) -> Extracted:
     text = " ".join(one.text.split())
     end = text if len(text) <= _WIDTH else f"…{text[1 - _WIDTH :]}"
     shown = one.summary or ""
     if extractor != "auto":
-        return Extracted(end, extractor_of(extractor)(shown) if shown else None, f"the extractor {extractor!r}")
+        found_by = f"the extractor {name_of(extractor)!r}"
+        return Extracted(end, extractor_of(extractor)(shown) if shown else None, found_by)
     found = find_answer(shown).found if shown else None
     return Extracted(end, found.answer if found else None, f"the rule {found.rule!r}" if found else "")
 

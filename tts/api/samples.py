@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, overload
 
 from tts.contracts.models import Backend
+from tts.engine.functions import ModelFunction
 from tts.engine.models import model_name
 from tts.interop.export import candidates_frame, write_sets
 from tts.metrics.completeness import Cut, cut_of
 from tts.metrics.missing import Missing, missing_of_sets
+from tts.metrics.tables import counted
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import CandidateSet, Sampled, Sampling, Usage
 
@@ -24,12 +26,12 @@ class Samples(Sequence[CandidateSet]):
     def __init__(
         self,
         sampled: Sequence[Sampled],
-        model: str | Backend | None,
+        model: str | Backend | ModelFunction | None,
         sampling: Sampling | None,
         spent: dict[str, Usage],
     ) -> None:
         self.sampled: list[Sampled] = list(sampled)
-        self.model: str | Backend | None = model
+        self.model: str | Backend | ModelFunction | None = model
         self.sampling: Sampling | None = sampling
         self.spent: dict[str, Usage] = spent
 
@@ -53,7 +55,7 @@ class Samples(Sequence[CandidateSet]):
     def __repr__(self) -> str:
         sizes = sorted({len(one.candidates) for one in self.sampled})
         of = "an unknown model" if self.model is None else model_name(self.model)
-        what = f"Samples: {len(self)} problems × {'/'.join(map(str, sizes)) or 0} candidates of {of}"
+        what = f"Samples: {counted(len(self), 'problem')} × {'/'.join(map(str, sizes)) or 0} candidates of {of}"
         lacking = [str(self.missing)] if self.missing.incomplete else []
         return f"<{'; '.join([what, *lacking, *([str(self.cut)] if self.cut else [])])}>"
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tts.api.settings import extractor_given
 from tts.contracts.strategy import Strategy
 from tts.engine.models import model_name
 from tts.registry.host import emit
+from tts.registry.user_code import Same
 from tts.sources.understood import Understood
 from tts.vocabulary.events import Event
 from tts.vocabulary.records import Role
@@ -24,7 +26,7 @@ def tell(message: Callable[[], str], engine: Mapping[str, Any]) -> None:
 def tell_understood(
     understood: Understood | None,
     strategies: Sequence[Strategy],
-    grader: str,
+    grader: str | Same,
     engine: Mapping[str, Any],
     *,
     sampling: bool,
@@ -32,10 +34,16 @@ def tell_understood(
     """What was made of the source, and what reading it has counted."""
     if understood is None:
         return
-    answers = grader if engine.get("extractor", "auto") == "auto" else f"{grader}, found by {engine['extractor']}"
+    extractor = extractor_given(engine)
+    answers = name_of(grader) if extractor == "auto" else f"{name_of(grader)}, found by {name_of(extractor)}"
     tell(lambda: understood.line(answers, asked(strategies, engine, sampling=sampling)), engine)
     if understood.audit:
         tell(lambda: understood.audit, engine)
+
+
+def name_of(given: object) -> str:
+    """What a grader or an extractor is called."""
+    return given if isinstance(given, str) else str(getattr(given, "__name__", type(given).__name__))
 
 
 def asked(strategies: Sequence[Strategy], engine: Mapping[str, Any], *, sampling: bool) -> str:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, Unpack
 
 from tts.api.candidate_sets import candidate_sets
 from tts.api.problems import Found as ProblemsFound
 from tts.api.problems import asked_again, problems_of
+from tts.api.progress import following, total_of
 from tts.api.samples import Samples
+from tts.api.settings import KINDS, Settings, checked, grader_given, settle_names, spelled_out
+from tts.api.tally import Unit
 from tts.api.told import tell, tell_understood
 from tts.api.warm_models import WarmModels
 from tts.bridge.loop import run_sync
-from tts.contracts.grader import extractor as extractor_of
 from tts.contracts.grader import grader as grader_of
 from tts.contracts.labels import label_strategies
 from tts.contracts.strategy import Strategy
@@ -25,43 +26,50 @@ from tts.contracts.task import Task
 from tts.contracts.task import task as task_of
 from tts.engine.built_in import check_sum
 from tts.engine.engine import Engine
-from tts.engine.reference import DEFAULT_MODEL, ModelKind, placed
+from tts.engine.reference import DEFAULT_MODEL, placed
 from tts.metrics.comparison import Comparison
-from tts.metrics.grading import SILENT, grade
+from tts.metrics.grading import SILENT, Graded, grade
+from tts.metrics.made import made_today
 from tts.metrics.own_verdicts import own_verdicts
 from tts.metrics.run import Run
-from tts.registry.instance import build
+from tts.registry.user_code import Same
 from tts.sources.layout import named
 from tts.sources.opening import Source, at_hand
-from tts.sources.reading import OnError
+from tts.sources.reading import OnError, told_source
 from tts.sources.reference import parse_reference
-from tts.vocabulary.errors import ConfigError, did_you_mean
+from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.outcome import Outcome
 from tts.vocabulary.record import digest
-from tts.vocabulary.records import Problem, Result, Sampled, Sampling
+from tts.vocabulary.records import Problem, Result, Sampled
 
 T = TypeVar("T")
 OnResult = Callable[[Result], None]
+OnRecord = Callable[[dict[str, Any]], None]
 DEFAULT_STRATEGIES = ("first", "majority", "gsr")
 
 
-def solve(problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 4, **engine: Any) -> Result:
+@spelled_out
+def solve(
+    problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 4, **engine: Unpack[Settings]
+) -> Result:
     """Sample k candidates of one problem and decide.
 
     `engine` takes the arguments of `tts.Engine`: model, scorer, judge, synthesizer, store, sampling, seed and others.
     With no model the embedded miniature is used, which only knows the built-in task. Raises what goes wrong.
     """
     chosen = strategy_of(strategy)
-    _checked(engine)
+    checked(engine)
+    settle_names(engine)
     if engine.get("model") is None and (text := problem.text if isinstance(problem, Problem) else str(problem)).strip():
         check_sum(text)
 
     async def work(one: Engine) -> Result:
         return await one.solve(problem, chosen, k)
 
-    return _with_engine(work, engine, sampling=True)
+    return _with_engine(work, engine, sampling=True, unit="candidate", total=k)
 
 
+@spelled_out
 def run(
     problems: Source = None,
     *,
@@ -71,15 +79,16 @@ def run(
     limit: int | None = None,
     on_error: OnError = "raise",
     on_result: OnResult | None = None,
-    grader: str | None = None,
-    **engine: Any,
+    on_record: OnRecord | None = None,
+    grader: str | Same | None = None,
+    **engine: Unpack[Settings],
 ) -> Run:
     """Sample k candidates for each problem and decide with one strategy; a problem that fails is a result with `error`.
 
     `problems` is anything that `read_examples` takes: nothing (the built-in task), a text, a list, a file, `task:NAME`,
     `hub:ID`, `-`; candidate sets, as in `compare`, are decided on in groups of k. `on_result` hears each result as it
-    is decided. All results are held; for more than memory takes, iterate over `Engine.run`. `engine` takes the
-    arguments of `tts.Engine`.
+    is decided, `on_record` its row of `Run.records` as soon as it is graded, too. All results are held; for more than
+    memory takes, iterate over `Engine.run`. `engine` takes the arguments of `tts.Engine`.
     """
     chosen = [strategy_of(strategy)]
     source, grader = _task_settings(problems, grader, engine)
@@ -87,9 +96,11 @@ def run(
     def read() -> _Plan:
         return _read(source, chosen, k, None, columns, limit, on_error, None, grader, engine)
 
-    return _evaluate(Run, read, chosen, k, grader, on_result, engine)  # type: ignore[return-value]  # it builds the class it is given
+    hears = _Hears(on_result, on_record)
+    return _evaluate(Run, read, chosen, k, grader, hears, engine, told_source(problems))  # type: ignore[return-value]  # it builds the class it is given
 
 
+@spelled_out
 def sample(
     problems: Source = None,
     *,
@@ -97,14 +108,14 @@ def sample(
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
     on_error: OnError = "raise",
-    **engine: Any,
+    **engine: Unpack[Settings],
 ) -> Samples:
     """Sample k candidates for each problem; with a store, only those that are not there yet.
 
     `problems` and `engine` as in `run`; of candidate sets the problems are sampled anew, with a warning.
     """
     source, grader = _task_settings(problems, None, engine)
-    _checked(engine)
+    checked(engine)
     wanted, understood = _to_sample(source, columns, limit, on_error, engine)
     tell_understood(understood, (), grader, engine, sampling=True)
 
@@ -121,9 +132,10 @@ def sample(
         sampled.sort(key=lambda each: order[each.candidates.problem.id])
         return Samples(sampled, one.model, one.sampling, one.spent)
 
-    return _with_engine(work, engine, sampling=True)
+    return _with_engine(work, engine, sampling=True, unit="candidate", total=total_of(source, limit, k))
 
 
+@spelled_out
 def compare(
     samples: Samples | Source = None,
     *,
@@ -136,9 +148,9 @@ def compare(
     limit: int | None = None,
     on_error: OnError = "raise",
     on_result: OnResult | None = None,
-    grader: str | None = None,
+    grader: str | Same | None = None,
     think: tuple[str, str] | None = None,
-    **engine: Any,
+    **engine: Unpack[Settings],
 ) -> Comparison:
     """Let several strategies decide on the same candidates.
 
@@ -152,20 +164,36 @@ def compare(
     settings, where neighbours are alike. `think` are the tags around the thinking in a file of
     candidates; without, the dialects of models are recognised.
     """
-    chosen = [strategy_of(one) for one in ([strategies] if isinstance(strategies, str) else strategies)]
+    chosen = _chosen(strategies)
     source, grader = _task_settings(samples, grader, engine)
 
     def read() -> _Plan:
         return _read(source, chosen, k, n, columns, limit, on_error, think, grader, engine, order_trials, shuffle)
 
-    return _evaluate(Comparison, read, chosen, k, grader, on_result, engine)
+    return _evaluate(Comparison, read, chosen, k, grader, _Hears(on_result, None), engine, told_source(samples))
+
+
+class _Hears(NamedTuple):
+    """Who hears of results: as they are decided, and as rows once they are graded."""
+
+    result: OnResult | None
+    record: OnRecord | None
+
+
+def _chosen(given: object) -> list[Strategy]:
+    """Strategies that were given as a list, or one alone."""
+    several = [given] if isinstance(given, str | Strategy | type) else given
+    if not isinstance(several, Iterable):
+        raise ConfigError(f"strategies={given!r}: give a list of names, such as ['majority', 'gsr']")
+    return [strategy_of(one) for one in several]
 
 
 class _Plan(NamedTuple):
-    """What an engine is to decide on, and whether candidates are sampled for it."""
+    """What an engine is to decide on, whether candidates are sampled for it, how many decisions there will be."""
 
     outcomes_of: Callable[[Engine], AsyncGenerator[Outcome, None]]
     sampling: bool
+    total: int | None = None
 
 
 def _read(
@@ -177,8 +205,8 @@ def _read(
     limit: int | None,
     on_error: OnError,
     think: tuple[str, str] | None,
-    grader: str,
-    engine: dict[str, Any],
+    grader: str | Same,
+    engine: Settings,
     order_trials: int = 0,
     shuffle: bool = False,
 ) -> _Plan:
@@ -188,15 +216,16 @@ def _read(
         given = sets
         _same_model(source, given, strategies, k, engine)
         tell_understood(understood, strategies, grader, engine, sampling=False)
-        seed = engine.get("seed", 0) if shuffle else None
+        seed = (engine.get("seed") or 0) if shuffle else None
         return _Plan(lambda one: one.compare(_first(given, n, seed), strategies, k, order_trials=order_trials), False)
     examples, understood = problems_of(source, columns, limit, on_error, engine.get("model"))
     tell_understood(understood, strategies, grader, engine, sampling=True)
-    return _Plan(lambda one: one.run(examples, strategies, k, n=n, order_trials=order_trials), True)
+    total = total_of(source, limit, len(strategies)) if n in (None, k) else None
+    return _Plan(lambda one: one.run(examples, strategies, k, n=n, order_trials=order_trials), True, total)
 
 
 def _to_sample(
-    source: Any, columns: Mapping[str, str] | None, limit: int | None, on_error: OnError, engine: dict[str, Any]
+    source: Any, columns: Mapping[str, str] | None, limit: int | None, on_error: OnError, engine: Settings
 ) -> ProblemsFound:
     """The problems of a source; raises `ConfigError` where it has candidates and no model is named for others."""
     sets, _ = candidate_sets(source, columns, limit, on_error, engine)
@@ -210,9 +239,7 @@ def _to_sample(
     return ProblemsFound(asked_again(sets, source))
 
 
-def _same_model(
-    source: Any, sets: Iterable[Sampled], strategies: Sequence[Strategy], k: int, engine: dict[str, Any]
-) -> None:
+def _same_model(source: Any, sets: Iterable[Sampled], strategies: Sequence[Strategy], k: int, engine: Settings) -> None:
     """Samples of this process are completed, or refined, by the model that made them."""
     if isinstance(source, Samples) and engine.get("model") is None:
         short = any(len(one.candidates) < k for one in sets)
@@ -236,77 +263,76 @@ def _evaluate(
     read: Callable[[], _Plan],
     strategies: Sequence[Strategy],
     k: int,
-    grader: str,
-    on_result: OnResult | None,
-    engine: dict[str, Any],
+    grader: str | Same,
+    hears: _Hears,
+    engine: Settings,
+    told: str,
 ) -> Comparison:
     labelled = label_strategies(strategies)
     judge = grader_of(grader)
-    _checked(engine)
-    outcomes_of, sampling = read()
+    checked(engine)
+    outcomes_of, sampling, total = read()
 
     async def work(one: Engine) -> Comparison:
         started = time.monotonic()
+        limit = engine.get("request_timeout", "auto")
+        seconds = SILENT if limit == "auto" else limit
         outcomes: list[Outcome] = []
+        graded: list[Graded] = []
         try:
             async with aclosing(outcomes_of(one)) as arriving:
                 async for outcome in arriving:
                     outcomes.append(outcome)
-                    for result in outcome.results.values() if on_result else ():
-                        on_result(result)  # type: ignore[misc]  # not None here
-            seconds = time.monotonic() - started
+                    for result in outcome.results.values() if hears.result else ():
+                        hears.result(result)  # type: ignore[misc]  # not None here
+                    if hears.record is not None:
+                        graded += await grade([outcome], judge, seconds)
+                        for record in kind(graded[-1:], labelled, k, {}, 0.0).records():
+                            hears.record(record)
+            took = time.monotonic() - started
             outcomes.sort(key=lambda outcome: outcome.order)
-            limit = engine.get("request_timeout", "auto")
-            graded = await grade(outcomes, judge, SILENT if limit == "auto" else limit)
-            if (own := own_verdicts(graded)) is not None:
+            rows = graded or await grade(outcomes, judge, seconds)
+            rows.sort(key=lambda row: row.outcome.order)
+            if (own := own_verdicts(rows)) is not None:
                 tell(lambda: str(own), engine)
-            return kind(graded, labelled, k, one.spent, seconds, one.sampling.max_tokens)
+            done = kind(rows, labelled, k, one.spent, took, one.sampling.max_tokens, engine.get("answers"))
+            done.made = made_today(told, one.sampling if sampling else None)
+            return done
         finally:
             await judge.aclose()
 
-    return _with_engine(work, engine, sampling=sampling)
+    return _with_engine(work, engine, sampling=sampling, unit="decision", total=total)
 
 
-def _with_engine(work: Callable[[Engine], Coroutine[Any, Any, T]], settings: dict[str, Any], *, sampling: bool) -> T:
-    settings = _checked(settings)
-    kinds: dict[str, ModelKind] = {"model": "backend", "synthesizer": "backend", "scorer": "scorer", "judge": "judge"}
-    given = {role: settings.get(role) for role in kinds}
+def _with_engine(
+    work: Callable[[Engine], Coroutine[Any, Any, T]], asked: Settings, *, sampling: bool, unit: Unit, total: int | None
+) -> T:
+    settings = checked(asked)
+    progress = settings.pop("progress", None)
+    given = {role: settings.get(role) for role in KINDS}
     if sampling and given["model"] is None:
         given["model"] = DEFAULT_MODEL
     executor = settings.get("executor")
-    texts = {(kinds[role], text) for role, text in given.items() if isinstance(text, str)}
+    texts = {(KINDS[role], text) for role, text in given.items() if isinstance(text, str)}
     references = {(kind, placed(kind, text, executor)) for kind, text in texts}
 
     async def main() -> T:
         async with WarmModels(references) as models, Engine(models=models, **settings) as engine:
             return await work(engine)
 
-    return run_sync(main)
+    with following(progress, unit, total) as bars:
+        settings["listeners"] = [*(settings.get("listeners") or ()), *bars]
+        return run_sync(main)
 
 
-def _checked(settings: dict[str, Any]) -> dict[str, Any]:
-    """The engine's arguments; raises `ConfigError` for one that it does not have."""
-    known = set(inspect.signature(Engine).parameters) - {"models"}
-    for name, value in settings.items():
-        if name in Sampling.model_fields and name not in known:
-            raise ConfigError(f"{name}= belongs to the sampling: pass sampling=tts.Sampling({name}={value!r})")
-        if name not in known:
-            raise ConfigError(f"there is no argument {name!r}{did_you_mean(name, known)}")
-    extractor_of(settings.get("extractor", "auto"))
-    sampling = settings.get("sampling")
-    if isinstance(sampling, Mapping):
-        return settings | {"sampling": build("sampling", Sampling, sampling)}
-    if not isinstance(sampling, Sampling | None):
-        raise ConfigError(f"sampling={sampling!r}: give a tts.Sampling or a mapping of its fields")
-    return settings
-
-
-def _task_settings(source: Any, grader: str | None, engine: dict[str, Any]) -> tuple[Any, str]:
+def _task_settings(source: Any, grader: str | Same | None, engine: Settings) -> tuple[Any, str | Same]:
     """A named task as an object, with its extractor and grader unless the call names others."""
+    settle_names(engine)
     if source is None or (isinstance(source, str) and source.startswith("task:")):
         reference = parse_reference("sums" if source is None else source.removeprefix("task:"))
         source = task_of(reference.name, **reference.options)
     if isinstance(source, Task):
-        engine.setdefault("extractor", source.extractor)
-        return source, grader or source.grader
-    return at_hand(source), grader or "math"
+        if engine.get("answers") in (None, "auto"):
+            engine.setdefault("extractor", source.extractor)
+        return source, grader_given(engine, grader, source.grader)
+    return at_hand(source), grader_given(engine, grader, None)

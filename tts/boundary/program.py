@@ -45,7 +45,7 @@ class _State:
         self._streams = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
         self._copies = {number: copy for number in range(3) if (copy := _copied(number)) is not None}
         self._path = list(sys.path)
-        self._ours = [one for one in warnings.filters if one[2].__module__.startswith("tts.")]
+        self._ours = [one for one in warnings.filters if one[2].__module__.partition(".")[0] == "tts"]
         self._silent = logging.root.manager.disable
 
     def restore(self) -> list[str]:

@@ -29,10 +29,8 @@ def run_sync(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     Ctrl-C cancels the coroutine, waits until it has cleaned up, and raises `KeyboardInterrupt`. Tasks and threads that
     it has left behind are waited for, but not for ever.
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return run_bounded(make())
+    if not _loop_is_running():
+        return run_bounded(make())  # outside the `except`, or every error would seem to come of that one
     result: Future[T] = Future()
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
 
@@ -65,6 +63,14 @@ def run_sync(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
             loop.call_soon_threadsafe(task.cancel)
         thread.join()
         raise
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def run_bounded(main: Coroutine[Any, Any, T]) -> T:

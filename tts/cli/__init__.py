@@ -60,7 +60,9 @@ def tts_commands() -> list[Entry]:
             name="plugins", target="tts.cli.plugins:show", summary="what is installed: strategies, backends, tasks ..."
         ),
         Entry(name="plugin", target="tts.cli.plugin_new:plugin", summary="write a plugin: tts plugin new NAME"),
-        Entry(name="doctor", target="tts.cli.doctor:doctor", summary="check this installation"),
+        Entry(name="models", target="tts.cli.models:models", summary="which models --model can name here"),
+        Entry(name="doctor", target="tts.cli.doctor:doctor", summary="check this installation, or a model"),
+        Entry(name="completion", target="tts.cli.completion:completion", summary="let the shell complete names"),
         Entry(
             name="store", target="tts.cli.store:store", summary="look into a store; export and import candidate sets"
         ),
@@ -196,6 +198,7 @@ def _messages() -> Iterator[None]:
     cls=PluginGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="With nothing given, commands use the built-in task and the miniature model that comes with the package. "
+    "TTS_MODEL, TTS_STORE, TTS_SEED … stand for --model, --store, --seed … where these are not given. "
     "TTS_DEBUG=1 shows tracebacks, TTS_PLUGINS=a,b loads only those plugins.",
 )
 @click.version_option(__version__, prog_name="tts")

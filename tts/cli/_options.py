@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import click
+from click.core import ParameterSource
 from pydantic import TypeAdapter, ValidationError
 
+from tts.answers.written import AnswerKind
+from tts.cli._completion import complete_model, complete_problems, names_of
+from tts.cli._quiet import quiet_option
 from tts.cli._streams import prints_aside
 from tts.contracts.strategy import Strategy, strategy, strategy_class
 from tts.registry.instance import build
@@ -73,7 +78,7 @@ columns_option = click.option(
     help="What the source calls its id, problem, answer, candidates, e.g. problem=question,answer=final.",
 )
 _SOURCE = (
-    click.argument("problems", required=False),
+    click.argument("problems", required=False, shell_complete=complete_problems),
     columns_option,
     click.option("--limit", "-n", type=click.IntRange(min=1), help="Read only so many."),
     click.option(
@@ -109,52 +114,88 @@ def _local(problems: str | None, data_dir: str) -> str:
     return f"{problems}{',' if '@' in problems else '@'}data_dir={data_dir}"
 
 
+class _FromEnvironment(click.Option):
+    """An option whose value may stand in the environment: TTS_MODEL for --model."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        if not self.is_flag and not self.multiple:
+            self.envvar = f"TTS_{self.opts[0].lstrip('-').replace('-', '_').upper()}"
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """Click's own, with the variable where the value is from there."""
+        hint = super().get_error_hint(ctx)
+        told = ctx is not None and self.name is not None and ctx.get_parameter_source(self.name)
+        given = os.environ.get(str(self.envvar)) if not told or told is ParameterSource.ENVIRONMENT else None
+        return f"{hint} (from {self.envvar})" if given else hint
+
+
+_option = partial(click.option, cls=_FromEnvironment)
+
+
 _SAMPLING = (
-    click.option("--temperature", type=float, help="0.6 by default."),
-    click.option("--top-p", type=float, help="0.95 by default."),
-    click.option("--top-k", type=int, help="Off by default."),
-    click.option("--max-tokens", type=int, help="New tokens of a response at most."),
-    click.option("--stop", multiple=True, metavar="TEXT", help="End a response here; may be given again."),
-    click.option("--thinking/--no-thinking", default=None, help="Ask the chat template for thinking, or for none."),
+    _option("--temperature", type=float, help="0.6 by default."),
+    _option("--top-p", type=float, help="0.95 by default."),
+    _option("--top-k", type=int, help="Off by default."),
+    _option("--max-tokens", type=int, help="New tokens of a response at most."),
+    _option("--stop", multiple=True, metavar="TEXT", help="End a response here; may be given again."),
+    _option("--thinking/--no-thinking", default=None, help="Ask the chat template for thinking, or for none."),
 )
 _ENGINE = (
-    click.option("--model", "-m", metavar="BACKEND:MODEL", help="The policy, e.g. vllm:Qwen/Qwen2.5-7B-Instruct."),
-    click.option("--scorer", metavar="SCORER:MODEL", help="The reward model."),
-    click.option("--judge", metavar="FORMAT:BACKEND:MODEL", help="The pairwise judge."),
-    click.option("--synthesizer", metavar="BACKEND:MODEL", help="The model that writes from all candidates."),
-    click.option(
+    _option(
+        "--model",
+        "-m",
+        metavar="BACKEND:MODEL",
+        shell_complete=complete_model,
+        help="The policy, e.g. vllm:Qwen/Qwen2.5-7B-Instruct, or @NAME of tts.toml (`tts models`).",
+    ),
+    _option("--scorer", metavar="SCORER:MODEL", help="The reward model."),
+    _option("--judge", metavar="FORMAT:BACKEND:MODEL", help="The pairwise judge."),
+    _option("--synthesizer", metavar="BACKEND:MODEL", help="The model that writes from all candidates."),
+    _option(
         "--store", type=StorePlace(), metavar="FILE|URL", help="Keep what is sampled; resume.  URL: postgresql://…"
     ),
-    click.option("--seed", type=int, help="Seed of the run."),
-    click.option("--concurrency", type=click.IntRange(min=1), help="Completions a model works on at once."),
-    click.option("--timeout", type=float, metavar="SECONDS", help="Stop a strategy idle for so long; 60 by default."),
-    click.option(
+    _option("--seed", type=int, help="Seed of the run."),
+    _option("--concurrency", type=click.IntRange(min=1), help="Completions a model works on at once."),
+    _option("--timeout", type=float, metavar="SECONDS", help="Stop a strategy idle for so long; 60 by default."),
+    _option(
         "--request-timeout",
         type=float,
         metavar="SECONDS",
         help="End what is asked of a model, in any role, that has been silent for so long; by default 600, and 3600 "
         "for a backend that cannot tell whether it is at work.",
     ),
-    click.option("--deadline", type=float, metavar="SECONDS", help="Answer each problem within so long."),
-    click.option("--quorum", type=click.IntRange(min=1), metavar="N", help="Go on with so many candidates ..."),
-    click.option("--grace", type=float, metavar="SECONDS", help="... so long after they are there."),
-    click.option("--budget", type=click.IntRange(min=1), metavar="TOKENS", help="End when so many tokens are spent."),
-    click.option(
+    _option("--deadline", type=float, metavar="SECONDS", help="Answer each problem within so long."),
+    _option("--quorum", type=click.IntRange(min=1), metavar="N", help="Go on with so many candidates ..."),
+    _option("--grace", type=float, metavar="SECONDS", help="... so long after they are there."),
+    _option("--budget", type=click.IntRange(min=1), metavar="TOKENS", help="End when so many tokens are spent."),
+    _option(
         "--problem-budget", type=click.IntRange(min=1), metavar="TOKENS", help="The same for each problem by itself."
     ),
-    click.option(
+    _option(
         "--max-cost",
         type=click.FloatRange(min=0, min_open=True),
         metavar="MONEY",
         help="End when so much money is spent, by --prices.",
     ),
-    click.option(
-        "--prices", type=click.Path(path_type=Path), help="A .toml or .json file of prices per million tokens."
+    _option("--prices", type=click.Path(path_type=Path), help="A .toml or .json file of prices per million tokens."),
+    _option(
+        "--answers",
+        type=click.Choice(get_args(AnswerKind)),
+        help="What is asked for: one word for prompt, extractor, equality and grader; `auto` is mathematics.",
     ),
-    click.option("--extractor", metavar="NAME", help="What finds the final answer in a response."),
-    click.option("--ray", "executor", flag_value="ray", help="Run the models in actors of a Ray cluster."),
+    _option(
+        "--template", "direct_template", metavar="FILE", help="The prompt for a solution, in Jinja: {{ problem }}."
+    ),
+    _option("--system", metavar="TEXT", help="A system prompt for the policy."),
+    _option(
+        "--extractor", metavar="NAME", help="What finds the final answer in a response; or FILE.py:function."
+    ),
+    _option("--ray", "executor", flag_value="ray", help="Run the models in actors of a Ray cluster."),
 )  # fmt: skip
-_GRADER = click.option("--grader", metavar="NAME", help="What compares answers with the gold answer.")
+_GRADER = click.option(
+    "--grader", metavar="NAME", help="What compares answers with the gold answer; or FILE.py:function."
+)
 
 
 def _tags(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, str] | None:  # noqa: ARG001 - click's
@@ -183,9 +224,10 @@ def engine_options(function: Command) -> Command:
         engine = _taken(given, _ENGINE)
         if sampling:
             engine["sampling"] = build("sampling", Sampling, sampling)
+        engine["progress"] = False  # commands show their own
         function(engine=engine, **given)
 
-    return _stack((*_ENGINE, *_SAMPLING), collected)  # type: ignore[no-any-return]
+    return _stack((*_ENGINE, *_SAMPLING, quiet_option), collected)  # type: ignore[no-any-return]
 
 
 def grader_option(function: Command) -> Command:
@@ -227,6 +269,19 @@ def report_option(function: Command) -> Command:
     return click.option("--report", type=kind, metavar="FILE", callback=checked, help=text)(function)
 
 
+def one_strategy_option(function: Command) -> Command:
+    """`-s`, one strategy."""
+    return click.option(
+        "--strategy",
+        "-s",
+        default="gsr",
+        show_default=True,
+        metavar="NAME",
+        shell_complete=names_of("strategy"),
+        help="Or FILE.py:CLASS.",
+    )(function)
+
+
 def k_option(default: int = 4) -> Callable[[Command], Command]:
     """`-k`."""
     return click.option(
@@ -241,6 +296,7 @@ def strategy_option(defaults: str, where: str = "Or FILE.py:CLASS; may") -> Call
         "-s",
         "names",
         multiple=True,
+        shell_complete=names_of("strategy", many=True),
         metavar="NAME[,NAME...]",
         help=f"{where} be given again.  [default: {defaults}]",
     )
@@ -269,6 +325,8 @@ def strategies_of(names: Sequence[str], parameters: Pairs) -> list[Strategy]:
 
     Raises `ConfigError` for a parameter that belongs to none of them.
     """
+    if len(names) == 1 and "," in names[0]:
+        raise ConfigError(f"-s {names[0]!r} names several strategies; this takes one, `tts compare` takes several")
     own: dict[str, dict[str, str]] = {name: {} for name in names}
     for key, text in parameters:
         owner, dot, field = key.rpartition(".")

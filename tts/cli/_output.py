@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tts.cli import say
+import click
+
 from tts.cli._json_line import write_json
+from tts.cli._quiet import tell
 from tts.cli._streams import prints_aside
 from tts.interop import export
 from tts.output.file import check_file
 from tts.rows.candidates import row_of
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.outcome_class import result_classes
-from tts.vocabulary.records import Result, Sampled, Usage
+from tts.vocabulary.records import Sampled
 
 if TYPE_CHECKING:
     from tts.eval import Comparison
@@ -44,36 +47,25 @@ def write_sets(sets: Iterable[Sampled], path: Path | None) -> int:
     return count
 
 
+def command_line() -> str:
+    """The command that runs, to be pasted again; empty where it is called from within a program."""
+    ctx = click.get_current_context(silent=True)
+    if ctx is None or ctx.info_name is None or Path(sys.argv[0]).stem not in ("tts", "__main__"):
+        return ""
+    return shlex.join(["tts", *sys.argv[1:]])
+
+
 def save(done: Comparison, output: Path | None, report: Path | None, engine: Mapping[str, Any]) -> None:
     """Save what was asked for, before anything is printed: a pipe may be closed.
 
     The report has the store and the prices that the engine had.
     """
+    done.made = done.made._replace(command=command_line())
     if report is not None:
         from tts.contracts.prices import Prices
 
         with prints_aside():  # its sections are plugins
             prices = Prices.of_any(engine["prices"]) if "prices" in engine else None
-            say(f"wrote {done.report(report, store=engine.get('store'), prices=prices)}")
+            tell(f"wrote {done.report(report, store=engine.get('store'), prices=prices)}")
     if output is not None:
-        say(f"saved {done.save(output)}")
-
-
-def result_row(result: Result) -> dict[str, Any]:
-    """A result as one flat row, without its candidates; `outcome` is its class before it is graded."""
-    usage = sum(result.usage.values(), Usage())
-    return {
-        "problem_id": result.problem.id,
-        "group": result.group,
-        "strategy": result.provenance.strategy,
-        "outcome": result_classes(result)[0],
-        "answer": result.answer,
-        "text": result.text,
-        "chosen": result.decision.chosen if result.decision else None,
-        "confidence": result.decision.confidence if result.decision else None,
-        "generated_tokens": usage.generated_tokens,
-        "prompt_tokens": usage.prompt_tokens,
-        "estimated_tokens": usage.estimated_tokens,
-        "seconds": result.seconds,
-        "error": result.error,
-    }
+        tell(f"saved {done.save(output)}")

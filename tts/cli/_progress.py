@@ -4,77 +4,25 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Protocol
 
 import click
 
+from tts.api.progress import bar
+from tts.api.tally import Tally, Unit
 from tts.cli import say
 from tts.cli._interrupt import INTERRUPTED, interrupted, is_over, worded
+from tts.cli._quiet import is_quiet, tell
 from tts.cli._streams import prints_aside
-from tts.output.text import printable
 from tts.store.address import shown_store
 from tts.vocabulary.events import Event
 
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
-Unit = Literal["decision", "candidate"]
 PLAIN_SECONDS = 10.0  # between two lines where there is no terminal
 SHOWN_WAITS = 3  # of what is waited for, in one line
 SHOWN = 5  # messages about single problems; a large run would drown in them
-
-
-class Tally:
-    """What has happened so far; `done` counts decisions or candidates, failed ones included."""
-
-    def __init__(self, unit: Unit, total: int | None) -> None:
-        self.unit, self.total = unit, total
-        self.started = time.monotonic()
-        self.done = self.candidates = self.stored = self.tokens = self.failed = 0
-
-    def add(self, event: Event) -> None:
-        """Count an event."""
-        if event.kind == "candidate":
-            self.candidates += 1
-            self.stored += event.stored
-        if event.kind in ("candidate", "call") and not event.stored:
-            self.tokens += event.tokens
-        self.failed += event.kind == "problem_failed"
-        self.done += event.kind == self.unit or (self.unit == "decision" and event.kind == "problem_failed")
-
-    @property
-    def rates(self) -> str:
-        """Per second, since the start."""
-        seconds = max(time.monotonic() - self.started, 1e-3)
-        tokens = f", {self.tokens / seconds:,.0f} tokens/s" if self.tokens else ""
-        return f"{self.done / seconds:,.1f}/s{tokens}"
-
-    @property
-    def rest(self) -> str:
-        """How many are to come, and about how long that takes at the rate so far; empty where nobody knows."""
-        left = (self.total or 0) - self.done
-        if left <= 0 or not self.done:
-            return ""
-        seconds = left * (time.monotonic() - self.started) / self.done
-        return f"; {left:,} to go, ≈ {f'{seconds:.0f} s' if seconds < 100 else f'{seconds / 60:.0f} min'}"
-
-    def line(self) -> str:
-        """One line that says it all."""
-        of = f"/{self.total}" if self.total else ""
-        parts = [f"{self.done}{of} {self.unit}s"]
-        if self.unit != "candidate" and self.candidates:
-            parts.append(f"{self.candidates} candidates")
-        if self.stored:
-            parts.append(f"{self.stored} of them from the store")
-        if self.failed:
-            parts.append(f"{self.failed} failed")
-        if self.tokens:
-            parts.append(f"{self.tokens:,} tokens")
-        return f"{', '.join(parts)}; {self.rates}"
 
 
 class _Display(Protocol):
@@ -88,12 +36,13 @@ class _Plain:
     def __init__(self, tally: Tally) -> None:
         self._tally, self._over = tally, threading.Event()
         self._thread = threading.Thread(target=self._run, name="tts-progress", daemon=True)
-        self._thread.start()
+        if not is_quiet():
+            self._thread.start()
 
     def update(self, tally: Tally) -> None: ...
 
     def note(self, text: str) -> None:
-        say(text)
+        tell(text)
 
     def stop(self) -> None:
         self._over.set()
@@ -111,17 +60,6 @@ def _waiting() -> str:
     return f"; waiting for {', '.join(found[:SHOWN_WAITS])}{more}" if found else ""
 
 
-class _Bar:
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress, self._task = progress, task
-
-    def update(self, tally: Tally) -> None:
-        self._progress.update(self._task, completed=tally.done, rates=tally.rates)
-
-    def note(self, text: str) -> None:
-        self._progress.console.print(printable(text), markup=False, highlight=False)
-
-
 @contextmanager
 def watch(
     unit: Unit, total: int | None, store: str | Path | None, *, streams: bool = False, summary: bool = True
@@ -134,14 +72,14 @@ def watch(
     """
     tally = Tally(unit, total)
     try:
-        live = sys.stderr.isatty() and not (streams and sys.stdout.isatty())
+        live = sys.stderr.isatty() and not is_quiet() and not (streams and sys.stdout.isatty())
         with worded(lambda: _interrupted(tally, store)), prints_aside(), _display(tally, live=live) as display:
             yield _Listener(tally, display)
     except KeyboardInterrupt:
         interrupted(say, _interrupted(tally, store))
         raise click.exceptions.Exit(INTERRUPTED) from None
     if summary:
-        say(tally.line())
+        tell(tally.line())
 
 
 def expected(source: str | None, limit: int | None) -> int | None:
@@ -187,17 +125,5 @@ def _display(tally: Tally, *, live: bool) -> Iterator[_Display]:
         finally:
             plain.stop()
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn()]
-    # stdout is the data channel: rich must not take it over
-    with Progress(
-        *columns,
-        TextColumn("{task.fields[rates]}"),
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    ) as progress:
-        yield _Bar(progress, progress.add_task(f"{tally.unit}s", total=tally.total, rates=""))
+    with bar(tally) as shown:
+        yield shown

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import click
 
 import tts
+from tts.api.settings import extractor_given
 from tts.api.verbs import DEFAULT_STRATEGIES
 from tts.cli import say
 from tts.cli._explain import explain_option, show_explanation
@@ -32,6 +33,7 @@ from tts.cli._progress import watch
 from tts.contracts.grader import extractor
 from tts.contracts.strategy import Strategy
 from tts.metrics.pairs import PAIRS
+from tts.output.columns import terminal_width, wrapped
 from tts.sources.layout import holds_candidates
 from tts.store.address import check_exists, is_store
 from tts.vocabulary.thinking import CLOSE, OPEN
@@ -101,7 +103,7 @@ def compare(
         show_explanation(problems, chosen, k, **how, engine=engine)
         return
     if problems == "-":
-        extract = extractor(engine.get("extractor", "auto"))
+        extract = extractor(extractor_given(engine))
         tags = think or (OPEN, CLOSE)
         read = tts.read_candidate_sets(
             "-", columns=columns, limit=limit, on_error=on_error, think=tags, extract=extract
@@ -128,7 +130,8 @@ def compare(
     else:
         click.echo(str(comparison))
         if show_pairs:
-            click.echo("\n".join([f"\n{PAIRS}", *map(str, comparison.pairs())]))
+            told = ["", PAIRS, *map(str, comparison.pairs())]
+            click.echo("\n".join(line for one in told for line in wrapped(one, terminal_width())))
     finish(comparison, max_failed, engine.get("store"), given=_given(problems, columns))
 
 

@@ -17,8 +17,13 @@ from typing import Any, Literal, NamedTuple
 
 import click
 
+from tts.api.profiles import expanded
+from tts.api.settings import Settings
+from tts.cli._completion import complete_model
 from tts.cli._json_line import write_json
+from tts.cli._model_check import check_model
 from tts.cli._options import StorePlace
+from tts.cli._streams import prints_aside
 from tts.cli._table import write_table
 from tts.engine.models import ModelPool
 from tts.engine.reference import DEFAULT_MODEL
@@ -43,13 +48,21 @@ class Finding(NamedTuple):
 
 @click.command()
 @click.option("--store", "place", type=StorePlace(), metavar="FILE|URL", help="Also check this store.")
+@click.option(
+    "--model",
+    "-m",
+    metavar="BACKEND:MODEL",
+    shell_complete=complete_model,
+    help="Check this model instead: three samples, twice.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def doctor(place: str | Path | None, as_json: bool) -> None:
+def doctor(place: str | Path | None, model: str | None, as_json: bool) -> None:
     """Check Python, packages, extras, the device, the built-in model, plugins and the store.
 
-    The exit status is 1 where something is broken; an extra that is not installed is not.
+    With --model, only that: whether it loads or its server answers, what it can do, three sample answers and what is
+    extracted from them. The exit status is 1 where something is broken; an extra that is not installed is not.
     """
-    findings = list(_findings(place))
+    findings = list(_findings(place) if model is None else _of_model(model))
     broken = any(finding.state == "problem" for finding in findings)
     if as_json:
         write_json({"ok": not broken, "checks": [finding._asdict() for finding in findings]})
@@ -65,6 +78,13 @@ def _findings(place: str | Path | None) -> Iterator[Finding]:
     yield _guarded(f"model {DEFAULT_MODEL}", _default_model)
     yield from _plugins()
     yield _guarded("store", lambda: _store(place))
+
+
+def _of_model(model: str) -> Iterator[Finding]:
+    reference = expanded({"model": model}, frozenset(Settings.__annotations__))["model"]
+    with prints_aside():  # a model is a plugin
+        for found in check_model(reference):
+            yield Finding(found.check, "ok" if found.good else "problem", found.detail)
 
 
 def _guarded(check: str, look: Callable[[], str]) -> Finding:

@@ -11,6 +11,7 @@ import click
 import tts
 from tts.cli import say
 from tts.cli._explain import explain_option, show_explanation
+from tts.cli._json_line import write_json
 from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
     Pairs,
@@ -23,6 +24,7 @@ from tts.cli._options import (
     strategy_option,
 )
 from tts.cli._progress import watch
+from tts.cli._quiet import tell
 from tts.contracts.strategy import Strategy
 from tts.eval.controlled import DEFAULT_STRATEGIES
 from tts.output.file import write_whole
@@ -67,6 +69,8 @@ from tts.output.text import json_line
     metavar="FILE",
     help="Where the page goes, by ending as in `tts report`.  [default: FOLDER/report.html]",
 )
+@click.option("--overwrite", is_flag=True, help="Replace the report of another protocol in FOLDER.")
+@click.option("--json", "as_json", is_flag=True, help="The report.json on standard output, instead of a table.")
 @max_failed_option
 @explain_option
 @grader_option
@@ -86,6 +90,8 @@ def evaluate(
     with_controls: bool,
     check_grades: bool,
     report: Path | None,
+    overwrite: bool,
+    as_json: bool,
     max_failed: str,
     explain: bool,
     grader: str | None,
@@ -117,6 +123,7 @@ def evaluate(
             outputs=outputs,
             estimator=estimator,
             check_grades=check_grades,
+            overwrite=overwrite,
             report=PAGE if report is None else report.absolute(),
             columns=columns,
             limit=limit,
@@ -125,11 +132,14 @@ def evaluate(
             listeners=[listener],
             **engine,
         )
-    click.echo(str(found))
-    say(f"saved report.md, report.json, results.jsonl and timings.json in {folder}")
+    if as_json:
+        write_json(found.report())
+    else:
+        click.echo("\n\n".join(map(str, found.screen())))
+    tell(f"saved report.md with all tables, report.json, results.jsonl and timings.json in {folder}")
     page = folder / PAGE if report is None else report
     if page.exists():
-        say(f"the page is {page}")
+        tell(f"the page is {page}")
     if with_controls:
         _controls(problems, folder, chosen, k, columns, limit, on_error, grader, engine)
     finish(found.comparison, max_failed, engine.get("store", folder / "store.db"))

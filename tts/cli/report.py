@@ -10,6 +10,7 @@ import tts
 from tts.cli import say
 from tts.cli._options import RunPlace
 from tts.cli._streams import prints_aside
+from tts.rows.files import is_file_name
 
 
 @click.command()
@@ -51,6 +52,11 @@ def report(
     from tts.report.writer import check_target, write_document, write_report
 
     check_target(output)
+    for one in runs:
+        if is_file_name(str(one)) and not str(one).endswith(".json"):
+            raise tts.ConfigError(
+                f"{str(one)!r} is a table, not a run; for candidates in it: tts compare {one} --report {output}"
+            )
     with prints_aside():  # graders, extractors, sections are plugins
         if len(runs) > 1:
             if prices is not None or check_grades:

@@ -17,22 +17,22 @@ from tts.cli._options import (
     engine_options,
     grader_option,
     k_option,
+    one_strategy_option,
     output_option,
     parameter_option,
     report_option,
     source_options,
     strategies_of,
 )
-from tts.cli._output import check_output, result_row, save
+from tts.cli._output import check_output, save
 from tts.cli._progress import expected, watch
-from tts.vocabulary.records import Result
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 
 
 @click.command()
 @source_options
-@click.option("--strategy", "-s", default="gsr", show_default=True, metavar="NAME", help="Or FILE.py:CLASS.")
+@one_strategy_option
 @k_option()
 @parameter_option
 @grader_option
@@ -41,7 +41,9 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 @report_option
 @max_failed_option
 @explain_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON line per result, as it is decided.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON line per result, as it is decided, with gold answer and grade."
+)
 def run(
     problems: str | None,
     columns: dict[str, str] | None,
@@ -69,9 +71,6 @@ def run(
         show_explanation(problems, [chosen], k, columns=columns, limit=limit, on_error=on_error, engine=engine)
         return
 
-    def written(result: Result) -> None:
-        write_json(result_row(result))
-
     with watch("decision", expected(problems, limit), engine.get("store"), streams=as_json) as listener:
         done = tts.run(
             problems,
@@ -80,7 +79,7 @@ def run(
             columns=columns,
             limit=limit,
             on_error=on_error,
-            on_result=written if as_json else None,
+            on_record=write_json if as_json else None,
             grader=grader,
             listeners=[listener],
             **engine,

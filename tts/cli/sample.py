@@ -14,6 +14,7 @@ from tts.cli._max_failed import end, max_failed_option
 from tts.cli._options import engine_options, k_option, output_option, source_options
 from tts.cli._output import check_output, write_sets
 from tts.cli._progress import expected, watch
+from tts.cli._quiet import tell
 
 ENDINGS = (".jsonl", ".parquet")
 
@@ -54,7 +55,7 @@ def sample(
     if output is not None or store is None:
         write_sets(samples.sampled, output)
     if output is not None:
-        say(f"saved {len(samples)} candidate sets to {output}; aggregate them with: tts compare {output}")
+        tell(f"saved {len(samples)} candidate sets to {output}; aggregate them with: tts compare {output}")
     missing = samples.missing
     if missing.candidates_missing == missing.candidates and missing.exceeds(max_failed):
         say(f"error: {missing.candidates} candidates failed: {missing.reasons[0][0]}")

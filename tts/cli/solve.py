@@ -11,17 +11,18 @@ import tts
 from tts.cli import say, show_text
 from tts.cli._json_line import write_json
 from tts.cli._max_failed import end, max_failed_option
-from tts.cli._options import Pairs, engine_options, k_option, parameter_option, strategies_of
+from tts.cli._options import Pairs, engine_options, k_option, one_strategy_option, parameter_option, strategies_of
 from tts.cli._progress import watch
 from tts.metrics.completeness import cut_of
 from tts.metrics.missing import missing_of_sets
+from tts.rows.files import is_file_name
 from tts.vocabulary.records import Result, Usage
 from tts.vocabulary.thinking import split_thinking
 
 
 @click.command()
 @click.argument("problem")
-@click.option("--strategy", "-s", default="gsr", show_default=True, metavar="NAME", help="Or FILE.py:CLASS.")
+@one_strategy_option
 @k_option()
 @parameter_option
 @engine_options
@@ -37,6 +38,8 @@ def solve(
     text = sys.stdin.read() if problem == "-" else problem
     if not text.strip():
         raise tts.TaskError("the problem is empty; give its text")
+    if problem != "-" and is_file_name(problem) and not any(map(str.isspace, problem)):
+        raise tts.ConfigError(f"{problem!r} is the name of a file; for the problems in it: tts run {problem}")
     [chosen] = strategies_of([strategy], parameters)
     with watch("candidate", k, engine.get("store"), summary=False) as listener:
         result = tts.solve(text.strip(), strategy=chosen, k=k, listeners=[listener], **engine)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -25,10 +25,11 @@ from tts.store.address import check_exists, shown_store
 from tts.store.care import FIELDS, Checked, check_store, forget, repair_store
 from tts.store.copy import copy_store
 from tts.store.store import Store, StoredSet
-from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.records import Candidate, Completion, Message, Sampled
+from tts.vocabulary.errors import ConfigError, StoreError
+from tts.vocabulary.records import Candidate, Completion, Message, Sampled, shown_model
 
 ENDINGS = (".jsonl", ".parquet")
+_NAMED_IN = 1000  # results that are looked at for the names of models
 _place = click.argument("path", metavar="STORE", type=StorePlace())
 _extractor = click.option(
     "--extractor", "extract", default="auto", show_default=True, metavar="NAME", help="Finds the answers."
@@ -60,10 +61,22 @@ def list_sets(path: str | Path, limit: int, as_json: bool) -> None:
             for found in opened.sets():
                 write_json(_head(found))
             return
-        rows = [_line(found) for found in islice(opened.sets(), limit)]
+        names = _names(opened)
+        rows = [_line(found, names) for found in islice(opened.sets(), limit)]
         if rows:
             write_table(("key", "candidates", "problem", "answer", "model", "text"), rows)
         click.echo(", ".join(f"{count:,} {name}" for name, count in opened.counts().items()))
+
+
+def _names(opened: Store) -> dict[str, str]:
+    """What calls named the models that decided, by fingerprint; of a store of many results, the first ones tell."""
+    names: dict[str, str] = {}
+    with suppress(StoreError):  # a damaged one is for `tts store check` to tell
+        for _, row in islice(opened.results(), _NAMED_IN):
+            made = row.get("provenance", {})
+            for role, name in made.get("named", {}).items():
+                names.setdefault(made.get("models", {}).get(role, ""), name)
+    return names
 
 
 def _head(found: StoredSet) -> dict[str, Any]:
@@ -78,14 +91,14 @@ def _head(found: StoredSet) -> dict[str, Any]:
     }
 
 
-def _line(found: StoredSet) -> tuple[object, ...]:
+def _line(found: StoredSet, names: Mapping[str, str]) -> tuple[object, ...]:
     text = " ".join(found.problem.text.split())
     return (
         found.key[:10],
         found.stored,
         _short(found.problem.id, 24),
         _short(found.answer or "", 16),
-        _short(found.policy, 32),
+        _short(shown_model(names.get(found.policy, ""), found.policy), 32),
         _short(text, 60),
     )
 
@@ -104,14 +117,13 @@ def show(path: str | Path, key: str, extract: str, as_json: bool) -> None:
     with _existing(path) as opened:
         found = _one(opened, key)
         sampled, kept = _load(opened, found, extract), opened.completions(found.key)
+        names = _names(opened)
     if as_json:
         write_json(row_of(sampled))
         return
     candidates, answer = sampled
-    show_text(
-        f"{candidates.problem.text}\n\ngold answer: {answer}\nmodel: {candidates.policy}\n"
-        f"sampling: {candidates.sampling}"
-    )
+    shown = shown_model(names.get(candidates.policy, ""), candidates.policy)
+    show_text(f"{candidates.problem.text}\n\ngold answer: {answer}\nmodel: {shown}\nsampling: {candidates.sampling}")
     for one in candidates:
         tokens, end = one.usage.generated_tokens, f"{one.finish_reason}{_origin(kept[one.index])}"
         show_text(f"\n--- candidate {one.index}: answer {one.answer}, {tokens} tokens, {end}\n{one.text}")
@@ -165,6 +177,7 @@ def export(path: str | Path, output: Path | None, extract: str) -> None:
     show_default=True,
     help="What to do with a row that cannot be read.",
 )
+@columns_option
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="The tool that wrote it; else found out.")
 @columns_option
 @click.option("--join", metavar="SOURCE", help="Where the problems are, if not in FILE: task:NAME, a file.")
@@ -172,8 +185,8 @@ def import_sets(
     path: str | Path,
     sets: str,
     on_error: Literal["raise", "skip"],
-    format_: str | None,
     columns: dict[str, str] | None,
+    format_: str | None,
     join: str | None,
 ) -> None:
     """Put the candidate sets of a FILE into a store, a new one if need be; what it has already is kept.

@@ -7,18 +7,19 @@ import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from tts.boundary.foreign import Foreign
 from tts.boundary.raised import did, passes, shown
 from tts.bridge.supervised import Hung, supervised
 from tts.registry.code import code_of
 from tts.registry.host import plugins
-from tts.registry.user_code import FunctionGrader, user_function
+from tts.registry.user_code import FunctionGrader, Same, user_function
 from tts.vocabulary.errors import ConfigError, PluginWarning, TTSError
 
 Extract = Callable[[str], str | None]
 EXTRACTION = 30.0  # seconds in which an extractor must have found the answer in one text
+_ONE = {"grader": "a grader", "extractor": "an extractor"}
 _HANGS = 2  # after which it is asked no more: answers are extracted anew whenever a set is read
 
 
@@ -35,20 +36,25 @@ class Grader(Protocol):
         """Free what the grader holds."""
 
 
-def extractor(name: str) -> Extract:
-    """An answer extractor by name; where it raises there is no answer, and one warning says so."""
-    return _guarded(name, plugins().resolve("extractor", name))
+def extractor(given: str | Extract) -> Extract:
+    """An answer extractor by name, or a function of the user's: itself, `package.module:function`, `file.py:function`.
+
+    The function gets what a reader sees of a response, and returns the answer in it, or `None`. Where an extractor
+    raises there is no answer, and one warning says so. Raises `UnknownPluginError`, and `ConfigError` where there is no
+    such function.
+    """
+    return _guarded(_name_of(given), _extract(given))
 
 
-def grader(name: str) -> Grader:
-    """A grader by name, or one that asks a function of the user's: `package.module:function`, `file.py:function`.
+def grader(name: str | Same) -> Grader:
+    """A grader by name, or one that asks a function: itself, or as `package.module:function`, `file.py:function`.
 
     The function gets a gold answer and an answer (never `None`) and says whether they are equal. Raises
     `UnknownPluginError`, and `ConfigError` where there is no such function.
     """
-    if ":" in name:
-        function = user_function(name)
-        return _Checked(name, FunctionGrader(function), function)
+    if not isinstance(name, str) or ":" in name:
+        function = _function("grader", name)
+        return _Checked(_name_of(name), FunctionGrader(function), function)
     cls = plugins().resolve("grader", name)
     try:
         with Foreign():
@@ -59,9 +65,29 @@ def grader(name: str) -> Grader:
         raise ConfigError(f"grader {name!r} cannot be made: it {did(error)}") from error
 
 
-def extractor_code(name: str) -> str:
+def extractor_code(given: str | Extract) -> str:
     """What identifies the code of an extractor."""
-    return code_of(plugins().resolve("extractor", name))
+    return code_of(_extract(given))
+
+
+def _extract(given: str | Extract) -> Extract:
+    if not isinstance(given, str) or ":" in given:
+        return _function("extractor", given)
+    return plugins().resolve("extractor", given)  # type: ignore[no-any-return]
+
+
+def _function(kind: Literal["grader", "extractor"], given: object) -> Callable[..., Any]:
+    """A function that was given as it is or by its place; raises `ConfigError` for anything else."""
+    if isinstance(given, str):
+        return user_function(given)
+    if not callable(given) or isinstance(given, type):
+        raise ConfigError(f"{kind}={given!r}: give the name of {_ONE[kind]}, 'FILE.py:function', or a function")
+    return given
+
+
+def _name_of(given: object) -> str:
+    """What to call it in messages."""
+    return given if isinstance(given, str) else str(getattr(given, "__name__", type(given).__name__))
 
 
 def _guarded(name: str, extract: Extract) -> Extract:

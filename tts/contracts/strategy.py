@@ -208,6 +208,8 @@ class Strategy(Parameters, abc.ABC):
 
 def strategy_class(name: str) -> Any:
     """What a strategy's name, `path/to/file.py:Class` or `package.module:Class` stands for."""
+    if name.endswith(".py"):
+        raise ConfigError(f"strategy {name!r}: say which class of the file, as in '{name}:MyStrategy'")
     if ":" not in name:
         return plugins().resolve("strategy", name)
     return user_class(name)
@@ -219,6 +221,6 @@ def strategy(name: str | Strategy | type[Strategy], **parameters: Any) -> Strate
     `path/to/file.py:Class` and `package.module:Class` name one that is no plugin. Raises `UnknownPluginError`, and
     `ConfigError` for a parameter that is unknown or out of range.
     """
-    if isinstance(name, str) and ":" in name:
+    if isinstance(name, str) and (":" in name or name.endswith(".py")):
         name = strategy_class(name)
     return instance("strategy", Strategy, name, parameters)  # type: ignore[type-abstract]  # only a bound

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from tts.contracts.grader import extractor_code
+from tts.contracts.grader import Extract, extractor_code
 from tts.contracts.models import JudgeFormat
 from tts.contracts.strategy import Strategy
 from tts.registry.code import OURS, code_of, file_content
 
 
-def code_behind(strategy: Strategy, extractor: str, judge: JudgeFormat | None) -> dict[str, str]:
+def code_behind(strategy: Strategy, extractor: str | Extract, judge: JudgeFormat | None) -> dict[str, str]:
     """What identifies code and files by what they are to the strategy; this version's own code is left out."""
     found = {"extractor": extractor_code(extractor), **dict(_parts("strategy", strategy))}
     if judge is not None:

@@ -15,8 +15,10 @@ from typing import Literal, Self, TypeVar
 
 from tts._version import __version__
 from tts.answers import expected
+from tts.answers.forms import Equality, form_of
 from tts.answers.shared import hold
 from tts.bridge.threads import in_thread
+from tts.contracts.grader import Extract
 from tts.contracts.grader import extractor as extractor_of
 from tts.contracts.labels import label_strategies
 from tts.contracts.models import Backend, Judge, Scorer
@@ -29,6 +31,8 @@ from tts.engine.calls import Limit
 from tts.engine.code import code_behind
 from tts.engine.context import count_tokens
 from tts.engine.draws import Drawer, together
+from tts.engine.functions import JudgeFunction, ModelFunction, ScorerFunction
+from tts.engine.instruction import Instruction
 from tts.engine.mismatch import warn_of_mismatches
 from tts.engine.models import Loaded, ModelPool
 from tts.engine.order_trials import OrderTrials
@@ -38,10 +42,11 @@ from tts.engine.stream import stream
 from tts.engine.terms import AS_THE_ENGINE, Terms
 from tts.engine.watchdog import Watchdog
 from tts.engine.work import Work, groups
+from tts.prompts import DIRECT_FIELDS, read_template
 from tts.registry.host import emit, plugins
 from tts.registry.instance import build
 from tts.store.store import Store
-from tts.vocabulary.errors import ConfigError, StoreError, TaskError, TTSError
+from tts.vocabulary.errors import ConfigError, NoCandidatesError, StoreError, TaskError, TTSError
 from tts.vocabulary.events import Event
 from tts.vocabulary.outcome import Outcome
 from tts.vocabulary.record import digest
@@ -54,27 +59,29 @@ T = TypeVar("T")
 class Engine:
     """Samples and aggregates; the async face of the library, to be used as an async context manager.
 
-    `model` (the policy), `scorer`, `judge` and `synthesizer` are references `backend:model[@option=value,...]`, or
-    objects of the user's own, which the engine does not close. `store` is the path of a store file or an open `Store`.
-    `concurrency` overrides how many completions a model works on at once. Two limits are in seconds, or `None`: a
-    strategy that has had nothing in flight for `timeout` is stopped; what is asked of a model ends, in whatever role,
-    when nothing at all has come from it for `request_timeout` and it does not say that it is at work ("auto": ten
-    minutes, an hour for a backend that cannot tell), and is asked again by the next run. `budget` is in tokens, with
-    those of prompts, `problem_budget` in those of one problem, `max_cost` in the currency of `prices`; what is under
-    way counts as spent, and what a budget leaves unasked is missing. `deadline`, `quorum` and `grace` bound the time of
-    each answer (`TimeLimits`); fewer problems are in flight then, so that none waits for others.
-    `direct_template` is "direct" or the path of a Jinja file; by default the one that the model's checkpoint was
-    trained with, else ours. `listeners` are called with every `Event`. `executor="ray"` loads the models in actors of a
+    `model` (the policy), `scorer`, `judge` and `synthesizer` are references `backend:model[@option=value,...]`,
+    functions of the user's own (also as `FILE.py:function`), or objects, which the engine does not close. `store` is
+    the path of a store file or an open `Store`. `concurrency` overrides how many completions a model works on at once.
+    Two limits are in seconds, or `None`: a strategy that has had nothing in flight for `timeout` is stopped; what is
+    asked of a model ends, in whatever role, when nothing at all has come from it for `request_timeout` and it does not
+    say that it is at work ("auto": ten minutes, an hour for a backend that cannot tell), and is asked again by the next
+    run. `budget` is in tokens, with those of prompts, `problem_budget` in those of one problem, `max_cost` in the
+    currency of `prices`; what is under way counts as spent, and what a budget leaves unasked is missing. `deadline`,
+    `quorum` and `grace` bound the time of each answer (`TimeLimits`); fewer problems are in flight then, so that none
+    waits for others. `answers` is one word for what is asked for ("math", "choice", "json", "code", "text"; "auto" is
+    mathematics): it sets prompt, extractor and equality of answers. `direct_template` is "direct" or the path of a
+    Jinja file; by default the one that the model's checkpoint was trained with, else ours. `system` is a system prompt
+    for the policy. `listeners` are called with every `Event`. `executor="ray"` loads the models in actors of a
     Ray cluster (`docs/scaling.md`).
     """
 
     def __init__(
         self,
         *,
-        model: str | Backend | None = None,
-        scorer: str | Scorer | None = None,
-        judge: str | Judge | None = None,
-        synthesizer: str | Backend | None = None,
+        model: str | Backend | ModelFunction | None = None,
+        scorer: str | Scorer | ScorerFunction | None = None,
+        judge: str | Judge | JudgeFunction | None = None,
+        synthesizer: str | Backend | ModelFunction | None = None,
         store: Store | str | Path | None = None,
         sampling: Sampling | None = None,
         seed: int | None = None,
@@ -85,8 +92,10 @@ class Engine:
         problem_budget: int | None = None,
         max_cost: float | None = None,
         prices: Prices | str | Path | None = None,
-        extractor: str = "auto",
+        extractor: str | Extract = "auto",
+        answers: str | None = None,
         direct_template: str | None = None,
+        system: str | None = None,
         executor: str | None = None,
         deadline: float | None = None,
         quorum: int | None = None,
@@ -106,26 +115,30 @@ class Engine:
             )
         given = {"deadline": deadline, "quorum": quorum, "grace": grace}
         self._limits: TimeLimits | None = build("the time of an answer", TimeLimits, given).some
+        if not isinstance(sampling, Sampling | None):
+            raise ConfigError(f"sampling={sampling!r}: give a tts.Sampling")
         sampling = sampling or Sampling()
         self.sampling: Sampling = sampling if seed is None else sampling.model_copy(update={"seed": seed})
-        self._timeout, self._direct_template = timeout, direct_template
+        form = form_of(answers or "auto")
+        read_template(direct_template or form.template or "direct", DIRECT_FIELDS)  # wrong ones before models load
+        self._timeout, self._instruction = timeout, Instruction(direct_template or form.template, system)
         self._request_timeout = request_timeout
         self._listeners = [*listeners, *plugins().event_listeners]
         self._models, self._owns_models = ModelPool() if models is None else models, models is None
         references: dict[Role, object] = {"policy": model, "scorer": scorer, "judge": judge, "synthesizer": synthesizer}
         self._roles = Roles(references, self._models, concurrency, self._emit, executor)
-        self._extractor = extractor
-        extract = extractor_of(extractor)
+        self._extractor = form.extractor if extractor == "auto" else extractor
+        extract = extractor_of(self._extractor)
         self._owns_store = not isinstance(store, Store)
         self.store: Store | None = store if isinstance(store, Store) or store is None else Store(store)
         self._drawer = Drawer(self.store, extract, Budget(Limits(budget, max_cost, problem_budget), told))
         blocking = Limit.of(request_timeout, writes=False).silent
         self._watchdog = Watchdog(self._roles.loaded, self._limit, blocking, _tick(request_timeout))
-        answers, self._release_answers = hold(self)
-        self._answers = answers
+        service, self._release_answers = hold(self)
+        self._answers = Equality(service, form.key)
         self._runner = Runner(
-            self._roles, self._drawer, answers, timeout=timeout, direct_template=direct_template, emit=self._emit,
-            listened=bool(self._listeners),
+            self._roles, self._drawer, self._answers, timeout=timeout, instruction=self._instruction,
+            emit=self._emit, listened=bool(self._listeners),
         )  # fmt: skip
 
     async def __aenter__(self) -> Self:
@@ -158,9 +171,15 @@ class Engine:
         return self._drawer.spent
 
     @property
-    def model(self) -> str | Backend | None:
+    def model(self) -> str | Backend | ModelFunction | None:
         """The policy as it was given, where there is one."""
         return self._roles.references["policy"]  # type: ignore[return-value]  # what __init__ took
+
+    @property
+    def loaded_model(self) -> Backend | None:
+        """The policy once it is loaded."""
+        loaded = self._roles.loaded.get("policy")
+        return None if loaded is None else loaded.model
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -187,7 +206,7 @@ class Engine:
         outcome = await self._runner.decide_all(work, 0, plan)
         self._drawer.origins.warn()
         for error in outcome.errors.values():
-            raise error
+            raise _with_reason(error, outcome.candidates)
         return next(iter(outcome.results.values()))
 
     async def ready(self, strategies: Sequence[str | Strategy]) -> None:
@@ -203,7 +222,7 @@ class Engine:
         if self._limits is not None:
             raise ConfigError("sampling wants every candidate; leave out deadline=, quorum= and grace=")
         await self._load((), sampling=True)
-        warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, (), k)
+        warn_of_mismatches(self._roles.loaded.get("policy"), self._instruction.template, (), k)
         self._check_logprobs((), self.sampling)
 
         async def draw(work: Work, order: int) -> Sampled:
@@ -315,7 +334,7 @@ class Engine:
         _check_limits(limits, k, n, order_trials)
         labelled = label_strategies([strategy_of(one) for one in strategies])
         await self._load(tuple(labelled.values()), sampling=n is not None)
-        warn_of_mismatches(self._roles.loaded.get("policy"), self._direct_template, labelled.values(), k)
+        warn_of_mismatches(self._roles.loaded.get("policy"), self._instruction.template, labelled.values(), k)
         settings = self._check_logprobs(tuple(labelled.values()), terms.sampling or self.sampling)
         provenance = {label: self._provenance(one, k, settings.seed, limits) for label, one in labelled.items()}
         trials = OrderTrials(order_trials, settings.seed, self._timeout) if order_trials else None
@@ -349,6 +368,7 @@ class Engine:
             parameters=strategy.model_dump(mode="json"),
             seed=seed,
             models=self.fingerprints,
+            named={role: one.reference for role, one in self._roles.loaded.items()},
             version=__version__,
             code=code_behind(strategy, self._extractor, judge.format if judge is not None and judges else None),
             limits=limits,
@@ -357,6 +377,16 @@ class Engine:
     def _emit(self, event: Event) -> None:
         if self._listeners:
             emit(event, self._listeners)
+
+
+def _with_reason(error: Exception, candidates: Sequence[Candidate]) -> Exception:
+    """Where there is nothing to decide on, why the candidates failed is what one wants to know."""
+    reasons = dict.fromkeys(one.error for one in candidates if one.error is not None)
+    told = str(error)
+    reasons = {reason: None for reason in reasons if str(reason) not in told}
+    if not isinstance(error, NoCandidatesError) or not reasons:
+        return error
+    return NoCandidatesError(f"{error}: {'; '.join(map(str, list(reasons)[:2]))}")
 
 
 def _is_number(value: object) -> bool:

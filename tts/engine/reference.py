@@ -25,6 +25,9 @@ _BARE_ADDRESS = re.compile(r"@\s*[A-Za-z][\w+.-]*://")
 _ADDRESS_WITH_USER = re.compile(r"://[^/?#\s]*@")
 
 
+_SECRETS = ("api_key", "apikey", "key", "token", "password")
+
+
 class Reference(NamedTuple):
     """`backend:model[@option=value,...]`, taken apart."""
 
@@ -51,7 +54,8 @@ def parse_reference(text: str, kind: ModelKind = "backend") -> Reference:
     plugin, colon, rest = text.partition(":")
     _refuse_bare_address(plugin, rest)
     if not colon or not plugin or not rest:
-        raise ConfigError(f"model reference {text!r} should look like {_EXAMPLES[kind]}")
+        before = f"; what comes before the colon is the {kind}" if text and not colon else ""
+        raise ConfigError(f"model reference {text!r} should look like {_EXAMPLES[kind]}{before}")
     try:
         model, options = split_reference(rest)
     except NotAReference as error:
@@ -99,7 +103,16 @@ def model_key(kind: ModelKind, text: str) -> ModelKey:
     if not (isinstance(getattr(key.plugin, "Options", None), type) and issubclass(key.plugin.Options, BaseModel)):
         raise ConfigError(f"{kind} {reference.plugin!r} has no Options; give its class `Options = tts.NoOptions`")
     options_of(key)
+    _refuse_lone_option(key)
     return key
+
+
+def _refuse_lone_option(key: ModelKey) -> None:
+    """Raise `ConfigError` for an option without a value at the end of a name, which would be taken for a part of it."""
+    name, at, last = key.reference.model.rpartition("@")
+    if at and name and (not last or last in key.plugin.Options.model_fields):
+        what = f"option {last!r} has no value" if last else "no option follows the '@'"
+        raise ConfigError(f"model reference {str(key.reference)!r}: {what}; write {name}@option=value")
 
 
 def options_of(key: ModelKey) -> Any:
@@ -110,12 +123,17 @@ def options_of(key: ModelKey) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden" and name in _SECRETS and "key_env" in plugin.Options.model_fields:
+            raise ConfigError(
+                f"{reference.plugin!r} takes no @{name}=, for references are written down; name the environment "
+                "variable that holds the key, @key_env=NAME, or a file, @key_file=PATH"
+            ) from None
         if first["type"] == "extra_forbidden":
             known = did_you_mean(name, plugin.Options.model_fields)
             unknown = ConfigError(f"{reference.plugin!r} has no option {name!r}{known}")
-            raise noted(unknown, plugin.Options) from error
+            raise noted(unknown, plugin.Options) from None  # pydantic's own says no more
         wrong = ConfigError(f"{reference}: option {name}={first.get('input')!r}: {first['msg']}")
-        raise noted(wrong, plugin.Options, name) from error
+        raise noted(wrong, plugin.Options, name) from None
 
 
 def judge_format(text: str) -> tuple[JudgeFormat, str] | None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tts.contracts.strategy import Strategy
+from tts.engine.functions import of_function
 from tts.engine.models import Loaded, ModelPool, live_code, live_model, model_name
 from tts.engine.reference import DEFAULT_MODEL, ModelKey, ModelKind, placed
 from tts.engine.work import Work
@@ -35,7 +36,9 @@ class Roles:
         emit: Callable[[Event], None],
         executor: str | None = None,
     ) -> None:
-        self.references: dict[Role, object] = dict(references)
+        self.references: dict[Role, object] = {
+            role: of_function(KINDS[role], given) for role, given in references.items()
+        }
         self.loaded: dict[Role, Loaded] = {}
         self.built_in: bool = references["policy"] is None  # what is sampled is sampled from the default
         self._models, self._concurrency, self._emit = models, concurrency, emit

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from tts.answers import Answers
+from tts.answers.forms import Equality
 from tts.contracts.strategy import Strategy
 from tts.engine.context import StrategyContext
 from tts.engine.decide import ENDING, Decided, decide, limited
 from tts.engine.draws import Draw, Drawer, together
+from tts.engine.instruction import Instruction
 from tts.engine.order_trials import OrderTrials
 from tts.engine.pace import Pace
 from tts.engine.patience import Patience
@@ -22,7 +23,6 @@ from tts.engine.pool import Pool
 from tts.engine.roles import Roles
 from tts.engine.unit import SAMPLING, Unit
 from tts.engine.work import Work, groups
-from tts.prompts import direct_messages
 from tts.store.store import Store
 from tts.vocabulary.errors import BackendError, StoreError, TTSError
 from tts.vocabulary.events import Event
@@ -54,15 +54,15 @@ class Runner:
         self,
         roles: Roles,
         drawer: Drawer,
-        answers: Answers,
+        answers: Equality,
         *,
         timeout: float | None,
-        direct_template: str | None,
+        instruction: Instruction,
         emit: Callable[[Event], None],
         listened: bool,
     ) -> None:
         self._roles, self._drawer, self._answers = roles, drawer, answers
-        self._timeout, self._direct_template = timeout, direct_template
+        self._timeout, self._instruction = timeout, instruction
         self._pace = Pace()
         self._closing: set[asyncio.Task[None]] = set()
         self._emit, self._listened = emit, listened
@@ -98,7 +98,7 @@ class Runner:
         unit = Unit(
             work, plan.k, order, pool,
             roles=self._roles.loaded, drawer=plan.drawer or self._drawer, sampling=plan.sampling,
-            answers=self._answers, emit=self._emit, tell=plan.tell,
+            answers=self._answers, instruction=self._instruction, emit=self._emit, tell=plan.tell,
         )  # fmt: skip
         contexts = {
             label: StrategyContext(unit, one, plan.sampling.seed, self._patience(one, plan, arrived))
@@ -163,8 +163,7 @@ class Runner:
         policy, draw = self._roles.loaded.get("policy"), None
         if policy is not None and (not work.fixed or (policy.fingerprint == work.policy and work.sampling)):
             trained = policy.model.capabilities.prompts
-            template = self._direct_template or (trained.direct if trained else "direct")
-            messages = direct_messages(work.problem, template)
+            messages = self._instruction.direct(work.problem, trained)
             wanted = work.sampling or sampling
             if sampling.logprobs and not wanted.logprobs:  # they change no sample, and a strategy needs them
                 wanted = wanted.model_copy(update={"logprobs": True})

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tts.answers import Answers
+from tts.answers.forms import Equality
 from tts.bridge.left import end
 from tts.engine.draws import Draw, Drawer
+from tts.engine.instruction import Instruction
 from tts.engine.models import Loaded
 from tts.engine.pool import STEP, Pool
 from tts.engine.work import Work, with_recorded_of
@@ -41,7 +42,8 @@ class Unit:
         roles: dict[Role, Loaded],
         drawer: Drawer,
         sampling: Sampling,
-        answers: Answers,
+        answers: Equality,
+        instruction: Instruction,
         emit: Callable[[Event], None],
         tell: Callable[[str], None] | None = None,
     ) -> None:
@@ -53,7 +55,8 @@ class Unit:
         self.roles: dict[Role, Loaded] = roles
         self.drawer: Drawer = drawer
         self.sampling: Sampling = sampling
-        self.answers: Answers = answers
+        self.answers: Equality = answers
+        self.instruction: Instruction = instruction
         self.emit: Callable[[Event], None] = emit
         self.tell: Callable[[str], None] | None = tell  # what is written of the answer
         self.undecided = 0
@@ -64,7 +67,8 @@ class Unit:
 
     def pool(self, role: Role, messages: tuple[Message, ...], sampling: Sampling) -> Pool:
         """The shared pool of one prompt."""
-        draw = Draw(self.problem, role, self.roles[role], messages, sampling)
+        told = self.instruction.under(messages) if role == "policy" else messages
+        draw = Draw(self.problem, role, self.roles[role], told, sampling)
         pool = Pool(self.drawer, draw, (AGGREGATION, self.order))
         return self._pools.setdefault(pool.share, pool)
 

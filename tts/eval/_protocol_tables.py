@@ -11,7 +11,7 @@ from tts.metrics.checks import Disagreement, Duplicate
 from tts.metrics.comparison import Comparison
 from tts.metrics.estimate import Estimate
 from tts.metrics.pairs import PAIRS
-from tts.metrics.tables import Table, about, estimated_lines, percent, quantity
+from tts.metrics.tables import Table, about, counted, estimated_lines, percent, quantity
 from tts.vocabulary.records import Usage
 
 _SHOWN = 20  # rows of a list that a person is to look at; the rest is in the JSON file
@@ -39,6 +39,13 @@ def protocol_tables(shown: Shown) -> list[Table]:
     return [table for table in made if table.rows or table.notes]
 
 
+def screen_tables(shown: Shown) -> list[Table]:
+    """What one wants to see first: the accuracies, with the cost or the checks where these were asked for."""
+    asked = [_cost(shown)] if shown.prices is not None else []
+    asked += [_checks(shown)] if shown.disagreements is not None else []
+    return [_accuracy(shown), *asked]
+
+
 def _accuracy(shown: Shown) -> Table:
     compared, k = shown.comparison, shown.comparison.k
     n = max((len(one.points) for one in compared.curves().values()), default=shown.protocol["n"])
@@ -61,8 +68,11 @@ def _accuracy(shown: Shown) -> Table:
         told = [subsets, _NO] if unbiased is not None else [groups, str(outputs)]
         rows.append([label, *interval(unbiased or compared.accuracy(label)), *told])
     problems = len({row.outcome.problem.digest for row in compared.rows})
-    title = f"Accuracy: {problems} problems, {len(compared.rows)} groups of k={k}, source {shown.protocol['problems']}"
+    size = f"{counted(problems, 'problem')}, {counted(len(compared.rows), 'group')} of k={k}"
+    title = f"Accuracy: {size}, source {shown.protocol['problems']}"
+    named = ", ".join(f"{role} {name}" for role, name in shown.protocol.get("named", {}).items())
     notes = [
+        *([f"models: {named}"] if named else []),
         f"{groups}: one decision for each non-overlapping group of {k} candidates, outputs averaged (arXiv 2509.00084)",
     ]
     if shown.protocol["estimator"] == "subsets":

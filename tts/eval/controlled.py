@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Unpack
 
+from tts.api.settings import Settings, extractor_given, grader_given, spelled_out
 from tts.api.verbs import compare
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import extractor as extractor_of
@@ -21,6 +22,7 @@ from tts.metrics.difference import clustered_difference
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.grading import Graded
 from tts.metrics.tables import Table, percent
+from tts.registry.user_code import Same
 from tts.sources.reading import OnError
 from tts.sources.reference import parse_reference
 from tts.vocabulary.errors import ConfigError, did_you_mean
@@ -128,6 +130,7 @@ class Controls(NamedTuple):
         )
 
 
+@spelled_out
 def controls(
     samples: Any = None,
     *,
@@ -137,8 +140,8 @@ def controls(
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
     on_error: OnError = "raise",
-    grader: str | None = None,
-    **settings: Any,
+    grader: str | Same | None = None,
+    **settings: Unpack[Settings],
 ) -> Controls:
     """Let strategies decide on their candidates, then on the same candidates changed, to see what they go by.
 
@@ -152,15 +155,17 @@ def controls(
     chosen = _chosen(controls_of(k), only)
     source, plant = _task(samples)
     if isinstance(source, Task):
-        grader, settings = grader or source.grader, {"extractor": source.extractor, **settings}
+        grader = grader_given(settings, grader, source.grader)
+        if settings.get("answers") in (None, "auto"):
+            settings.setdefault("extractor", source.extractor)
         if settings.get("model") is None and source.name == "sums":
             settings["model"] = DEFAULT_MODEL
     shared: dict[str, Any] = {"strategies": strategies, "k": k, "grader": grader, **settings}
     own = compare(source, columns=columns, limit=limit, on_error=on_error, **shared)
-    groups = _groups(own, plant, settings.get("seed", 0))
+    groups = _groups(own, plant, settings.get("seed") or 0)
     if not groups:
         raise ConfigError("nothing to control: no group of candidates was sampled and graded; give gold answers")
-    extract = extractor_of(settings.get("extractor", "auto"))
+    extract = extractor_of(extractor_given(settings))
     made = _Made(own, {}, {})
     for control in chosen:
         changed = [_changed(control, group, extract) for group in groups.values()]
@@ -170,7 +175,9 @@ def controls(
             made.comparisons[control.name] = compare(sets, **shared)
         made.places[control.name] = places
     results = [
-        _result(control.name, label, made, groups, grader or "math") for label in own.strategies for control in chosen
+        _result(control.name, label, made, groups, grader_given(settings, grader, None))
+        for label in own.strategies
+        for control in chosen
     ]
     says = {control.name: control.says for control in chosen}
     chooses = frozenset(label for label in own.strategies if _only_chose(own, label))
@@ -262,7 +269,7 @@ def _candidate(index: int, made: Candidate | str, extract: Any) -> Candidate:
     return Candidate(index=index, text=made, thinking=thinking, summary=summary, answer=extract(summary or made))
 
 
-def _result(name: str, label: str, made: _Made, groups: Mapping[int, Group], grader: str) -> ControlResult:
+def _result(name: str, label: str, made: _Made, groups: Mapping[int, Group], grader: str | Same) -> ControlResult:
     places = made.places[name]
     if name != "own" and name not in made.comparisons:
         return ControlResult(name, label, 0, None, None, None, None)
@@ -293,7 +300,9 @@ def _difference(rows: Sequence[Graded], label: str, others: Sequence[Graded], ot
     )
 
 
-def _followed(name: str, label: str, rows: Sequence[Graded], groups: Sequence[Group], grader: str) -> Estimate | None:
+def _followed(
+    name: str, label: str, rows: Sequence[Graded], groups: Sequence[Group], grader: str | Same
+) -> Estimate | None:
     """How often outputs are what the changed candidates speak for."""
     if name not in _SPEAKS_FOR:
         return None

@@ -13,15 +13,17 @@ import logging
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 from tts.answers.shared import held
 from tts.api.samples import Samples
+from tts.api.settings import ComparisonSettings, spelled_out
 from tts.api.verbs import compare
+from tts.contracts.labels import label_strategies
 from tts.contracts.prices import Prices
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
-from tts.eval._protocol_tables import Shown, protocol_tables
+from tts.eval._protocol_tables import Shown, protocol_tables, screen_tables
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
 from tts.metrics.comparison import Comparison
 from tts.metrics.paired import Estimator
@@ -30,7 +32,9 @@ from tts.output.file import check_folder, write_whole
 from tts.output.text import json_line
 from tts.registry.host import plugins
 from tts.sources.layout import holds_candidates
-from tts.store.address import is_store, shown_store
+from tts.sources.reading import told_source
+from tts.store.address import is_store
+from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
 
 STRATEGIES = ("first", "majority", "best_of_n", "weighted_majority", "knockout", "synthesizer", "gsr")
@@ -52,6 +56,10 @@ class Evaluation(NamedTuple):
         """The tables of the report."""
         return protocol_tables(Shown(*self))
 
+    def screen(self) -> list[Table]:
+        """The tables that fit a screen: accuracies, and what was asked for beside them."""
+        return screen_tables(Shown(*self))
+
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.tables()))
 
@@ -59,10 +67,7 @@ class Evaluation(NamedTuple):
         """Write report.md, report.json, results.jsonl and timings.json; each is whole or not there."""
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        report, timings = _without_timings(self.comparison.to_dict())
-        report = {"protocol": self.protocol, **report, "checks": self._checks()}
-        if self.prices is not None:
-            report["price"] = {label: self.prices.of(self.comparison.costs(label)) for label in report["strategies"]}
+        report, timings = self._report()
         rows = list(self.comparison.records())
         timings["results"] = [row.pop("seconds") for row in rows]
         texts = (
@@ -73,6 +78,18 @@ class Evaluation(NamedTuple):
         )
         return [write_whole(target / name, text) for name, text in zip(FILES, texts, strict=True)]
 
+    def report(self) -> dict[str, Any]:
+        """What report.json holds."""
+        return self._report()[0]
+
+    def _report(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The report, and what of it depends on the run."""
+        found, timings = _without_timings(self.comparison.to_dict())
+        found = {"protocol": self.protocol, **found, "checks": self._checks()}
+        if self.prices is not None:
+            found["price"] = {label: self.prices.of(self.comparison.costs(label)) for label in found["strategies"]}
+        return found, timings
+
     def _checks(self) -> dict[str, Any]:
         found: dict[str, Any] = {"duplicates": [one._asdict() for one in self.duplicates]}
         if self.disagreements is not None:
@@ -82,6 +99,7 @@ class Evaluation(NamedTuple):
         return found
 
 
+@spelled_out
 @held()  # strategies, grades, analysis and page ask about the same answers
 def evaluate(
     problems: Any = None,
@@ -92,11 +110,11 @@ def evaluate(
     n: int = 16,
     outputs: int = 4,
     estimator: Estimator = "groups",
-    prices: Prices | str | Path | None = None,
     check_grades: bool = False,
     report: str | Path | None = PAGE,
+    overwrite: bool = False,
     columns: Mapping[str, str] | None = None,
-    **settings: Any,
+    **settings: Unpack[ComparisonSettings],
 ) -> Evaluation:
     """Sample n candidates per problem, decide on groups of k with every strategy, grade, and write tables to `folder`.
 
@@ -106,8 +124,8 @@ def evaluate(
     verdicts too: "groups", the paper's, one decision for each non-overlapping group of k, or "subsets", the mean over
     all subsets of k of the n, for the strategies that have such an estimate. `check_grades` asks other graders, which
     takes as long as Math-Verify does. `report` is where the page goes, as `tts.report.write_report` takes it, in
-    `folder` unless it is absolute; `None` writes none. Raises `ConfigError` for an estimator that is neither, or a page
-    that cannot be.
+    `folder` unless it is absolute; `None` writes none. Raises `ConfigError` for an estimator that is neither, a page
+    that cannot be, or a folder with the report of another protocol, unless `overwrite` says that it may go.
     """
     if estimator not in ("groups", "subsets"):
         raise ConfigError(f"estimator={estimator!r}: give 'groups' or 'subsets'")
@@ -115,11 +133,14 @@ def evaluate(
     check_folder(target)
     page = _page(target, report)
     chosen = protocol_strategies(problems, strategies, outputs, columns, settings)
+    asked = {"problems": told_source(problems), "n": n, "k": k, "outputs": outputs, "estimator": estimator}
+    if not overwrite:
+        _refuse_another(target, asked, chosen)
     settings.setdefault("store", target / "store.db")
+    prices = settings.get("prices")
     told = None if prices is None else Prices.of_any(prices)
-    comparison = compare(problems, strategies=chosen, k=k, n=n, columns=columns, prices=told, **settings)
+    comparison = compare(problems, strategies=chosen, k=k, n=n, columns=columns, **settings)
     comparison.estimator = estimator
-    asked = {"problems": _named(problems), "n": n, "k": k, "outputs": outputs, "estimator": estimator}
     evaluation = Evaluation(
         comparison,
         asked | _provenance(comparison),
@@ -129,7 +150,9 @@ def evaluate(
     )
     evaluation.save(target)
     if page is not None:
-        found, store = evaluation.disagreements, settings["store"]
+        found, kept = evaluation.disagreements, settings["store"]
+        store = None if isinstance(kept, Store) else kept  # what is open is its user's
+        comparison.made = comparison.made._replace(date="")  # the same command writes the same page
         comparison.report(page, title=_title(evaluation), store=store, prices=told, disagreements=found)
     return evaluation
 
@@ -144,6 +167,29 @@ def protocol_strategies(
     """The strategies of a protocol: those given, else those that the models allow, with so many outputs of each."""
     given = _allowed(problems, columns, settings) if strategies is None else strategies
     return [_with_outputs(strategy_of(one), outputs) for one in given]
+
+
+def _refuse_another(folder: Path, asked: Mapping[str, Any], chosen: Sequence[Strategy]) -> None:
+    """Raise `ConfigError` where the folder has the report of another protocol, which this one would write over."""
+    try:
+        before = json.loads((folder / "report.json").read_text("utf-8"))["protocol"]
+        told = dict(before, strategies={label: dict(one) for label, one in before["strategies"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return  # there is none, or none of ours
+    strategies = {
+        label: {"name": one.name, **one.model_dump(mode="json")} for label, one in label_strategies(chosen).items()
+    }
+    now = {**asked, "strategies": strategies}
+    other = [name for name, value in now.items() if told.get(name) != value]
+    if not other:
+        return
+    what = ", ".join(
+        f"other {name}" if name == "strategies" else f"{name}={told.get(name)!r}, not {now[name]!r}" for name in other
+    )
+    raise ConfigError(
+        f"{str(folder)!r} has the report of another protocol ({what}); give another folder, or overwrite=True "
+        "(on the command line --overwrite), which keeps the samples in its store"
+    )
 
 
 def _page(folder: Path, report: str | Path | None) -> Path | None:
@@ -181,15 +227,6 @@ def _allowed(problems: Any, columns: Mapping[str, str] | None, settings: Mapping
     return [one for one in every if all(there[role] for role in there if getattr(one.required(), role))]
 
 
-def _named(problems: Any) -> str:
-    """A source as it may be told again: its reference, without the folder of this machine."""
-    if problems is None:
-        return "task:sums"
-    if not isinstance(problems, str | Path):
-        return type(problems).__name__
-    return Path(problems).name if Path(problems).is_file() else shown_store(problems)
-
-
 def _provenance(comparison: Comparison) -> dict[str, Any]:
     results = comparison.rows[0].outcome.results if comparison.rows else {}
     told = {label: result.provenance for label, result in results.items()}
@@ -197,6 +234,7 @@ def _provenance(comparison: Comparison) -> dict[str, Any]:
     return {
         "strategies": {label: {"name": one.strategy, **one.parameters} for label, one in told.items()},
         "models": first.models if first else {},
+        "named": {role: first.model(role) for role in first.models} if first else {},
         "seed": first.seed if first else None,
         "version": first.version if first else None,
         "code": {label: one.code for label, one in told.items() if one.code},
@@ -205,7 +243,7 @@ def _provenance(comparison: Comparison) -> dict[str, Any]:
 
 def _without_timings(summary: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A comparison's summary, and what of it depends on the run: times, what was spent, what a cache served."""
-    timings = {name: summary.pop(name) for name in ("spent", "seconds")}
+    timings = {name: summary.pop(name) for name in ("spent", "seconds", "made")}
     cached: dict[str, Any] = {}
     for label, one in summary["strategies"].items():
         cached[label] = {"mean_seconds": one.pop("mean_seconds"), **_taken(one["usage"], "")}

@@ -14,7 +14,8 @@ from tts.metrics.budgets import EqualBudgets
 from tts.metrics.comparison_tables import comparison_tables, failure_lines, missing_lines, rate_lines
 from tts.metrics.estimate import Estimate
 from tts.metrics.grading import Graded
-from tts.metrics.tables import Table
+from tts.metrics.made import Made
+from tts.metrics.tables import Table, counted
 from tts.output.file import whole_file
 from tts.output.text import json_line, mended, mended_row, spreadsheet_cell
 from tts.registry.host import plugins
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
 class Comparison(EqualBudgets):
     """Several strategies on the same candidates: prints as tables, renders in notebooks.
 
-    Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged.
-    What is missing, since it failed or was refused, is no wrong answer: it is left out and counted (`missing`,
+    Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged. What
+    is missing, since it failed or was refused, is no wrong answer: it is left out and counted (`missing`,
     `outcome_classes`), and `bounds` say what accuracy would be with all of it wrong, and right. Intervals are 95 %,
-    clustered by problem. `max_tokens` is the limit that candidates were sampled with. What a strategy costs is what it
-    alone would have cost; `spent` is what was really paid, shared completions once and stored ones not at all.
+    clustered by problem. `max_tokens` is the limit that candidates were sampled with, `answers_are` what kind of
+    answers they are, as `answers=` said; `made` is where they came from, when, by which command. What a strategy costs
+    is what it alone would have cost; `spent` is what was really paid, shared completions once and stored ones not at
+    all.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Comparison(EqualBudgets):
         spent: dict[str, Usage],
         seconds: float,
         max_tokens: int | None = None,
+        answers: str | None = None,
     ) -> None:
         self.rows: list[Graded] = list(rows)
         self.strategies: list[str] = list(strategies)
@@ -53,6 +57,8 @@ class Comparison(EqualBudgets):
         self.spent: dict[str, Usage] = spent
         self.seconds: float = seconds
         self.max_tokens: int | None = max_tokens
+        self.answers_are: str = answers or "auto"
+        self.made: Made = Made()
         self.curve_names: dict[str, CurveName | None] = {label: one.curve() for label, one in strategies.items()}
         cards = ((label, one.card) for label, one in strategies.items() if label == one.name)
         metrics = {label: card.metric.replace("@k", f"@{k}") for label, card in cards if card and card.metric}
@@ -81,7 +87,7 @@ class Comparison(EqualBudgets):
         return "\n\n".join(map(str, self.tables()))
 
     def __repr__(self) -> str:
-        what = f"{', '.join(self.strategies)} on {len(self.rows)} groups of k={self.k}"
+        what = f"{', '.join(self.strategies)} on {counted(len(self.rows), 'group')} of k={self.k}"
         return f"<{'; '.join((f'{type(self).__name__} of {what}', *self.missing_lines()))}>"
 
     def _repr_html_(self) -> str:
@@ -121,7 +127,14 @@ class Comparison(EqualBudgets):
             "positions": {label: _plain_all(self.positions(label)) for label in self.strategies},
             "spent": {role: usage.model_dump() for role, usage in self.spent.items()},
             "seconds": self.seconds,
+            "models": self._models(),
+            "made": self.made._asdict(),
         }
+
+    def _models(self) -> dict[str, str]:
+        """The models by role, as the call named them, with the beginnings of their fingerprints."""
+        made = self.results[0].provenance if self.results else None
+        return {role: made.model(role) for role in made.models} if made else {}
 
     def records(self) -> Iterator[dict[str, Any]]:
         """One flat JSON-able row per group and strategy; `outcome` is the class of the answer in it."""

@@ -10,11 +10,11 @@ from tts.metrics.budgets import EqualBudgets
 from tts.metrics.completeness import Bounds
 from tts.metrics.estimate import Estimate
 from tts.metrics.missing import told_classes, without_problem
-from tts.metrics.tables import Table, estimated_lines, percent, quantity
-from tts.vocabulary.outcome_class import CLASSES, MISSING, OutcomeClass, is_missing
+from tts.metrics.tables import Table, counted, estimated_lines, percent, quantity
+from tts.vocabulary.outcome_class import CLASSES, MISSING, OutcomeClass, ended_cut, is_missing
 from tts.vocabulary.records import Usage
 
-_COUNTS = ("missing", "calls", "tokens out", "tokens in", "model s")  # left out where they would be all zeros
+_COUNTS = ("cut", "missing", "calls", "tokens out", "tokens in", "model s")  # left out where they would be all zeros
 
 
 def comparison_tables(compared: EqualBudgets, shown: Mapping[str, str]) -> list[Table]:
@@ -31,13 +31,13 @@ def comparison_tables(compared: EqualBudgets, shown: Mapping[str, str]) -> list[
 
 def _main_table(compared: EqualBudgets, shown: Mapping[str, str]) -> Table:
     problems = len({row.outcome.problem.digest for row in compared.rows})
-    title = f"{problems} problems, {len(compared.rows)} groups of k={compared.k}"
+    title = f"{counted(problems, 'problem')}, {counted(len(compared.rows), 'group')} of k={compared.k}"
     head = ["strategy", "accuracy", "95 % interval", "answered", *_COUNTS, "s/problem"]
     rows = []
     if compared.pass_at_1 is not None:
-        rows.append(["pass@1 (mean candidate)", *_accuracy(compared.pass_at_1), *[""] * 7])
+        rows.append(["pass@1 (mean candidate)", *_accuracy(compared.pass_at_1), *[""] * 8])
     if compared.pass_at_k is not None:
-        rows.append([f"pass@{compared.k} (oracle)", *_accuracy(compared.pass_at_k), *[""] * 7])
+        rows.append([f"pass@{compared.k} (oracle)", *_accuracy(compared.pass_at_k), *[""] * 8])
     rows += [_strategy_row(compared, label, shown[label]) for label in compared.strategies]
     kept = [
         i
@@ -57,6 +57,7 @@ def _strategy_row(compared: EqualBudgets, label: str, shown: str) -> list[str]:
         shown,
         *(["failed", ""] if label in compared.undecided else _accuracy(compared.accuracy(label))),
         percent(sum(r.answer is not None for r in results) / max(len(results), 1)),
+        str(sum(map(ended_cut, results))),
         str(sum(map(is_missing, results))),
         quantity(usage.calls),
         _counted(usage.generated_tokens, usage, compared),
@@ -121,7 +122,7 @@ def missing_lines(compared: EqualBudgets) -> list[str]:
     if left:
         used = quantity(sum(len(row.outcome.candidates) for row in compared.rows))
         lines.append(
-            f"{quantity(sum(left))} more candidates of {quantity(len(left))} problems are in no group of "
+            f"{quantity(sum(left))} more candidates of {counted(len(left), 'problem')} are in no group of "
             f"{compared.k}, nor in any number: {used} are; k that divides how many there are uses all"
         )
     if (unlike := compared.unlike_slots) is not None:

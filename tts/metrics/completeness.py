@@ -39,7 +39,8 @@ class Cut(NamedTuple):
 
     def __str__(self) -> str:
         limit = "at the limit of tokens" if self.max_tokens is None else f"at max_tokens={self.max_tokens}"
-        return f"{self.cut:,} of {self.of:,} responses were cut {limit}"
+        many = "response was" if self.of == 1 else "responses were"
+        return f"{self.cut:,} of {self.of:,} {many} cut {limit}"
 
 
 class Completeness(Costs):

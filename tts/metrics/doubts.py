@@ -8,8 +8,8 @@ from typing import NamedTuple
 from tts.answers import find_answer
 from tts.answers.asked import fast_equal
 from tts.answers.expectation import expected
-from tts.metrics.analysis import cluster_lists
 from tts.metrics.grading import Graded
+from tts.metrics.sampled_curves import cluster_lists
 
 
 class Contradiction(NamedTuple):
@@ -58,10 +58,13 @@ def contradictions(rows: Sequence[Graded]) -> list[Contradiction]:
     return list(found.values())
 
 
-def between_classes(rows: Sequence[Graded]) -> list[Between]:
-    """Pairs of candidates' answers that are equal but in two classes, or whose comparison came to a limit."""
+def between_classes(rows: Sequence[Graded], kind: str = "auto") -> list[Between]:
+    """Pairs of candidates' answers that are equal but in two classes, or whose comparison came to a limit.
+
+    `kind` is what kind of answers they are, by the words of `tts.answers.forms`.
+    """
     sets = [[one.answer if one.ok else None for one in row.outcome.candidates] for row in rows]
-    classes = cluster_lists(sets, [row.outcome.problem.text for row in rows])
+    classes = cluster_lists(sets, [row.outcome.problem.text for row in rows], kind)
     told = [
         Between(row.outcome.problem.id, conflict.kind, conflict.a, conflict.b)
         for row, one in zip(rows, classes, strict=True)

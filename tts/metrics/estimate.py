@@ -23,6 +23,13 @@ class Estimate(NamedTuple):
     problems: int
     n: int
 
+    def __str__(self) -> str:
+        """In percent, as one would write it: `12.5 % (95 % interval -3.1 to 28.1; 8 problems)`."""
+        if self.problems < 2:
+            return f"{100 * self.mean:.1f} % (of one problem, which gives no interval)"
+        bounds = f"{100 * self.low:.1f} to {100 * self.high:.1f}"
+        return f"{100 * self.mean:.1f} % (95 % interval {bounds}; {self.problems:,} problems)"
+
     @property
     def half_width(self) -> float:
         """Half the length of the interval."""

@@ -58,6 +58,13 @@ def read_summary(run: Path) -> dict[str, Any]:
     return found
 
 
+def policy_of(summary: dict[str, Any]) -> str:
+    """The policy of a summary, as its call named it; of an early one the fingerprint."""
+    protocol = summary.get("protocol", {})
+    places = (protocol.get("named", {}), summary.get("models", {}), protocol.get("models", {}))
+    return str(next((one["policy"] for one in places if one.get("policy")), ""))
+
+
 def estimate_of(part: dict[str, Any] | None) -> Estimate | None:
     """An estimate as a summary has it."""
     if part is None:
@@ -73,8 +80,7 @@ def _gap(run: Path, strategy: str) -> Gap:
         majority, (refined, *_) = found["strategies"][found.get("baseline") or "majority"], told.values()
         parts = (found["pass@1"], majority["accuracy"], refined["accuracy"], refined["gap_to_majority"])
         estimates = [one for part in parts if (one := estimate_of(part)) is not None]
-        models = found.get("protocol", {}).get("models", {})
-        return Gap(run.name, models.get("policy", ""), found["k"], *estimates)
+        return Gap(run.name, policy_of(found), found["k"], *estimates)
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{str(run)!r} is no summary with gold answers, 'majority' and {strategy!r}; make one with "

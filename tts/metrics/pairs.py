@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from tts.metrics.difference import Detectable, Difference, difference
 from tts.metrics.estimate import Estimate
+from tts.metrics.tables import counted
 
 PAIRS = "Pairs: same groups, 95 % intervals, p for all pairs at once"
 Verdict = Literal["better", "worse", "cannot tell"]
@@ -39,10 +40,13 @@ class Pair(NamedTuple):
 
     def __str__(self) -> str:
         found = self.difference
-        seen = f"{self.interval}, better on {self.more} problems and worse on {self.fewer}, p = {self.adjusted:.2g}"
+        better = f"better on {counted(self.more, 'problem')} and worse on {self.fewer}"
+        seen = f"{self.interval}, {better}, p = {self.adjusted:.2g}"
         if self.verdict != "cannot tell":
             return f"{self.a} is {self.verdict} than {self.b}: {seen}"
-        return f"{self.a} and {self.b}: cannot tell with {found.problems} problems: {seen}; {self.would_tell}"
+        return (
+            f"{self.a} and {self.b}: cannot tell with {counted(found.problems, 'problem')}: {seen}; {self.would_tell}"
+        )
 
     @property
     def interval(self) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tts.answers.expectation import expected
+from tts.answers.forms import clusters_by, form_of
 from tts.answers.shared import held
 from tts.bridge.loop import run_sync
 from tts.metrics.accuracies import Set, present, set_of, stopped
@@ -70,6 +71,9 @@ class _Values(NamedTuple):
 
 class SampledCurves(Completeness):
     """The questions of curves; `Comparison` answers them from its rows."""
+
+    answers_are: str = "auto"
+    """What kind of answers its candidates have, by the words that `answers=` takes."""
 
     def curves(self) -> dict[str, Curve]:
         """pass@k, maj@k and, where a scorer was asked, BoN@k and weighted maj@k for every k from 1 to n; knockout@k.
@@ -220,7 +224,7 @@ class SampledCurves(Completeness):
         answers = [[one.answer, *one.alternatives, *(c.answer for c in one.candidates)] for one in places.values()]
         problems = [one.text for one in self._sets.values()]
         problems += [self.rows[place].outcome.problem.text for _, place in places]
-        found = cluster_lists([*sets, *answers], problems)
+        found = cluster_lists([*sets, *answers], problems, self.answers_are)
         return found[: len(sets)], dict(zip(places, found[len(sets) :], strict=True))
 
 
@@ -261,9 +265,14 @@ def _estimates(kind: str, correct: Floats, scores: Floats, votes: Floats) -> Sub
     return Subsets(exact, np.zeros_like(exact))
 
 
-def cluster_lists(lists: Sequence[Sequence[str | None]], problems: Sequence[str]) -> list[Clusters]:
-    """Equivalence classes of the answers of each list, under what the text of its problem asks for."""
+def cluster_lists(lists: Sequence[Sequence[str | None]], problems: Sequence[str], kind: str = "auto") -> list[Clusters]:
+    """Equivalence classes of the answers of each list, under what the text of its problem asks for.
+
+    `kind` is what kind of answers they are, by the words of `tts.answers.forms`.
+    """
     asked = [expected(problem) for problem in problems]
+    if (key := form_of(kind).key) is not None:
+        return [clusters_by(one, key) for one in lists]
 
     async def work() -> list[Clusters]:
         found: list[Clusters] = []

@@ -6,6 +6,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from tts.output.columns import GAP, folded, terminal_width, wrapped
 from tts.output.text import printable
 from tts.vocabulary.records import Usage
 
@@ -19,16 +20,24 @@ class Table(NamedTuple):
     notes: Sequence[str] = ()
 
     def __str__(self) -> str:
-        lines = [self.head, *self.rows]
+        """On a terminal within its width: columns that do not fit stand in a second part below, notes are wrapped."""
+        return self.text(terminal_width())
+
+    def text(self, width: int | None = None) -> str:
+        """The table within a width, as `str` prints it on a terminal that has it; `None` is as wide as it comes."""
+        heads, lines = 1, [[printable(cell) for cell in line] for line in (self.head, *self.rows)]
+        if width is not None:
+            room = width if len(self.head) == 1 else width // 2
+            parts = [_under(line, room, width - room - GAP) for line in lines]
+            heads, lines = len(parts[0]), [row for part in parts for row in part]
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.head))]
-
-        def line(cells: list[str]) -> str:
-            padded = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
-            return "  ".join(padded).rstrip()
-
-        rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
-        text = "\n".join([self.title, rule, line(self.head), rule, *map(line, self.rows), rule, *self.notes])
-        return printable(text)
+        shown = [*wrapped(printable(self.title), width)]
+        for place, part in enumerate(folded(widths, width)):
+            cells = [[line[column] for column in part] for line in lines]
+            if place:  # below, only rows that have something there
+                cells = cells[:heads] + [row for row in cells[heads:] if any(row[1:])]
+            shown += _part(cells, [widths[column] for column in part], heads)
+        return "\n".join([*shown, *(line for note in self.notes for line in wrapped(printable(note), width))])
 
     def markdown(self) -> str:
         """The table for a page; a vertical bar in a text is escaped."""
@@ -53,9 +62,33 @@ class Table(NamedTuple):
         return f"<table>{caption}<thead><tr>{cells('th', self.head)}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
 
+def _part(lines: Sequence[Sequence[str]], widths: Sequence[int], heads: int) -> list[str]:
+    """Some columns between rules; the first so many lines are the head."""
+    rule = "─" * (sum(widths) + GAP * (len(widths) - 1))
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
+        return (" " * GAP).join(padded).rstrip()
+
+    shown = [*map(line, lines)]
+    return [rule, *shown[:heads], rule, *shown[heads:], rule]
+
+
+def _under(line: Sequence[str], first: int, others: int) -> list[list[str]]:
+    """A row whose cells go on in rows below where they are longer than their room."""
+    parts = [wrapped(cell, others if place else first) for place, cell in enumerate(line)]
+    height = max(map(len, parts))
+    return [[part[row] if row < len(part) else "" for part in parts] for row in range(height)]
+
+
 def percent(share: float) -> str:
     """A share as a percentage with one decimal, without the sign."""
     return f"{100 * share:.1f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 problem`, `2 problems`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def quantity(number: int, usage: Usage | None = None) -> str:

@@ -11,7 +11,8 @@ from tts.boundary.foreign import Foreign
 from tts.boundary.raised import did, passes
 from tts.registry.host import Kind, plugins
 from tts.registry.parameters import Parameters, noted
-from tts.vocabulary.errors import ConfigError, TTSError, did_you_mean
+from tts.vocabulary.errors import ConfigError, TTSError
+from tts.vocabulary.refusal import refusal
 
 P = TypeVar("P", bound=Parameters)
 
@@ -26,18 +27,14 @@ def build(kind: str, cls: type[BaseModel], parameters: Mapping[str, Any]) -> Any
         with Foreign():
             return cls(**parameters)
     except BaseException as error:
+        if isinstance(error, ConfigError) and isinstance(error.__context__, ValidationError):
+            error = error.__context__  # of a record that says so itself
         if passes(error) or isinstance(error, TTSError):
             raise
         if not isinstance(error, ValidationError):  # a validator is the author's, and may raise anything
             raise ConfigError(f"{kind} cannot be made: it {did(error)}") from error
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "?"
-        if first["type"] == "extra_forbidden":
-            unknown = ConfigError(f"{kind} has no parameter {field!r}{did_you_mean(field, cls.model_fields)}")
-            raise noted(unknown, cls) from error
-        why = first["msg"].removeprefix("Value error, ")  # pydantic's, before the sentence of a validator
-        wrong = ConfigError(f"{kind}: parameter {field}={first.get('input')!r}: {why}")
-        raise noted(wrong, cls, field) from error
+        refused = refusal(kind, error, cls.model_fields)
+        raise noted(ConfigError(refused.sentence), cls, refused.field) from None  # pydantic's own says no more
 
 
 def instance(kind: Kind, base: type[P], given: str | P | type[P], parameters: Mapping[str, Any]) -> P:

@@ -16,6 +16,7 @@ from tts.vocabulary.errors import ConfigError
 
 _NAMES: dict[Any, str] = {str: "text", bool: "true or false", type(None): "none", Path: "path"}
 _BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+_MOST_NOTES = 10  # lines below a sentence; more would push it off the screen
 _SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])")
 
 
@@ -54,7 +55,11 @@ def parameters(cls: type[BaseModel]) -> list[Parameter]:
 
 def noted(error: ConfigError, cls: type[BaseModel], field: str | None = None) -> ConfigError:
     """The error with the fields of a class below its sentence, or with one of them."""
-    for one in parameters(cls):
+    known = parameters(cls)
+    if field is None and len(known) > _MOST_NOTES:
+        error.add_note("  `tts plugins` with its name says what each of them means")
+        return error
+    for one in known:
         if field is None or field.partition(".")[0] == one.name:
             error.add_note(f"  {one.brief}")
     return error

@@ -73,6 +73,8 @@ def _named(reference: str) -> Any:
     refuse_from_data(reference)
     place, _, name = reference.rpartition(":")
     file = Path(place).expanduser() if place.endswith(".py") else None
+    if file is not None and not file.is_file():
+        raise ConfigError(f"{reference!r}: there is no file {str(file)!r}")
     changes: list[str] = []
     try:
         with importing() as changes:

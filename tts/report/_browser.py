@@ -36,7 +36,7 @@ def browse(compared: Comparison, store: Store | None = None) -> tuple[Shown, ...
     problems = [list(rows) for _, rows in groupby(ordered, key=lambda row: row.outcome.problem.id)]
     every = [row for rows in problems for row in rows]
     texts = [row.outcome.problem.text for row in every]
-    classes = iter(cluster_lists([_answers(row, compared.strategies) for row in every], texts))
+    classes = iter(cluster_lists([_answers(row, compared.strategies) for row in every], texts, compared.answers_are))
     return tuple(_problem(rows, [next(classes) for _ in rows], compared.strategies, store) for rows in problems)
 
 

@@ -17,6 +17,7 @@ from tts.metrics.completeness import Bounds
 from tts.metrics.costs import Lengths
 from tts.metrics.doubts import Between, Contradiction, between_classes, contradictions
 from tts.metrics.estimate import Estimate
+from tts.metrics.made import Made
 from tts.metrics.missing import Missing
 from tts.metrics.paired import Rescue
 from tts.metrics.pairs import Pair
@@ -72,13 +73,13 @@ class ReportData(NamedTuple):
     `groups` are the groups of k candidates that every strategy decided on, `n_correct` how many of them have how many
     correct candidates, `response_rates` how many candidates are truncated, answerless, refused or failed,
     `summary_share` how much of a candidate is its visible summary. `baseline` is what rescue and harm are measured
-    against: `majority` where it is compared, else the first strategy. `models` are fingerprints by role, `shown` is
-    for the browser.
-    `disagreements` are `None` where graders were not compared. `missing` counts what is not there, `outcomes` the
-    candidates by class, and `missing_lines` say what is not there, or was cut, in words. `budgets` are strategies
+    against: `majority` where it is compared, else the first strategy. `models` are named by role, `shown` is for the
+    browser. `disagreements` are `None` where graders were not compared. `missing` counts what is not there, `outcomes`
+    the candidates by class, and `missing_lines` say what is not there, or was cut, in words. `budgets` are strategies
     against curves at their own cost, `candidate_tokens` what one candidate has generated in the mean, where
     `usage_known`. `position_lines` name the positions that strategies favour. `contradictions` are responses that
-    state two answers, `between` answers of which a vote cannot be sure.
+    state two answers, `between` answers of which a vote cannot be sure. `made` is where it came from, when, by which
+    command.
     """
 
     title: str
@@ -113,6 +114,7 @@ class ReportData(NamedTuple):
     candidate_tokens: float = 0.0
     contradictions: tuple[Contradiction, ...] = ()
     between: tuple[Between, ...] = ()
+    made: Made = Made()
 
     def color(self, label: str) -> int | None:
         """A strategy's place in the palette."""
@@ -151,7 +153,7 @@ def report_data(
         summary_share=compared.summary_share(),
         curves=compared.curves(),
         pairs=tuple(compared.pairs()),
-        models=dict(first.models) if first else {},
+        models={role: first.model(role) for role in first.models} if first else {},
         seed=first.seed if first else 0,
         version=first.version if first else __version__,
         spent=dict(compared.spent),
@@ -168,7 +170,8 @@ def report_data(
         usage_known=compared.usage_known,
         candidate_tokens=compared.candidate_tokens or 0.0,
         contradictions=tuple(contradictions(compared.rows)),
-        between=tuple(between_classes(compared.rows)),
+        between=tuple(between_classes(compared.rows, compared.answers_are)),
+        made=compared.made,
     )
 
 

@@ -9,10 +9,10 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tts.metrics.tables import counted
 from tts.report._data import ReportData
 from tts.report._palette import variables
 from tts.report._section import Section
-from tts.report._words import count
 
 _HERE = Path(__file__).parent
 _UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")  # what ends or opens a script element, and what is no UTF-8
@@ -29,8 +29,9 @@ class Document(NamedTuple):
 
 def document(data: ReportData, sections: list[Section]) -> Document:
     """The report of one comparison or run."""
-    groups = f"{count(data.groups, 'group')} of {data.k}"
-    facts = (count(data.problems, "problem"), groups, f"ttscale {data.version}")
+    groups = f"{counted(data.groups, 'group')} of {data.k}"
+    named = [f"{role} {name}" for role, name in data.models.items() if role == "policy"]
+    facts = (counted(data.problems, "problem"), groups, *named, *data.made.facts, f"ttscale {data.version}")
     return Document(data.title, facts, sections, data)
 
 

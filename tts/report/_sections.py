@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from tts.metrics.estimate import Estimate
 from tts.metrics.sampled_curves import Curve
-from tts.metrics.tables import Table
+from tts.metrics.tables import Table, counted
 from tts.report._data import BEST, ReportData, StrategyData
 from tts.report._section import Figure, Point, Section, Series
-from tts.report._words import count, estimate, interval, p_value, percent, tokens, verdict
+from tts.report._words import estimate, interval, p_value, percent, tokens, verdict
 
 _ACCURACY = "accuracy, %"
 _REASONS = 5  # that are told of what is missing
@@ -20,7 +20,7 @@ def summary(data: ReportData) -> Section:
     """What was compared, who won, by how much, at what cost, and whether one can tell."""
     first = (
         f"{', '.join(one.label for one in data.strategies)} on the same candidates: "
-        f"{count(data.problems, 'problem')}, {count(data.groups, 'group')} of {data.k} candidates each."
+        f"{counted(data.problems, 'problem')}, {counted(data.groups, 'group')} of {data.k} candidates each."
     )
     return Section("summary", "Summary", (first, *_findings(data), *_warnings(data)), order=10)
 
@@ -67,12 +67,12 @@ def _warnings(data: ReportData) -> Iterator[str]:
     if data.graded == 0:
         yield "No problem has a gold answer, so nothing is said of accuracy."
     elif data.graded < data.groups:
-        yield f"{count(data.groups - data.graded, 'group')} without a gold answer are left out of every accuracy."
+        yield f"{counted(data.groups - data.graded, 'group')} without a gold answer are left out of every accuracy."
     for one in data.strategies:
         if one.failed:
             bounds = f"{percent(one.bounds.low)} to {percent(one.bounds.high)} %" if one.bounds else "unknown"
             yield (
-                f"{one.label} has no decision on {count(one.failed, 'group')}, left out of its accuracy; with all of "
+                f"{one.label} has no decision on {counted(one.failed, 'group')}, left out of its accuracy; with all of "
                 f"these wrong, or right, it is {bounds}."
             )
 

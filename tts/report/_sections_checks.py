@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from tts.answers import Opinions
 from tts.metrics.checks import Disagreement
 from tts.metrics.doubts import Between, Contradiction
-from tts.metrics.tables import Table, about, estimated_lines
+from tts.metrics.tables import Table, about, counted, estimated_lines
 from tts.report._data import ReportData
 from tts.report._section import Section
-from tts.report._words import count
 from tts.vocabulary.records import Usage
 
 _MOST = 50  # rows of a list that a person is to look at
@@ -18,7 +17,7 @@ _MOST = 50  # rows of a list that a person is to look at
 
 def checks(data: ReportData) -> Section:
     """Problems that are there twice, answers on which graders disagree, responses that state two answers."""
-    twice = f"{count(len(data.duplicates), 'text')} under several ids" if data.duplicates else "none"
+    twice = f"{counted(len(data.duplicates), 'text')} under several ids" if data.duplicates else "none"
     words = (
         f"Problems that are there twice: {twice}. Answers on which graders disagree: {_doubtful(data)}. Responses that "
         f"state two answers: {len(data.contradictions) or 'none'}. Answers of which a vote cannot be sure: "

@@ -29,13 +29,15 @@ _LATEX = {
 }
 
 
-def markdown(title: str, parts: Sequence[Section], figures: str | None = None) -> str:
+def markdown(title: str, parts: Sequence[Section], figures: str | None = None, facts: Sequence[str] = ()) -> str:
     """The whole report; with `figures`, the folder that holds them, pictures are linked."""
-    return "\n\n".join(_markdown(title, parts, figures)) + "\n"
+    return "\n\n".join(_markdown(title, parts, figures, facts)) + "\n"
 
 
-def _markdown(title: str, parts: Sequence[Section], figures: str | None) -> Iterator[str]:
+def _markdown(title: str, parts: Sequence[Section], figures: str | None, facts: Sequence[str]) -> Iterator[str]:
     yield f"# {_plain(title)}"
+    if facts:
+        yield _plain(" · ".join(facts))
     for part in parts:
         yield f"## {_plain(part.title)}"
         yield from map(_plain, part.text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tts.metrics.estimate import Estimate
 from tts.metrics.pairs import Pair
+from tts.metrics.tables import counted
 
 
 def percent(share: float, *, signed: bool = False) -> str:
@@ -32,11 +33,6 @@ def tokens(number: float) -> str:
     return f"{number:,.0f}" if number >= 100 or number == int(number) else f"{number:,.1f}"
 
 
-def count(number: int, noun: str) -> str:
-    """`1 problem`, `30 problems`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def p_value(p: float) -> str:
     """Two digits, and never 0."""
     return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
@@ -46,5 +42,5 @@ def verdict(pair: Pair) -> str:
     """The verdict as a sentence without numbers."""
     if pair.verdict != "cannot tell":
         return f"{pair.a} is {pair.verdict} than {pair.b}"
-    problems = count(pair.difference.problems, "problem")
+    problems = counted(pair.difference.problems, "problem")
     return f"cannot tell {pair.a} and {pair.b} apart with {problems}; {pair.would_tell}"

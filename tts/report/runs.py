@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from tts._version import __version__
 from tts.metrics.estimate import Estimate
-from tts.metrics.gaps import estimate_of, read_summary
-from tts.metrics.tables import Table, about
+from tts.metrics.gaps import estimate_of, policy_of, read_summary
+from tts.metrics.tables import Table, about, counted
 from tts.report._page import Document
 from tts.report._section import Figure, Point, Section, Series
-from tts.report._words import count, estimate, percent, tokens
+from tts.report._words import estimate, percent, tokens
 from tts.report.stored import stored_run
 from tts.store.address import is_store, shown_store
 from tts.vocabulary.errors import ConfigError
@@ -61,15 +61,15 @@ def _short_name(path: str | Path) -> str:
 def _run(name: str, path: str | Path, stored: dict[str, Any]) -> RunData:
     if is_store(path):
         compared = stored_run(path, **stored)
-        models = compared.results[0].provenance.models if compared.results else {}
-        found = compared.to_dict() | {"protocol": {"models": models}}
+        made = compared.results[0].provenance if compared.results else None
+        found = compared.to_dict() | {"protocol": {"named": {"policy": made.model() if made else ""}}}
     else:
         found = read_summary(Path(path))
     try:
         told, k = found["strategies"], found["k"]
         return RunData(
             name=name,
-            model=found.get("protocol", {}).get("models", {}).get("policy", ""),
+            model=policy_of(found),
             k=k,
             problems=found["problems"],
             groups=found["groups"],
@@ -93,7 +93,7 @@ def runs_document(runs: Sequence[RunData], title: str = "") -> Document:
     """The report of several runs."""
     made = (_summary(runs), _gaps(runs), _accuracies(runs), _tokens(runs), _setup(runs))
     sections = [one for one in made if one is not None]
-    return Document(title or "Runs side by side", (count(len(runs), "run"), f"ttscale {__version__}"), sections)
+    return Document(title or "Runs side by side", (counted(len(runs), "run"), f"ttscale {__version__}"), sections)
 
 
 def _strategies(runs: Sequence[RunData]) -> list[str]:

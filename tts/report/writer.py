@@ -77,7 +77,7 @@ def write_document(made: Document, target: Path) -> Path:
 
 def _text(made: Document, ending: str, figures: str | None = None) -> str:
     if ending == ".md":
-        return markdown(made.title, made.sections, figures)
+        return markdown(made.title, made.sections, figures, made.facts)
     if ending == ".tex":
         return latex(made.sections)
     return page(made)

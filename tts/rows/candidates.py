@@ -15,7 +15,7 @@ from tts.rows.cells import list_of
 from tts.rows.columns import example_of_mapping, jsonable, missing, nested
 from tts.rows.files import Row
 from tts.rows.held import held, is_messages
-from tts.vocabulary.errors import TaskError
+from tts.vocabulary.errors import ConfigError, TaskError
 from tts.vocabulary.records import Candidate, CandidateSet, Problem, Sampled, Sampling
 from tts.vocabulary.thinking import split_thinking
 
@@ -65,8 +65,8 @@ def _sampling(row: Row) -> Sampling | None:
     value = nested(row, "sampling")
     try:
         return None if value is None else Sampling.model_validate(value)
-    except ValidationError as error:
-        raise row.error(f"sampling: {_first(error)}") from None
+    except ConfigError as error:
+        raise row.error(str(error)) from None
 
 
 def _candidate(row: Row, index: int, value: object, think: tuple[str, str] | None, extract: Extract) -> Candidate:

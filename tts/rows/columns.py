@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
+from tts.rows.choices import choices_of
 from tts.rows.files import Row
 from tts.vocabulary.errors import ConfigError, TaskError, did_you_mean
 from tts.vocabulary.records import Example, Problem
@@ -72,13 +73,17 @@ def example_of_mapping(row: Row, position: int, columns: Mapping[str, str], left
     id_, problem, answer = (choose(row, role, columns) for role in ("id", "problem", "answer"))
     if problem is None:
         raise missing(row, "problem")
-    name = None if id_ is None else row.value[id_]
+    name, choices = None if id_ is None else row.value[id_], choices_of(row)
+    right = gold(row, None if answer is None else row.value[answer])
+    shown = () if choices is None else choices.columns
     fields = {
         "id": f"p{position:06d}" if name in (None, "") else str(name),
-        "metadata": _metadata(row, {id_, problem, answer, *columns.values(), *left_out}),
+        "metadata": _metadata(row, {id_, problem, answer, *columns.values(), *left_out, *shown}),
         **_question(row, problem),
     }
-    return _example(row, fields, gold(row, None if answer is None else row.value[answer]))
+    if choices is not None and "prompt" in fields:
+        fields["prompt"], right = choices.below(fields["prompt"]), choices.letter(row, right)
+    return _example(row, fields, right)
 
 
 def _metadata(row: Row, left_out: Collection[str | None]) -> dict[str, Any]:
@@ -113,9 +118,8 @@ def missing(row: Row, role: str) -> TaskError:
     """The error of a row without a column for a role that it must have."""
     known = " or ".join(map(repr, DEFAULT_COLUMNS[role]))
     has = ", ".join(map(repr, row.value)) or "none"
-    return row.error(
-        f"no column {known}; it has {has}; map one with columns={{{role!r}: ...}}, or let `tts adopt` guess"
-    )
+    how = f"columns={{{role!r}: ...}} (on the command line --columns {role}=NAME)"
+    return row.error(f"no column {known}; it has {has}; map one with {how}, or let `tts adopt` guess")
 
 
 def _example(row: Row, fields: dict[str, Any], answer: str | None) -> Example:
@@ -161,6 +165,8 @@ def gold(row: Row, value: object) -> str | None:
             return str(value)
         case str():
             return value.rpartition("\n#### ")[2].strip() or None
+        case Mapping():
+            return json.dumps(value, ensure_ascii=False, sort_keys=True)
         case list() | tuple():
             return ", ".join(filter(None, (gold(row, item) for item in value))) or None
         case Decimal() | numbers.Real():

@@ -13,16 +13,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from tts.contracts.task import Task
 from tts.interop import detect, rows_of_format
 from tts.rows.candidates import sampled_of
 from tts.rows.columns import check_columns, example_of
-from tts.rows.files import Row
+from tts.rows.files import Row, is_file_name
 from tts.rows.held import held
 from tts.rows.samples import by_problem
 from tts.sources.joined import with_problems
 from tts.sources.opening import Source, is_file, rows_of
+from tts.store.address import is_store, shown_store
 from tts.vocabulary.errors import ConfigError, TaskError
-from tts.vocabulary.records import Example, Sampled
+from tts.vocabulary.records import Example, Problem, Sampled
 
 OnError = Literal["raise", "skip"]
 _Read = TypeVar("_Read", Example, Sampled)
@@ -47,7 +49,7 @@ def read_examples(
     Raises `TaskError` for what cannot be read; with `on_error="skip"` broken rows are left out and logged once.
     """
     items = Reading(columns, limit, on_error).examples(source)
-    return _begun(items) if is_file(source) else items
+    return _begun(items) if is_file(source) or _is_set(source) else items
 
 
 class ReadRow(NamedTuple):
@@ -186,6 +188,22 @@ def _has_one_response(row: Row, columns: Mapping[str, str]) -> bool:
     except TaskError:
         return False
     return there is not None and there.shape == "sample"
+
+
+def told_source(source: object) -> str:
+    """A source as it may be told again: its reference or file, without the folder of this machine; else its kind."""
+    if source is None:
+        return "task:sums"
+    if isinstance(source, Path) or (isinstance(source, str) and (is_file_name(source) or is_store(source))):
+        return shown_store(source) if is_store(source) else Path(source).name
+    if isinstance(source, str) and source.startswith(("task:", "hub:")):
+        return source
+    return "a problem" if isinstance(source, str | Problem | Example) else type(source).__name__
+
+
+def _is_set(source: Source) -> bool:
+    """A task or a data set of the hub, which may not be there."""
+    return isinstance(source, Task) or (isinstance(source, str) and source.startswith(("task:", "hub:")))
 
 
 def _begun(items: Iterator[_Read]) -> Iterator[_Read]:

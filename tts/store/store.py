@@ -181,7 +181,7 @@ class Store:
         texts = [candidate.text for candidate in result.candidates]
         made = result.provenance
         absent = {name for name in ("code", "limits") if not getattr(made, name)}  # early results tell neither
-        made_by = made.model_dump(mode="json", exclude={"dropped", "stopped", *absent})
+        made_by = made.model_dump(mode="json", exclude={"dropped", "stopped", "named", *absent})
         key = digest(result.problem.digest, result.group, made_by, texts)
         row = result.model_dump(mode="json", exclude={"candidates", "problem"}, exclude_defaults=True, fallback=repr)
         text = json.dumps(row, ensure_ascii=False)

@@ -157,9 +157,14 @@ class OriginWarning(UserWarning):
     """Stored samples that a run uses came from another server than it asks; the message says how many, from where."""
 
 
+for _public in [one for one in vars().values() if isinstance(one, type) and issubclass(one, TTSError | UserWarning)]:
+    _public.__module__ = "tts"  # as users write it: `tts.ConfigError`, in tracebacks, too
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The tail of an unknown-name message: the nearest known names, then all of them."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
+    begun = [one for one in names if len(name) > 1 and one.startswith(name)]  # `temp`
+    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6) or begun[:2]
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ";"
     return f"{hint} known: {', '.join(names) or 'none'}"

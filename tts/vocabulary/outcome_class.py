@@ -73,6 +73,13 @@ def result_classes(result: Result, verdicts: Sequence[bool] | None = None) -> tu
     )
 
 
+def ended_cut(result: Result) -> bool:
+    """The text that was decided on was cut, with an answer in it or without."""
+    if result.decision is None:
+        return False
+    return _is_cut(result.decision.text, (result.finish_reasons or ("stop",))[0])
+
+
 def _is_cut(text: str, reason: FinishReason) -> bool:
     return reason == "length" or split_thinking(text).summary is None
 

@@ -10,9 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
+from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.record import Record, digest
+from tts.vocabulary.refusal import refusal
 from tts.vocabulary.time_limits import TimeLimits
 
 FinishReason = Literal["stop", "length", "error", "refused"]
@@ -169,6 +178,17 @@ class Sampling(Record):
     seed: int = 0
     """The run's seed; each completion derives its own."""
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_a_sentence(cls, given: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        """As pydantic does it; a call that is wrong is a `ConfigError`, for users make samplings themselves."""
+        try:
+            return handler(given)
+        except ValidationError as error:
+            if info.mode != "python":
+                raise
+            raise ConfigError(refusal("sampling", error, cls.model_fields).sentence) from None
+
 
 class Completion(Record):
     """One finished completion of a request, as a backend yields it.
@@ -295,7 +315,8 @@ class Provenance(Record):
     `code` identifies what is not this version's own: the code of the strategy, of those among its fields, of extractor
     and judge format, and the content of files that parameters name. `dropped` has, by role, the sampling parameters
     that a model's server has refused and that were left out from then on, with its words. `limits` are those of time,
-    where there are any; `stopped` says how many candidates were not waited for, by reason.
+    where there are any; `stopped` says how many candidates were not waited for, by reason. `named` has the models as
+    the call named them.
     """
 
     strategy: str
@@ -308,6 +329,19 @@ class Provenance(Record):
     dropped: dict[str, dict[str, str]] = Field(default_factory=dict)
     limits: TimeLimits | None = None
     stopped: dict[str, int] = Field(default_factory=dict)
+    named: dict[str, str] = Field(default_factory=dict)
+
+    def model(self, role: str = "policy") -> str:
+        """What to call the model of a role: as the call named it, with the beginning of its fingerprint."""
+        return shown_model(self.named.get(role, ""), self.models.get(role, ""))
+
+
+def shown_model(name: str, fingerprint: str) -> str:
+    """A model as it was named, with the beginning of its fingerprint: `hf:miniature (3f9a01c2)`."""
+    if not name or not fingerprint or fingerprint == name:
+        return name or fingerprint
+    plain = fingerprint.removeprefix(f"{name.partition('@')[0]}/")
+    return f"{name} ({plain if len(plain) <= 12 else plain[:8]})"
 
 
 class Result(Record):

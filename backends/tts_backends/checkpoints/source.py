@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tts import BackendUnavailable, ConfigError
+from tts import ConfigError
 from tts.prompts import PROMPTS_FILE, Prompts
 
 
@@ -26,10 +26,16 @@ def find(model: str, gguf: str | None = None) -> Source:
     if path.is_dir():
         return Source(str(path), path, _gguf_in(path, gguf))
     if shipped:
-        raise BackendUnavailable(f"the weights of hf:{model} are not part of this installation", retryable=False)
+        raise ConfigError(f"there is no hf:{model}; the built-in models are {', '.join(map(repr, _shipped()))}")
     if path.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1 or not model:
         raise ConfigError(f"{model!r} is no folder; give a folder with a model or a hub id like 'org/name'")
     return Source(model, None, gguf)
+
+
+def _shipped() -> list[str]:
+    """The models that come with the package."""
+    home = Path(__file__).parents[1] / "miniature"
+    return ["miniature", *sorted(f"miniature/{one.name}" for one in home.iterdir() if (one / "config.json").is_file())]
 
 
 def _gguf_in(folder: Path, wanted: str | None) -> str | None:

@@ -18,6 +18,7 @@ from tts import BackendError, Request
 from tts_backends.checkpoints.chat import Prompt
 from tts_backends.hf.cache import KeyValues, Timeline
 from tts_backends.hf.sampling import Controls, draw
+from tts_backends.hf.threads import settle_threads
 
 _PREFILL_TOKENS = 8192  # padded prompt tokens in one forward pass, where that is more than one prompt
 
@@ -120,6 +121,7 @@ class Decoder:
         self._takes_positions, self._takes_keep = "position_ids" in takes, "logits_to_keep" in takes
         # transformers 5.24 renamed it; an older release, or a model's own code, has the older name only.
         self._cache_argument = "cache" if "cache" in takes else "past_key_values"
+        self._settled = False
         self.reset()
 
     def reset(self) -> None:
@@ -129,6 +131,9 @@ class Decoder:
 
     def join(self, picks: Sequence[Pick]) -> list[Row]:
         """Prefill what is new, add the rows, draw their next tokens; returns those that are finished already."""
+        if not self._settled:  # here, for this is the model's thread
+            settle_threads(self._model)
+            self._settled = True
         self._since = time.perf_counter()
         finished = []
         fresh = sorted((p for p in picks if p.group.prefix is None), key=lambda p: len(p.group.ids))

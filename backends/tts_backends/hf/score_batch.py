@@ -16,6 +16,7 @@ import torch
 from tts import BackendError
 from tts_backends.foreign import backend_error
 from tts_backends.hf.batch import is_out_of_memory
+from tts_backends.hf.threads import settle_threads
 from tts_backends.processes.at_work import at_work
 
 _log = logging.getLogger("tts.hf")
@@ -81,6 +82,7 @@ class LengthBatcher:
 
     def _run(self) -> None:
         try:
+            settle_threads(self._model)
             with torch.inference_mode():
                 while (items := self._take()) is not None:
                     for batch in batches(items, self._rows, self._tokens):
