@@ -8,8 +8,8 @@ from typing import NamedTuple
 from tts.answers import find_answer
 from tts.answers.asked import fast_equal
 from tts.answers.expectation import expected
-from tts.metrics.analysis import cluster_lists
 from tts.metrics.grading import Graded
+from tts.metrics.sampled_curves import cluster_lists
 
 
 class Contradiction(NamedTuple):
