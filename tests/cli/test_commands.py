@@ -91,7 +91,7 @@ def test_candidates_missing_in_a_file_are_not_asked_for_here(run_tts: Any, tmp_p
 
 def test_messages_of_strategies_are_shown_but_not_all(run_tts: Any, tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
-    path.write_text("".join(json.dumps({"problem": f"{i}?", "candidates": ["none"]}) + "\n" for i in range(20)))
+    path.write_text("".join(json.dumps({"problem": f"{i}?", "candidates": ["well"]}) + "\n" for i in range(20)))
     done = run_tts("compare", path, "-s", "majority", "-k", 1)
     assert done.stderr.count("no candidate has an answer") == 5
     assert done.stderr.count("more such messages not shown") == 1
@@ -303,6 +303,7 @@ def test_everything_about_one_plugin_as_json(run_tts: Any) -> None:
     assert [(one["name"], one["type"]) for one in row["parameters"]] == [
         ("ties", "earliest | seeded"),
         ("weights", "equal | logprob"),
+        ("decided_early", "true or false"),
     ]
 
 

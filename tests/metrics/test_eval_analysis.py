@@ -35,7 +35,7 @@ def sets(*answers: list[Any], scores: list[list[float]] | None = None) -> list[t
     """A set for each list; 1 is right, `None` is a response without an answer."""
     found = []
     for number, own in enumerate(answers):
-        one = candidate_set(*["none" if a is None else f"so \\boxed{{{a}}}" for a in own], problem=f"{number}?")
+        one = candidate_set(*["well" if a is None else f"so \\boxed{{{a}}}" for a in own], problem=f"{number}?")
         one = recorded(one, scores=scores[number]) if scores else one
         problem = one.problem.model_copy(update={"id": str(number)})
         found.append(tts.Sampled(one.model_copy(update={"problem": problem}), "1"))

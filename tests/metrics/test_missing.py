@@ -265,12 +265,12 @@ def test_where_all_is_there_nothing_is_said(fake: Any) -> None:
 
 
 def test_cut_responses_are_told_with_the_limit(fake: Any) -> None:
-    fake(script=lambda *_: "one two three")
+    fake(script=lambda *_: "well, let me see")
 
     class Cuts(FakeBackend):
         async def generate(self, request: tts.Request) -> Any:
             async for one in super().generate(request):
-                cut: Any = {"text": "one", "thinking": None, "summary": "one", "finish_reason": "length"}
+                cut: Any = {"text": "well", "thinking": None, "summary": "well", "finish_reason": "length"}
                 yield one.model_copy(update={**cut, "usage": tts.Usage(calls=1, answer_tokens=5)})
 
     tts.plugins().register("backend", "fake", Cuts)

@@ -96,7 +96,7 @@ def test_cost_and_frontier_are_there_where_tokens_are_known(fake: Any) -> None:
     (cost,) = found["cost"].figures
     per_group = sum(p.value for one in cost.series for p in one.points if p.at == "majority")
     assert math.isclose(per_group, run.usage("majority").total_tokens / 3)
-    assert found["setup"].tables[0].rows[0] == ["policy", "fake"]
+    assert found["setup"].tables[0].rows[0] == ["policy", "fake:m (fake)"]
 
 
 def test_time_stands_apart_from_what_was_asked(fake: Any) -> None:

@@ -86,7 +86,7 @@ def test_candidate_sets_that_are_none(tmp_path: Path) -> None:
         ({"problem": "a", "candidates": [1]}, "candidate 0 is of type int"),
         ({"problem": "a", "candidates": [{"text": "b", "logprob": "high"}]}, "candidate 0: logprob='high'"),
         ({"candidates": ["b"]}, "no column 'problem'"),
-        ({"problem": "a", "candidates": [], "sampling": {"heat": 1}}, "sampling: heat=1"),
+        ({"problem": "a", "candidates": [], "sampling": {"heat": 1}}, "sampling has no parameter 'heat'"),
     ]:
         with pytest.raises(tts.TaskError, match=message):
             list(read_candidate_sets([row], extract=last_word))

@@ -177,7 +177,6 @@ def export(path: str | Path, output: Path | None, extract: str) -> None:
     show_default=True,
     help="What to do with a row that cannot be read.",
 )
-@columns_option
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="The tool that wrote it; else found out.")
 @columns_option
 @click.option("--join", metavar="SOURCE", help="Where the problems are, if not in FILE: task:NAME, a file.")

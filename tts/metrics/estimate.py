@@ -27,6 +27,8 @@ class Estimate(NamedTuple):
         """In percent, as one would write it: `12.5 % (95 % interval -3.1 to 28.1; 8 problems)`."""
         if self.problems < 2:
             return f"{100 * self.mean:.1f} % (of one problem, which gives no interval)"
+        if not self.bounded:
+            return f"{100 * self.mean:.1f} % ({self.problems:,} problems that are all alike, which gives no interval)"
         bounds = f"{100 * self.low:.1f} to {100 * self.high:.1f}"
         return f"{100 * self.mean:.1f} % (95 % interval {bounds}; {self.problems:,} problems)"
 
