@@ -89,8 +89,6 @@ class Backend(Protocol):
 
     capabilities: Capabilities
 
-    def __init__(self, model: str, options: Any) -> None: ...
-
     @property
     def fingerprint(self) -> str:
         """What identifies its outputs; an attribute will do."""
@@ -127,8 +125,6 @@ class Scorer(Protocol):
 
     fingerprint: str
 
-    def __init__(self, model: str, options: Any) -> None: ...
-
     async def score(self, problem: Problem, responses: Sequence[Candidate]) -> list[Score]:
         """Scores in the order of the responses."""
 
@@ -147,8 +143,6 @@ class Judge(Protocol):
         """The class of its options."""
 
     fingerprint: str
-
-    def __init__(self, model: str, options: Any) -> None: ...
 
     async def compare(self, problem: Problem, a: Candidate, b: Candidate, *, seed: int) -> Verdict:
         """Which of the two is better; an output without a valid verdict gives `winner=None`."""
