@@ -68,7 +68,7 @@ def runs(model: tts.Backend, folder: Path) -> str:
 
 def settings_of_its_own(model: tts.Backend) -> tts.eval.Comparison:
     settings: tts.Settings = {"model": model, "seed": 1, "progress": False}
-    further: tts.ComparisonSettings = {**settings, "limit": 2, "order_trials": 1}
+    further: tts.ComparisonSettings = {"model": model, "seed": 1, "limit": 2, "order_trials": 1}
     assert len(tts.compare(examples(), strategies=["majority"], k=2, **further).rows) == 2
     return tts.run(examples(), strategy="majority", k=2, **settings)
 
