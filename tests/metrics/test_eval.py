@@ -222,3 +222,9 @@ def test_a_failing_grader_costs_grades_not_results(fake) -> None:
         run = tts.run(sums(2), strategy="majority", model="fake:m", grader="broken")
     assert run.accuracy("majority") is None
     assert len(run.answers) == 2
+
+
+def test_no_difference_is_not_a_negative_one() -> None:
+    found = tts.eval.clustered_difference([("a", 0.1 + 0.2 - 0.3), ("a", -(0.1 + 0.2 - 0.3)), ("b", -1e-17)])
+    assert found is not None
+    assert f"{found.mean:+.1f}" == "+0.0"

@@ -194,3 +194,8 @@ def test_one_page_has_one_verdict(tmp_path: Path) -> None:
     assert table.rows == [["best_of_n (BoN@4)", "+13.3", "-2.9 … +29.5", "cannot tell at this n"]]
     assert pair.verdict == "cannot tell"
     assert found.gap("best_of_n", "majority") == pair.turned().difference
+
+
+def test_a_pair_that_is_turned_has_no_negative_zero() -> None:
+    (pair,) = compare_pairs(["a", "b"], {"one": [Fraction(1), Fraction(0)], "other": [Fraction(1), Fraction(0)]})
+    assert f"{pair.turned().difference.mean:+.1f}" == "+0.0"

@@ -11,6 +11,7 @@ from tts.metrics.student import t_quantile, t_tail
 
 ALPHA = 0.05
 POWER = 0.8
+_ROUNDING = 1e-12  # what is smaller comes of floating point
 FEW = 12  # problems; below, one more that differs is added, so that not even five of five tell
 
 
@@ -89,12 +90,13 @@ def difference(observations: Iterable[tuple[str, float]]) -> Difference | None:
         return None
     mean, values, n = found
     m = len(values)
-    differing = [value for value in values if abs(value) > 1e-12]
+    differing = [value for value in values if abs(value) > _ROUNDING]
     step = math.sqrt(math.fsum(value**2 for value in differing) / len(differing)) if differing else 1.0
     squares = math.fsum((value - mean) ** 2 for value in values) + _added(m) * step**2
     error = math.sqrt(squares / (m * (m - 1))) if m > 1 else math.inf
     spread = clustered_mean(((str(place), min(value**2, 1.0)) for place, value in enumerate(values)), (0.0, 1.0))
     assert spread is not None
+    mean = mean if abs(mean) > _ROUNDING else 0.0  # no "-0.0"
     return Difference(mean, error, spread, min(step, 1.0), m, n)
 
 

@@ -150,4 +150,4 @@ def _bounds(found: Estimate) -> str:
 
 
 def _negated(found: Estimate) -> Estimate:
-    return found._replace(mean=-found.mean, low=-found.high, high=-found.low)
+    return found._replace(mean=0.0 - found.mean, low=0.0 - found.high, high=0.0 - found.low)  # no "-0.0"
