@@ -238,7 +238,7 @@ def test_a_store_answers_the_same_request_with_the_same_seed(fake: Fake, tmp_pat
     first, second = served(use, store=str(tmp_path / "kept.db"))
     assert first["choices"] == second["choices"]
     assert backend.completions() == 4
-    assert "1 groups of k=4" in repr(tts.compare(str(tmp_path / "kept.db"), strategies=["majority"]))
+    assert "1 group of k=4" in repr(tts.compare(str(tmp_path / "kept.db"), strategies=["majority"]))
 
 
 def test_a_shadow_answers_plainly_and_decides_beside(fake: Fake, tmp_path: Any) -> None:

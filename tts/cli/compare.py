@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,12 +104,7 @@ def compare(
         show_explanation(problems, chosen, k, **how, engine=engine)
         return
     if problems == "-":
-        extract = extractor(extractor_given(engine))
-        tags = think or (OPEN, CLOSE)
-        read = tts.read_candidate_sets(
-            "-", columns=columns, limit=limit, on_error=on_error, think=tags, extract=extract
-        )
-        source = list(read)
+        source = list(_piped(columns, limit, on_error, think, engine))
     with watch("decision", None, engine.get("store")) as listener:
         comparison = tts.compare(
             source,
@@ -150,3 +146,15 @@ def _defaults(
 def _given(problems: str | None, columns: dict[str, str] | None) -> bool:
     """The source is of candidates, so that none is sampled."""
     return problems == "-" or is_store(problems) or holds_candidates(problems or "", columns)
+
+
+def _piped(
+    columns: dict[str, str] | None,
+    limit: int | None,
+    on_error: Literal["raise", "skip"],
+    think: tuple[str, str] | None,
+    engine: dict[str, Any],
+) -> Iterator[tts.Sampled]:
+    """The candidate sets on standard input."""
+    extract, tags = extractor(extractor_given(engine)), think or (OPEN, CLOSE)
+    return tts.read_candidate_sets("-", columns=columns, limit=limit, on_error=on_error, think=tags, extract=extract)

@@ -136,13 +136,16 @@ def evaluate(
         write_json(found.report())
     else:
         click.echo("\n\n".join(map(str, found.screen())))
-    tell(f"saved report.md with all tables, report.json, results.jsonl and timings.json in {folder}")
-    page = folder / PAGE if report is None else report
-    if page.exists():
-        tell(f"the page is {page}")
+    _tell_files(folder, folder / PAGE if report is None else report)
     if with_controls:
         _controls(problems, folder, chosen, k, columns, limit, on_error, grader, engine)
     finish(found.comparison, max_failed, engine.get("store", folder / "store.db"))
+
+
+def _tell_files(folder: Path, page: Path) -> None:
+    tell(f"saved report.md with all tables, report.json, results.jsonl and timings.json in {folder}")
+    if page.exists():
+        tell(f"the page is {page}")
 
 
 def _controls(

@@ -103,16 +103,11 @@ class Engine:
         listeners: Sequence[Callable[[Event], None]] = (),
         models: ModelPool | None = None,
     ) -> None:
-        for name, value in [("concurrency", concurrency), ("timeout", timeout), ("request_timeout", request_timeout),
-                            ("budget", budget), ("problem_budget", problem_budget),
-                            ("max_cost", max_cost)]:  # fmt: skip
-            if value is not None and value != "auto" and not (_is_number(value) and value > 0):
-                raise ConfigError(f"{name}={value!r}: it must be positive, or None for no limit")
-        told = None if prices is None else Prices.of_any(prices)
-        if max_cost is not None and told is None:
-            raise ConfigError(
-                f"max_cost={max_cost}: give prices= (on the command line --prices), a file of them or a tts.eval.Prices"
-            )
+        _check_positive(
+            concurrency=concurrency, timeout=timeout, request_timeout=request_timeout, budget=budget,
+            problem_budget=problem_budget, max_cost=max_cost,
+        )  # fmt: skip
+        told = _prices(prices, max_cost)
         given = {"deadline": deadline, "quorum": quorum, "grace": grace}
         self._limits: TimeLimits | None = build("the time of an answer", TimeLimits, given).some
         if not isinstance(sampling, Sampling | None):
@@ -387,6 +382,20 @@ def _with_reason(error: Exception, candidates: Sequence[Candidate]) -> Exception
     if not isinstance(error, NoCandidatesError) or not reasons:
         return error
     return NoCandidatesError(f"{error}: {'; '.join(map(str, list(reasons)[:2]))}")
+
+
+def _check_positive(**limits: object) -> None:
+    for name, value in limits.items():
+        if value is not None and value != "auto" and not (_is_number(value) and value > 0):
+            raise ConfigError(f"{name}={value!r}: it must be positive, or None for no limit")
+
+
+def _prices(given: Prices | str | Path | None, max_cost: float | None) -> Prices | None:
+    if max_cost is not None and given is None:
+        raise ConfigError(
+            f"max_cost={max_cost}: give prices= (on the command line --prices), a file of them or a tts.eval.Prices"
+        )
+    return None if given is None else Prices.of_any(given)
 
 
 def _is_number(value: object) -> bool:
