@@ -386,7 +386,8 @@ def _with_reason(error: Exception, candidates: Sequence[Candidate]) -> Exception
 
 def _check_positive(**limits: object) -> None:
     for name, value in limits.items():
-        if value is not None and value != "auto" and not (_is_number(value) and value > 0):
+        positive = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        if value is not None and value != "auto" and not positive:
             raise ConfigError(f"{name}={value!r}: it must be positive, or None for no limit")
 
 
@@ -396,10 +397,6 @@ def _prices(given: Prices | str | Path | None, max_cost: float | None) -> Prices
             f"max_cost={max_cost}: give prices= (on the command line --prices), a file of them or a tts.eval.Prices"
         )
     return None if given is None else Prices.of_any(given)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _tick(limit: float | str | None) -> float:
