@@ -100,7 +100,7 @@ class Guard:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[vllm_engine.RunningEngine]:
-    async def start(_: Any) -> Engine:
+    async def start(*_: Any) -> Engine:
         return Engine()
 
     inputs = types.SimpleNamespace(tokens_input=lambda ids: ids)
@@ -237,7 +237,7 @@ def test_an_engine_that_does_not_end_is_ended_by_the_guard(
 def test_an_engine_that_does_not_start_leaves_the_next_one_its_turn(
     point: str, failure: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def start(_: Any) -> Any:
+    async def start(*_: Any) -> Any:
         if point == "_start":
             raise failure
         return Engine()

@@ -60,4 +60,4 @@ openai_server.Behaviour = Behaviour  # type: ignore[misc]
 openai_server.Server = Sums  # type: ignore[misc]
 
 if __name__ == "__main__":
-    asyncio.run(openai_server.serve(0, None))
+    asyncio.run(openai_server.serve(0, openai_server.Server()))

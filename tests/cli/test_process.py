@@ -66,6 +66,7 @@ def test_ctrl_c(problems: Path, tmp_path: Path, store: bool) -> None:
     path = tmp_path / "a.db"
     where = ("--store", path) if store else ()
     process = start(FAKE, "run", problems, "-m", "fake:5@seconds=0.2", "-s", "majority", "-k", 50, "--json", *where)
+    assert line(process, of="stderr").startswith("problems.jsonl: 3 problems")  # what was understood
     assert line(process, of="stderr").startswith("loading ")
     time.sleep(1.0)  # some candidates arrive
     process.send_signal(signal.SIGINT)

@@ -51,7 +51,7 @@ def test_no_encoding_loses_a_result(hostile: Path, tmp_path: Path, encoding: str
     assert b"\x1b" not in done.stderr
     rows = {row["problem_id"]: row for row in map(json.loads, done.stdout.decode(encoding).splitlines())}
     assert rows.keys() == {f"=id{ESCAPE}\ufffdé", "-5"}
-    assert rows["-5"]["text"].endswith("\\boxed{é€\U0001f600}.")
+    assert rows["-5"]["text"].startswith("é€\U0001f600")
     table = run(*asked, env=env)
     assert table.returncode == 0, table.stderr
     assert b"accuracy" in table.stdout

@@ -68,6 +68,7 @@ def runs(model: tts.Backend, folder: Path) -> str:
 
 def settings_of_its_own(model: tts.Backend) -> tts.eval.Comparison:
     settings: tts.Settings = {"model": model, "seed": 1, "progress": False}
+    assert tts.TimeLimits(deadline=2.0, quorum=2).deadline == 2.0
     further: tts.ComparisonSettings = {"model": model, "seed": 1, "limit": 2, "order_trials": 1}
     assert len(tts.compare(examples(), strategies=["majority"], k=2, **further).rows) == 2
     return tts.run(examples(), strategy="majority", k=2, **settings)
@@ -268,7 +269,7 @@ def advice(error: Exception) -> str:
             return f"shorten {error.prompt_tokens} to {error.context_length}"
         case tts.BackendTimeout() | tts.BackendUnavailable() | tts.BackendError():
             return "try again" if error.retryable else "look at the model"
-        case tts.StrategyError() | tts.NoCandidatesError() | tts.BudgetExceededError():
+        case tts.StrategyError() | tts.DeadlineError() | tts.NoCandidatesError() | tts.BudgetExceededError():
             return "look at the strategy"
         case tts.IncompleteError():
             return "run it again"

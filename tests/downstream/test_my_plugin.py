@@ -125,6 +125,11 @@ def test_a_client_of_its_own_meets_services() -> None:
     with pytest.raises(AssertionError, match="checks on Client failed"):
         testing.check_client(Client, expected_failures={name: "it asks nobody" for name in names if name < "t"})
 
+    nobody = "http://127.0.0.1:9/v1"
+    assert len(testing.server_checks(nobody, "m")) > 10
+    with pytest.raises(AssertionError, match="checks on"):
+        testing.check_server(nobody, "m")
+
     def odd(asked: testing.Asked) -> testing.Reply:
         return testing.plain_reply(asked)._replace(status=418)
 

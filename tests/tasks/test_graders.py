@@ -112,7 +112,7 @@ def test_a_function_of_the_users_grades(tmp_path: Path) -> None:
     [
         ("no_such_module:same", "cannot be imported: ModuleNotFoundError"),
         ("json:no_such_function", "there is no function 'no_such_function' in 'json'"),
-        ("missing.py:same", "cannot be imported: FileNotFoundError"),
+        ("missing.py:same", "there is no file 'missing.py'"),
     ],
 )
 def test_a_function_that_is_not_there_is_one_sentence(reference: str, message: str) -> None:

@@ -55,6 +55,9 @@ PAIRS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
     "choice": ([("B", "(b)"), ("C", "C.")], [("B", "C")]),
     "numeric": ([("4.2 ± 0.1", "4.25"), ("7", "7.0")], [("4.2 ± 0.1", "4.4"), ("7", "8")]),
     "answers": ([("3, -3", "-3, 3"), ("2", "2")], [("3, -3", "3"), ("2", "5")]),
+    "json": ([('{"a": 1, "b": 2.0}', '{"b": 2, "a": 1.0}'), ("[1, 2]", "[1,2]")], [('{"a": 1}', '{"a": 2}')]),
+    "code": ([("f(x)  ", "f(x)"), ("a\n  b ", "a\n  b")], [("f(x)", "f(y)")]),
+    "text": ([("The Red Fox", "red fox."), ("ｘ", "x")], [("red fox", "grey fox")]),
     "assignments": ([("knight Ann; knave Bob", "Bob is a knave and Ann is a knight")], [("knight Ann", "Ann: knave")]),
 }
 LOCAL = ("aime24", "amc22_23", "gsm8k", "knights_knaves", "knights_knaves_choice", "math500", "olympiadbench")

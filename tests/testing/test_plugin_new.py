@@ -119,7 +119,7 @@ def test_a_strategy_in_a_file_is_a_strategy_of_the_library(here: Path) -> None:
 @pytest.mark.parametrize(
     ("reference", "sentence"),
     [
-        ("./yours.py:Longest", "'./yours.py:Longest' cannot be imported: FileNotFoundError"),
+        ("./yours.py:Longest", "'./yours.py:Longest': there is no file"),
         ("./mine.py:Shortest", "there is no class 'Shortest' in './mine.py'"),
         ("./mine.py:number", "there is no class 'number' in './mine.py'"),
         ("json:JSONDecoder", "must be a subclass of tts.Strategy"),

@@ -201,16 +201,14 @@ class Drawer:
                 error = BackendError(f"{draw.model.reference!r} ended {len(missing)} completions short", retryable=True)
             except ContextLengthError:
                 raise
-            except BudgetExceededError as failure:
-                if not pool.arrived or not origin(failure).startswith("tts."):
-                    raise
-                _fail(missing, failure, pool)
-                return
             except BackendError as failure:
                 error = failure
             except BaseException as failure:
-                ours = isinstance(failure, StoreError) and origin(failure).startswith("tts.")
-                if ours or passes(failure):
+                ours = origin(failure).startswith("tts.")  # a model may raise what only we may
+                if ours and isinstance(failure, BudgetExceededError) and pool.arrived:
+                    _fail(missing, failure, pool)
+                    return
+                if passes(failure) or (ours and isinstance(failure, BudgetExceededError | StoreError)):
                     raise
                 cancelled = isinstance(failure, asyncio.CancelledError)
                 error = BackendError(

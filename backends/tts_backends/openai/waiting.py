@@ -25,6 +25,7 @@ _SPENT = re.compile(
     r"insufficient[ _-](?:quota|balance|credits?|funds)|out of credits|exceeded your current quota|billing hard limit",
     re.IGNORECASE,
 )
+_BY_THE_MINUTE = re.compile(r"per[ _-]?(?:minute|second)|\b[RT]PM\b", re.IGNORECASE)  # Gemini calls it a quota, too
 _BY_THE_DAY = re.compile(r"per[ _-]?day|daily|\b[RT]PD\b", re.IGNORECASE)
 
 
@@ -56,7 +57,7 @@ def used_up(status: int, body: str, after: float | None) -> bool:
     """Whether waiting is no use in this run: money or the quota of a day is spent."""
     if status not in {402, 403, 429}:
         return False
-    if status == 402 or _SPENT.search(body):
+    if status == 402 or (_SPENT.search(body) and not (status == 429 and _BY_THE_MINUTE.search(body))):
         return True
     return status == 429 and ((after or 0) > PATIENCE or (after is None and _BY_THE_DAY.search(body) is not None))
 

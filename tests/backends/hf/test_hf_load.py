@@ -167,7 +167,7 @@ def test_capabilities_say_what_holds(llama: Path) -> None:
     half = HFBackend(str(llama), Options(dtype="bfloat16"))
     assert backend.capabilities.model_dump() == {
         "seed": True, "logprobs": True, "exact_token_counts": True, "context_length": 512, "concurrency": 7,
-        "prompts": None,
+        "prompts": None, "streams": False,
     }  # fmt: skip
     assert not half.capabilities.seed
     for one in (backend, half):
@@ -187,7 +187,7 @@ def test_tokens_are_counted_as_text(llama: Path) -> None:
 def test_the_miniature_is_a_folder_of_the_package() -> None:
     with contextlib.suppress(BackendUnavailable):  # not shipped in this tree
         assert Path(find("miniature").place).name == "miniature"
-    with pytest.raises(BackendUnavailable, match="hf:miniature/none are not part of this installation"):
+    with pytest.raises(ConfigError, match="there is no hf:miniature/none; the built-in models are 'miniature'"):
         find("miniature/none")
 
 

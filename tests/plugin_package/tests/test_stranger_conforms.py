@@ -30,5 +30,5 @@ class TestParrot(tts.testing.BackendContract):
 
 
 def test_what_it_decides() -> None:
-    result = tts.testing.decide(Shortest(), ["long way to \\boxed{3}", "\\boxed{2}", "no"])
+    result = tts.testing.decide(Shortest(), ["long way to \\boxed{3}", "\\boxed{2}", "well"])
     assert result.answer == "2"

@@ -289,7 +289,7 @@ def _rows(**changed: Any) -> list[dict[str, Any]]:
         ({}, {"prompt": {"refine_template": "TEMPLATE"}}, r"never uses \{\{ candidates \}\}; it must"),
         ({}, {"student": {"model": "nothing:x"}}, r"no backend is called 'nothing'"),
         ({}, {"teacher": {"model": "Qwen"}}, r"teacher.model = 'Qwen' is neither a model such as"),
-        ({}, {"label": {"grader": "nowhere.py:same"}}, r"'nowhere.py:same' cannot be imported"),
+        ({}, {"label": {"grader": "nowhere.py:same"}}, r"there is no file 'nowhere.py'"),
         ({}, {"label": {"extractor": "box"}}, r"no extractor is called 'box'; did you mean 'boxed'"),
     ],
 )
