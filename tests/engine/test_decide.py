@@ -29,7 +29,9 @@ def test_nothing_is_left_for_asyncio_to_complain_of_and_no_cancellation_is_swall
                 await gate.wait()
                 raise ValueError("no")
 
-        context: Any = SimpleNamespace(problem=SimpleNamespace(id="p"), received=(), idle_seconds=lambda: 0.0, patience=SimpleNamespace(cut=None))
+        context: Any = SimpleNamespace(
+            problem=SimpleNamespace(id="p"), received=(), idle_seconds=lambda: 0.0, patience=SimpleNamespace(cut=None)
+        )
         running = asyncio.create_task(decide(Fails(), context, None))
         await asyncio.sleep(0.01)
         gate.set()

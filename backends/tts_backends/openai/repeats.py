@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _LONG = 40  # characters: shorter texts are often the same by themselves
-_ENOUGH = 3  # pairs of equal texts
+_ENOUGH = 6  # pairs of equal texts: a small model that is sure of a short answer repeats it, too
 
 
 class Repeats:
