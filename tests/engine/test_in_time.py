@@ -76,7 +76,7 @@ def test_a_vote_that_is_decided_does_not_wait_for_the_straggler() -> None:
     assert seconds == pytest.approx(0.05, abs=0.02)
     assert backend.live == 0
     assert result.usage["policy"].cancelled in (1, 2), "two equal ones win a tie already, since they were first"
-    assert result.usage["policy"].answer_tokens == 23  # two that tie at worst, the first of them the earliest
+    assert result.usage["policy"].answer_tokens in (23, 26)  # the third comes in the same moment, or is cancelled
     assert result.decision and result.decision.rates == {"candidates saved": (2, 4)}
     [result], seconds = solved("majority")
     assert seconds == pytest.approx(4.0, abs=0.02)
