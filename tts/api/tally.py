@@ -14,9 +14,14 @@ class Tally:
     """What has happened so far; `done` counts decisions or candidates, failed ones included."""
 
     def __init__(self, unit: Unit, total: int | None) -> None:
-        self.unit, self.total = unit, total
-        self.started = time.monotonic()
-        self.done = self.candidates = self.stored = self.tokens = self.failed = 0
+        self.unit: Unit = unit
+        self.total: int | None = total
+        self.started: float = time.monotonic()
+        self.done: int = 0
+        self.candidates: int = 0
+        self.stored: int = 0
+        self.tokens: int = 0
+        self.failed: int = 0
 
     def add(self, event: Event) -> None:
         """Count an event."""

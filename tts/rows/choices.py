@@ -17,7 +17,9 @@ class Choices:
     """The options of one row in their order, under the letters A, B, C …; `labels` are what the row calls them."""
 
     def __init__(self, texts: list[str], labels: list[str], columns: tuple[str, ...]) -> None:
-        self.texts, self.labels, self.columns = texts, labels, columns
+        self.texts: list[str] = texts
+        self.labels: list[str] = labels
+        self.columns: tuple[str, ...] = columns
 
     def below(self, question: str) -> str:
         """The question with its options; as it is where it has them already."""

@@ -18,7 +18,7 @@ class Admission:
 
     def __init__(self, requests: int, queue: int) -> None:
         self._most, self._queue = requests, queue
-        self.inside = 0
+        self.inside: int = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._took: deque[float] = deque(maxlen=_REMEMBERED)
         self._empty = asyncio.Event()

@@ -73,12 +73,12 @@ class ChatWritten(Written):
     def delta(self, text: str) -> Iterator[dict[str, Any]]:
         """One chunk; the first says who speaks."""
         role = {} if self.sent else {"role": "assistant"}
-        self.sent += text
+        self.wrote(text)
         yield self._chunk(0, {**role, "content": text})
 
     def answer(self, answered: Answered) -> Iterator[dict[str, Any]]:
         """Each choice in turn."""
-        self.model = answered.served.name
+        self.answered_by(answered.served.name)
         rest = self.rest(text_of(answered.results[0]))
         if rest or not self.sent:
             yield from self.delta(rest)

@@ -133,12 +133,12 @@ class ResponsesWritten(Written):
     def delta(self, text: str) -> Iterator[dict[str, Any]]:
         """The text, after what begins a response where it has not begun."""
         yield from self._begin()
-        self.sent += text
+        self.wrote(text)
         yield self._numbered({"type": "response.output_text.delta", **self._at(0), "delta": text, "logprobs": []})
 
     def answer(self, answered: Answered) -> Iterator[dict[str, Any]]:
         """Each choice as an item of the output."""
-        self.model = answered.served.name
+        self.answered_by(answered.served.name)
         rest = self.rest(text_of(answered.results[0]))
         yield from self.delta(rest) if rest else self._begin()
         for place, result in enumerate(answered.results):

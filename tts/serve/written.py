@@ -24,6 +24,14 @@ class Written(abc.ABC):
         self.model: str = model
         self.sent: str = ""
 
+    def wrote(self, text: str) -> None:
+        """So much more of the answer has gone out."""
+        self.sent += text
+
+    def answered_by(self, model: str) -> None:
+        """The model that answers, whatever was asked for."""
+        self.model = model
+
     @abc.abstractmethod
     def progress(self, text: str) -> Iterable[dict[str, Any]]:
         """Something has happened before the answer."""

@@ -105,8 +105,10 @@ class Reading:
         if on_error not in ("raise", "skip"):
             raise ConfigError(f"on_error={on_error!r} is neither 'raise' nor 'skip'")
         self.columns: dict[str, str] = check_columns(columns)
-        self.limit, self.on_error = limit, on_error
-        self.rows = self.dropped = 0
+        self.limit: int | None = limit
+        self.on_error: OnError = on_error
+        self.rows: int = 0
+        self.dropped: int = 0
 
     def examples(self, source: Source) -> Iterator[Example]:
         """The problems with their gold answers."""
