@@ -71,6 +71,7 @@ def test_what_cannot_be_planned_is_one_sentence(call: object, sentence: str) -> 
 
 
 def test_the_command_plans_from_rates_and_from_a_pilot(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the built-in model needs ttscale[hf]")
     rates = CliRunner().invoke(main, ["plan", "--gap", "0.07", "--rescued", "0.1", "--harmed", "0.03", "--json"])
     assert rates.exit_code == 0, rates.output
     assert json.loads(rates.output)["plans"][0]["problems"] == 203
