@@ -51,3 +51,12 @@ def test_an_engine_without_a_model_refuses_other_problems() -> None:
     pytest.importorskip("torch", reason="the built-in model needs ttscale[hf]")
     with pytest.raises(tts.ConfigError, match="the built-in model only knows sums"):
         asyncio.run(_run(tts.Engine()))
+
+
+def test_neither_is_one_problem_by_itself_answered_by_it() -> None:
+    async def solve() -> tts.Result:
+        async with tts.Engine() as engine:
+            return await engine.solve("What is the capital of France?", "majority", 2)
+
+    with pytest.raises(tts.ConfigError, match="the built-in model only knows sums"):
+        asyncio.run(solve())

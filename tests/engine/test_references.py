@@ -49,3 +49,12 @@ def test_an_address_may_have_an_at_in_its_path_but_no_user() -> None:
         with pytest.raises(tts.ConfigError, match="has an address with a user or password") as raised:
             parse_reference(f"openai:m@base_url={value},retries=1")
         assert "hunter2" not in str(raised.value)
+
+
+def test_what_a_function_costs_is_an_estimate_and_marked_as_one() -> None:
+    run = tts.run(["2+2"], strategy="majority", k=2, model=lambda _: "<think>two and two</think>so \\boxed{4}")
+    (result,) = run.results
+    spent = result.usage["policy"]
+    assert spent.thinking_tokens and spent.answer_tokens
+    assert spent.estimated_tokens == spent.total_tokens
+    assert "≈" in str(run)

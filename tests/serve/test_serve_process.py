@@ -54,16 +54,21 @@ def test_it_answers_logs_and_ends_at_sigterm() -> None:
         assert program.wait(60) == 0
 
 
+async def answering(session: aiohttp.ClientSession) -> None:
+    """Return once a request is being answered."""
+
+    async def inside() -> bool:
+        async with session.get("/health") as response:
+            return bool((await response.json())["answering"])
+
+    await soon(inside)
+
+
 def test_sigterm_answers_what_is_under_way_and_takes_no_more() -> None:
     async def main(program: subprocess.Popen[str], address: str) -> list[int]:
         async with aiohttp.ClientSession(address) as session:
             asking = asyncio.create_task(ask(address))
-
-            async def inside() -> bool:
-                async with session.get("/health") as response:
-                    return bool((await response.json())["answering"])
-
-            await soon(inside)
+            await answering(session)
             os.kill(program.pid, signal.SIGTERM)
 
             async def draining() -> bool:
@@ -83,12 +88,7 @@ def test_a_second_signal_ends_it() -> None:
     async def main(program: subprocess.Popen[str], address: str) -> None:
         async with aiohttp.ClientSession(address) as session:
             asking = asyncio.create_task(ask(address))
-
-            async def inside() -> bool:
-                async with session.get("/health") as response:
-                    return bool((await response.json())["answering"])
-
-            await soon(inside)
+            await answering(session)
             os.kill(program.pid, signal.SIGTERM)
             line(program, of="stderr")
             os.kill(program.pid, signal.SIGTERM)

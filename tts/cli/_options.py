@@ -77,17 +77,21 @@ columns_option = click.option(
     metavar="ROLE=NAME,...",
     help="What the source calls its id, problem, answer, candidates, e.g. problem=question,answer=final.",
 )
+on_error_option = click.option(
+    "--on-error",
+    type=click.Choice(["raise", "skip"]),
+    default="raise",
+    show_default=True,
+    help="What to do with a row that cannot be read.",
+)
+join_option = click.option(
+    "--join", metavar="SOURCE", help="Where the problems are, if not in FILE: task:NAME, a file."
+)
 _SOURCE = (
     click.argument("problems", required=False, shell_complete=complete_problems),
     columns_option,
     click.option("--limit", "-n", type=click.IntRange(min=1), help="Read only so many."),
-    click.option(
-        "--on-error",
-        type=click.Choice(["raise", "skip"]),
-        default="raise",
-        show_default=True,
-        help="What to do with a row that cannot be read.",
-    ),
+    on_error_option,
 )
 
 

@@ -9,7 +9,7 @@ import click
 
 import tts
 from tts.cli import say
-from tts.cli._options import columns_option, output_option, think_option
+from tts.cli._options import columns_option, join_option, on_error_option, output_option, think_option
 from tts.cli._output import check_output, write_sets
 from tts.contracts.grader import extractor as extractor_of
 from tts.sources.guess import Guess
@@ -28,15 +28,9 @@ _WIDTH = 100  # characters of a text that is shown
 @click.command()
 @click.argument("table", metavar="FILE")
 @columns_option
-@click.option("--join", metavar="SOURCE", help="Where the problems are, if not in FILE: task:NAME, a file.")
+@join_option
 @click.option("--limit", "-n", type=click.IntRange(min=1), help="Read only so many problems.")
-@click.option(
-    "--on-error",
-    type=click.Choice(["raise", "skip"]),
-    default="raise",
-    show_default=True,
-    help="What to do with a row that cannot be read.",
-)
+@on_error_option
 @click.option("--extractor", default="auto", metavar="NAME", help="What finds the answers that are shown.")
 @think_option
 @output_option("The candidate sets", ENDINGS)

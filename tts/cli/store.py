@@ -12,7 +12,7 @@ import click
 
 from tts.cli import say, show_text
 from tts.cli._json_line import write_json
-from tts.cli._options import StorePlace, columns_option, output_option
+from tts.cli._options import StorePlace, columns_option, join_option, on_error_option, output_option
 from tts.cli._output import check_output, write_sets
 from tts.cli._table import write_table
 from tts.contracts.grader import extractor
@@ -170,16 +170,10 @@ def export(path: str | Path, output: Path | None, extract: str) -> None:
 @store.command("import")
 @_place
 @click.argument("sets", metavar="FILE")
-@click.option(
-    "--on-error",
-    type=click.Choice(["raise", "skip"]),
-    default="raise",
-    show_default=True,
-    help="What to do with a row that cannot be read.",
-)
+@on_error_option
 @click.option("--format", "format_", type=click.Choice(list(FORMATS)), help="The tool that wrote it; else found out.")
 @columns_option
-@click.option("--join", metavar="SOURCE", help="Where the problems are, if not in FILE: task:NAME, a file.")
+@join_option
 def import_sets(
     path: str | Path,
     sets: str,

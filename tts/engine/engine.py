@@ -196,8 +196,9 @@ class Engine:
                 raise TaskError(f"problem {problem!r}: give a text that is not empty, or a tts.Problem")
             problem = Problem(id=digest(problem)[:12], prompt=problem)
         _check_k(k)
+        (example,) = self._known([Example(problem=problem)])
         plan = await self._plan([strategy], k, 0, k, terms)
-        (work,) = self._roles.check_first([Work(problem, None)], tuple(plan.strategies.values()))
+        (work,) = self._roles.check_first([Work(example.problem, None)], tuple(plan.strategies.values()))
         outcome = await self._runner.decide_all(work, 0, plan)
         self._drawer.origins.warn()
         for error in outcome.errors.values():
@@ -376,12 +377,11 @@ class Engine:
 
 def _with_reason(error: Exception, candidates: Sequence[Candidate]) -> Exception:
     """Where there is nothing to decide on, why the candidates failed is what one wants to know."""
-    reasons = dict.fromkeys(one.error for one in candidates if one.error is not None)
     told = str(error)
-    reasons = {reason: None for reason in reasons if str(reason) not in told}
+    reasons = dict.fromkeys(one.error for one in candidates if one.error is not None and one.error not in told)
     if not isinstance(error, NoCandidatesError) or not reasons:
         return error
-    return NoCandidatesError(f"{error}: {'; '.join(map(str, list(reasons)[:2]))}")
+    return NoCandidatesError(f"{error}: {'; '.join(list(reasons)[:2])}")
 
 
 def _check_positive(**limits: object) -> None:

@@ -56,7 +56,12 @@ class FunctionBackend(_Function):
             if not isinstance(text, str):
                 raise BackendError(f"the function {self.name} returned a {type(text).__name__}; it must return a text")
             thinking, summary = split_thinking(text)
-            usage = Usage(calls=1, prompt_tokens=_tokens(prompt), answer_tokens=_tokens(text))
+            parts = {
+                "prompt_tokens": _tokens(prompt),
+                "thinking_tokens": _tokens(thinking) if thinking else 0,
+                "answer_tokens": _tokens(summary) if summary else 0,
+            }
+            usage = Usage(calls=1, **parts, estimated_tokens=sum(parts.values()))
             yield Completion(index=index, text=text, thinking=thinking, summary=summary, usage=usage)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:

@@ -140,6 +140,8 @@ class Runner:
         return limited(decided, context)
 
     def _patience(self, strategy: Strategy, plan: Plan, arrived: float) -> Patience:
+        if plan.limits is None:
+            return Patience(None, arrived, plan.k, None, writes=False)
         needs = strategy.required()
         writes = needs.policy or needs.scorer or needs.judge or needs.synthesizer
         return Patience(plan.limits, arrived, plan.k, self._pace.needs(strategy.name), writes=writes)
