@@ -50,10 +50,13 @@ _SOUTHERN = (
     r"|คำตอบ(?:สุดท้าย|ที่ถูกต้อง|ของเรา)?\s?(?:คือ|[:：])?\s?[:：]?"
     r"|(?:సమాధానం|జవాబు)\s?[:：]?(?=\s)|(?:பதில்|விடை)\s?[:：]?(?=\s)|(?i:απάντηση)\s?(?:είναι|[:：])"
 )
-_CUE = re.compile(rf"(?:(?i:{_ENGLISH})|(?P<european>{_EUROPEAN})|(?P<other>{_EASTERN}|{_SOUTHERN}))\s*")
-_HINTS = re.compile(
-    r"(?i)\bA[*_]{0,3}:|answer|result|solution|\bans\b|final|[^\x00-\x7f]|respuesta|resposta|risposta|antwo|svar|jawa|cevap|jibu|sagot|ergebnis|facit|resultado|risultato|vastaus"
+_FOREIGN = re.compile(
+    r"(?i)[^\x00-\x7f]|respuesta|resposta|risposta|antwo|svar|odpowiedz|vastaus|facit|ergebnis|resultado|risultato|soluzione"
+    r"|cevap|jawa|jibu|sagot"
 )
+_CUE = re.compile(rf"(?:(?i:{_ENGLISH})|(?P<european>{_EUROPEAN})|(?P<other>{_EASTERN}|{_SOUTHERN}))\s*")
+_ENGLISH_CUE = re.compile(rf"(?i:{_ENGLISH})\s*")
+_HINTS = re.compile(r"(?i)\bA[*_]{0,3}:|answer|result|solution|\bans\b|final")
 _END = re.compile(r"[.!](?=\s|$|[*_]{1,3}(?:\s|$))|[。！؟।]|\n|I hope it is correct|<[|｜]")
 _COPULA = re.compile(r"\b(?:is|are|was|were|equals|es|est|ist|è|é)\b:?")
 _LETTER = re.compile(
@@ -78,14 +81,16 @@ _OPENING = re.compile(r"[\s*_\"'`:：=（]*(?:\\(?:boxed|mathbf|text)\{)?")
 
 def cues(text: str) -> list[Span]:
     """Each announcement that states something, in order, with the answer stated; the last twenty."""
-    if _HINTS.search(text) is None:
+    foreign = _FOREIGN.search(text) is not None  # most texts are not, and most of what is looked for is
+    if not foreign and _HINTS.search(text) is None:
         return []
     found = []
-    for cue in list(_CUE.finditer(text))[-_MOST:]:
+    for cue in list((_CUE if foreign else _ENGLISH_CUE).finditer(text))[-_MOST:]:
         quote = text[max(0, cue.start() - 1) : cue.start()]
         if quote and quote in "\"'" and quote in cue.group():
             continue  # the name of a field
-        language = "" if cue["european"] is None and cue["other"] is None else "points" if cue["european"] else "other"
+        tongue = cue.groupdict()
+        language = "points" if tongue.get("european") else "other" if tongue.get("other") else ""
         said = _after(text, cue.end(), language)
         if said is not None:
             found.append(Span(cue.start(), said.end, said.content))
