@@ -4,6 +4,8 @@
 
 Candidates are those of the base and of the hybrid model that ship. Every pair of a right and a wrong candidate of one
 problem counts, each problem alike; intervals are bootstrapped over problems. A coin orders half of the pairs right.
+Two controls: the shorter response, and the likelihood with the problem before it swapped for the next one. What orders
+as well without the right problem checks what a response computes, not what was asked.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import torch
 import tts
 from tts_backends.scorers.hf_confidence import HFConfidence, Likelihood
 from tts_backends.scorers.hf_reward import HFReward
+from tts_backends.scorers.length import Length
 
 SCORERS: dict[str, Callable[[], Any]] = {
     "reward model": lambda: HFReward("miniature/reward", HFReward.Options()),
@@ -26,7 +29,9 @@ SCORERS: dict[str, Callable[[], Any]] = {
     "likelihood under the hybrid model": lambda: Likelihood("miniature", Likelihood.Options()),
     "likelihood under the judge": lambda: Likelihood("miniature/judge", Likelihood.Options()),
     "self-certainty of the hybrid model": lambda: HFConfidence("miniature", HFConfidence.Options()),
+    "control: the shorter": lambda: Length("shorter", Length.Options()),
 }
+SWAPPED = ("likelihood under the base model", "likelihood under the hybrid model")
 POLICIES = {"base": "hf:miniature/base", "hybrid": "hf:miniature"}
 
 
@@ -43,8 +48,12 @@ def main() -> None:
         drawn = tts.sample(task, k=options.k, model=reference, sampling=tts.Sampling(max_tokens=640))
         sets = [(found, [same(one.answer, gold) for one in found.candidates]) for found, gold in drawn.sampled]
         mixed = [(found, right) for found, right in sets if any(right) and not all(right)]
-        for name, load in SCORERS.items():
-            shares = asyncio.run(ordered(load(), mixed))
+        others = [(found, right, mixed[at - 1][0].problem) for at, (found, right) in enumerate(mixed)]
+        own = [(found, right, found.problem) for found, right in mixed]
+        asked = [(name, load, own) for name, load in SCORERS.items()]
+        asked += [(f"control: {name}, of another problem", SCORERS[name], others) for name in SWAPPED]
+        for name, load, given in asked:
+            shares = asyncio.run(ordered(load(), given))
             low, high = interval(shares)
             print(f"| {policy} | {name} | {len(shares)} | {shares.mean():.1%} [{low:.1%}, {high:.1%}] |", flush=True)
 
@@ -53,11 +62,11 @@ def same(answer: str | None, gold: str | None) -> bool:
     return answer is not None and gold is not None and tts.answers.fast_equal(gold, answer)
 
 
-async def ordered(scorer: Any, mixed: list[tuple[tts.CandidateSet, list[bool]]]) -> np.ndarray:
+async def ordered(scorer: Any, mixed: list[tuple[tts.CandidateSet, list[bool], tts.Problem]]) -> np.ndarray:
     """For each problem the share of its pairs that are ordered right; a tie is half of one."""
     shares = []
-    for found, verdicts in mixed:
-        scores = await scorer.score(found.problem, found.candidates)
+    for found, verdicts, problem in mixed:
+        scores = await scorer.score(problem, found.candidates)
         values = np.array([score.value for score in scores])
         right = np.array(verdicts)
         gaps = values[right][:, None] - values[~right][None, :]

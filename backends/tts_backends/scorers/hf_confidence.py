@@ -99,7 +99,8 @@ class Likelihood(HFConfidence):
     """How likely a model finds a response, per token: any language model as a scorer of another one's responses.
 
     It asks whether that model would have written this, so it is worth most where it knows the task better than the
-    policy does; a long response costs no more than a short one.
+    policy does; a long response costs no more than a short one. A response that is sound in itself is likely even where
+    it answers another question: `benchmarks/scorers_of_family.py` has that control.
     """
 
     Options: type[BaseModel] = LikelihoodOptions
