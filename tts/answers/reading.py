@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from tts.answers._normal import normal_form
-from tts.answers._spoken import date, scaled, spoken
+from tts.answers._spoken import date, part, scaled, spoken
 from tts.answers._units import split_unit
 from tts.answers.extraction import bare
 from tts.answers.kinds import Based, Expression, Huge, Measured, Named, Number, Reading, Series, Word
@@ -54,8 +54,19 @@ _RATIO = re.compile(
 )
 _CHOICE = re.compile(r"\(?([A-Ea-e])\)?[.:]?")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
-_PHRASE = re.compile(r"[^\W\d_][^\W\d_][\w'-]+(?: [\w'-]+)*[.!]?")
+_PHRASE = re.compile(r"(?:[Nn][Oo] )?[^\W\d_][^\W\d_][\w'-]+(?: [\w'-]+)*[.!]?")
 _COUNTED = re.compile(r"\\text\{( ?[-+]?\$?\d[^{}]*)\}")  # \text{7 apples}
+_ARTICLE = re.compile(r"^(?:an?|the) (?=[a-z]{2})")
+_OPTION = re.compile(r"(?:option|choice|answer) \(?([a-j])\)?")
+_SYNONYMS = {
+    "dne": "does not exist",
+    "doesn't exist": "does not exist",
+    "no solutions": "no solution",
+    "there is no solution": "no solution",
+    "no real solutions": "no real solution",
+    "infinite": "infinitely many",
+    "infinitely many solutions": "infinitely many",
+}
 _SHORT_WORD = re.compile(r"[A-Z][a-z]|(?i:no|ok|up|on|in|it|he|me|us|or)")
 _MATHEMATICAL = frozenset(
     ("sqrt", "infinity", "infty", "inf", "sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "max", "min", "det")
@@ -67,7 +78,7 @@ _ENVIRONMENT = re.compile(
 _BRACKETS = {"(": ")]", "[": ")][", "]": "[]"}  # `]1,2[` as it is written in France
 EQUALS = re.compile(r"(?<![<>!=\\:])=(?!=)")
 _OPERATOR = re.compile(r"[-+*/^<>!%]|\\(?:frac|cdot|times|sqrt|le|ge|ne|in|pm|div|binom|sum|int|cup|cap)(?![a-zA-Z])")
-_ARITHMETIC = re.compile(r"\\(?:frac|cdot|times|sqrt|pi|div)(?![a-zA-Z])")
+_ARITHMETIC = re.compile(r"\\(?:frac|cdot|times|sqrt|pi|div|binom)(?![a-zA-Z])")
 _LETTER = re.compile(r"(?<!\\)(?<![a-zA-Z])[a-zA-Z]")
 
 
@@ -157,6 +168,9 @@ def _said(text: str) -> Reading | None:
     number = spoken(twice[1] if twice is not None else plain)
     if number is not None and (twice is None or str(number) == twice[2]):
         return Number(Fraction(number), text)
+    share = part(plain)
+    if share is not None:
+        return Number(share, text)
     day = date(plain)
     return Word(day, text) if day is not None else None
 
@@ -170,10 +184,17 @@ def _word(text: str) -> Word | None:
         return Word((described[1] or described[2]).casefold(), text)
     inside = _TEXT.fullmatch(text)
     if inside is not None:
-        return _word(inside[1].strip()) or Word(inside[1].strip().casefold().rstrip("."), text)
+        return _word(inside[1].strip()) or Word(_meant(inside[1]), text)
     if (_PHRASE.fullmatch(text) and text.casefold() not in _MATHEMATICAL) or _SHORT_WORD.fullmatch(text):
-        return Word(" ".join(text.casefold().rstrip(".!").split()), text)
+        return Word(_meant(text), text)
     return None
+
+
+def _meant(words: str) -> str:
+    """Words without case, an article before them, in the one spelling of what has several."""
+    plain = _ARTICLE.sub("", " ".join(words.casefold().rstrip(".! ").split()))
+    option = _OPTION.fullmatch(plain)
+    return option[1] if option is not None else _SYNONYMS.get(plain, plain)
 
 
 def _split(text: str, separators: str) -> list[str]:
