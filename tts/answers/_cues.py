@@ -7,8 +7,8 @@ import re
 
 from tts.answers._boxes import Span, formulas
 from tts.answers._letters import SEVERAL
-from tts.answers._spoken import spoken
 from tts.answers._sentence import CJK, NUMBER, in_prose, in_script, in_words, main_number
+from tts.answers._spoken import spoken
 
 _LINK = r"[*_`\"'】\]）)]{0,3}\s?(?:[:：=]|[—–]|\bis\b)[*_`\"']{0,3}"
 _ENGLISH = (
@@ -58,7 +58,10 @@ _FOREIGN = re.compile(
 _CUE = re.compile(rf"(?:(?i:{_ENGLISH})|(?P<european>{_EUROPEAN})|(?P<other>{_EASTERN}|{_SOUTHERN}))\s*")
 _ENGLISH_CUE = re.compile(rf"(?i:{_ENGLISH})\s*")
 _HINTS = re.compile(r"(?i)\bA[*_]{0,3}:|answer|result|solution|\bans\b|final")
-_END = re.compile(r"(?<!\bi\.e)(?<!\be\.g)(?<!\bvs)(?<!\bapprox)[.!](?=\s|$|[*_]{1,3}(?:\s|$))|[。！؟।]|\n|I hope it is correct|<[|｜]")
+_END = re.compile(
+    r"(?<!\bi\.e)(?<!\be\.g)(?<!\bvs)(?<!\bapprox)[.!](?=\s|$|[*_]{1,3}(?:\s|$))|[。！؟।]|\n"
+    r"|I hope it is correct|<[|｜]"
+)
 _COPULA = re.compile(r"\b(?:is|are|was|were|equals|es|est|ist|è|é)\b:?")
 _LETTER = re.compile(
     r"[*_`\"'（(\s]*(?:(?i:option|choice)\s*)?(?:\(([A-J]|[a-j](?=\)(?:\s|$|[.,])))\)|([A-J])(?=$|[.:：,，。)*）\]\s_\"'—-]))"

@@ -218,7 +218,7 @@ def _latex(text: str) -> str:
 def _joined(text: str, word: re.Pattern[str]) -> str:
     """`2, 3 and 5` as `2; 3; 5`: the commas of such a list part its items as the word does."""
     parted = word.sub("; ", text)
-    return _LIST_COMMA.sub("; ", parted) if parted != text else text
+    return _LIST_COMMA.sub("; ", parted) if parted != text and "=" not in text else parted
 
 
 def _angles(text: str) -> str:

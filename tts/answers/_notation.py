@@ -9,17 +9,25 @@ import re
 _QUANTITY = re.compile(r"\\(?:SI|qty)\s*(?:\[[^\]]*\])?\{([^{}]*)\}\s*\{([^{}]*)\}")
 _NUMERAL = re.compile(r"\\(?:num|numprint)\s*\{([^{}]*)\}")
 _MACRO = re.compile(r"\\([a-zA-Z]+)")
-_CHOOSE = re.compile(r"\{\s*([^{}\\]{1,20}?)\s*\\choose\s*([^{}\\]{1,20}?)\s*\}|^\s*([^{}\\]{1,20}?)\s*\\choose\s*([^{}\\]{1,20}?)\s*$")
+_CHOOSE = re.compile(
+    r"\{\s*([^{}\\]{1,20}?)\s*\\choose\s*([^{}\\]{1,20}?)\s*\}|^\s*([^{}\\]{1,20}?)\s*\\choose\s*([^{}\\]{1,20}?)\s*$"
+)
 _DEGREES = re.compile(r"\^\s*\{?\s*\\(?:text|mathrm)\s*\{\s*o\s*\}\s*\}?")
 _THOUSANDS = re.compile(r"(?<=\d),\s*\\!\s*(?=\d{3}(?!\d))")
 _RATIO = re.compile(r"(\d+)\s*(?:\\text\s*\{\s*to\s*\}|\bto\b)\s*(\d+)")
 _REALS = re.compile(
-    r"(?:\\text\s*\{)?\s*(?:[a-z] (?:is|can be) )?(?:the set of )?(?:any|all|every) (?:the )?reals?(?: numbers?| values?(?: of [a-z])?"
+    r"(?:\\text\s*\{)?\s*(?:[a-z] (?:is|can be) )?(?:the set of )?(?:any|all|every) (?:the )?reals?(?: numbers?"
+    r"| values?(?: of [a-z])?"
     r"| [a-z])?\s*\}?\.?"
 )
 _CIS = re.compile(r"\\?(?:(?:operatorname|text|mathrm)\s*\{\s*cis\s*\}|(?<![a-zA-Z])cis(?![a-zA-Z]))\s*")
-_LETTER = r"(?:\\(?:mathbf|hat|vec|boldsymbol|bm|mathbf)\s*\{?\s*(?:\\hat\s*\{?\s*|\\mathbf\s*\{?\s*)?\\?(?:math)?([ijk])(?:math)?\s*\}{0,2})"
-_TERM = re.compile(rf"\s*([-+]?)\s*((?:\\[dt]?frac\{{[^{{}}]*\}}\{{[^{{}}]*\}}|\\sqrt\{{[^{{}}]*\}}|[\d./]|\s)*){_LETTER}\s*")
+_LETTER = (
+    r"(?:\\(?:mathbf|hat|vec|boldsymbol|bm)\s*\{?\s*(?:\\(?:hat|mathbf)\s*\{?\s*)?\\?(?:math)?([ijk])(?:math)?"
+    r"\s*\}{0,2})"
+)
+_TERM = re.compile(
+    rf"\s*([-+]?)\s*((?:\\[dt]?frac\{{[^{{}}]*\}}\{{[^{{}}]*\}}|\\sqrt\{{[^{{}}]*\}}|[\d./]|\s)*){_LETTER}\s*"
+)
 _UNLIKE_BOTH = re.compile(r"([a-zA-Z])\s*\\neq?\s*\\pm\s*(\d[\d.]*|\\frac\{\d+\}\{\d+\}|\\sqrt\{\d+\})")
 _FACTORIAL = re.compile(r"(?<=[\d)}])!\s*=(?!=)")
 
@@ -51,7 +59,7 @@ def _commands(text: str) -> str:
 
 
 def _quantity(match: re.Match[str]) -> str:
-    """The value with its unit in words: `\\metre\\per\\second` as "metre / second"."""
+    r"""The value with its unit in words: `\metre\per\second` as "metre / second"."""
     unit = _MACRO.sub(lambda one: "/" if one[1] == "per" else f" {one[1]} ", match[2])
     unit = re.sub(r"\s*/\s*", "/", unit).replace(" squared", "^2").replace(" cubed", "^3").strip()
     return rf"{match[1]} \text{{ {unit}}}"

@@ -44,8 +44,9 @@ _SAME = re.compile(
 )
 # What only tells more of a value that stands before it.
 FURTHER = re.compile(
-    r"(?i),\s+(?:namely|which|where|when|whereas|while|since|because|as|for which|compared|(?:attained|achieved|obtained"
-    r"|reached|occurring|with equality)\b|not|rather than|instead of|or\b|i\.e\.?(?=,? \$))|\s(?:because|since|attained"
+    r"(?i),\s+(?:namely|which|where|when|whereas|while|since|because|as|for which|compared|(?:attained|achieved"
+    r"|obtained|reached|occurring|with equality)\b|not|rather than|instead of|or\b|i\.e\.?(?=,? \$))|\s(?:because"
+    r"|since|attained"
     r"|which means|compared (?:to|with))\s|\s(?:when|if|at|for)\s+(?=\$?[a-z]\s*=)|;\s"
 )
 _CONCLUDES = re.compile(r"(?i)[,;]\s+(?:and\s+)?(?:so|thus|hence|therefore|consequently)\b,?\s+")
@@ -56,9 +57,7 @@ _LABEL = re.compile(  # a number after such a noun is a name
 _PARENTHESIS = re.compile(r"\s[(（][^()（）]*[)）]")
 _PER_ONE = re.compile(r"\d+(?=\s?(?:日|人|時間|週間?|か月|年)(?:あたり|につき|ごと)|\s?(?:天|小时|小時)[内內后後])")
 _MONEY = re.compile(r"(?<![\\\w])(?:\\?\$|€|£)\s?(?=\d)")
-_LONGER = re.compile(
-    r"-?[\d.,]*\d\s+(?:hundred|thousand|million|billion|trillion)\b|\d{1,2}(?::\d{1,2})+(?![\d:])"
-)
+_LONGER = re.compile(r"-?[\d.,]*\d\s+(?:hundred|thousand|million|billion|trillion)\b|\d{1,2}(?::\d{1,2})+(?![\d:])")
 _AREA = re.compile(r"\s?(?:mm|cm|dm|m|km|in|ft|yd)\s?(?:[²³]|\^\{?[23]\}?)")
 _CLOCK_BEFORE = re.compile(r"(?<![\d:])\d{1,2}:$")
 _WORD_LENGTH = 4  # letters from which on a unit is a word, in whatever language

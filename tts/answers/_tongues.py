@@ -4,8 +4,8 @@ import re
 
 # Words that a text in one of these languages can hardly avoid.
 _WORDS = re.compile(
-    r"(?i)\b(?:der|die|das|und|wie viele?|jeden?|hat|es|sie|er|ist|sind|insgesamt|bleiben|kostet|verdient|cuánt[oa]s?|cada"
-    r"|tiene|los|las|una?|el|ella|gana|quedan|en total|combien|chaque|des|est|dans|le|la|il|elle|au total|reste"
+    r"(?i)\b(?:der|die|das|und|wie viele?|jeden?|hat|es|sie|er|ist|sind|insgesamt|bleiben|kostet|verdient|cuánt[oa]s?"
+    r"|cada|tiene|los|las|una?|el|ella|gana|quedan|en total|combien|chaque|des|est|dans|le|la|il|elle|au total|reste"
     r"|quant[ieao]s?|ogni|uma|della|ha|hoeveel|het|een|сколько|каждый|на|по|всего|она?|скільки|kaç|tane|toplam"
     r"|berapa|yang|setiap|bao nhiêu|mỗi|hur många|och|ile|każdy)\b"
 )

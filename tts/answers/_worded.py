@@ -7,10 +7,10 @@ _MONTHS = (
     r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
     r"(?:\s\d{1,2}(?:st|nd|rd|th)?)?(?:,\s\d{4})?"
 )
-_ON_A_DAY = re.compile(
-    rf"\b(?:is|was|be|on|in)\s+(?:an?\s+|the\s+)?\**({_DAYS}|{_MONTHS})\**[.!]?\s*$"
+_ON_A_DAY = re.compile(rf"\b(?:is|was|be|on|in)\s+(?:an?\s+|the\s+)?\**({_DAYS}|{_MONTHS})\**[.!]?\s*$")
+_CERTAIN = re.compile(
+    r"(?:\**(?:So|Therefore|Thus|Hence|Conclusion)\b[,:]?\s*)?\**(Yes|No|True|False)\**[,.;:!—–]\s*\D*$"
 )
-_CERTAIN = re.compile(r"(?:\**(?:So|Therefore|Thus|Hence|Conclusion)\b[,:]?\s*)?\**(Yes|No|True|False)\**[,.;:!—–]\s*\D*$")
 _NOTHING = re.compile(
     r"(?i)\b(?P<none>no\s+(?:real\s+|integer\s+|such\s+|valid\s+|possible\s+)?(?:solutions?|roots?|integers?|values?|numbers?))\b"
     r"|\b(?P<limit>does not exist|doesn't exist)|\b(?P<many>infinitely many)\b"
