@@ -13,7 +13,7 @@ from tts.answers._spoken import spoken
 _LINK = r"[*_`\"'】\]）)]{0,3}\s?(?:[:：=]|[—–]|\bis\b)[*_`\"']{0,3}"
 _ENGLISH = (
     r"\banswers?\b(?:[ \t]+(?:to|for|of)\b[^.:\n]{0,60}?)?"
-    r"(?:[*_`\"']{0,3}[ \t]?(?:[:：=]|[-–—](?=\s))[*_`\"']{0,3}"
+    r"(?:[*_`\"']{0,3}[ \t]?(?:[:：=]|[-–—→⇒⟶](?=\s))[*_`\"']{0,3}"
     r"|[ \t](?:is|are|must be|would be|should be|will be|seems to be"
     r"|becomes?|comes to|equals)\b:?)"
     r"|\b(?:final[ _]answer(?:[ \t]is)?|answer[ _]is|my answer(?:["

@@ -29,13 +29,26 @@ _TERM = re.compile(
     rf"\s*([-+]?)\s*((?:\\[dt]?frac\{{[^{{}}]*\}}\{{[^{{}}]*\}}|\\sqrt\{{[^{{}}]*\}}|[\d./]|\s)*){_LETTER}\s*"
 )
 _UNLIKE_BOTH = re.compile(r"([a-zA-Z])\s*\\neq?\s*\\pm\s*(\d[\d.]*|\\frac\{\d+\}\{\d+\}|\\sqrt\{\d+\})")
+_IMPLIES = re.compile(r"\\(?:implies|(?:L|l)?(?:R|r)ightarrow|Longrightarrow)(?![a-zA-Z])|→|⇒|⟹|=>(?=\s)")
+_RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|in)")
+_BOLD = re.compile(
+    r"\\(?:mathbf|boldsymbol|bm|pmb|mathrm|mathit|mathsf)\s*\{(?=[^{}]*(?:\\(?:[dt]?frac|sqrt|pi|cdot)))"
+)
+_UNITS = re.compile(r"(\\(?:mathrm|text|textrm)\s*\{)((?:[^{}]|\^\{-?\d\})*)\}")
+_TRANSPOSED = re.compile(
+    r"([(\[].*,.*[)\]])\s*\^\s*\{?\s*(?:T|\\top|\\intercal|\\(?:mathrm|mathsf|text)\s*\{\s*T\s*\})\s*\}?"
+)
 _FACTORIAL = re.compile(r"(?<=[\d)}])!\s*=(?!=)")
 
 
 def renoted(text: str) -> str:
     """The text in plain notation; itself where it has none of these."""
+    text = _concluded(text)
     if "\\" in text:
         text = _commands(text)
+    if text[-1:] in "T}p" and "^" in text:
+        transposed = _TRANSPOSED.fullmatch(text)
+        text = transposed[1] if transposed is not None else text
     if "!" in text:
         text = _FACTORIAL.sub("!{}=", text)
     if "to" in text:
@@ -46,9 +59,19 @@ def renoted(text: str) -> str:
     return _cis(text) if "cis" in text else text
 
 
+def _concluded(text: str) -> str:
+    r"""Of `2x = 6 \implies x = 3` the last relation."""
+    if "ightarrow" not in text and "implies" not in text and not re.search("[→⇒⟹]|=> ", text):
+        return text
+    parts = _IMPLIES.split(text)
+    return parts[-1].strip() if all(_RELATION.search(part) for part in parts) else text
+
+
 def _commands(text: str) -> str:
     text = _THOUSANDS.sub(",", text)
     if "{" in text:
+        text = _UNITS.sub(lambda one: one[1] + one[2].replace("{", "").replace("}", "").replace("\\,", " ") + "}", text)
+        text = _unbolded(text)
         text = _NUMERAL.sub(r"\1", _QUANTITY.sub(_quantity, text))
         text = _DEGREES.sub(r"^\\circ", text)
     if "\\ne" in text:
@@ -56,6 +79,19 @@ def _commands(text: str) -> str:
     if "\\choose" in text:
         text = _CHOOSE.sub(lambda one: rf"\binom{{{one[1] or one[3]}}}{{{one[2] or one[4]}}}", text)
     return _vector(text) if "{i" in text or "{\\i" in text or "\\hat" in text or "\\vec" in text else text
+
+
+def _unbolded(text: str) -> str:
+    r"""Without bold type around a formula, `\mathbf{\frac{3}{4}}`."""
+    match = _BOLD.search(text)
+    if match is None:
+        return text
+    depth = 1
+    for place in range(match.end(), len(text)):
+        depth += (text[place] == "{") - (text[place] == "}")
+        if depth == 0:
+            return text[: match.start()] + text[match.end() : place] + text[place + 1 :]
+    return text
 
 
 def _quantity(match: re.Match[str]) -> str:

@@ -15,7 +15,7 @@ NUMBER = re.compile(
     r"(?:[.,]\d+)?(?:[eE][-+]?\d+\b|/\d+)?|\.\d+)%?"
 )
 SPACED = re.compile("-?\\d{1,3}(?:[ \u00a0\u202f]\\d{3})+(?:,\\d+)?(?!\\d)")  # 1 250,5 as in France
-_NUMBERS = re.compile(rf"(?<![\w.,]){SPACED.pattern}|{NUMBER.pattern}")
+NUMBERS = re.compile(rf"(?<![\w.,]){SPACED.pattern}|{NUMBER.pattern}")
 _POINTED = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?![\d.]*\d)")
 _WORDS = re.compile(r"[a-zA-Z]{3,}|[^\x00-\x7f€£¥°²³√π×·∞≤≥½¼¾−–—]")
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
@@ -29,11 +29,12 @@ _ASIDE = re.compile(
     r"(?i)\b(?:(?:over|in|after|within|during|every|for|by|at|until|past|next|last|first|out of|of the|from|per|since"
     r"|en|por|durante|dans|pendant|pro|in|nach|über|за|в|через|entro|dopo)\s+(?:a |the |all |about |each |les |los )*"
     rf"(?=[\d.,]+\s+{_TIMES})"
-    r"|(?:in|among|across|into|within|for)\s+(?:the |all |each |his |her |their )*"
+    r"|(?:in|on|among|across|into|within|for)\s+(?:the |all |each |his |her |their )*"
     r"(?=[\d.,]+\s+(?!dollars?\b|cents?\b|euros?\b|pounds?\b)[a-z]{3,})"
     r"|(?:out of|of (?:the|all|these|those|his|her|their))\s+(?=\d)"
     r"|to (?:hold|carry|make|buy|cover|reach|fill|serve|feed|finish|read|complete|seat|transport|fit|collect|pack)\s+"
-    r"(?:all )?(?:the |his |her |their )?(?=\d))"
+    r"(?:all )?(?:the |his |her |their |a |an )?\$?(?=\d)"
+    r"|(?:in|since|by|of|until|from|before|after)\s+(?=(?:1[5-9]|20)\d\d\b(?![.,]\d)))"
 )
 _RATE = re.compile(r"(?i)\d[\d.,]*\s+times\s+(?:a|an|per|each|every)\b|(?<=, )\d[\d.,]*\s+(?:\w+\s+)?(?:per|apiece)\b")
 _BEFORE = re.compile(
@@ -47,12 +48,15 @@ FURTHER = re.compile(
     r"(?i),\s+(?:namely|which|where|when|whereas|while|since|because|as|for which|compared|(?:attained|achieved"
     r"|obtained|reached|occurring|with equality)\b|not|rather than|instead of|or\b|i\.e\.?(?=,? \$))|\s(?:because"
     r"|since|attained"
-    r"|which means|compared (?:to|with))\s|\s(?:when|if|at|for)\s+(?=\$?[a-z]\s*=)|;\s"
+    r"|which means|compared (?:to|with))\s|\s(?:when|if|at|for)\s+(?=\$?[a-z]\s*=)|\sand its\s|;\s"
+)
+_SUBJECT = re.compile(
+    r"\s*(?:(?:So|Hence|Thus|Therefore|Then|And|Consequently)\b,?\s+)?[-$]?\d[\d.,/]*%?\s+(?:is|are)\s+(?:the|an?|our)\b"
 )
 _CONCLUDES = re.compile(r"(?i)[,;]\s+(?:and\s+)?(?:so|thus|hence|therefore|consequently)\b,?\s+")
 _LABEL = re.compile(  # a number after such a noun is a name
     r"(?i)\b(?:station|steps?|case|question|problem|part|equation|figure|table|page|lines?|chapter|exercise|grade|room"
-    r"|theorem|lemma|route|bus|platform|gate|highway|floor|section|example|row|column|option|no\.)\s+(?=\d)"
+    r"|theorem|lemma|week|day|month|year|level|round|stage|lap|route|bus|platform|gate|highway|floor|section|example|row|column|option|no\.)\s+(?=\d)"
 )
 _PARENTHESIS = re.compile(r"\s[(（][^()（）]*[)）]")
 _PER_ONE = re.compile(r"\d+(?=\s?(?:日|人|時間|週間?|か月|年)(?:あたり|につき|ごと)|\s?(?:天|小时|小時)[内內后後])")
@@ -72,13 +76,15 @@ def main_number(sentence: str, *, last: bool = False) -> str | None:
     before = _BEFORE.match(sentence)
     if before is not None and NUMBER.search(sentence, before.end()):
         sentence = sentence[before.end() :]
-    numbers = list(_NUMBERS.finditer(sentence))
+    numbers = list(NUMBERS.finditer(sentence))
     aside = {match.end() for one in (_ASIDE, _LABEL) for match in one.finditer(sentence)}
     if numbers:
         aside |= {match.start() for match in _RATE.finditer(sentence, numbers[0].end())}
     kept = [one for one in numbers if one.start() not in aside] or numbers
     if not kept:
         return None
+    if last and _SUBJECT.match(sentence):
+        return whole(sentence, kept[0])
     same = [one for one in kept if _SAME.search(sentence[: one.start()])]
     money = {match.end() for match in _MONEY.finditer(sentence)}
     paid = [one for one in kept if one.start() in money]

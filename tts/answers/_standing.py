@@ -10,7 +10,7 @@ import re
 from tts.answers._boxes import Span, formulas, naked
 from tts.answers._letters import claimed, letter_of, marked
 from tts.answers._plain import plain_answer
-from tts.answers._sentence import FURTHER, NUMBER, in_words, main_number, whole
+from tts.answers._sentence import FURTHER, NUMBER, NUMBERS, in_words, main_number, whole
 from tts.answers._statement import Statement, groups_of
 from tts.answers._tongues import writes_commas
 from tts.answers._worded import day_of, worded
@@ -26,6 +26,7 @@ _PAIRED = re.compile(r"(?<![\w)])\(\s*-?[\d./]+(?:\s*,\s*-?[\d./]+){1,4}\s*\)(?=
 _SAID_ASIDE = re.compile(
     r"(?i)\((?:and|since|because|not|as|where|which|with|so|here|note|the other|rejecting|discarding)\b[^()]*\)"
 )
+_ROUNDED = re.compile(r"=\s*([^=≈,;]{0,30}[√π/^][^=≈,;]{0,30}?)\s*≈\s*-?[\d.,]+\.?\s*$")  # = 2√2 ≈ 2.83
 _FENCED = re.compile(r"\n[ \t]*```\s*$")
 _SIGN = re.compile(r"\\(?:blacksquare|square|qed|Box|checkmark|qedsymbol|therefore|because|implies|Rightarrow|to)\b\s*")
 _CLOCK = re.compile(r"\b\d{1,2}:\d{2}\s?[AaPp]\.?[Mm]\b\.?")
@@ -140,6 +141,9 @@ def _of_sentence(text: str) -> str | None:
     clock = _CLOCK.findall(sentences[-1])
     if clock:
         return str(clock[-1])
+    rounded = _ROUNDED.search(sentences[-1])
+    if rounded is not None:
+        return rounded[1].strip()
     if writes_commas(sentences[-1]):
         return in_words(sentences[-1], points=True, last=True)
     return main_number(sentences[-1], last=True)
@@ -149,7 +153,7 @@ def plain_number(text: str) -> str | None:
     """The last plain number of a text, with what belongs to it."""
     for tail in (*_TAILS, len(text)):
         part = text[-tail:] if tail else ""
-        found = [*NUMBER.finditer(part)]
+        found = [*NUMBERS.finditer(part)]
         # A number at the start of a tail may be the end of a longer one.
         if found and (tail >= len(text) or len(found) > 1):
             return whole(part, found[-1])

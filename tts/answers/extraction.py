@@ -28,7 +28,8 @@ _TAIL_TOKENS = re.compile(
 )
 _HEAD_TOKENS = re.compile(r"^\s*(?:<\|begin_of_solution\|>|<\|im_start\|>assistant|<s>)\s*")
 _NEXT_TURN = re.compile(
-    r"<\|im_start\|>\s*user|<\|user\|>|<\|start_header_id\|>user|\[INST\]"
+    r"<\|im_start\|>\s*user|\n[ \t]{0,8}\[(?:Question|Problem|User|Human|Task)\]|<\|user\|>|<\|start_header_id\|>user"
+    r"|\[INST\]"
     r"|\n[ \t]{0,8}(?:#{1,4} ?)?(?:Question|Q|Problem|Human|User|Exercise|Instruction|Example \d+|问题|題目|题目)(?:"
     r" \d+)?\s?[:：]"
 )

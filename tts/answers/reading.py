@@ -79,6 +79,7 @@ _BRACKETS = {"(": ")]", "[": ")][", "]": "[]"}  # `]1,2[` as it is written in Fr
 EQUALS = re.compile(r"(?<![<>!=\\:])=(?!=)")
 _OPERATOR = re.compile(r"[-+*/^<>!%]|\\(?:frac|cdot|times|sqrt|le|ge|ne|in|pm|div|binom|sum|int|cup|cap)(?![a-zA-Z])")
 _ARITHMETIC = re.compile(r"\\(?:frac|cdot|times|sqrt|pi|div|binom)(?![a-zA-Z])")
+_EVALUATED = re.compile(r"-?\\(?:lim|sum|int|prod|det|gcd|max|min)(?![a-zA-Z])")
 _LETTER = re.compile(r"(?<!\\)(?<![a-zA-Z])[a-zA-Z]")
 
 
@@ -268,6 +269,13 @@ def _numeric(side: str) -> bool:
     return _LETTER.search(side) is None and "\\" not in _ARITHMETIC.sub("", side)
 
 
+def _valued(sides: list[str]) -> bool:
+    r"""`\lim_{x\to 0} f(x) = 1`, `n(n+1)/2 = 10\cdot 11/2 = 55`: what is asked for, then its value."""
+    if not _numeric(sides[-1]):
+        return False
+    return (len(sides) > _PAIR and _numeric(sides[-2])) or _EVALUATED.match(sides[0]) is not None
+
+
 def _equation(text: str, depth: int) -> Reading | None:
     r"""`x = 5` by its name, `9 - 5 = 4` by its right-hand side, `x \approx 5` likewise; other equations unread."""
     exact, *rounded = re.split(r"\\approx(?![a-zA-Z])", text)
@@ -281,7 +289,7 @@ def _equation(text: str, depth: int) -> Reading | None:
         return None
     if _numeric(sides[0]) and _OPERATOR.search(sides[-1]) is None and _LETTER.search(sides[-1]):
         sides.reverse()
-    if all(map(_numeric, sides)):
+    if all(map(_numeric, sides)) or _valued(sides):
         return _read(sides[-1], depth + 1)
     if _OPERATOR.search(sides[0]) is None and not _numeric(sides[0]):
         return Named(re.sub(r"[\s{}()]", "", sides[0]), _read(sides[-1], depth + 1), text)
