@@ -4,9 +4,10 @@ import re
 
 # Words that a text in one of these languages can hardly avoid.
 _WORDS = re.compile(
-    r"(?i)\b(?:der|die|das|und|wie viele?|jeden?|hat|es|sie|er|ist|sind|insgesamt|bleiben|kostet|verdient|macht|zusammen"
-    r"|cuánt[oa]s?|cada|tiene|los|las|una?|el|ella|gana|quedan|en total|combien|chaque|des|est|dans|le|la|il|elle|au total"
-    r"|cela|fait|reste|quant[ieao]s?|ogni|uma|della|ha|hoeveel|het|een|сколько|каждый|на|по|всего|она?|скільки|kaç|tane|toplam"
+    r"(?i)\b(?:der|die|das|und|wie viele?|jeden?|hat|es|sie|er|ist|sind|insgesamt|bleiben|kostet|verdient|macht"
+    r"|zusammen|cuánt[oa]s?|cada|tiene|los|las|una?|el|ella|gana|quedan|en total|combien|chaque|des|est|dans|le|la|il"
+    r"|elle|au total|cela|fait|reste|quant[ieao]s?|ogni|uma|della|ha|hoeveel|het|een|сколько"
+    r"|каждый|на|по|всего|она?|скільки|kaç|tane|toplam"
     r"|berapa|yang|setiap|bao nhiêu|mỗi|hur många|och|ile|każdy)\b"
 )
 _ENGLISH = re.compile(r"(?i)\b(?:the|of|and|is|how|many|what|find|each|are|in|he|she|it|to|has)\b")
