@@ -17,7 +17,7 @@ _ENGLISH = (
     r"|[ \t](?:is|are|must be|would be|should be|will be|seems to be"
     r"|becomes?|comes to|equals)\b:?)"
     r"|\b(?:final[ _]answer(?:[ \t]is)?|answer[ _]is|my answer(?:["
-    r" \t]is)?)\b[*_`\"']{0,3}\s?(?:[:：=]|[-–—](?=\s))?[*_]{0,3}(?=[ \t]*[\s$\\\d(\[-])"
+    r" \t]is)?)\b[*_`\"']{0,3}\s?(?:[:：=]|[-–—→⇒⟶](?=\s))?[*_]{0,3}(?=[ \t]*[\s$\\\d(\[-])"
     r"|(?:(?<=\n)|^)[*_ \t]{0,3}A[*_]{0,3}[:：](?=[ \t*]*[-$\\(\d])"
     r"|(?:(?<=\n)|^)[#*_ \t]{0,6}(?:result|final result|solution|ans|final_answer)[*_`\"']{0,3}["
     r" \t]?[:：=][*_`\"']{0,3}"

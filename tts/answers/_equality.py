@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from tts.answers._exact import Quotient, exact, same
 from tts.answers._fingerprint import differ
@@ -87,9 +88,17 @@ def _order_is_free(a: Series, b: Series) -> bool:
 def _in_order(series: Series, other: Series) -> Sequence[Reading]:
     """The items; those of `y=2, x=1` in the order of their names, where the other series has none."""
     names = [item.name for item in series.items if isinstance(item, Named)]
+    if not _alphabetical(names):
+        return series.items
     if len(set(names)) < len(series.items) or any(isinstance(item, Named) for item in other.items):
         return series.items
     return sorted(series.items, key=lambda item: item.name if isinstance(item, Named) else "")
+
+
+def _alphabetical(names: list[str]) -> bool:
+    """Whether they follow each other in the alphabet, or by their index, as `x` and `y` do, `x` and `p` do not."""
+    ordered = sorted(names)
+    return all(one[:-1] == two[:-1] and ord(two[-1]) - ord(one[-1]) <= 1 for one, two in pairwise(ordered))
 
 
 def _unordered_equal(a: Series, b: Series, algebra: Algebra) -> bool | None:

@@ -127,6 +127,9 @@ def _valued(text: str) -> tuple[str, list[Span]]:
 def _of_sentence(text: str) -> str | None:
     """The number that the last line states, where that is a sentence with words in it."""
     line = text.rstrip().rpartition("\n")[2].replace("**", "")
+    rounded = _ROUNDED.search(line[-_TAIL:])
+    if rounded is not None:
+        return rounded[1].strip()
     if len(line) > _TAIL or len(_WORD.findall(line + " ")) < _FEWEST_WORDS:
         return None
     sentences = [one for one in _SENTENCE.split(line) if NUMBER.search(one)]
@@ -141,9 +144,6 @@ def _of_sentence(text: str) -> str | None:
     clock = _CLOCK.findall(sentences[-1])
     if clock:
         return str(clock[-1])
-    rounded = _ROUNDED.search(sentences[-1])
-    if rounded is not None:
-        return rounded[1].strip()
     if writes_commas(sentences[-1]):
         return in_words(sentences[-1], points=True, last=True)
     return main_number(sentences[-1], last=True)
