@@ -26,7 +26,7 @@ def reply(text: str) -> str | None:
 
 
 def by_value(answers: Sequence[str | None]) -> list[bool]:
-    """Which answers are compared as values of JSON: objects, among them calls, and lists where there is nothing else."""
+    """Which answers are compared as values of JSON: objects, among them calls, and lists where all are JSON."""
     only = all(answer is None or whole_json(answer) == answer for answer in answers)
     return [answer is not None and (only or (answer[:1] == "{" and whole_json(answer) == answer)) for answer in answers]
 

@@ -29,9 +29,13 @@ def json_value(text: str) -> str | None:
 
 
 def whole_json(text: str) -> str | None:
-    """The JSON object or list that is all of a response, perhaps in a fence, in the one way that equal ones are written."""
+    """The JSON object or list that is all of a response, perhaps in a fence; equal ones are written alike."""
     bare = text.strip()
-    if bare[:3] in _FENCES and len(blocks := _blocks(bare)) == 1 and blocks[0][1].count("\n") + 3 == bare.count("\n") + 1:
+    if (
+        bare[:3] in _FENCES
+        and len(blocks := _blocks(bare)) == 1
+        and blocks[0][1].count("\n") + 3 == bare.count("\n") + 1
+    ):
         bare = blocks[0][1].strip()
     return _parsed(bare) if bare[:1] in ("{", "[") else None
 

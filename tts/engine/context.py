@@ -19,6 +19,7 @@ from tts.engine.judging import judge_prompt, judge_sampling, read_verdict
 from tts.engine.models import Loaded
 from tts.engine.patience import Patience
 from tts.engine.roles import missing_role
+from tts.engine.understood import for_text
 from tts.engine.unit import AGGREGATION, Answered, Ask, Unit
 from tts.prompts import Prompts
 from tts.vocabulary.clusters import Clusters
@@ -230,13 +231,13 @@ class StrategyContext:
         final: bool = False,
         formatted: bool = True,
     ) -> list[Candidate]:
-        given = (sampling or self._unit.sampling).for_text(formatted=formatted)
+        given = for_text(sampling or self._unit.sampling, formatted=formatted)
         return await self._draw("policy", messages, n, given, final)
 
     async def synthesize(
         self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None, final: bool = False
     ) -> list[Candidate]:
-        given = (sampling or self._unit.sampling).for_text(formatted=True)
+        given = for_text(sampling or self._unit.sampling, formatted=True)
         return await self._draw("synthesizer", messages, n, given, final)
 
     async def _draw(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tts.contracts.strategy import Strategy
 from tts.engine.models import Loaded
@@ -22,9 +23,19 @@ def check_sampling(roles: Mapping[Role, Loaded], sampling: Sampling, strategies:
     for strategy in strategies:
         if strategy.may_write():
             raise ConfigError(
-                f"tools: strategy {strategy.name!r} writes its answer, and calls of tools are chosen, not written; take "
-                "one that chooses, such as 'majority', which votes on them by name and arguments"
+                f"tools: strategy {strategy.name!r} writes its answer, and calls of tools are chosen, not written; "
+                "take one that chooses, such as 'majority', which votes on them by name and arguments"
             )
+
+
+def for_text(sampling: Sampling, *, formatted: bool) -> Sampling:
+    """The same for what a strategy has written: without tools, in the format of answers only if it is one."""
+    update: dict[str, Any] = {} if formatted else {"response_format": None}
+    if sampling.tools is not None:
+        update |= {"tools": None, "tool_choice": None, "parallel_tool_calls": None}
+    return (
+        sampling.model_copy(update=update) if any(getattr(sampling, name) is not None for name in update) else sampling
+    )
 
 
 def refusal(
@@ -34,7 +45,13 @@ def refusal(
     if all(turn.raw is None for turn in problem.messages or ()):
         return None
     try:
-        _check(roles, strategies, "raw", sampled=sampled, does="take turns with more than text in them, such as tool calls or images")
+        _check(
+            roles,
+            strategies,
+            "raw",
+            sampled=sampled,
+            does="take turns with more than text in them, such as tool calls or images",
+        )
     except MissingCapabilityError as error:
         return error
     return None

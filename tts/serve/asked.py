@@ -14,9 +14,7 @@ from tts.vocabulary.records import Message, Sampling
 
 T = TypeVar("T", bound=BaseModel)
 # What changes no answer here, whatever its value.
-_WITHOUT_EFFECT = frozenset(
-    {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"}
-)
+_WITHOUT_EFFECT = frozenset({"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"})
 # What is understood and cannot be done, with the values that ask for nothing.
 _REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "logprobs": ((None, False), "the answer of a strategy has no log-probabilities of its own; leave it out"),

@@ -68,7 +68,9 @@ def _part(part: Any) -> Any:
     if not isinstance(part, dict):
         return part
     if part.get("type") not in ("text", "input_text", "output_text"):
-        message = f"input: a part is {str(part.get('type'))!r}; here it is text in, text out, /v1/chat/completions takes more"
+        message = (
+            f"input: a part is {str(part.get('type'))!r}; here it is text in, text out, /v1/chat/completions takes more"
+        )
         raise Failure(400, message, code="invalid_value", param="input")
     return {name: value for name, value in part.items() if name not in ("annotations", "logprobs")}
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from tts.vocabulary.records import Message
 
@@ -39,12 +39,19 @@ class Turn(_Open):
     content: str | list[_Part] | None = None
     tool_calls: list[_Call] | None = None
 
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.content is None and self.role != "assistant":
+            raise ValueError("content: Field required")
+        return self
+
     def message(self) -> Message:
         """The turn as a message."""
         content = self.content or ""
         parts = content if isinstance(content, list) else [_Part(type="text", text=content)]
         text = "".join(part.text or "" for part in parts if part.type in _TEXTS)
-        sent = {name: value for name, value in self.model_dump(exclude_unset=True).items() if value not in (None, [])}
+        given = self.model_dump(exclude_unset=True).items()
+        sent = {name: value for name, value in given if name == "content" or value not in (None, [])}
         plain = sent.keys() <= {"role", "content"} and all(part.type in _TEXTS for part in parts)
         return Message(role=_ROLES[self.role], content=text, raw=None if plain and self.role != "tool" else sent)
 

@@ -28,14 +28,14 @@ class Record(BaseModel):
 
 
 class Grown(Record):
-    """A record that stores had before some of its fields: `added` ones are not written where they are `None`.
+    """A record that stores had before some of its fields: `_added` ones are not written where they are `None`.
 
     So the digests of what early versions wrote stay what they were.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset()
+    _added: ClassVar[frozenset[str]] = frozenset()
 
     @model_serializer(mode="wrap")
     def _as_early_versions(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         row: dict[str, Any] = written(self)
-        return {name: value for name, value in row.items() if value is not None or name not in self.added}
+        return {name: value for name, value in row.items() if value is not None or name not in self._added}

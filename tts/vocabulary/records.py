@@ -36,7 +36,7 @@ class Message(Grown):
     content parts such as images. A backend with `Capabilities.raw` sends that unchanged; `content` is its text.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"raw"})
+    _added: ClassVar[frozenset[str]] = frozenset({"raw"})
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str
@@ -174,7 +174,7 @@ class Sampling(Grown):
     them. Tools are offered to the candidates; what a strategy writes is text, in the format that was asked for.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"response_format", "tools", "tool_choice", "parallel_tool_calls"})
+    _added: ClassVar[frozenset[str]] = frozenset({"response_format", "tools", "tool_choice", "parallel_tool_calls"})
     model_config: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True)
 
     temperature: float = Field(default=0.6, ge=0, allow_inf_nan=False)
@@ -214,13 +214,6 @@ class Sampling(Grown):
 
     parallel_tool_calls: bool | None = None
     """Whether a response may call several tools. By default the server decides."""
-
-    def for_text(self, *, formatted: bool) -> Sampling:
-        """The same for what a strategy has written: without tools, in the format of answers only if it is one."""
-        update: dict[str, Any] = {} if formatted else {"response_format": None}
-        if self.tools is not None:
-            update |= {"tools": None, "tool_choice": None, "parallel_tool_calls": None}
-        return self.model_copy(update=update) if any(getattr(self, name) is not None for name in update) else self
 
     @model_validator(mode="wrap")
     @classmethod

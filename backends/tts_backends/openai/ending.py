@@ -21,7 +21,10 @@ class Ending(NamedTuple):
 
 
 def ending(choice: dict[str, Any], refusal: str | None, *, tools: bool = False) -> Ending:
-    """What the end of one choice means; a word that nobody knows is no good end. `tools` says that some were offered."""
+    """What the end of one choice means; a word that nobody knows is no good end.
+
+    `tools` says that some were offered.
+    """
     said = choice.get("finish_reason")
     word = str(said or "").lower()
     if refusal:
