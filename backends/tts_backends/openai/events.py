@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from tts_backends.openai.forms import Said, said
 from tts_backends.openai.tools import ToolCalls
@@ -19,6 +19,29 @@ class InStream(ValueError):  # noqa: N818 - it is what a stream says, and become
     def __init__(self, told: Any) -> None:
         super().__init__(f"the stream says {told}")
         self.told = told
+
+
+class Gathering(Protocol):
+    """What a streamed answer is gathered in.
+
+    `events` counts what has come, `done` says that the stream is said to be over, `complete` that the completion is.
+    """
+
+    events: int
+    done: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether the completion is whole, whatever the server still has to say."""
+
+    def feed(self, line: bytes) -> None:
+        """Take one line; raises `ValueError`, `KeyError` or `TypeError` where it is damaged, `InStream` for errors."""
+
+    def end(self) -> None:
+        """The answer is over; raises as `feed` does."""
+
+    def answer(self) -> dict[str, Any]:
+        """The answer in one piece."""
 
 
 class Events:
