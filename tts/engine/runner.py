@@ -21,6 +21,7 @@ from tts.engine.pace import Pace
 from tts.engine.patience import Patience
 from tts.engine.pool import Pool
 from tts.engine.roles import Roles
+from tts.engine.understood import refusal
 from tts.engine.unit import SAMPLING, Unit
 from tts.engine.work import Work, groups
 from tts.store.store import Store
@@ -71,6 +72,8 @@ class Runner:
 
     async def drawn(self, work: Work, order: int, sampling: Sampling, n: int) -> CandidateSet:
         """The first n candidates of a problem; raises where none could be sampled."""
+        if (error := refusal(self._roles.loaded, (), work.problem, sampled=True)) is not None:
+            raise error
         pool = self._pool(work, order, Plan(n, sampling, {}, {}, None))
         try:
             return self.set_of(work, await pool.take(n), sampling)
@@ -93,6 +96,9 @@ class Runner:
     async def decide_all(self, work: Work, order: int, plan: Plan) -> Outcome:
         """What every strategy of the plan says of one group; raises `StoreError`, other errors are in the outcome."""
         started, arrived = time.monotonic(), asyncio.get_running_loop().time()
+        strategies = tuple(plan.strategies.values())
+        if (odd := refusal(self._roles.loaded, strategies, work.problem, sampled=not work.fixed)) is not None:
+            work = work._replace(error=work.error or odd)
         self._emit(Event("problem_started", work.problem.id))
         pool = self._pool(work, order, plan)
         unit = Unit(

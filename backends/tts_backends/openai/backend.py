@@ -37,7 +37,8 @@ from tts_backends.openai.pool import Pool
 from tts_backends.openai.probe import Found, probe, tokens
 from tts_backends.openai.repeats import Repeats
 from tts_backends.openai.server import Address, Server
-from tts_backends.openai.wire import Dialect, Wire
+from tts_backends.openai.tools import offered
+from tts_backends.openai.wire import ASKED, Dialect, Wire
 
 __all__ = ["OpenAIBackend"]
 
@@ -86,7 +87,11 @@ class OpenAIBackend:
             self._say_dropped(name, words)
         self.fingerprint = self._fingerprint()
         self.asked_as: str = self._asked_as()
+        chat = options.api == "chat"
         self.capabilities = Capabilities(
+            response_format=chat,
+            tools=chat,
+            raw=chat,
             streams=self._wire.stream,
             seed=self._dialect.seed and options.grouping != "always",
             logprobs=self._dialect.logprobs,
@@ -285,7 +290,8 @@ class OpenAIBackend:
             if counting.first_only and len(indices) > 1:
                 self._say(_FIRST_ONLY)
             lost = ask.request.on_cancelled
-            read = self._wire.read(answer, indices, ask.request.sampling.logprobs, counting, lost)
+            sampling, tools = ask.request.sampling, offered(ask.request)
+            read = self._wire.read(answer, indices, sampling.logprobs, counting, lost, tools=tools)
             return [uncut(one.model_copy(update=origin), ask, answer) for one in read]
         except BackendError as error:
             raise Trouble(BackendError(f"{address.base}: {error}", retryable=error.retryable)) from None
@@ -336,6 +342,8 @@ class OpenAIBackend:
         if (name == "logprobs" and sampling.logprobs) or name == "seed":
             what = "log-probabilities" if name == "logprobs" else "seeds, which it followed when it was asked at first"
             raise BackendError(f"{trouble}; this run needs {what}") from None
+        if name in ASKED:
+            raise BackendError(f"{trouble}; {name} was asked for, and cannot be left out") from None
         if not self._habits.learn(name, str(trouble)):
             return self._habits.drops(name)  # another request has learnt it in between
         if name in self.dropped:

@@ -24,7 +24,7 @@ from tts_backends.openai.errors import (
     unreadable,
     untrusted,
 )
-from tts_backends.openai.events import Events, InStream
+from tts_backends.openai.events import Events, Gathering, InStream
 from tts_backends.openai.server import Server
 
 # Servers on uvicorn close idle connections after five seconds; a request on one just closed would be lost.
@@ -127,7 +127,7 @@ class Session:
         server: Server,
         path: str,
         body: bytes,
-        events: Events,
+        events: Gathering,
         sent: Callable[[], None] = lambda: None,
         heard: Heard = _nobody,
     ) -> None:
@@ -151,7 +151,7 @@ class Session:
             raise disconnected("the stream ended before the completion did", where, unreachable=False)
 
     async def _events(
-        self, response: aiohttp.ClientResponse, events: Events, where: str, sent: Callable[[], None]
+        self, response: aiohttp.ClientResponse, events: Gathering, where: str, sent: Callable[[], None]
     ) -> None:
         lines, idle = b"", _Idle(self._limits.first_byte)
         async with idle:
@@ -166,7 +166,7 @@ class Session:
             self._feed(events, lines, where)
             self._feed(events, None, where)
 
-    def _feed(self, events: Events, line: bytes | None, where: str) -> None:
+    def _feed(self, events: Gathering, line: bytes | None, where: str) -> None:
         """Give it a line, or the end of the answer."""
         try:
             if line is None:
