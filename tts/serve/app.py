@@ -18,6 +18,7 @@ from tts.serve.asked import Asked, read_chat, read_json
 from tts.serve.failure import Failure, failure_of
 from tts.serve.gateway import Answered, Gateway
 from tts.serve.keys import Key, Keys
+from tts.serve.origins import Origins
 from tts.serve.stream import Broken, Stream
 from tts.serve.written import Written
 
@@ -44,6 +45,7 @@ class App:
 
     def __init__(self, gateway: Gateway, keys: Keys | None, log: AccessLog) -> None:
         self._gateway, self._keys, self._log = gateway, keys, log
+        self._origins = Origins(gateway.recipe.cors, keys=keys is not None)
         self.draining = False
 
     def application(self) -> web.Application:
@@ -54,12 +56,14 @@ class App:
                 web.get("/", self._page),
                 web.get("/health", self._health),
                 web.get("/ready", self._ready),
+                web.get("/metrics", self._metrics),
                 web.get("/v1/models", self._models),
                 web.get("/v1/models/{name:.+}", self._model),
                 web.post("/v1/chat/completions", self._chat),
                 web.post("/v1/responses", self._responses),
             ]
         )
+        made.on_response_prepare.append(self._origins.mark)
         return made
 
     # --- around every request --------------------------------------------------------------------------------------
@@ -68,22 +72,22 @@ class App:
     async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         began, status, noted = time.monotonic(), _CLOSED_REQUEST, Noted()
         _noted.set(noted)
+        self._gateway.watch.begin(request, noted.request_id)
         try:
             response = await self._admitted(request, handler, noted)
             status = response.status
             return response
         finally:  # cancelled, too
-            self._log.write(request, noted.request_id, status, time.monotonic() - began, noted.said)
+            seconds = time.monotonic() - began
+            self._log.write(request, noted.request_id, status, seconds, noted.said)
+            self._gateway.watch.end(request, noted.request_id, status, seconds, noted.said)
 
     async def _admitted(self, request: web.Request, handler: Handler, noted: Noted) -> web.StreamResponse:
         headers = {"x-tts-request-id": noted.request_id}
         try:
-            if self._keys is not None and request.path not in _OPEN:
-                key = self._keys.of(request.headers.get("Authorization", ""))
-                noted.key, noted.said["key"] = key, key.name
-                key.admit()
-            if self.draining and request.path.startswith("/v1/"):
-                raise Failure(503, "the gateway is being stopped; ask another", kind="server_error", code="stopping")
+            if (allowed := self._origins.preflight(request)) is not None:
+                return allowed
+            self._check(request, noted)
             response = await handler(request)
         except web.HTTPException as error:
             failure = _http_failure(error, request, self._gateway.recipe.limits.body)
@@ -96,11 +100,24 @@ class App:
                 response.headers.update(headers)
             return response
         noted.said["error"] = failure.message
+        self._gateway.watch.failed(failure)
         if failure.retry_after is not None:
             headers["Retry-After"] = str(failure.retry_after)
         if failure.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         return web.json_response(failure.body(), status=failure.status, headers=headers)
+
+    def _check(self, request: web.Request, noted: Noted) -> None:
+        """Raise `Failure` where the request may not be made, or not now."""
+        if request.path in _OPEN:
+            return
+        self._origins.check(request)
+        if self._keys is not None:
+            key = self._keys.of(request.headers.get("Authorization", ""))
+            noted.key, noted.said["key"] = key, key.name
+            key.admit()
+        if self.draining and request.path.startswith("/v1/"):
+            raise Failure(503, "the gateway is being stopped; ask another", kind="server_error", code="stopping")
 
     # --- what tells of the gateway ---------------------------------------------------------------------------------
 
@@ -116,6 +133,9 @@ class App:
         if why is not None:
             raise Failure(503, why, kind="service_unavailable_error", code="not_ready", retry_after=1)
         return web.json_response({"status": "ready"})
+
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002 - aiohttp's signature
+        return self._gateway.watch.metrics()
 
     async def _models(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002 - aiohttp's signature
         return web.json_response({"object": "list", "data": self._gateway.catalog.cards()})

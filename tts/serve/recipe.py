@@ -122,6 +122,11 @@ class Recipe(Models):
     keys: Path | None = None
     """A file of keys that clients must have, one a line. By default none, for clients on this machine."""
 
+    cors: tuple[str, ...] = ()
+    """Origins of web pages that may ask from a browser, such as `https://app.example`; `*` is any. By default none but
+    the gateway's own page.
+    """
+
     store: str | None = None
     """Where completions and results are kept, as in `--store`. By default nowhere."""
 

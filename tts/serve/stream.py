@@ -49,7 +49,8 @@ class Stream:
             self._candidates += 1
             self._tell(f"candidate {self._candidates} is there\n")
         elif event.kind == "call":
-            self._tell(f"{event.strategy}: the {event.message} has written\n")
+            did = {"scorer": "scored", "judge": "judged"}.get(event.message, "written")
+            self._tell(f"{event.strategy}: the {event.message} has {did}\n")
 
     def more(self, text: str) -> None:
         """Something more of the answer is written."""
