@@ -25,7 +25,7 @@ def exported(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     exporter, provider = InMemorySpanExporter(), sdk.TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(trace, "get_tracer", lambda *about: provider.get_tracer(*about))
+    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
     yield exporter.get_finished_spans
     provider.shutdown()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -47,6 +48,9 @@ class App:
         self._gateway, self._keys, self._log = gateway, keys, log
         self._origins = Origins(gateway.recipe.cors, keys=keys is not None)
         self.draining = False
+        self.open: int = 0  # requests whose answers have not gone out
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def application(self) -> web.Application:
         """What a server runs."""
@@ -73,14 +77,37 @@ class App:
         began, status, noted = time.monotonic(), _CLOSED_REQUEST, Noted()
         _noted.set(noted)
         self._gateway.watch.begin(request, noted.request_id)
+        self.open += 1
+        self._idle.clear()
         try:
             response = await self._admitted(request, handler, noted)
+            await self._send(request, response)
             status = response.status
             return response
+        except ConnectionError:
+            if request.transport is not None:
+                request.transport.abort()
+            raise asyncio.CancelledError from None  # as if the client's leaving had been noticed at once
         finally:  # cancelled, too
+            self.open -= 1
+            if not self.open:
+                self._idle.set()
             seconds = time.monotonic() - began
             self._log.write(request, noted.request_id, status, seconds, noted.said)
             self._gateway.watch.end(request, noted.request_id, status, seconds, noted.said)
+
+    async def _send(self, request: web.Request, response: web.StreamResponse) -> None:
+        """See it out, as long as the client takes it; raises `ConnectionError` where it does not."""
+        try:
+            async with asyncio.timeout(self._gateway.recipe.limits.patience):
+                await response.prepare(request)
+                await response.write_eof()
+        except TimeoutError:
+            raise ConnectionResetError("the client does not take its answer") from None
+
+    async def idle(self) -> None:
+        """Until all that has been asked is answered, to the last byte."""
+        await self._idle.wait()
 
     async def _admitted(self, request: web.Request, handler: Handler, noted: Noted) -> web.StreamResponse:
         headers = {"x-tts-request-id": noted.request_id}
@@ -89,6 +116,8 @@ class App:
                 return allowed
             self._check(request, noted)
             response = await handler(request)
+        except ConnectionError:  # the client's: those of models and stores are errors of ours
+            raise
         except web.HTTPException as error:
             failure = _http_failure(error, request, self._gateway.recipe.limits.body)
         except Exception as error:
@@ -146,14 +175,22 @@ class App:
     # --- what answers ----------------------------------------------------------------------------------------------
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
-        asked = read_chat(read_json(await request.read()), self._gateway.recipe.limits.prompt)
+        asked = read_chat(read_json(await self._body(request)), self._gateway.recipe.limits.prompt)
         return await self._answer(request, asked, chat.completion, chat.ChatWritten(_noted.get().request_id, asked))
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
-        asked = responses.read(read_json(await request.read()), self._gateway.recipe.limits.prompt)
+        asked = responses.read(read_json(await self._body(request)), self._gateway.recipe.limits.prompt)
         return await self._answer(
             request, asked, responses.response, responses.ResponsesWritten(_noted.get().request_id, asked)
         )
+
+    async def _body(self, request: web.Request) -> bytes:
+        patience = self._gateway.recipe.limits.patience
+        try:
+            async with asyncio.timeout(patience):
+                return await request.read()
+        except TimeoutError:
+            raise Failure(408, f"the request was not all here after {patience:g} s", code="request_timeout") from None
 
     async def _answer(
         self, request: web.Request, asked: Asked, form: Callable[[Answered], dict[str, Any]], written: Written
@@ -167,7 +204,7 @@ class App:
             _account(noted, answered)
             headers = {"x-tts-strategy": answered.served.strategy.name}
             return web.json_response(form(answered), headers=headers, dumps=_dumps)
-        stream = Stream(request, noted.request_id, written)
+        stream = Stream(request, noted.request_id, written, self._gateway.recipe.limits.patience)
         hear = stream.progress if asked.own.progress else None
         try:
             answered = await stream.until(self._gateway.answer(asked, noted.request_id, hear, stream.more))

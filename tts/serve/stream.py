@@ -30,8 +30,8 @@ class Broken(Exception):  # noqa: N818 - it says what became of the stream
 class Stream:
     """One response that is written bit by bit; nothing goes out before there is something to say or time is up."""
 
-    def __init__(self, request: web.Request, request_id: str, written: Written) -> None:
-        self._request, self._written = request, written
+    def __init__(self, request: web.Request, request_id: str, written: Written, patience: float) -> None:
+        self._request, self._written, self._patience = request, written, patience
         self.response: web.StreamResponse = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream; charset=utf-8",
@@ -69,6 +69,8 @@ class Stream:
             while not task.done():
                 await self._meanwhile(task)
             return task.result()
+        except ConnectionError:
+            raise
         except Exception as error:
             await self._break(error)
             raise
@@ -121,9 +123,13 @@ class Stream:
         await self._write(f"{name}data: {json.dumps(event, ensure_ascii=False)}\n\n".encode())
 
     async def _write(self, data: bytes) -> None:
-        if not self.response.prepared:
-            await self.response.prepare(self._request)
-        await self.response.write(data)
+        try:
+            async with asyncio.timeout(self._patience):
+                if not self.response.prepared:
+                    await self.response.prepare(self._request)
+                await self.response.write(data)
+        except TimeoutError:
+            raise ConnectionResetError("the client does not take its answer") from None
 
     async def _end(self) -> None:
         if self._written.end:
