@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from serving import Client, served
 
-PROBLEM = "Compute 12*7+31*4."
+PROBLEM = "Compute 12*7+31*4+25*6."
 
 
 def test_the_miniature_answers_by_vote_and_by_refinement() -> None:
@@ -20,8 +20,8 @@ def test_the_miniature_answers_by_vote_and_by_refinement() -> None:
         return said
 
     plain, vote, refined = served(use, model="hf:miniature")
-    assert "208" in vote["choices"][0]["message"]["content"]
-    assert "208" in refined["choices"][0]["message"]["content"]
+    assert "358" in vote["choices"][0]["message"]["content"]
+    assert "358" in refined["choices"][0]["message"]["content"]
     assert plain["usage"]["completion_tokens"] < vote["usage"]["completion_tokens"]
     assert vote["tts"]["choices"][0]["candidates"][0]["answer"]
 
