@@ -164,9 +164,10 @@ class Runner:
         """
         drawer, sampling = plan.drawer or self._drawer, plan.sampling
 
-        def notify(candidate: Candidate, stored: bool) -> None:
+        def notify(candidate: Candidate, stored: bool, seconds: float) -> None:
             if self._listened:
-                self._emit(Event("candidate", work.problem.id, tokens=candidate.usage.generated_tokens, stored=stored))
+                tokens = candidate.usage.generated_tokens
+                self._emit(Event("candidate", work.problem.id, tokens=tokens, stored=stored, seconds=seconds))
 
         policy, draw = self._roles.loaded.get("policy"), None
         if policy is not None and (not work.fixed or (policy.fingerprint == work.policy and work.sampling)):
