@@ -22,7 +22,8 @@ _SOLUTIONS = """
     SELECT s.draw, s.n, s.problem, p.key, s.text, LABEL FROM POOL s JOIN problems p ON p.n = s.problem
     LEFT JOIN labels l ON l.problem = s.problem WHERE s.draw > ? ORDER BY s.draw"""
 _EXAMPLES = """
-    SELECT e.draw, e.objective, e.ref, p.id, p.problem, coalesce(a.text, s.text), q.messages, q.n_correct, q.shown
+    SELECT e.draw, e.objective, e.ref, p.id, p.problem, coalesce(a.text, s.text), q.messages,
+        q.n_correct, q.shown, q.kind
     FROM examples e JOIN problems p ON p.n = e.problem
     LEFT JOIN answers a ON e.objective = 'refine' AND a.problem = e.problem AND a.idx = e.ref
     LEFT JOIN prompts q ON e.objective = 'refine' AND q.problem = e.problem
@@ -155,12 +156,15 @@ def _rows(run: Run, side: int) -> Iterator[Row]:
             yield _refine_row(run, reference, *columns) if objective == "refine" else _direct_row(run, *columns)
 
 
-def _refine_row(run: Run, index: int, id_: str, _: str, answer: str, messages: str, n_correct: int, shown: str) -> Row:
+def _refine_row(
+    run: Run, index: int, id_: str, _: str, answer: str, messages: str, n_correct: int, shown: str, kind: str
+) -> Row:
     recipe = run.recipe
     provenance = {
         "source": recipe.source.data,
         "label": recipe.label.kind,
         "student": recipe.student.model,
+        "kind": kind,
         "candidates": json.loads(shown),
         "teacher": recipe.teacher.model,
         "answer": index,
@@ -195,8 +199,13 @@ def _tables(run: Run) -> list[Table]:
         "SELECT q.n_correct, count(*) FROM examples e JOIN prompts q ON q.problem=e.problem"
         " WHERE e.objective='refine' AND NOT e.held_out GROUP BY 1 ORDER BY 1"
     )
+    by_kind = run.work.rows(
+        "SELECT q.kind, count(*) FROM examples e JOIN prompts q ON q.problem=e.problem"
+        " WHERE e.objective='refine' AND NOT e.held_out GROUP BY 1 ORDER BY 2 DESC, 1"
+    )
     sides = tuple((SIDES[side], *numbers) for side, *numbers in counts)
     return [
         Table("Rows", ("side", "refine", "direct", "problems"), sides),
         Table("Refine rows for training by correct candidates shown", ("N_c", "rows"), tuple(by_n_correct)),
+        Table("Refine rows for training by kind of candidates", ("kind", "rows"), tuple(by_kind)),
     ]

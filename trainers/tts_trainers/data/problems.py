@@ -96,7 +96,8 @@ class _Grouping:
 
     def _new(self, row: ReadRow, key: bytes, answer: str | None) -> int:
         problem = row.example.problem
-        text = json.dumps(problem.model_dump(mode="json", include={"prompt", "messages"}), ensure_ascii=False)
+        fields = {"prompt", "messages"} | ({"metadata"} if self._columns.data.startswith("task:") else set())
+        text = json.dumps(problem.model_dump(mode="json", include=fields), ensure_ascii=False)
         candidates = _candidates(row, self._columns.candidates)
         try:
             return self._work.insert(_PROBLEM, key, problem.id, text, answer, candidates)

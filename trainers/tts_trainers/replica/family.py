@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import tts
-from tts_trainers.data.candidates import CandidateGroup, choose, limit_all_correct
+from tts_trainers.data.candidates import CandidateGroup, limit_all_correct
 from tts_trainers.helpers.graded import Pair, preference_pairs, read_graded, split_by_problem
 from tts_trainers.recipe import Arm
+from tts_trainers.replica.groups import groups_of
 from tts_trainers.replica.recipe import CandidateStage, ReplicaRecipe
 from tts_trainers.replica.rows import direct_rows, judge_thinking, refine_rows, synthesis_rows
 from tts_trainers.replica.stages import Stage
@@ -98,14 +99,10 @@ class Family:
         )
 
     def groups(self, candidates: str) -> list[CandidateGroup]:
-        """The stored candidates, chosen and mixed over N_c; `prompts` choices for each problem."""
+        """The stored candidates, chosen, changed by kind and mixed over N_c; `prompts` choices for each problem."""
         stage, rng = self.recipe.candidates, random.Random(self.recipe.seed)
-        found = []
-        for one in read_sets(self.out / candidates / "candidates.jsonl"):
-            group, correct = one.candidates, [c.answer == one.answer for c in one.candidates]
-            for _ in range(stage.prompts):
-                shown = rng.choice(stage.shown)
-                found.append(choose(group.problem, group.candidates, correct, shown=shown, rng=rng))
+        task = tts.task("sums", **dict(self.recipe.task))
+        found = groups_of(read_sets(self.out / candidates / "candidates.jsonl"), stage, task.planted, rng)
         return limit_all_correct(found, stage.all_correct_share, rng=rng)
 
     def _make_arm(self, target: Path, size: str, arm: Arm) -> None:
@@ -124,6 +121,7 @@ class Family:
         from tts_trainers.replica.student import token_counter
 
         log.info("refine rows by N_c: %s", dict(sorted(Counter(g.n_correct for g in groups).items())))
+        log.info("refine rows by kind: %s", dict(Counter(g.kind for g in groups).most_common()))
         return refine_rows(groups, count_tokens=token_counter(tokenizer), seed=self.recipe.seed)
 
     # --- helpers of other strategies ---------------------------------------------------------------------------------

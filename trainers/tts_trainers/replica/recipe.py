@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from tts_trainers.data.recipe import KindsSection
 from tts_trainers.helpers.judge import JudgeRecipe
 from tts_trainers.helpers.reward_model import RewardModelRecipe
 from tts_trainers.helpers.synthesizer import SynthesizerRecipe
@@ -136,6 +137,9 @@ class CandidateStage(Section):
     """How many candidates a refine prompt shows: one of these numbers at random for each prompt. By default the paper's
     four.
     """
+
+    kinds: KindsSection = KindsSection()
+    """Which groups they show: the student's own, and others that a refiner must survive."""
 
     prompts: int = Field(1, ge=1)
     """Refine prompts made of one problem's candidates, each with its own choice. By default one, as in the paper."""
