@@ -106,7 +106,7 @@ def test_the_options_change_the_recipe(tmp_path: Path) -> None:
         CliRunner().invoke(command, [*asked, "--set", "teecher.n=3"], catch_exceptions=False)
 
 
-@pytest.mark.parametrize("name", ["data-gsr", "data-small"])
+@pytest.mark.parametrize("name", ["data-gsr", "data-gsr-ablation", "data-gsr-reading", "data-small"])
 def test_our_recipes_are_valid(name: str) -> None:
     recipe = load_recipe(name, DataRecipe)
     assert recipe.student.n == 6

@@ -40,6 +40,11 @@ class SourceSection(Section):
     solutions: str | None = None
     """The column of worked solutions, a text or a list of them. By default there are none."""
 
+    boxed: bool = True
+    """Whether the answer of a solution whose last line is `#### 18` is put into a box, which the prompts ask for. On by
+    default (our choice: GSM8K's solutions end so, and would teach to leave the box out).
+    """
+
     pass_rate: str | None = None
     """The column of the pass rate: a number, or text such as "0.5" and "n/a". By default there is none."""
 
@@ -303,6 +308,12 @@ class OutputSection(Section):
     evaluation_share: float = Field(0.01, ge=0, lt=1)
     """Share of the problems that are set apart for evaluation, with all their rows; at least 0 and below 1. By default
     one in a hundred (our choice).
+    """
+
+    arms: int | None = Field(None, ge=2)
+    """Rows of each arm of an ablation, over the same problems: `direct/`, `refine/` and `hybrid/` in the folder get so
+    many, the last one half of each kind; each problem gives one row to each arm. By default there is no ablation; the
+    paper's has 20,000 (arXiv 2509.00084, Table 2).
     """
 
 

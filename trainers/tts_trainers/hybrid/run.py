@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import click
 
 from tts_trainers.hybrid import pretrained
+from tts_trainers.hybrid.card import write_card
 from tts_trainers.hybrid.preparation import Prepared, prepare
 from tts_trainers.hybrid.preview import preview
 from tts_trainers.hybrid.recipe import HybridRecipe
@@ -29,8 +32,12 @@ log = logging.getLogger("tts.train")
 Say = Callable[[str], None]
 
 
-def train_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True, say: Say = log.info) -> Path:
+def train_hybrid(
+    recipe: HybridRecipe, out: Path, *, resume: bool = True, say: Say = log.info, command: str | None = None
+) -> Path:
     """Train the recipe's student into `out`, which then holds a model that any backend loads, with its prompts.
+
+    A model card beside it says what it was made of; `command` is the line that began the run, for the card.
 
     Goes on from the last complete checkpoint in `out`; a finished run is left as it is. `resume=False` starts again
     and deletes what the earlier run wrote. Raises `ConfigError` for whatever can be known to be wrong before weights
@@ -48,7 +55,7 @@ def train_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True, say: S
     run_folder.begin(out, prepared.settings)
     trainer = _trainer(recipe, prepared, out, say)
     _train(trainer, last_checkpoint(out), say)
-    _save(trainer, recipe, prepared, out)
+    _save(trainer, recipe, prepared, out, command)
     return out
 
 
@@ -56,10 +63,10 @@ def check_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True, rows: 
     """All checks and nothing else: what would be trained on, in a few lines; nothing is written into `out`.
 
     With `rows` some of them follow as their tokens say them, with the targets marked. Raises `ConfigError` as
-    `train_hybrid` does.
+    `train_hybrid` does, but for what this machine lacks, which is a warning.
     """
     with tempfile.TemporaryDirectory() as cache:
-        prepared = prepare(recipe, out, Path(cache))
+        prepared = prepare(recipe, out, Path(cache), elsewhere=True)
         if resume:
             run_folder.check_same(out, prepared.settings)
         learned = preview(prepared.train, prepared.tokenizer) if rows else ""
@@ -137,7 +144,7 @@ def _train(trainer: Any, last: Path | None, say: Say) -> None:
         raise KeyboardInterrupt
 
 
-def _save(trainer: Any, recipe: HybridRecipe, prepared: Prepared, out: Path) -> None:
+def _save(trainer: Any, recipe: HybridRecipe, prepared: Prepared, out: Path, command: str | None) -> None:
     """The finished model; its prompts are written last, which marks the run as finished."""
     if trainer.is_fsdp_enabled:
         trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
@@ -149,6 +156,7 @@ def _save(trainer: Any, recipe: HybridRecipe, prepared: Prepared, out: Path) -> 
     if recipe.lora is not None:
         pretrained.merge_adapter(recipe.model, prepared.config, prepared.tokenizer.eos_token_id, adapter, out)
         prepared.tokenizer.save_pretrained(out)
+    write_card(out, recipe, prepared.report, command)
     prepared.prompts.write(out)
     shutil.rmtree(out / run_folder.CACHE, ignore_errors=True)
 
@@ -188,6 +196,7 @@ def command(
     if dry_run or shows:
         click.echo(check_hybrid(settings, target, resume=resume, rows=shows))
         return
-    done = train_hybrid(settings, target, resume=resume, say=say)
+    line = shlex.join(["tts", *sys.argv[1:]])
+    done = train_hybrid(settings, target, resume=resume, say=say, command=line)
     if rank() == 0:
         click.echo(done)
