@@ -15,7 +15,7 @@ _ARMS = {
 }
 _MADE = (
     "Made by `tts train hybrid` (ttscale {version}) in the way of arXiv 2509.00084. What it does with candidates that "
-    "are not its own, or that are wrong about the problem, is not known from its training: measure it with `tts controls`."
+    "are not its own, or that are wrong about the problem, is not known from its training: `tts controls` measures it."
 )
 
 
