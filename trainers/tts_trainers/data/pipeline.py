@@ -25,6 +25,7 @@ from tts_trainers.data.teach import make_answers
 from tts_trainers.data.workfile import STAGES, Table, WorkFile
 
 WORK = "work.db"
+RECIPE_FILE = "recipe.json"  # what the rows were made by, for whoever makes them again
 Say = Callable[[str], None]
 
 
@@ -148,6 +149,7 @@ def _stages(recipe: DataRecipe) -> list[Stage]:
         part = run.out / "README.md.part"
         part.write_text(text, "utf-8")
         part.replace(run.out / "README.md")
+        (run.out / RECIPE_FILE).write_text(recipe.model_dump_json(indent=2) + "\n", "utf-8")
         return tables
 
     sources = {name: _hash(name) for name in (recipe.source.data, *recipe.filter.evaluation)}

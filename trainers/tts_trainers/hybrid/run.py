@@ -170,6 +170,12 @@ def _save(trainer: Any, recipe: HybridRecipe, prepared: Prepared, out: Path, com
 @click.option("--arm", type=click.Choice(["direct", "refine", "hybrid"]), help="Train on this half of the rows only.")
 @click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE", help="Change one key; may be given again.")
 @click.option("--resume/--no-resume", default=True, help="Go on with the run in --out (default), or start it again.")
+@click.option(
+    "--refresh",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Train in N + 1 rounds; between two the rows are made anew over candidates of the model as it is then.",
+)
 @click.option("--dry-run", is_flag=True, help="Make all checks, say what would be trained on, and stop.")
 @click.option(
     "--preview", "shows", is_flag=True, help="The same, with some rows as tokens, those to be learned marked."
@@ -181,6 +187,7 @@ def command(
     arm: str | None,
     changes: tuple[str, ...],
     resume: bool,
+    refresh: int | None,
     dry_run: bool,
     shows: bool,
 ) -> None:
@@ -197,6 +204,11 @@ def command(
         click.echo(check_hybrid(settings, target, resume=resume, rows=shows))
         return
     line = shlex.join(["tts", *sys.argv[1:]])
-    done = train_hybrid(settings, target, resume=resume, say=say, command=line)
+    if refresh is None:
+        done = train_hybrid(settings, target, resume=resume, say=say, command=line)
+    else:
+        from tts_trainers.hybrid.refresh import train_refreshed
+
+        done = train_refreshed(settings, target, refresh, resume=resume, say=say, command=line)
     if rank() == 0:
         click.echo(done)
