@@ -1,6 +1,6 @@
 """How much slower bfloat16 is than float32 on this machine, for matrices of the replica's size.
 
-    python benchmarks/replica_half.py
+python benchmarks/replica_half.py
 """
 
 from __future__ import annotations

@@ -40,6 +40,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--problems", type=int, default=800)
+    parser.add_argument("--batch", type=int, default=16, help="rows of each objective in a step")
+    parser.add_argument("--shown", type=int, nargs="+", help="candidates of a prompt (by default the recipe's)")
+    parser.add_argument("--only", nargs="+", default=ONLY, help="controls")
     parser.add_argument("--groups", type=int, default=200)
     parser.add_argument("--arms", nargs="+", default=["old", "new"], choices=["old", "new"])
     options = parser.parse_args()
@@ -67,6 +70,8 @@ def make(folder: Path, arm: str, recipe: ReplicaRecipe, options: argparse.Namesp
         tts.sample(examples, k=10, model="hf:miniature/base", sampling=sampling).save(file)
     model, tokenizer = load(Path(place("miniature")))
     stage = recipe.candidates.model_copy(update={} if new else {"kinds": KindsSection()})
+    if options.shown:
+        stage = stage.model_copy(update={"shown": tuple(options.shown)})
     plant = tts.task("sums", **ranges).planted
     groups = groups_of(read_sets(file), stage, plant, random.Random(0))
     rows = refine_rows(
@@ -76,7 +81,7 @@ def make(folder: Path, arm: str, recipe: ReplicaRecipe, options: argparse.Namesp
     rows += direct_rows(example.problem for example in direct.examples())
     print(arm, len(rows), "rows", flush=True)
     optimisation = recipe.arm.optimisation.model_copy(
-        update={"steps": options.steps, "learning_rate": 1e-3, "max_grad_norm": 1.0, "bf16": False}
+        update={"steps": options.steps, "batch": options.batch, "learning_rate": 1e-3, "save_steps": 20}
     )
     logs = train(
         model,
@@ -95,7 +100,7 @@ def controls(name: str, model: str, options: argparse.Namespace) -> tts.eval.Con
     return tts.eval.controls(
         f"task:sums@size={options.groups},seed=5",
         strategies=["majority", "gsr"],
-        only=ONLY,
+        only=options.only,
         model=model,
         sampling=tts.Sampling(max_tokens=640),
         store=str(options.out / f"controls-{name.replace(' ', '-')}-{options.steps}.db"),

@@ -59,7 +59,7 @@ def test_hard_and_easy_groups_are_balanced(correct: list[int], share: float) -> 
     try:
         made = make_prompts(sets, recipe, _count)
     except ConfigError as error:
-        assert "no refine prompt is left" in str(error)  # noqa: PT017 - one of two good ends
+        assert "majority, and data.hard_share = " in str(error)  # noqa: PT017 - one of two good ends
         return
     hard, easy = made.counts["wrong majority"], made.counts["right majority"]
     assert len(made.rows) == hard + easy
@@ -108,7 +108,7 @@ def test_a_reward_is_the_graders_word_and_there_is_none_for_what_was_cut() -> No
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (["optimisation.batch=12"], "12 completions are not whole prompts of rollout.generations = 8"),
+        (["rollout.generations=5"], "32 completions are not whole prompts of rollout.generations = 5"),
         (["optimisation.epochs=1"], "give epochs or steps, one of the two"),
         (["rollout.generations=1"], "rollout.generations: Input should be greater than or equal to 2"),
         (["model.quantisation=nf4"], "weights of 4 bits cannot be trained; add a table"),
@@ -121,7 +121,7 @@ def test_bad_recipes_are_one_sentence(changes: list[str], message: str) -> None:
 
 def test_candidates_that_are_all_of_one_sort_are_told(tmp_path: Path) -> None:
     file = _file(tmp_path / "sets.jsonl", [6] * 8)
-    with pytest.raises(ConfigError, match=r"no refine prompt is left of 16 groups .* draw candidates for problems of"):
+    with pytest.raises(ConfigError, match="none of 16 groups of candidates has a wrong majority, and data.hard"):
         prepare(_recipe(f"data.candidates={file}"), tmp_path / "out")
     shown = CliRunner().invoke(
         command,

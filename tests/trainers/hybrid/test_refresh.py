@@ -66,7 +66,7 @@ def test_each_round_learns_from_candidates_of_the_round_before(tmp_path: Path) -
         "step 1/1",
         "step 2/2",
     ]
-    done = tts.run("task:sums@size=1", model=f"hf:{out}", strategy="gsr", k=2, sampling=tts.Sampling(max_tokens=8))
+    done = tts.run("task:sums@size=1", model=f"hf:{out}", strategy="gsr", k=4, sampling=tts.Sampling(max_tokens=8))
     assert len(done.results) == 1
     said.clear()
     train_refreshed(recipe, out, 1, say=said.append)

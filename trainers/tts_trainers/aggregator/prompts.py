@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypedDict
 
@@ -47,16 +46,13 @@ def make_prompts(sets: Sequence[GradedSet], recipe: AggregatorRecipe, count_toke
     groups = _graded(groups, sets, recipe)
     hard = _hard(groups)
     shares = {True: data.hard_share, False: 1 - data.hard_share}
-    if missing := [sort for sort, share in shares.items() if share == 1 and sort not in hard]:
-        raise ConfigError(f"data.hard_share = {data.hard_share:g}: no group has a {_SORTS[missing[0]]} majority")
+    if missing := [sort for sort, share in shares.items() if share and sort not in hard]:
+        raise ConfigError(
+            f"none of {len(groups)} groups of candidates has a {_SORTS[missing[0]]} majority, and data.hard_share = "
+            f"{data.hard_share:g} asks for some; draw candidates for problems of middling difficulty, or change it"
+        )
     dropped = over_shares([int(one) for one in hard], {int(k): v for k, v in shares.items()}, rng=rng)
     kept = [i for i in range(len(groups)) if i not in dropped]
-    if not kept:
-        there = Counter(_SORTS[one] for one in hard)
-        raise ConfigError(
-            f"no refine prompt is left of {len(groups)} groups ({dict(there)}) with data.hard_share = "
-            f"{data.hard_share:g}; draw candidates for problems of middling difficulty, or change the share"
-        )
     refine = run_sync(lambda: _refine([groups[i] for i in kept], recipe, count_tokens, rng))
     rows = [*refine, *_direct(sets, recipe, len(refine), rng)]
     rng.shuffle(rows)

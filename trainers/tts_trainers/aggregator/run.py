@@ -90,12 +90,10 @@ def prepare(recipe: AggregatorRecipe, out: Path) -> Prepared:
 def arguments(recipe: AggregatorRecipe, out: Path, started: int) -> dict[str, Any]:
     """The recipe as TRL's `GRPOConfig` takes it."""
     rollout, reward, tracking = recipe.rollout, recipe.reward, recipe.tracking
-    given = recipe.optimisation.arguments(started)
-    given["gradient_checkpointing"] = given.pop("activation_checkpointing")
     return {
         "output_dir": str(out),
         "seed": recipe.seed,
-        **given,
+        **recipe.optimisation.arguments(started),
         "num_generations": rollout.generations,
         "generation_batch_size": recipe.optimisation.batch,
         "temperature": rollout.temperature,

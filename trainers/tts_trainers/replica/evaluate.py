@@ -108,7 +108,7 @@ class Evaluation:
             store=self.out / "evaluation.db",
             seed=self.recipe.seed,
         )
-        measured = measure_scorers(list(drawn), found, self.out / "evaluation.db")
+        measured = measure_scorers(drawn.sampled, found, self.out / "evaluation.db")
         measured.save(target)
         return found[measured.chosen]
 

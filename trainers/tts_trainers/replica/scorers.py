@@ -64,7 +64,9 @@ async def _shares(mixed: Sequence[Sampled], reference: str, store: Path) -> list
                     for error in outcome.errors.values():
                         raise error
                     gold = answers[outcome.problem.digest]
-                    scores = next(iter(outcome.results.values())).trace["scores"]
+                    decision = next(iter(outcome.results.values())).decision
+                    assert decision is not None, "no error was told"
+                    scores = decision.trace["scores"]
                     right = {str(c.index): c.answer == gold for c in outcome.candidates if c.ok}
                     found[outcome.problem.digest] = _ordered(scores, right)
     return [found[one.candidates.problem.digest] for one in mixed]
