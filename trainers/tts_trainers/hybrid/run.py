@@ -1,32 +1,25 @@
-"""`tts train hybrid`: recipe, checks, trainer, checkpoint.
+"""A hybrid run: recipe, checks, trainer, checkpoint.
 
 The order is that of cost: the recipe, the machine, the folder, the rows, their tokens, and only then the weights.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import shlex
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import click
 
 from tts_trainers.hybrid import pretrained
 from tts_trainers.hybrid.card import write_card
 from tts_trainers.hybrid.preparation import Prepared, prepare
 from tts_trainers.hybrid.preview import preview
 from tts_trainers.hybrid.recipe import HybridRecipe
-from tts_trainers.recipe import load_recipe
 from tts_trainers.runtime import folder as run_folder
 from tts_trainers.runtime.checkpoints import last_checkpoint
-from tts_trainers.runtime.processes import processes, rank
-from tts_trainers.runtime.terminal import quiet, say
+from tts_trainers.runtime.processes import processes
 
 log = logging.getLogger("tts.train")
 Say = Callable[[str], None]
@@ -159,56 +152,3 @@ def _save(trainer: Any, recipe: HybridRecipe, prepared: Prepared, out: Path, com
     write_card(out, recipe, prepared.report, command)
     prepared.prompts.write(out)
     shutil.rmtree(out / run_folder.CACHE, ignore_errors=True)
-
-
-@click.command(name="hybrid")
-@click.argument("recipe")
-@click.option("--data", metavar="FILE", help="Training rows: a file, a folder of `tts train-data`, or hub:org/name.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="runs/RECIPE by default."
-)
-@click.option("--arm", type=click.Choice(["direct", "refine", "hybrid"]), help="Train on this half of the rows only.")
-@click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE", help="Change one key; may be given again.")
-@click.option("--resume/--no-resume", default=True, help="Go on with the run in --out (default), or start it again.")
-@click.option(
-    "--refresh",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Train in N + 1 rounds; between two the rows are made anew over candidates of the model as it is then.",
-)
-@click.option("--dry-run", is_flag=True, help="Make all checks, say what would be trained on, and stop.")
-@click.option(
-    "--preview", "shows", is_flag=True, help="The same, with some rows as tokens, those to be learned marked."
-)
-def command(
-    recipe: str,
-    data: str | None,
-    out: Path | None,
-    arm: str | None,
-    changes: tuple[str, ...],
-    resume: bool,
-    refresh: int | None,
-    dry_run: bool,
-    shows: bool,
-) -> None:
-    """Train a model to solve and to refine, as RECIPE says: the path of a TOML file, or the name of one of ours.
-
-    Running the same command again goes on from the last checkpoint.
-    """
-    given = {"data.train": data, "objective.arm": arm}
-    shortcuts = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value is not None]
-    settings = load_recipe(recipe, HybridRecipe, [*changes, *shortcuts])
-    target = out or Path("runs") / Path(recipe).name.removesuffix(".toml")
-    quiet()
-    if dry_run or shows:
-        click.echo(check_hybrid(settings, target, resume=resume, rows=shows))
-        return
-    line = shlex.join(["tts", *sys.argv[1:]])
-    if refresh is None:
-        done = train_hybrid(settings, target, resume=resume, say=say, command=line)
-    else:
-        from tts_trainers.hybrid.refresh import train_refreshed
-
-        done = train_refreshed(settings, target, refresh, resume=resume, say=say, command=line)
-    if rank() == 0:
-        click.echo(done)
