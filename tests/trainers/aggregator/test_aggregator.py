@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -130,6 +131,18 @@ def test_candidates_that_are_all_of_one_sort_are_told(tmp_path: Path) -> None:
     )
     assert "12 problems; 24 prompts to learn from: 12 wrong majority, 12 right majority, 0 direct" in shown.stdout
     assert not (tmp_path / "out").exists()
+
+
+def test_prompts_without_room_for_a_completion_are_left_out_and_counted(tmp_path: Path) -> None:
+    file = _file(tmp_path / "sets.jsonl", [1, 5] * 6)
+    given = (f"data.candidates={file}", "data.direct_share=0.5", "optimisation.max_length=400")
+    found = prepare(_recipe(*given, "rollout.max_tokens=250"), tmp_path / "out")
+    assert re.search(r"24 prompts to learn from: .* 24 direct, .*; 24 too long and left out", found.report)
+    assert {row["objective"] for row in found.prompts.rows} == {"direct"}
+    with pytest.raises(
+        ConfigError, match=r"no prompt leaves room for rollout.max_tokens = 390 in 400 tokens: the short"
+    ):
+        prepare(_recipe(*given, "rollout.max_tokens=390"), tmp_path / "out")
 
 
 def test_the_recipe_for_gpus_is_valid() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from tts_trainers.data.recipe import KindsSection
-from tts_trainers.hybrid.recipe import LoraSection, ModelSection, PromptSection, TrackingSection
+from tts_trainers.hybrid.recipe import LoraSection, ModelSection, PromptSection
 from tts_trainers.recipe import Optimisation, Section
 
 
@@ -81,6 +81,27 @@ class RewardSection(Section):
     """By whose standard deviation rewards are divided. By default that of a prompt's completions, as in TRL."""
 
 
+class Tracking(Section):
+    """What is logged and saved, every so many steps."""
+
+    report_to: Literal["none", "wandb", "tensorboard"] = "none"
+    """Where metrics go beside the log of the run; TRL's own switches."""
+
+    run_name: str | None = None
+    """The name of the run in that place. By default transformers chooses."""
+
+    logging_steps: int = Field(10, ge=1)
+    """Optimiser steps between two lines of the log. By default 10 (our choice)."""
+
+    save_steps: int = Field(50, ge=1)
+    """Optimiser steps between two checkpoints to go on from. By default 50 (our choice: a step takes long)."""
+
+    keep_checkpoints: int = Field(2, ge=1)
+    """How many of the newest checkpoints are kept. By default two, so that one is whole if the other is being written
+    (our choice).
+    """
+
+
 class AggregatorRecipe(Section):
     """Everything that a run of `tts train aggregator` depends on."""
 
@@ -104,12 +125,12 @@ class AggregatorRecipe(Section):
     """The loss."""
 
     optimisation: Optimisation
-    """How long and how fast; `batch` counts completions."""
+    """How long and how fast; `batch` counts completions, and `max_length` bounds a prompt with its completion."""
 
     prompts: PromptSection = PromptSection()
     """The templates and the budget of candidates that prompts are made with; the checkpoint carries them."""
 
-    tracking: TrackingSection = TrackingSection()
+    tracking: Tracking = Tracking()
     """What is logged and saved."""
 
     @model_validator(mode="after")

@@ -18,8 +18,7 @@ from tts_trainers.aggregator.prompts import Prompts, make_prompts
 from tts_trainers.aggregator.recipe import AggregatorRecipe
 from tts_trainers.aggregator.reward import answer_reward
 from tts_trainers.helpers.graded import read_graded
-from tts_trainers.hybrid import pretrained
-from tts_trainers.hybrid.checks import load_prompts
+from tts_trainers.hybrid import checks, pretrained
 from tts_trainers.recipe import load_recipe
 from tts_trainers.runtime import folder as run_folder
 from tts_trainers.runtime.checkpoints import last_checkpoint
@@ -68,7 +67,7 @@ def prepare(recipe: AggregatorRecipe, out: Path) -> Prepared:
     """Everything before the weights: folder, candidates, prompts."""
     check_trainer()
     recipe.optimisation.accumulation(processes())
-    templates = load_prompts(recipe.prompts)
+    templates = checks.load_prompts(recipe.prompts)
     run_folder.check_writable(out)
     data = recipe.data
     if data.candidates is None:
@@ -80,11 +79,36 @@ def prepare(recipe: AggregatorRecipe, out: Path) -> Prepared:
     async def count(texts: Any) -> list[int]:
         return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
 
-    made = make_prompts(sets, recipe, count)
+    made, too_long = _fitting(make_prompts(sets, recipe, count), recipe, config, tokenizer)
     content = hashlib.blake2b(json.dumps([made.rows, templates.model_dump_json()]).encode(), digest_size=16)
     counts = ", ".join(f"{count:,} {what}" for what, count in made.counts.items())
+    if too_long:
+        counts += f"; {too_long:,} too long and left out"
     report = f"{data.candidates}: {len(sets):,} problems; {len(made.rows):,} prompts to learn from: {counts}"
     return Prepared(made, templates, config, tokenizer, run_folder.settings(recipe, content.hexdigest()), report)
+
+
+def _fitting(made: Prompts, recipe: AggregatorRecipe, config: Any, tokenizer: Any) -> tuple[Prompts, int]:
+    """The prompts that leave room for a completion, and how many do not.
+
+    Raises `ConfigError` where none does.
+    """
+    checks.check_positions(recipe.model, recipe.optimisation.max_length, pretrained.declared_positions(config))
+    longest = recipe.optimisation.max_length or recipe.model.max_positions or pretrained.declared_positions(config)
+    if longest is None:
+        return made, 0
+    room = longest - recipe.rollout.max_tokens
+    texts = [
+        tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True) for row in made.rows
+    ]
+    lengths = [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+    kept = [row for row, length in zip(made.rows, lengths, strict=True) if length <= room]
+    if not kept:
+        raise ConfigError(
+            f"no prompt leaves room for rollout.max_tokens = {recipe.rollout.max_tokens:,} in {longest:,} tokens: the "
+            f"shortest has {min(lengths):,}; lower rollout.max_tokens or show fewer candidates (data.shown)"
+        )
+    return made._replace(rows=kept), len(made.rows) - len(kept)
 
 
 def arguments(recipe: AggregatorRecipe, out: Path, started: int) -> dict[str, Any]:
@@ -149,7 +173,8 @@ def _train(trainer: Any, last: Path | None, say: Say) -> None:
         say(f"going on from {last}")
     with StopOnInterrupt(install=processes() == 1) as interrupt:
         trainer.add_callback(interrupt)
-        trainer.train(resume_from_checkpoint=None if last is None else str(last))
+        with pretrained.quiet_peft():
+            trainer.train(resume_from_checkpoint=None if last is None else str(last))
     if interrupt.asked:
         say(f"stopped and saved after step {trainer.state.global_step}; the same command goes on from there")
         raise KeyboardInterrupt

@@ -56,7 +56,8 @@ def prepare(recipe: HybridRecipe, out: Path, cache: Path, *, elsewhere: bool = F
     sources = [source for source in find_rows(recipe.data) if source is not None]
     config = pretrained.load_config(recipe.model)
     machine(partial(hardware.check_memory, recipe, pretrained.parameters(recipe.model, config)))
-    checks.check_positions(recipe, pretrained.declared_positions(config))
+    declared = pretrained.declared_positions(config)
+    checks.check_positions(recipe.model, recipe.optimisation.max_length, declared)
     tokenizer = pretrained.load_tokenizer(recipe.model)
 
     from accelerate import PartialState  # type: ignore[import-untyped]  # no py.typed
