@@ -92,7 +92,7 @@ def test_a_folder_with_a_gguf_file_is_trained_and_its_model_loads(tmp_path: Path
     rows = write(tmp_path / "rows.jsonl", sums_rows(4))
     out = train_hybrid(_recipe(rows, model={"name": str(folder)}), tmp_path / "run")
     assert "quantization_config" not in json.loads((out / "config.json").read_text("utf-8"))
-    done = tts.run("task:sums@size=1", model=f"hf:{out}", strategy="gsr", k=2, sampling=tts.Sampling(max_tokens=4))
+    done = tts.run("task:sums@size=1", model=f"hf:{out}", strategy="gsr", k=4, sampling=tts.Sampling(max_tokens=4))
     assert len(done.results) == 1
     (folder / "other.gguf").touch()
     with pytest.raises(ConfigError, match=r"has 2 GGUF files; give one of them, e\.g\. '.*other\.gguf'"):

@@ -45,7 +45,7 @@ def _tiny() -> ReplicaRecipe:
         recipe[helper]["optimisation"] |= {"steps": 2, "batch": 4}
     recipe["judge"]["max_tokens"] = recipe["synthesizer"]["max_tokens"] = 8
     recipe["evaluation"] |= {"groups": 4, "arm_groups": 3, "outputs": 2, "max_tokens": 8, "ks": [2, 3]}
-    recipe["evaluation"] |= {"control_groups": 4, "scorer_problems": 4}
+    recipe["evaluation"] |= {"control_groups": 4, "scorer_problems": 4, "controls": ["other", "misread in 4"]}
     return ReplicaRecipe.model_validate(recipe)
 
 

@@ -45,6 +45,7 @@ class Evaluation:
         found = tts.eval.controls(
             self._problems(stage.control_groups),
             k=stage.k,
+            only=stage.controls,
             model=f"hf:{self._place(f'hybrid-{self.recipe.main}')}",
             sampling=self._sampling(),
             store=self.out / "evaluation.db",

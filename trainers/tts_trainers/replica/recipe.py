@@ -224,6 +224,9 @@ class EvaluationStage(Section):
     control_groups: int = Field(1000, ge=1)
     """Groups of the controls. By default 1,000 (our choice: intervals of about 2 points)."""
 
+    controls: tuple[str, ...] | None = None
+    """Which controls, by name. By default all (`tts controls`)."""
+
     scorer_problems: int = Field(300, ge=1)
     """Problems on which scorers are compared; half of them choose one, the others measure it. By default 300 (our
     choice).
