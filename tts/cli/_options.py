@@ -186,7 +186,7 @@ _ENGINE = (
     _option(
         "--answers",
         type=click.Choice(get_args(AnswerKind)),
-        help="What is asked for: one word for prompt, extractor, equality and grader; `auto` is mathematics.",
+        help="What is asked for: one word for prompt, extractor, equality and grader; `auto` finds it out and says so.",
     ),
     _option(
         "--template", "direct_template", metavar="FILE", help="The prompt for a solution, in Jinja: {{ problem }}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from tts.metrics.accuracies import present, share_correct
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import Graded
 from tts.metrics.sampled_curves import cluster_lists
+from tts.report._mathematics import formulas
 from tts.store.store import Generation, Store
 from tts.vocabulary.clusters import Clusters
 from tts.vocabulary.outcome_class import MISSING, candidate_class, result_classes
@@ -57,7 +58,28 @@ def _problem(rows: Sequence[Graded], classes: Sequence[Clusters], labels: Sequen
         "groups": [_group(row, own, labels) for row, own in _zip(rows, classes)],
         "calls": [_call(one, rows, labels) for one in store.generations(problem)] if store is not None else [],
     }
+    detail["formulas"] = formulas(_texts(detail), _said(detail, gold))
     return Shown(entry, detail)
+
+
+def _texts(detail: dict[str, Any]) -> Iterator[str | None]:
+    """What models wrote, and read."""
+    yield detail["question"]
+    for group in detail["groups"]:
+        for one in (*group["candidates"], *group["decisions"]):
+            for part in (one, *one.get("others", ())):
+                yield from (part.get("text"), part.get("thinking"))
+    for call in detail["calls"]:
+        for output in call["outputs"]:
+            yield from (output.get("text"), output.get("thinking"))
+
+
+def _said(detail: dict[str, Any], gold: str | None) -> Iterator[str | None]:
+    """The answers."""
+    yield gold
+    for group in detail["groups"]:
+        for one in (*group["candidates"], *group["decisions"]):
+            yield from (part.get("answer") for part in (one, *one.get("others", ())))
 
 
 def _zip(rows: Sequence[Graded], classes: Sequence[Clusters]) -> Iterable[tuple[Graded, Clusters]]:
