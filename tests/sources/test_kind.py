@@ -10,9 +10,9 @@ import pytest
 from doubles import candidate_set
 
 import tts
+from tts.rows.files import rows_of_iterable
 from tts.sources.kind import kind_of
 from tts.sources.opening import Opened
-from tts.rows.files import rows_of_iterable
 
 CODE = "def f(x):\n    return x + 1"
 OPTIONS = "Which is a prime?\n(A) 4\n(B) 5"

@@ -82,6 +82,7 @@ def compare(
     engine: dict[str, Any],
     output: Path | None,
     report: Path | None,
+    title: str,
     max_failed: str,
     explain: bool,
     show_pairs: bool,
@@ -121,7 +122,7 @@ def compare(
             listeners=[listener],
             **engine,
         )
-    save(comparison, output, report, engine)
+    save(comparison, output, report, engine, title)
     if as_json:
         write_json(comparison.to_dict())
     else:

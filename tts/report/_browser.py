@@ -12,6 +12,7 @@ from tts.metrics.comparison import Comparison
 from tts.metrics.grading import Graded
 from tts.metrics.sampled_curves import cluster_lists
 from tts.report._mathematics import formulas
+from tts.rows.makers import makers
 from tts.store.store import Generation, Store
 from tts.vocabulary.clusters import Clusters
 from tts.vocabulary.outcome_class import MISSING, candidate_class, result_classes
@@ -97,6 +98,8 @@ def _group(row: Graded, classes: Clusters, labels: Sequence[str]) -> dict[str, A
         _candidate(one, classes.labels[i], row.candidates[i] if row.candidates is not None else None, outcome.scores)
         for i, one in enumerate(outcome.candidates)
     ]
+    for one, name in zip(candidates, makers(outcome.problem), strict=False):
+        one |= {"model": name} if name else {}
     decisions = [
         _decision(outcome.results[label], _label_of(row, place, classes), (row.decisions or {}).get(label))
         for place, label in enumerate(labels)

@@ -1,6 +1,6 @@
 """Mathematics in what models write, as MathML: browsers show that without a network, a script or a font of the page's.
 
-Only what stands between marks (`$…$`, `\\(…\\)`, `\\[…\\]`, `$$…$$`, `\\boxed{…}`, an environment) is taken for it.
+Only what stands between marks of LaTeX (dollars, brackets, a box, an environment) is taken for it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 _log = logging.getLogger("tts.report")
 _GROUP = r"\{(?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})*\}"
@@ -37,14 +37,14 @@ _MOST = 5_000  # different formulas of one problem that are set
 _DEEPEST = 40  # parts within parts: the converter's depth is bounded by this, for it knows no bound itself
 _OPEN, _CLOSE = re.compile(r"\{|\\left\b|\\begin\b"), re.compile(r"\}|\\right\b|\\end\b")
 _CHAIN = re.compile(r"(?:\\[a-zA-Z]+\s*){40}|(?:[\^_]\s*){40}")
-_TAGS = frozenset(
-    "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts "
-    "mprescripts none mtable mtr mtd mstyle mpadded mphantom menclose merror semantics".split()
+_ELEMENT = re.compile(
+    "math|mrow|mi|mn|mo|ms|mtext|mspace|mfrac|msqrt|mroot|msub|msup|msubsup|munder|mover|munderover|mmultiscripts"
+    "|mprescripts|none|mtable|mtr|mtd|mstyle|mpadded|mphantom|menclose|merror|semantics"
 )
-_ATTRIBUTES = frozenset(
-    "accent accentunder columnalign columnspan depth display displaystyle fence form height largeop linethickness "
-    "lspace mathbackground mathcolor mathsize mathvariant maxsize minsize movablelimits notation rowspan rspace "
-    "scriptlevel separator stretchy symmetric voffset width".split()
+_ATTRIBUTE = re.compile(
+    "accent|accentunder|columnalign|columnspan|depth|display|displaystyle|fence|form|height|largeop|linethickness"
+    "|lspace|mathbackground|mathcolor|mathsize|mathvariant|maxsize|minsize|movablelimits|notation|rowspan|rspace"
+    "|scriptlevel|separator|stretchy|symmetric|voffset|width"
 )
 _SIZE = re.compile(r"-?\d{0,2}(?:\.\d*)?(?:em|ex|%)?")  # no formula is wider than a page
 _SIZES = frozenset(("depth", "height", "lspace", "maxsize", "minsize", "rspace", "voffset", "width"))
@@ -96,7 +96,8 @@ def _set(source: str) -> list[Any] | None:
     if convert is None or _CHAIN.search(text) or _depth(text) > _DEEPEST:
         return None
     try:
-        return _tree(ElementTree.fromstring(_xml(convert(_TAG.sub(r"\\qquad\\text{(\1)}", text), block))))  # noqa: S314 - what the converter made, and small
+        made = convert(_TAG.sub(r"\\qquad\\text{(\1)}", text), block)
+        return _tree(ET.fromstring(_xml(made)))  # noqa: S314 - what the converter made, without entities, and small
     except Exception:  # what a model wrote may be anything, and is shown as it is then
         return None
 
@@ -122,14 +123,14 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _tree(element: ElementTree.Element) -> list[Any]:
+def _tree(element: ET.Element) -> list[Any]:
     """An element as `[tag, attributes, child, …]`, with what the page may have of it; raises `ValueError` for another.
 
     The page makes elements of it by name, in MathML's namespace, so that none of them is anything else.
     """
     if element.tag in _PROSE:
         return ["mtext", {}, "".join(element.itertext())]
-    if element.tag not in _TAGS:
+    if not _ELEMENT.fullmatch(element.tag):
         raise ValueError(element.tag)
     attributes = {name: value for name, value in element.attrib.items() if _allowed(name, value)}
     children: list[Any] = [element.text] if element.text else []
@@ -142,4 +143,4 @@ def _tree(element: ElementTree.Element) -> list[Any]:
 def _allowed(name: str, value: str) -> bool:
     if name == "style":
         return _STYLE.fullmatch(value) is not None
-    return name in _ATTRIBUTES and (name not in _SIZES or _SIZE.fullmatch(value) is not None)
+    return bool(_ATTRIBUTE.fullmatch(name)) and (name not in _SIZES or bool(_SIZE.fullmatch(value)))

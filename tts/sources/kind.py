@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from tts.answers import expected
 from tts.answers.kinds import Expression, Named, Reading, Series, Word
@@ -55,7 +55,7 @@ class Detected(str):
 
     __slots__ = ("why",)
 
-    def __new__(cls, kind: AnswerKind, why: str) -> Detected:
+    def __new__(cls, kind: AnswerKind, why: str) -> Self:
         """The kind with its reason."""
         made = super().__new__(cls, kind)
         made.why = why
