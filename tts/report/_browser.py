@@ -53,7 +53,7 @@ def _problem(rows: Sequence[Graded], classes: Sequence[Clusters], labels: Sequen
         "classes": [[_label_of(row, place, own) for place in range(len(labels))] for row, own in _zip(rows, classes)],
         "failed": any(row.outcome.results[label].error is not None for row in rows for label in labels),
     }
-    detail = {
+    detail: dict[str, Any] = {
         "question": problem.text,
         "messages": [[m.role, m.content] for m in problem.messages or ()],
         "groups": [_group(row, own, labels) for row, own in _zip(rows, classes)],

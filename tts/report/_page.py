@@ -42,8 +42,8 @@ def document(data: ReportData, sections: list[Section]) -> Document:
     return Document(data.title, facts, sections, data, data.made.command)
 
 
-def page(made: Document) -> str:
-    """The HTML text."""
+def page(made: Document, live: str = "") -> str:
+    """The HTML text; with the address of what is going on, `live`, the page asks for that again and again."""
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
 
@@ -56,15 +56,16 @@ def page(made: Document) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    scripts = ("theme.js", *(_BROWSER if made.data else ()))
+    scripts = ("theme.js", *(_BROWSER if made.data else ()), *(("live.js",) if live else ()))
     script = "\n".join((_HERE / name).read_text("utf-8") for name in scripts)
     figures = (one for part in made.sections for one in part.figures)
     drawn = {one.name: [Markup(svg(one, width)) for width in (WIDE, NARROW)] for one in figures}  # noqa: S704 - matplotlib escapes texts
     return environment.get_template("report.html.jinja").render(
         made=made,
         drawn=drawn,
+        live=live,
         narrow=narrow,
-        style=Markup(_style()),  # noqa: S704 - a file of this package
+        style=Markup(style()),  # noqa: S704 - a file of this package
         script=Markup(script),  # noqa: S704 - a file of this package
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         index=Markup(embedded(_index(made.data))) if made.data else "",  # noqa: S704 - escaped for where it stands
@@ -90,7 +91,7 @@ def _index(data: ReportData) -> dict[str, Any]:
     return {"strategies": labels, "baseline": labels.index(data.baseline), "problems": problems, "formula": FORMULA}
 
 
-def _style() -> str:
+def style() -> str:
     """The style sheet with the palette in front; dark where the reader's system or the button says so."""
     light = "".join(f"{name}:{pair[0]};" for name, pair in variables().items())
     dark = "".join(f"{name}:{pair[1]};" for name, pair in variables().items())
