@@ -1,4 +1,4 @@
-"""Which scorer of the family knows something: how often each orders a right and a wrong response of one problem right.
+"""Which scorer of the family knows something: how often each finds the right response of two.
 
 The first half of the problems chooses one, the second half says how good it is, so that the choice flatters nobody.
 """
