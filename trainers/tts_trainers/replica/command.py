@@ -62,7 +62,9 @@ def paper_table(name: str, output: Path, family: Path | None = None, groups: int
 
     recipe = load_recipe("replica", ReplicaRecipe)
     if groups is not None:
-        stage = recipe.evaluation.model_copy(update={"groups": groups, "arm_groups": groups})
+        stage = recipe.evaluation.model_copy(
+            update={"groups": groups, "arm_groups": groups, "scorer_problems": 2 * groups}
+        )
         recipe = recipe.model_copy(update={"evaluation": stage})
     evaluation, measured = Evaluation(output, recipe, _places(recipe, family)), _MEASURED[name]
     folder = output / (measured if groups is None else f"{measured}-{groups}")

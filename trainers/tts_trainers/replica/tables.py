@@ -83,8 +83,9 @@ def _scored_by(folder: Path) -> str:
     if not found:
         return _METHODS["best_of_n"]
     estimate = found["held_out"][found["chosen"]]
-    weak = estimate is None or estimate["mean"] < COIN
-    return f"best of N, {found['chosen']}{' (little better than a coin)' if weak else ''}"
+    if estimate is None:
+        return f"best of N, {found['chosen']} (no held-out pair to measure it on)"
+    return f"best of N, {found['chosen']}{' (little better than a coin)' if estimate['mean'] < COIN else ''}"
 
 
 def table_5(folder: Path) -> str:
