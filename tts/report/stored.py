@@ -64,6 +64,11 @@ def stored_run(path: str | Path, *, k: int | None = None, grader: str = "math", 
     sets = list(stored_sets(path, None, {"extractor": extractor}))
     with Store(path, read_only=True) as store:
         held = list(_held(store, sets))
+        if not held and (others := store.counts()["results"]):
+            raise ConfigError(
+                f"store {store.name!r} holds {others:,} decisions on candidates that came from a file and are not in "
+                "it: report them with tts compare FILE --report, or import the file (tts store import)"
+            )
         size = _only_k(held, k, store.name)
         chosen = _chosen([one for one in held if one.provenance.k == size])
         named = _named(chosen)

@@ -93,5 +93,6 @@ def _html(text: str) -> web.Response:
 
 
 def _sentence(text: str, status: int) -> web.Response:
-    body = f'<!doctype html><meta charset="utf-8"><title>tts view</title><p>{escape(text)}</p><p><a href="/">All runs</a></p>'
+    head = '<!doctype html><meta charset="utf-8"><title>tts view</title>'
+    body = f'{head}<p>{escape(text)}</p><p><a href="/">All runs</a></p>'
     return web.Response(text=body, content_type="text/html", status=status)
