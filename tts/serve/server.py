@@ -37,19 +37,16 @@ async def serve(recipe: Recipe, say: Callable[[str], None], log: Callable[[str],
                 port = await listen(runner, recipe.host, recipe.port)
                 say(f"serving {', '.join(gateway.catalog.names())} at http://{shown_host(recipe.host)}:{port}/v1")
                 await stop.wait()
-                await _drain(app, gateway, now, say)
+                await _drain(app, now, say)
             finally:
                 await runner.cleanup()
 
 
-async def _drain(app: App, gateway: Gateway, now: asyncio.Event, say: Callable[[str], None]) -> None:
+async def _drain(app: App, now: asyncio.Event, say: Callable[[str], None]) -> None:
     """Take no more, and return when all is answered, or at once at the second signal."""
     app.draining = True
-    inside = gateway.admission.inside + gateway.admission.waiting
-    say(f"draining: {inside} requests are being answered; a second signal ends them")
-    waits = {asyncio.create_task(gateway.admission.empty()), asyncio.create_task(now.wait())}
+    say(f"draining: {app.open} requests are being answered; a second signal ends them")
+    waits = {asyncio.create_task(app.idle()), asyncio.create_task(now.wait())}
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for one in waits:
         one.cancel()
-    if not now.is_set():
-        await asyncio.sleep(0.05)  # what was answered last is on its way out

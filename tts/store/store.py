@@ -145,7 +145,7 @@ class Store:
         self, key: str, problem: Problem, role: str, model: str, sampling: Sampling | None, messages: Iterable[Message]
     ) -> None:
         """Queue the head of a draw; `role` is "sample" for first candidates, else the role that generates."""
-        rows = [[m.role, m.content] for m in messages]
+        rows = [message.row for message in messages]
         self._put(
             "draw",
             key,
@@ -306,7 +306,7 @@ class Store:
         for *row, stored in whole:
             self._check("draws", row, stored)
         rows = [(row[5],) for row in whole]
-        return tuple(Message(role=r, content=c) for r, c in json.loads(rows[0][0])) if rows else ()
+        return tuple(map(Message.of, json.loads(rows[0][0]))) if rows else ()
 
     def sets(self, key_prefix: str = "") -> Iterator[StoredSet]:
         """The stored draws of first candidates whose key begins so, in key order; read in pages, memory stays flat.
@@ -361,7 +361,7 @@ class Store:
             problem.digest,
         )
         for key, role, model, messages in rows:
-            prompt = tuple(Message(role=r, content=c) for r, c in json.loads(messages))
+            prompt = tuple(map(Message.of, json.loads(messages)))
             yield Generation(role, model, prompt, tuple(self.completions(key).values()))
 
     def results(self) -> Iterator[tuple[str, dict[str, Any]]]:
