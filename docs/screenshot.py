@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 import tts
 
 ASSETS = Path(__file__).parent / "assets"
-WIDTH, HEIGHT = 1400, 860
+WIDTH, HEIGHT, TALL = 1400, 860, 1080
 
 
 def main() -> None:
@@ -33,10 +33,13 @@ def main() -> None:
         with sync_playwright() as running:
             browser = running.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             shown = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-            for name, address in (("page.png", ""), ("problem.png", f"#p={differs}")):
-                shown.goto(page.as_uri() + address)
-                shown.reload()
-                shown.screenshot(path=ASSETS / name)
+            shown.goto(page.as_uri())
+            shown.screenshot(path=ASSETS / "page.png")
+            shown.evaluate("(hash) => { location.hash = hash; }", f"#p={differs}")
+            shown.locator(".pair").wait_for()
+            shown.set_viewport_size({"width": WIDTH, "height": TALL})
+            shown.locator(".title").evaluate("(one) => one.scrollIntoView()")
+            shown.screenshot(path=ASSETS / "problem.png")
             browser.close()
         shrink(ASSETS / "page.png", ASSETS / "problem.png")
 
@@ -46,7 +49,7 @@ def shrink(*paths: Path) -> None:
     from PIL import Image
 
     for path in paths:
-        Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
+        Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)
         print(f"{path.name}: {path.stat().st_size:,} bytes")
 
 

@@ -237,7 +237,7 @@ def engine_options(function: Command) -> Command:
 def stored_answers_options(function: Command) -> Command:
     """How the answers in a store are read: `answers`, `grader`, `extractor`, `None` where they are not given."""
     kinds = [kind for kind in get_args(AnswerKind) if kind != "auto"]
-    return _stack(
+    return _stack(  # type: ignore[no-any-return]
         (
             _option(
                 "--answers", type=click.Choice(kinds), help="What was asked for, as the run was told.  [default: math]"
