@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -31,6 +31,9 @@ from tts.contracts.strategy import Strategy
 from tts.eval.controlled import DEFAULT_STRATEGIES
 from tts.output.file import write_whole
 from tts.output.text import json_line
+
+if TYPE_CHECKING:
+    from tts.eval import Evaluation
 
 
 @click.command(name="eval")
@@ -138,17 +141,17 @@ def evaluate(
             listeners=[listener],
             **engine,
         )
-    if as_json:
-        write_json(found.report())
-    else:
-        click.echo("\n\n".join(map(str, found.screen())))
-    _tell_files(folder, folder / PAGE if report is None else report)
+    _show(found, folder, folder / PAGE if report is None else report, as_json=as_json)
     if with_controls:
         _controls(problems, folder, chosen, k, columns, limit, on_error, grader, engine)
     finish(found.comparison, max_failed, engine.get("store", folder / "store.db"))
 
 
-def _tell_files(folder: Path, page: Path) -> None:
+def _show(found: Evaluation, folder: Path, page: Path, *, as_json: bool) -> None:
+    if as_json:
+        write_json(found.report())
+    else:
+        click.echo("\n\n".join(map(str, found.screen())))
     tell(f"saved report.md with all tables, report.json, results.jsonl and timings.json in {folder}")
     if page.exists():
         tell(f"the page is {page}")

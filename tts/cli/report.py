@@ -8,7 +8,7 @@ import click
 
 import tts
 from tts.cli import say
-from tts.cli._options import RunPlace, title_option
+from tts.cli._options import RunPlace, stored_answers_options, title_option
 from tts.cli._output import command_line
 from tts.cli._streams import prints_aside
 from tts.rows.files import is_file_name
@@ -27,8 +27,7 @@ from tts.rows.files import is_file_name
 )
 @title_option
 @click.option("-k", type=click.IntRange(min=1), help="Size of the groups, where a store has several.")
-@click.option("--grader", default="math", show_default=True, metavar="NAME", help="Compares answers with the gold.")
-@click.option("--extractor", default="auto", show_default=True, metavar="NAME", help="Finds the candidates' answers.")
+@stored_answers_options
 @click.option("--prices", type=click.Path(path_type=Path), help="A .toml or .json file of prices per million tokens.")
 @click.option("--check-grades", is_flag=True, help="Ask other graders, too, and list where they disagree.")
 def report(
@@ -36,8 +35,9 @@ def report(
     output: Path,
     title: str,
     k: int | None,
-    grader: str,
-    extractor: str,
+    answers: str | None,
+    grader: str | None,
+    extractor: str | None,
     prices: Path | None,
     check_grades: bool,
 ) -> None:
@@ -62,13 +62,13 @@ def report(
         if len(runs) > 1:
             if prices is not None or check_grades:
                 raise tts.ConfigError("--prices and --check-grades are for the report of one run; give one")
-            several = read_runs(runs, k=k, grader=grader, extractor=extractor)
+            several = read_runs(runs, k=k, answers=answers, grader=grader, extractor=extractor)
             document = runs_document(several, title)._replace(command=command_line())
             say(f"wrote {write_document(document, output)}")
             return
         store = runs[0] / "store.db" if isinstance(runs[0], Path) and runs[0].is_dir() else runs[0]
         told = None if prices is None else Prices.read(prices)
-        compared = stored_run(store, k=k, grader=grader, extractor=extractor)
+        compared = stored_run(store, k=k, answers=answers, grader=grader, extractor=extractor)
         compared.made = compared.made._replace(command=command_line())
         found = grader_disagreements(compared.rows) if check_grades else None
         say(f"wrote {write_report(compared, output, title=title, store=store, prices=told, disagreements=found)}")
