@@ -40,6 +40,7 @@ class Answered(NamedTuple):
     results: list[Result]
     classes: list[list[int | None]]
     seconds: float
+    tools: bool = False  # whether some were offered
 
     @property
     def usage(self) -> Usage:
@@ -109,7 +110,7 @@ class Gateway:
     def _engine(self, roles: RoleNames) -> Engine:
         if roles not in self._engines:
             self._engines[roles] = Engine(
-                **roles._asdict(), store=self._store, models=self._models, listeners=[self._heard]
+                **roles._asdict(), store=self._store, models=self._models, listeners=[self._heard], answers="reply"
             )
         return self._engines[roles]
 
@@ -162,7 +163,7 @@ class Gateway:
         if answering is not served:
             self._decide_beside(served, asked, seed, request_id)
         seconds = asyncio.get_running_loop().time() - arrived
-        return Answered(request_id, answering, seed, results, classes, seconds)
+        return Answered(request_id, answering, seed, results, classes, seconds, asked.tools)
 
     def _check_size(self, served: Served, asked: Asked) -> None:
         wanted, most = served.k * asked.n, self.recipe.limits.candidates
