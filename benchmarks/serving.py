@@ -6,7 +6,7 @@
   policy's name, interleaved rounds: milliseconds between answers (the reciprocal of the throughput) and CPU of the
   gateway's process for each request, medians. What is added is the gateway's.
 * first-token: time to the first token of `gsr` (k = 4), against the slowest candidate and a plain call's first token.
-* faults: 500 requests of 64 clients, while the upstream fails a fifth of its requests (errors, refusals, closed
+* faults: 500 requests of 64 clients, while the upstream fails a fifth of its requests (errors, closed
   connections, broken JSON): lost, wrong.
 * restart: `kill -9` of a gateway with a store in the middle of a request, and the same request to the next one: how
   many candidates the upstream was asked for anew.
@@ -41,7 +41,7 @@ from aiohttp import web
 
 IN_FLIGHT = 64
 WORDS, BEFORE, EACH = 20, 0.2, 0.01  # of an answer that is streamed: words, seconds before the first, between two
-FAULTS = ("error", "refusal", "closed", "broken")
+FAULTS = ("error", "unavailable", "closed", "broken")
 SUM = re.compile(r"(\d+)\+(\d+)")
 
 
@@ -83,9 +83,8 @@ class Upstream:
             request.transport.abort()
         if fault == "broken":
             return web.Response(text='{"choices": [', content_type="application/json")
-        status = 429 if fault == "refusal" else 500
-        headers = {"Retry-After": "0"} if fault == "refusal" else {}
-        return web.json_response({"error": {"message": fault}}, status=status, headers=headers)
+        status = 503 if fault == "unavailable" else 500
+        return web.json_response({"error": {"message": fault}}, status=status)
 
     async def _stream(self, request: web.Request, text: str) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})

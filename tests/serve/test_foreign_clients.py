@@ -25,11 +25,17 @@ def base(fake: Callable[..., type[FakeBackend]]) -> Iterator[str]:
     """The address of a gateway that refines sums."""
     fake()
     with running() as address:
-        yield f"{address}v1"
+        yield f"{address}/v1"
 
 
-def test_litellm_asks_and_streams(base: str) -> None:
-    litellm = pytest.importorskip("litellm", reason=REASON)
+@pytest.fixture
+def litellm(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Told not to ask the network for prices when it is imported."""
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    return pytest.importorskip("litellm", reason=REASON)
+
+
+def test_litellm_asks_and_streams(base: str, litellm: Any) -> None:
     asks = {"model": "openai/gsr", "api_base": base, "api_key": "none", "messages": HI}
     said = litellm.completion(**asks, temperature=0.5, max_tokens=100)
     assert said.choices[0].message.content == SAID
@@ -40,8 +46,7 @@ def test_litellm_asks_and_streams(base: str) -> None:
         litellm.completion(**{**asks, "model": "openai/gsrr"})
 
 
-def test_litellm_passes_on_what_is_ours(base: str) -> None:
-    litellm = pytest.importorskip("litellm", reason=REASON)
+def test_litellm_passes_on_what_is_ours(base: str, litellm: Any) -> None:
     said = litellm.completion(
         model="openai/majority", api_base=base, api_key="none", messages=HI, extra_body={"tts": {"k": 3}}
     )
