@@ -9,7 +9,7 @@ INSTALL := sh locks/install.sh $(PYTHON)
 LOCKED := pyproject.toml locks/install.sh locks/uv.txt locks/torch.txt locks/torch-cpu.txt
 IN_PARALLEL := $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 
-.PHONY: help demo test test-oldest test-newest test-slow test-ray test-postgres test-browser test-wheel engines test-vllm test-sglang lint format docs map api site bench chaos replica replica-scaling lock clean
+.PHONY: help demo test test-oldest test-newest test-slow test-ray test-postgres test-browser test-wheel engines test-vllm test-sglang test-clients lint format docs map api site bench chaos replica replica-scaling lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -80,6 +80,10 @@ test-vllm: .engines/vllm/.ready ## the vllm backend on the real engine
 
 test-sglang: .engines/sglang/.ready ## the sglang backend on the real engine, and the openai backend before its server
 	.engines/sglang/bin/python -m pytest -m sglang tests/engines
+
+# Clients pin much, too, some of it to other versions than ours.
+test-clients: .engines/clients/.ready ## tts serve asked by clients that others wrote: openai, litellm, llm, inspect_ai, lm-eval
+	.engines/clients/bin/python -m pytest -m clients tests/serve
 
 lint: $(READY) ## ruff, mypy and pyright strict, import contracts
 	$(BIN)/ruff check .

@@ -60,7 +60,7 @@ class Gateway:
         self.catalog: Catalog = Catalog(recipe)
         self.admission: Admission = Admission(recipe.limits.requests, recipe.limits.queue)
         self._store = None if recipe.store is None else Store(recipe.store)
-        self._models = ModelPool()
+        self._models = ModelPool(look_every=1.0)
         self._engines: dict[RoleNames, Engine] = {}
         self._listening: dict[str, Tell] = {}
         self._loading: asyncio.Task[None] | None = None
