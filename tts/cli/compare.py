@@ -17,6 +17,7 @@ from tts.cli._json_line import write_json
 from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
     Pairs,
+    by_option,
     engine_options,
     grader_option,
     k_option,
@@ -57,6 +58,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 @click.option(
     "--shuffle", is_flag=True, help="Put stored candidates in a seeded random order first: for sets of several models."
 )
+@by_option
 @grader_option
 @think_option
 @engine_options
@@ -76,6 +78,7 @@ def compare(
     parameters: Pairs,
     order_trials: int,
     shuffle: bool,
+    by: tuple[str, ...],
     grader: str | None,
     think: tuple[str, str] | None,
     engine: dict[str, Any],
@@ -120,6 +123,7 @@ def compare(
             listeners=[listener],
             **engine,
         )
+    comparison.by = by
     save(comparison, output, report, engine)
     if as_json:
         write_json(comparison.to_dict())

@@ -15,6 +15,7 @@ from tts.cli._json_line import write_json
 from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
     Pairs,
+    by_option,
     engine_options,
     grader_option,
     k_option,
@@ -27,6 +28,7 @@ from tts.cli._progress import watch
 from tts.cli._quiet import tell
 from tts.contracts.strategy import Strategy
 from tts.eval.controlled import DEFAULT_STRATEGIES
+from tts.eval.protocol import PAGE, Evaluation, protocol_strategies
 from tts.output.file import write_whole
 from tts.output.text import json_line
 
@@ -56,6 +58,7 @@ from tts.output.text import json_line
     show_default=True,
     help="Accuracy over non-overlapping groups of K, or over all subsets of K where a strategy has that estimate.",
 )
+@by_option
 @click.option(
     "--controls",
     "with_controls",
@@ -87,6 +90,7 @@ def evaluate(
     outputs: int,
     parameters: Pairs,
     estimator: Literal["groups", "subsets"],
+    by: tuple[str, ...],
     with_controls: bool,
     check_grades: bool,
     report: Path | None,
@@ -104,7 +108,6 @@ def evaluate(
     timings.json, and in the page's section on time.
     """
     from tts.eval import evaluate as run_protocol
-    from tts.eval.protocol import PAGE, protocol_strategies
 
     chosen = strategies_named(names, parameters) if names else None
     if chosen is None and parameters:
@@ -122,6 +125,7 @@ def evaluate(
             n=n,
             outputs=outputs,
             estimator=estimator,
+            by=by,
             check_grades=check_grades,
             overwrite=overwrite,
             report=PAGE if report is None else report.absolute(),
@@ -132,14 +136,18 @@ def evaluate(
             listeners=[listener],
             **engine,
         )
-    if as_json:
-        write_json(found.report())
-    else:
-        click.echo("\n\n".join(map(str, found.screen())))
+    _show(found, as_json=as_json)
     _tell_files(folder, folder / PAGE if report is None else report)
     if with_controls:
         _controls(problems, folder, chosen, k, columns, limit, on_error, grader, engine)
     finish(found.comparison, max_failed, engine.get("store", folder / "store.db"))
+
+
+def _show(found: Evaluation, *, as_json: bool) -> None:
+    if as_json:
+        write_json(found.report())
+    else:
+        click.echo("\n\n".join(map(str, found.screen())))
 
 
 def _tell_files(folder: Path, page: Path) -> None:

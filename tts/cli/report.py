@@ -8,7 +8,7 @@ import click
 
 import tts
 from tts.cli import say
-from tts.cli._options import RunPlace
+from tts.cli._options import RunPlace, by_option
 from tts.cli._streams import prints_aside
 from tts.rows.files import is_file_name
 
@@ -29,6 +29,7 @@ from tts.rows.files import is_file_name
 @click.option("--grader", default="math", show_default=True, metavar="NAME", help="Compares answers with the gold.")
 @click.option("--extractor", default="auto", show_default=True, metavar="NAME", help="Finds the candidates' answers.")
 @click.option("--prices", type=click.Path(path_type=Path), help="A .toml or .json file of prices per million tokens.")
+@by_option
 @click.option("--check-grades", is_flag=True, help="Ask other graders, too, and list where they disagree.")
 def report(
     runs: tuple[str | Path, ...],
@@ -38,6 +39,7 @@ def report(
     grader: str,
     extractor: str,
     prices: Path | None,
+    by: tuple[str, ...],
     check_grades: bool,
 ) -> None:
     """Report on the decisions that a store holds: of `tts run`, `tts compare` or `tts eval` with --store.
@@ -59,13 +61,15 @@ def report(
             )
     with prints_aside():  # graders, extractors, sections are plugins
         if len(runs) > 1:
-            if prices is not None or check_grades:
-                raise tts.ConfigError("--prices and --check-grades are for the report of one run; give one")
+            if prices is not None or check_grades or by:
+                raise tts.ConfigError("--prices, --by and --check-grades are for the report of one run; give one")
             several = read_runs(runs, k=k, grader=grader, extractor=extractor)
             say(f"wrote {write_document(runs_document(several, title), output)}")
             return
         store = runs[0] / "store.db" if isinstance(runs[0], Path) and runs[0].is_dir() else runs[0]
         told = None if prices is None else Prices.read(prices)
         compared = stored_run(store, k=k, grader=grader, extractor=extractor)
+        compared.by = by
+        compared.check_by()
         found = grader_disagreements(compared.rows) if check_grades else None
         say(f"wrote {write_report(compared, output, title=title, store=store, prices=told, disagreements=found)}")

@@ -8,6 +8,7 @@ from tts.metrics.budgets import Budget
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
 from tts.metrics.comparison import Comparison
 from tts.metrics.completeness import Bounds, Cut
+from tts.metrics.confidence import Calibration
 from tts.metrics.costs import Lengths, Point
 from tts.metrics.curves import Subsets, best_of_at_k, curve, g_pass_at_k, maj_at_k, pass_at_k, weighted_maj_at_k
 from tts.metrics.difference import Detectable, clustered_difference
@@ -16,15 +17,18 @@ from tts.metrics.exchangeable import UnlikeSlots
 from tts.metrics.gaps import Gap, gap_table, read_gaps
 from tts.metrics.grading import Graded, grade
 from tts.metrics.missing import MaxFailed, Missing, tolerated
+from tts.metrics.own_verdicts import OwnVerdicts
 from tts.metrics.paired import Rescue
 from tts.metrics.pairs import Pair, compare_pairs
 from tts.metrics.run import Run
 from tts.metrics.sampled_curves import Curve
+from tts.metrics.strata import Stratified, Stratum
 from tts.vocabulary.outcome_class import OutcomeClass, candidate_class, outcome_class, result_classes
 
 __all__ = [
     "Bounds",
     "Budget",
+    "Calibration",
     "Comparison",
     "ControlResult",
     "Controls",
@@ -42,12 +46,15 @@ __all__ = [
     "Missing",
     "Origin",
     "OutcomeClass",
+    "OwnVerdicts",
     "Pair",
     "Point",
     "Price",
     "Prices",
     "Rescue",
     "Run",
+    "Stratified",
+    "Stratum",
     "Subsets",
     "UnlikeSlots",
     "best_of_at_k",

@@ -110,6 +110,7 @@ def evaluate(
     n: int = 16,
     outputs: int = 4,
     estimator: Estimator = "groups",
+    by: Sequence[str] = (),
     check_grades: bool = False,
     report: str | Path | None = PAGE,
     overwrite: bool = False,
@@ -122,7 +123,8 @@ def evaluate(
     problem. `strategies` are by default the paper's, as far as models are given for them. `outputs` is given to those
     that have such a parameter and not their own value of it. `estimator` decides what the tables show, gaps and
     verdicts too: "groups", the paper's, one decision for each non-overlapping group of k, or "subsets", the mean over
-    all subsets of k of the n, for the strategies that have such an estimate. `check_grades` asks other graders, which
+    all subsets of k of the n, for the strategies that have such an estimate. `by` names columns of the problems'
+    metadata, or "difficulty", by which accuracies and gaps are shown apart. `check_grades` asks other graders, which
     takes as long as Math-Verify does. `report` is where the page goes, as `tts.report.write_report` takes it, in
     `folder` unless it is absolute; `None` writes none. Raises `ConfigError` for an estimator that is neither, a page
     that cannot be, or a folder with the report of another protocol, unless `overwrite` says that it may go.
@@ -141,6 +143,7 @@ def evaluate(
     told = None if prices is None else Prices.of_any(prices)
     comparison = compare(problems, strategies=chosen, k=k, n=n, columns=columns, **settings)
     comparison.estimator = estimator
+    comparison.by = tuple(by)
     evaluation = Evaluation(
         comparison,
         asked | _provenance(comparison),

@@ -14,14 +14,17 @@ from tts.metrics.budgets import Budget, Measure
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems
 from tts.metrics.comparison import Comparison
 from tts.metrics.completeness import Bounds
+from tts.metrics.confidence import Calibration
 from tts.metrics.costs import Lengths
 from tts.metrics.doubts import Between, Contradiction, between_classes, contradictions
 from tts.metrics.estimate import Estimate
 from tts.metrics.made import Made
 from tts.metrics.missing import Missing
+from tts.metrics.own_verdicts import OwnVerdicts
 from tts.metrics.paired import Rescue
 from tts.metrics.pairs import Pair
 from tts.metrics.sampled_curves import Curve
+from tts.metrics.strata import Stratified
 from tts.report._browser import Shown, browse
 from tts.store.store import Store
 from tts.vocabulary.outcome_class import OutcomeClass, is_missing
@@ -36,7 +39,8 @@ class StrategyData(NamedTuple):
     `curve` names what estimates it over all subsets of k, and `unbiased` is that estimate. `cheapest` says that no
     other strategy is as good for fewer tokens; `None` without gold answers. `answerless` is a share of its outputs.
     `failed` counts decisions that are missing, `outcomes` its outputs by class, and `bounds` are its accuracy over all
-    groups, with those without a decision wrong, and right.
+    groups, with those without a decision wrong, and right. `calibration` is what its confidence is worth, where it
+    tells one.
     """
 
     label: str
@@ -60,6 +64,7 @@ class StrategyData(NamedTuple):
     answerless: Estimate | None
     outcomes: Mapping[OutcomeClass, int] = MappingProxyType({})
     bounds: Bounds | None = None
+    calibration: Calibration | None = None
 
     @property
     def total(self) -> Usage:
@@ -79,7 +84,7 @@ class ReportData(NamedTuple):
     against curves at their own cost, `candidate_tokens` what one candidate has generated in the mean, where
     `usage_known`. `position_lines` name the positions that strategies favour. `contradictions` are responses that
     state two answers, `between` answers of which a vote cannot be sure. `made` is where it came from, when, by which
-    command.
+    command. `strata` are accuracies and gaps by what was asked for, `own_verdicts` those of the candidates' file.
     """
 
     title: str
@@ -115,6 +120,8 @@ class ReportData(NamedTuple):
     contradictions: tuple[Contradiction, ...] = ()
     between: tuple[Between, ...] = ()
     made: Made = Made()
+    strata: tuple[Stratified, ...] = ()
+    own_verdicts: OwnVerdicts | None = None
 
     def color(self, label: str) -> int | None:
         """A strategy's place in the palette."""
@@ -172,6 +179,8 @@ def report_data(
         contradictions=tuple(contradictions(compared.rows)),
         between=tuple(between_classes(compared.rows, compared.answers_are)),
         made=compared.made,
+        strata=tuple(compared.stratified().values()),
+        own_verdicts=compared.own_verdicts,
     )
 
 
@@ -211,4 +220,5 @@ def _strategy(compared: Comparison, label: str, baseline: str) -> StrategyData:
         answerless=compared.answerless(label),
         outcomes=compared.outcome_classes(label),
         bounds=compared.bounds(label),
+        calibration=compared.calibration(label),
     )
