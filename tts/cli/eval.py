@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 import tts
-from tts.cli import say
 from tts.cli._explain import explain_option, show_explanation
 from tts.cli._json_line import write_json
 from tts.cli._max_failed import finish, max_failed_option
@@ -26,11 +24,7 @@ from tts.cli._options import (
 )
 from tts.cli._progress import watch
 from tts.cli._quiet import tell
-from tts.contracts.strategy import Strategy
-from tts.eval.controlled import DEFAULT_STRATEGIES
 from tts.eval.protocol import PAGE, Evaluation, protocol_strategies
-from tts.output.file import write_whole
-from tts.output.text import json_line
 
 
 @click.command(name="eval")
@@ -63,7 +57,7 @@ from tts.output.text import json_line
     "--controls",
     "with_controls",
     is_flag=True,
-    help="Let the strategies decide on changed candidates, too, as `tts controls` does; in controls.md and .json.",
+    help="Let the strategies decide on changed candidates, too, as `tts controls` does; on the page, in controls.md.",
 )
 @click.option("--check-grades", is_flag=True, help="Ask other graders, too, and list where they disagree.")
 @click.option(
@@ -127,6 +121,7 @@ def evaluate(
             estimator=estimator,
             by=by,
             check_grades=check_grades,
+            controls=with_controls,
             overwrite=overwrite,
             report=PAGE if report is None else report.absolute(),
             columns=columns,
@@ -137,9 +132,7 @@ def evaluate(
             **engine,
         )
     _show(found, as_json=as_json)
-    _tell_files(folder, folder / PAGE if report is None else report)
-    if with_controls:
-        _controls(problems, folder, chosen, k, columns, limit, on_error, grader, engine)
+    _tell_files(folder, folder / PAGE if report is None else report, with_controls=with_controls)
     finish(found.comparison, max_failed, engine.get("store", folder / "store.db"))
 
 
@@ -148,40 +141,13 @@ def _show(found: Evaluation, *, as_json: bool) -> None:
         write_json(found.report())
     else:
         click.echo("\n\n".join(map(str, found.screen())))
+        if found.controls is not None:
+            click.echo(f"\n{found.controls}")
 
 
-def _tell_files(folder: Path, page: Path) -> None:
+def _tell_files(folder: Path, page: Path, *, with_controls: bool) -> None:
     tell(f"saved report.md with all tables, report.json, results.jsonl and timings.json in {folder}")
+    if with_controls:
+        tell(f"saved controls.md and controls.json in {folder}")
     if page.exists():
         tell(f"the page is {page}")
-
-
-def _controls(
-    problems: str | None,
-    folder: Path,
-    strategies: Sequence[Strategy] | None,
-    k: int,
-    columns: dict[str, str] | None,
-    limit: int | None,
-    on_error: Literal["raise", "skip"],
-    grader: str | None,
-    engine: dict[str, Any],
-) -> None:
-    """The first k candidates of each problem, under every control; what is sampled is in the folder's store."""
-    store = engine.get("store", folder / "store.db")
-    with watch("decision", None, store) as listener:
-        found = tts.eval.controls(
-            problems,
-            strategies=strategies or DEFAULT_STRATEGIES,
-            k=k,
-            columns=columns,
-            limit=limit,
-            on_error=on_error,
-            grader=grader,
-            listeners=[listener],
-            **{**engine, "store": store},
-        )
-    click.echo(f"\n{found}")
-    write_whole(folder / "controls.md", found.markdown())
-    write_whole(folder / "controls.json", json_line(found.to_dict()) + "\n")
-    say(f"saved controls.md and controls.json in {folder}")

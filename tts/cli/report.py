@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -72,4 +74,17 @@ def report(
         compared.by = by
         compared.check_by()
         found = grader_disagreements(compared.rows) if check_grades else None
-        say(f"wrote {write_report(compared, output, title=title, store=store, prices=told, disagreements=found)}")
+        beside: dict[str, Any] = {"prices": told, "disagreements": found, "controls": _controls(runs[0])}
+        say(f"wrote {write_report(compared, output, title=title, store=store, **beside)}")
+
+
+def _controls(run: str | Path) -> dict[str, Any] | None:
+    """What `tts eval --controls` left in a run's folder."""
+    path = run / "controls.json" if isinstance(run, Path) else None
+    if path is None or not path.is_file():
+        return None
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        return {name: told[name] for name in ("k", "controls", "results", "sentences")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise tts.ConfigError(f"{str(path)!r} is not what tts eval --controls writes: {error}") from error

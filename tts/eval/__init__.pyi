@@ -1,6 +1,8 @@
 from tts.contracts.grader import grade_answers
 from tts.contracts.prices import Price, Prices
+from tts.eval.canonical_order import CanonicalOrder, canonical_order
 from tts.eval.controlled import ControlResult, Controls, controls
+from tts.eval.overlap import Overlap, Overlaps, ngram_overlap
 from tts.eval.protocol import Evaluation, evaluate
 from tts.metrics.analysis import Origin
 from tts.metrics.brackets import knockout_at_k
@@ -16,6 +18,7 @@ from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.exchangeable import UnlikeSlots
 from tts.metrics.gaps import Gap, gap_table, read_gaps
 from tts.metrics.grading import Graded, grade
+from tts.metrics.judge_bias import JudgeBias
 from tts.metrics.missing import MaxFailed, Missing, tolerated
 from tts.metrics.own_verdicts import OwnVerdicts
 from tts.metrics.paired import Rescue
@@ -29,6 +32,7 @@ __all__ = [
     "Bounds",
     "Budget",
     "Calibration",
+    "CanonicalOrder",
     "Comparison",
     "ControlResult",
     "Controls",
@@ -41,11 +45,14 @@ __all__ = [
     "Evaluation",
     "Gap",
     "Graded",
+    "JudgeBias",
     "Lengths",
     "MaxFailed",
     "Missing",
     "Origin",
     "OutcomeClass",
+    "Overlap",
+    "Overlaps",
     "OwnVerdicts",
     "Pair",
     "Point",
@@ -59,6 +66,7 @@ __all__ = [
     "UnlikeSlots",
     "best_of_at_k",
     "candidate_class",
+    "canonical_order",
     "clustered_difference",
     "clustered_mean",
     "compare_pairs",
@@ -73,6 +81,7 @@ __all__ = [
     "grader_disagreements",
     "knockout_at_k",
     "maj_at_k",
+    "ngram_overlap",
     "outcome_class",
     "pass_at_k",
     "read_gaps",

@@ -14,9 +14,9 @@ from tts.metrics.accuracies import present, share_correct
 from tts.metrics.comparison_tables import comparison_tables, failure_lines, missing_lines, rate_lines
 from tts.metrics.estimate import Estimate
 from tts.metrics.grading import Graded
+from tts.metrics.judge_bias import Judged
 from tts.metrics.made import Made
 from tts.metrics.own_verdicts import OwnVerdicts, own_verdicts
-from tts.metrics.strata import Strata
 from tts.metrics.tables import Table, counted
 from tts.output.file import whole_file
 from tts.output.text import json_line, mended, mended_row, spreadsheet_cell
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tts.metrics.checks import Disagreement
 
 
-class Comparison(Strata):
+class Comparison(Judged):
     """Several strategies on the same candidates: prints as tables, renders in notebooks.
 
     Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged. What
@@ -130,6 +130,7 @@ class Comparison(Strata):
             **self._budget_summary(),
             **self._confidence_summary(),
             "strata": self._strata_summary(),
+            "judge_bias": {label: one.to_dict() for label, one in self._biases.items()},
             "own_verdicts": None if self.own_verdicts is None else self.own_verdicts.to_dict(),
             "g_pass": {f"{tau:g}": _plain(self.g_pass(tau)) for tau in (0.5, 0.75, 1.0)},
             "position_bias": {label: _plain_all(self.position_bias(label)) for label in self.strategies},
@@ -185,10 +186,12 @@ class Comparison(Strata):
         store: str | Path | None = None,
         prices: Prices | None = None,
         disagreements: Sequence[Disagreement] | None = None,
+        controls: Mapping[str, Any] | None = None,
     ) -> Path:
         """Write a report: an .html page, .md, .tex tables, or a folder of all; see `tts.report.write_report`."""
         write_report = plugins().resolve("page", "report")  # above this room, so it is found by name
-        written: Path = write_report(self, path, title=title, store=store, prices=prices, disagreements=disagreements)
+        beside: dict[str, Any] = {"prices": prices, "disagreements": disagreements, "controls": controls}
+        written: Path = write_report(self, path, title=title, store=store, **beside)
         return written
 
     def save(self, path: str | Path) -> Path:

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Mapping
 
 from tts.metrics.accuracies import n_correct_values
+from tts.metrics.bias_table import bias_table
 from tts.metrics.budgets import EqualBudgets
 from tts.metrics.completeness import Bounds
 from tts.metrics.confidence_tables import calibration_table, strata_tables
 from tts.metrics.estimate import Estimate
+from tts.metrics.judge_bias import Judged
 from tts.metrics.missing import told_classes, without_problem
 from tts.metrics.own_verdicts import own_verdicts
-from tts.metrics.strata import Strata
 from tts.metrics.tables import Table, counted, estimated_lines, percent, quantity
 from tts.vocabulary.outcome_class import CLASSES, MISSING, OutcomeClass, ended_cut, is_missing
 from tts.vocabulary.records import Usage
@@ -20,7 +21,7 @@ from tts.vocabulary.records import Usage
 _COUNTS = ("cut", "missing", "calls", "tokens out", "tokens in", "model s")  # left out where they would be all zeros
 
 
-def comparison_tables(compared: Strata, shown: Mapping[str, str]) -> list[Table]:
+def comparison_tables(compared: Judged, shown: Mapping[str, str]) -> list[Table]:
     """Accuracy with cost, Refinement Gap, accuracy by N_c, confidence, order sensitivity, strata.
 
     `shown` is how each label is written.
@@ -33,6 +34,8 @@ def comparison_tables(compared: Strata, shown: Mapping[str, str]) -> list[Table]
         tables += [table for table in made if table.rows]
     if any(row.outcome.changed is not None for row in compared.rows):
         tables.append(_order_table(compared, shown))
+    if (bias := bias_table(compared)).rows:
+        tables.append(bias)
     return [*tables, *strata_tables(compared)]
 
 

@@ -18,6 +18,7 @@ from tts.metrics.confidence import Calibration
 from tts.metrics.costs import Lengths
 from tts.metrics.doubts import Between, Contradiction, between_classes, contradictions
 from tts.metrics.estimate import Estimate
+from tts.metrics.judge_bias import JudgeBias
 from tts.metrics.made import Made
 from tts.metrics.missing import Missing
 from tts.metrics.own_verdicts import OwnVerdicts
@@ -40,7 +41,7 @@ class StrategyData(NamedTuple):
     other strategy is as good for fewer tokens; `None` without gold answers. `answerless` is a share of its outputs.
     `failed` counts decisions that are missing, `outcomes` its outputs by class, and `bounds` are its accuracy over all
     groups, with those without a decision wrong, and right. `calibration` is what its confidence is worth, where it
-    tells one.
+    tells one, `bias` what whoever chooses for it goes by, where somebody does.
     """
 
     label: str
@@ -65,6 +66,7 @@ class StrategyData(NamedTuple):
     outcomes: Mapping[OutcomeClass, int] = MappingProxyType({})
     bounds: Bounds | None = None
     calibration: Calibration | None = None
+    bias: JudgeBias | None = None
 
     @property
     def total(self) -> Usage:
@@ -84,7 +86,9 @@ class ReportData(NamedTuple):
     against curves at their own cost, `candidate_tokens` what one candidate has generated in the mean, where
     `usage_known`. `position_lines` name the positions that strategies favour. `contradictions` are responses that
     state two answers, `between` answers of which a vote cannot be sure. `made` is where it came from, when, by which
-    command. `strata` are accuracies and gaps by what was asked for, `own_verdicts` those of the candidates' file.
+    command. `strata` are accuracies and gaps by what was asked for, `own_verdicts` those of the candidates' file,
+    `controls` what `tts.eval.Controls.to_dict` has of strategies on changed candidates. `bias_lines` name
+    the biases of who chooses.
     """
 
     title: str
@@ -122,6 +126,8 @@ class ReportData(NamedTuple):
     made: Made = Made()
     strata: tuple[Stratified, ...] = ()
     own_verdicts: OwnVerdicts | None = None
+    controls: Mapping[str, Any] | None = None
+    bias_lines: tuple[str, ...] = ()
 
     def color(self, label: str) -> int | None:
         """A strategy's place in the palette."""
@@ -139,6 +145,7 @@ def report_data(
     store: Store | None = None,
     prices: Prices | None = None,
     disagreements: Sequence[Disagreement] | None = None,
+    controls: Mapping[str, Any] | None = None,
 ) -> ReportData:
     """The data of a comparison or run; a store adds the prompts of what strategies generated."""
     first = compared.results[0].provenance if compared.results else None
@@ -181,6 +188,8 @@ def report_data(
         made=compared.made,
         strata=tuple(compared.stratified().values()),
         own_verdicts=compared.own_verdicts,
+        controls=controls,
+        bias_lines=tuple(compared.judge_bias_lines()),
     )
 
 
@@ -221,4 +230,5 @@ def _strategy(compared: Comparison, label: str, baseline: str) -> StrategyData:
         outcomes=compared.outcome_classes(label),
         bounds=compared.bounds(label),
         calibration=compared.calibration(label),
+        bias=compared.judge_bias(label),
     )

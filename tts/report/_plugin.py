@@ -17,6 +17,8 @@ _HERE = {
     "rescue": ("_sections", "right where a baseline is wrong, and the reverse"),
     "origins": ("_sections_cost", "copied, merged or novel answers"),
     "positions": ("_sections_cost", "which of the shown candidates is followed, by position"),
+    "judge_bias": ("_sections_bias", "whether who chooses minds position, length, or who wrote a candidate"),
+    "controls": ("_sections_controls", "what strategies do where their candidates were changed"),
     "candidates": ("_sections_cost", "truncated, answerless and failed candidates; share of the summary"),
     "pairs": ("_sections", "a paired verdict on every two strategies"),
     "outputs": ("_sections_cost", "length of what is written, and the share of the answer in it"),
