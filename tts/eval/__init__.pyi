@@ -1,7 +1,7 @@
 from tts.contracts.grader import grade_answers
 from tts.contracts.prices import Price, Prices
-from tts.eval.canonical_order import CanonicalOrder, canonical_order
 from tts.eval.controlled import ControlResult, Controls, controls
+from tts.eval.order_test import CanonicalOrder, canonical_order
 from tts.eval.overlap import Overlap, Overlaps, ngram_overlap
 from tts.eval.protocol import Evaluation, evaluate
 from tts.metrics.analysis import Origin

@@ -13,6 +13,7 @@ from tts.vocabulary.errors import ConfigError
 
 TEXT, ROWS = (".txt", ".md", ".tex", ".rst", ".html", ".py"), (".jsonl", ".ndjson")
 _WORD = re.compile(r"\w+")
+_LONGEST = 10_000  # characters of a word; what has no end is no word
 _CHUNK = 1 << 20  # characters that are read at once, for a file may be one line
 
 
@@ -73,7 +74,8 @@ def _words(file: IO[str]) -> Iterator[str]:
         end = len(text)
         while end and (text[end - 1].isalnum() or text[end - 1] == "_"):  # a word that may go on
             end -= 1
-        end = end or len(text)
+        if not end and len(text) > _LONGEST:
+            end = len(text)
         held = text[end:]
         yield from words_of(text[:end])
     yield from words_of(held)

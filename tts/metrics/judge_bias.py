@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+from tts.metrics.accuracies import recorded
 from tts.metrics.difference import Difference, difference
 from tts.metrics.estimate import Estimate
 from tts.metrics.grading import Graded
@@ -185,9 +186,8 @@ def _length(one: Candidate) -> int:
 
 def _authors(row: Graded) -> dict[int, str]:
     """Who wrote each candidate, by its index, where that stands beside them."""
-    recorded = row.outcome.problem.metadata.get("recorded", {})
     for name in _AUTHORS:
-        told = recorded.get(name)
+        told = recorded(row).get(name)
         if isinstance(told, list) and any(isinstance(one, str) and one for one in told):
             return {index: one for index, one in enumerate(told) if isinstance(one, str) and one}
     return {}

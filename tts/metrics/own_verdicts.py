@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from tts.metrics.accuracies import recorded
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.grading import Graded
 
@@ -53,25 +54,20 @@ def own_verdicts(rows: Iterable[Graded]) -> OwnVerdicts | None:
     return OwnVerdicts(name, len(pairs) - right - wrong, len(pairs), right, wrong, agreement)
 
 
-def _recorded(row: Graded) -> Mapping[str, Any]:
-    found = row.outcome.problem.metadata.get("recorded", {})
-    return found if isinstance(found, Mapping) else {}
-
-
 def _holds(row: Graded, name: str) -> bool:
     """Some number of the list is a verdict; True and False are, too."""
-    told = _recorded(row).get(name)
+    told = recorded(row).get(name)
     return isinstance(told, list) and any(own in (0, 1) for own in told)
 
 
 def _binary(rows: Iterable[Graded], name: str) -> bool:
     """No number of any list is anything but a verdict."""
-    return all(own in (0, 1) for row in rows for own in (_recorded(row).get(name) or ()) if own is not None)
+    return all(own in (0, 1) for row in rows for own in (recorded(row).get(name) or ()) if own is not None)
 
 
 def _pairs(row: Graded, name: str) -> Iterator[tuple[bool, bool]]:
     """The file's verdict and ours of each candidate that has both."""
-    told = _recorded(row).get(name)
+    told = recorded(row).get(name)
     for candidate, ours in zip(row.outcome.candidates, row.candidates or (), strict=False):
         own = told[candidate.index] if isinstance(told, list) and candidate.index < len(told) else None
         if own in (0, 1):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
-from tts.metrics.accuracies import Set, present, set_of
+from tts.metrics.accuracies import Set, present, recorded, set_of
 from tts.metrics.confidence import Confidence
 from tts.metrics.difference import Difference, difference
 from tts.metrics.estimate import Estimate
@@ -160,7 +160,7 @@ class Strata(Confidence):
         for row in self.rows:
             known = row.outcome.problem.metadata
             names |= dict.fromkeys(name for name in known if name != "recorded")
-            names |= dict.fromkeys(name for name in known.get("recorded", {}) if _texts(row, name))
+            names |= dict.fromkeys(name for name in recorded(row) if _texts(row, name))
         return list(names)
 
     def _gaps_to_baseline(self) -> dict[str, Difference]:
@@ -264,8 +264,8 @@ def _right(row: Graded) -> float | None:
 
 def _texts(row: Graded, name: str) -> list[str]:
     """The texts in a list beside the candidates."""
-    recorded = row.outcome.problem.metadata.get("recorded", {}).get(name)
-    return [one for one in recorded if isinstance(one, str)] if isinstance(recorded, list) else []
+    beside = recorded(row).get(name)
+    return [one for one in beside if isinstance(one, str)] if isinstance(beside, list) else []
 
 
 def _value(row: Graded, by: str) -> Any:
