@@ -126,6 +126,8 @@ def evaluate(
     check_grades: bool = False,
     controls: bool = False,
     report: str | Path | None = PAGE,
+    title: str = "",
+    command: str = "",
     overwrite: bool = False,
     columns: Mapping[str, str] | None = None,
     **settings: Unpack[ComparisonSettings],
@@ -140,8 +142,9 @@ def evaluate(
     metadata, or "difficulty", by which accuracies and gaps are shown apart. `check_grades` asks other graders, which
     takes as long as Math-Verify does. With `controls` the strategies, or majority and gsr where none are named, decide
     on the first k candidates of each problem after they were changed, too (`tts.eval.controls`). `report` is where the
-    page goes, as `tts.report.write_report` takes it, in `folder` unless it is absolute; `None` writes none. Raises
-    `ConfigError` for an estimator that is neither, a page that cannot be, or a folder with the report of another
+    page goes, as `tts.report.write_report` takes it, in `folder` unless it is absolute; `None` writes none. It has
+    `title` at its top, and the `command` that made it. Raises `ConfigError` for an estimator that is neither, a page
+    that cannot be, or a folder with the report of another
     protocol, unless `overwrite` says that it may go.
     """
     if estimator not in ("groups", "subsets"):
@@ -173,8 +176,8 @@ def evaluate(
         beside: dict[str, Any] = {"disagreements": evaluation.disagreements, "store": kept, "prices": told}
         beside["store"] = None if isinstance(kept, Store) else kept  # what is open is its user's
         beside["controls"] = None if under is None else under.to_dict()
-        comparison.made = comparison.made._replace(date="")  # the same command writes the same page
-        comparison.report(page, title=_title(evaluation), **beside)
+        comparison.made = comparison.made._replace(date="", command=command)  # the same command writes the same page
+        comparison.report(page, title=title or _title(evaluation), **beside)
     return evaluation
 
 
@@ -267,7 +270,7 @@ def _provenance(comparison: Comparison) -> dict[str, Any]:
     return {
         "strategies": {label: {"name": one.strategy, **one.parameters} for label, one in told.items()},
         "models": first.models if first else {},
-        "named": {role: first.model(role) for role in first.models} if first else {},
+        "named": comparison.models,
         "seed": first.seed if first else None,
         "version": first.version if first else None,
         "code": {label: one.code for label, one in told.items() if one.code},
