@@ -42,10 +42,10 @@ def test_controls_are_sentences_a_table_and_a_figure(compared: Comparison) -> No
     found = section(report_data(compared, controls=TOLD), "controls")
     assert found.text[1] == "writes: It follows its candidates, not the problem."
     (table, _) = found.tables
-    assert table.head == ["candidates", "groups", "accuracy, %", "minus own, points", "follows them, %"]
+    assert table.head == ["control", "groups", "accuracy, %", "minus own, points", "follows them, %"]
     assert table.rows == [
-        ["the candidates as they are", "8", "90.0 (80.0 to 95.0)", "", ""],
-        ["those of another problem", "8", "10.0 (5.0 to 20.0)", "−80.0 (−90.0 to −60.0)", "10.0 (5.0 to 20.0)"],
+        ["own: the candidates as they are", "8", "90.0 (80.0 to 95.0)", "", ""],
+        ["other: those of another problem", "8", "10.0 (5.0 to 20.0)", "−80.0 (−90.0 to −60.0)", "10.0 (5.0 to 20.0)"],
     ]
     (figure,) = found.figures
     assert [(one.name, one.points[0].value, one.points[0].low) for one in figure.series] == [("other", -80.0, -90.0)]

@@ -61,16 +61,20 @@ class Judged(Strata):
     @cached_property
     def _biases(self) -> dict[str, JudgeBias]:
         choosers = {label: role for label in self.strategies if (role := self._chooser(label)) is not None}
-        seen = {(label, kind): difference(self._observed(label, choosers[label], kind))
-                for label in choosers for kind in ("first", "longer", "own")}  # fmt: skip
+        kinds: tuple[Kind, ...] = ("first", "longer", "own")
+        seen: dict[tuple[str, Kind], Difference | None] = {
+            (label, kind): difference(self._observed(label, role, kind))
+            for label, role in choosers.items()
+            for kind in kinds
+        }
         asked = sum(one is not None for one in seen.values())
-        return {label: self._bias(label, role, seen, asked) for label, role in choosers.items()}  # type: ignore[arg-type]  # the kinds
+        return {label: self._bias(label, role, seen, asked) for label, role in choosers.items()}
 
     def _bias(self, label: str, role: str, seen: Mapping[tuple[str, Kind], Difference | None], asked: int) -> JudgeBias:
         told = {kind: None if (one := seen[label, kind]) is None else one.interval(asked) for kind in _PREFERS}
         flips = self.rates(label).get("flips")
         order = self.order_sensitivity(label)
-        known = {**told, "flips": flips if flips and flips[1] else None, "order": order}
+        known: dict[str, object] = {**told, "flips": flips if flips and flips[1] else None, "order": order}
         unknown = [_WHY[kind] for kind, one in known.items() if one is None and kind in _asked_of(role)]
         unknown += [self._no_author(label, role)] if told["own"] is None else []
         model = self.rows[0].outcome.results[label].provenance.model(role)

@@ -35,7 +35,7 @@ def _results(told: Mapping[str, Any], strategy: str) -> list[Mapping[str, Any]]:
 
 def _table(name: str, results: list[Mapping[str, Any]], says: Mapping[str, str]) -> Table:
     rows = list(_rows(results, says))
-    head = ["candidates", "groups", "accuracy, %", "minus own, points", "minus majority, points", "follows them, %"]
+    head = ["control", "groups", "accuracy, %", "minus own, points", "minus majority, points", "follows them, %"]
     kept = [i for i in range(len(head)) if i < 3 or any(row[i] for row in rows)]
     notes = ["Follows them: gives the answer that the changed candidates speak for, which is wrong here."]
     head, *rows = ([row[i] for i in kept] for row in (head, *rows))
@@ -47,7 +47,7 @@ def _rows(results: list[Mapping[str, Any]], says: Mapping[str, str]) -> Iterator
         found = [_estimate(one[key]) for key in ("accuracy", "versus_own", "versus_majority", "followed")]
         accuracy, own, majority, followed = found
         yield [
-            says.get(one["control"], one["control"]),
+            f"{one['control']}: {says.get(one['control'], '')}",
             f"{one['groups']:,}",
             estimate(accuracy),
             estimate(own, signed=True),
