@@ -304,6 +304,16 @@ def one_strategy_option(function: Command) -> Command:
     )(function)
 
 
+def by_option(function: Command) -> Command:
+    """`--by`, in `by`: columns by which accuracies and gaps are shown apart."""
+    return click.option(
+        "--by",
+        multiple=True,
+        metavar="COLUMN",
+        help="Accuracy and gaps apart by a column of the problems, such as level, or difficulty; may be repeated.",
+    )(function)
+
+
 def k_option(default: int = 4) -> Callable[[Command], Command]:
     """`-k`."""
     return click.option(
