@@ -13,7 +13,7 @@ from tts.metrics.curves import Subsets, best_of_at_k, curve, g_pass_at_k, maj_at
 from tts.metrics.difference import Detectable, clustered_difference
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.exchangeable import UnlikeSlots
-from tts.metrics.gaps import Gap, gap_table, read_gaps
+from tts.metrics.gaps import Gap, gap_table, read_gaps, read_summary
 from tts.metrics.grading import Graded, grade
 from tts.metrics.missing import MaxFailed, Missing, tolerated
 from tts.metrics.paired import Rescue
@@ -69,6 +69,7 @@ __all__ = [
     "outcome_class",
     "pass_at_k",
     "read_gaps",
+    "read_summary",
     "result_classes",
     "tolerated",
     "weighted_maj_at_k",

@@ -174,7 +174,13 @@ class Costs(Accuracies):
             },
             "frontier": [point._asdict() for point in self.frontier()],
             "lengths": {
-                label: {"direct": one.direct.to_dict(), "written": one.written.to_dict(), "reduction": one.reduction}
+                label: {
+                    "direct": one.direct.to_dict(),
+                    "written": one.written.to_dict(),
+                    "reduction": one.reduction,
+                    "thinking": list(one.thinking),
+                    "answer": list(one.answer),
+                }
                 for label, one in lengths.items()
                 if one is not None
             },

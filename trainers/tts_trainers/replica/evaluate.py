@@ -29,11 +29,15 @@ class Evaluation:
         self.out, self.recipe, self._places = out, recipe, places
 
     def methods(self, target: Path) -> None:
-        """Every method on the candidates of the hybrid model: the paper's Tables 1, 4 and 5."""
+        """Every method on the candidates of the hybrid model: the paper's Tables 1, 4 and 5.
+
+        Two groups of each problem, so that a vote over as many candidates as a refinement costs is known, too.
+        """
         stage = self.recipe.evaluation
         gsr = tts.strategy("gsr", outputs=stage.outputs)
         strategies: list[str | tts.Strategy] = ["majority", "best_of_n", "knockout", "synthesizer", gsr]
-        self._compare(target, f"hybrid-{self.recipe.main}", stage.groups, strategies=strategies, **self._roles())
+        model, problems = f"hybrid-{self.recipe.main}", (stage.groups + 1) // 2
+        self._compare(target, model, problems, n=2 * stage.k, strategies=strategies, **self._roles())
 
     def arms(self, target: Path) -> None:
         """Student, direct, refine and hybrid: Table 2."""
@@ -75,22 +79,24 @@ class Evaluation:
         self,
         target: Path,
         model: str,
-        groups: int,
+        problems: int,
         *,
         strategies: Sequence[str | tts.Strategy] = _STRATEGIES,
         k: int | None = None,
+        n: int | None = None,
         ranges: TaskRanges | None = None,
         **roles: Any,
     ) -> None:
-        """Sample one group of k for each problem and let every strategy decide on it."""
+        """Sample n candidates for each problem, k where nothing is said, and let every strategy decide on groups."""
         if (place := self._place(model)) is None:
             return
         stage = self.recipe.evaluation
         seed = self.recipe.seed + _TEST_SEED
         comparison = tts.compare(
-            tts.task("sums", size=groups, seed=seed, **dict(ranges or self.recipe.task)),
+            tts.task("sums", size=problems, seed=seed, **dict(ranges or self.recipe.task)),
             strategies=strategies,
             k=k or stage.k,
+            n=n,
             model=f"hf:{place}",
             sampling=tts.Sampling(temperature=stage.temperature, top_p=stage.top_p, max_tokens=stage.max_tokens),
             store=self.out / "evaluation.db",
