@@ -57,6 +57,11 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 @click.option(
     "--shuffle", is_flag=True, help="Put stored candidates in a seeded random order first: for sets of several models."
 )
+@click.option(
+    "--balanced",
+    is_flag=True,
+    help="Groups that use all candidates where K does not divide them: they overlap, each candidate in equally many.",
+)
 @grader_option
 @think_option
 @engine_options
@@ -76,6 +81,7 @@ def compare(
     parameters: Pairs,
     order_trials: int,
     shuffle: bool,
+    balanced: bool,
     grader: str | None,
     think: tuple[str, str] | None,
     engine: dict[str, Any],
@@ -112,6 +118,7 @@ def compare(
             k=k,
             order_trials=order_trials,
             shuffle=shuffle,
+            balanced=balanced,
             columns=columns,
             limit=limit,
             on_error=on_error,

@@ -57,6 +57,11 @@ from tts.output.text import json_line
     help="Accuracy over non-overlapping groups of K, or over all subsets of K where a strategy has that estimate.",
 )
 @click.option(
+    "--balanced",
+    is_flag=True,
+    help="Groups that use all samples where K does not divide them: they overlap, each sample in equally many.",
+)
+@click.option(
     "--controls",
     "with_controls",
     is_flag=True,
@@ -87,6 +92,7 @@ def evaluate(
     outputs: int,
     parameters: Pairs,
     estimator: Literal["groups", "subsets"],
+    balanced: bool,
     with_controls: bool,
     check_grades: bool,
     report: Path | None,
@@ -122,6 +128,7 @@ def evaluate(
             n=n,
             outputs=outputs,
             estimator=estimator,
+            balanced=balanced,
             check_grades=check_grades,
             overwrite=overwrite,
             report=PAGE if report is None else report.absolute(),

@@ -16,6 +16,7 @@ from tts.vocabulary.records import Usage
 
 _SHOWN = 20  # rows of a list that a person is to look at; the rest is in the JSON file
 _NO = ""
+_KINDS = ("non-overlapping group (arXiv 2509.00084)", "balanced group, with every candidate in equally many,")
 
 
 class Shown(NamedTuple):
@@ -71,9 +72,10 @@ def _accuracy(shown: Shown) -> Table:
     size = f"{counted(problems, 'problem')}, {counted(len(compared.rows), 'group')} of k={k}"
     title = f"Accuracy: {size}, source {shown.protocol['problems']}"
     named = ", ".join(f"{role} {name}" for role, name in shown.protocol.get("named", {}).items())
+    kind = _KINDS[bool(shown.protocol.get("balanced"))]
     notes = [
         *([f"models: {named}"] if named else []),
-        f"{groups}: one decision for each non-overlapping group of {k} candidates, outputs averaged (arXiv 2509.00084)",
+        f"{groups}: one decision for each {kind} of {k} candidates, outputs averaged",
     ]
     if shown.protocol["estimator"] == "subsets":
         notes.append(f"{subsets}: unbiased mean over every subset, ties averaged, where the strategy allows it")

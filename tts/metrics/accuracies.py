@@ -10,7 +10,7 @@ from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.grading import Graded
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.outcome_class import is_missing, is_there
-from tts.vocabulary.records import CurveName, Result, Usage
+from tts.vocabulary.records import Candidate, CurveName, Result, Usage
 
 Set = tuple[str, str]  # digest and id of a problem
 
@@ -174,6 +174,12 @@ def present(row: Graded) -> list[bool]:
     grades = row.candidates if row.candidates is not None else (False,) * len(row.outcome.candidates)
     given = zip(row.outcome.candidates, grades, strict=True)
     return [correct for one, correct in given if is_there(one)]
+
+
+def counted(row: Graded) -> list[Candidate]:
+    """The candidates that no earlier group has: all of them, unless groups overlap."""
+    new = row.outcome.new
+    return [one for one in row.outcome.candidates if new is None or one.index < new]
 
 
 def stopped(row: Graded, k: int) -> bool:

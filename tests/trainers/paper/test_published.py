@@ -16,6 +16,7 @@ from published_numbers import rows
 
 import tts
 from tts.cli import main
+from tts.eval import Comparison
 
 SHARE = r"\d+\.\d \[\d+\.\d, \d+\.\d\]"
 
@@ -30,11 +31,11 @@ def spoken(request: tts.Request, index: int) -> str:
 
 
 @pytest.fixture
-def run(fake: Any, tmp_path: Path) -> tts.Comparison:
+def run(fake: Any, tmp_path: Path) -> Comparison:
     """A comparison saved as `run.json` where the test runs."""
     fake(script=spoken)
     gsr = tts.strategy("gsr", outputs=2)
-    scored = ["majority", "best_of_n", gsr]
+    scored: list[str | tts.Strategy] = ["majority", "best_of_n", gsr]
     compared = tts.compare(sums(8), strategies=scored, k=4, n=8, model="fake:m", scorer=LengthScorer("", None))
     compared.save(tmp_path / "run.json")
     return compared
@@ -98,11 +99,11 @@ def test_table_5_has_the_counts_of_all_benchmarks(tmp_path: Path, name: str) -> 
 def test_tables_6_and_7_stand_beside_a_data_card(tmp_path: Path) -> None:
     assert printed("table6")[1:] == rows(paper.TABLE_6)
     assert printed("table7")[1:] == rows(paper.TABLE_7)
-    card = "# Data\n\n## Counts\n\n### Filter\n\n| rule | rows |\n| --- | ---: |\n| all | 12 |\n\n### Rows\n\n| side | refine |\n| --- | ---: |\n| train | 7 |\n\n## Files\n\n| file |\n"
-    (tmp_path / "README.md").write_text(card)
-    assert ["all", "12"] in printed("table6", "--card", tmp_path) and ["train", "7"] in printed(
-        "table7", "--card", tmp_path
-    )
+    rules = "### Filter\n\n| rule | rows |\n| --- | ---: |\n| all | 12 |\n\n"
+    sides = "### Rows\n\n| side | refine |\n| --- | ---: |\n| train | 7 |\n\n"
+    (tmp_path / "README.md").write_text(f"# Data\n\n## Counts\n\n{rules}{sides}## Files\n\n| file |\n")
+    assert ["all", "12"] in printed("table6", "--card", tmp_path)
+    assert ["train", "7"] in printed("table7", "--card", tmp_path)
     assert ["train", "7"] not in printed("table6", "--card", tmp_path), "each has its own counts"
 
 
@@ -118,7 +119,7 @@ def test_figures_have_what_the_paper_says_of_them(tmp_path: Path) -> None:
     assert list(of("figure8", tmp_path)[0].values())[1:] == ["6.6–14.8", "570–960", "> 13,000 (AIME)"]
 
 
-def test_what_the_text_says_stands_below(run: tts.Comparison, tmp_path: Path) -> None:
+def test_what_the_text_says_stands_below(run: Comparison, tmp_path: Path) -> None:
     told = {
         "table1": "+5.5 (GSR-7B), +1.15 (QwQ-32B)",
         "table2": "as 9.6 here and as 11.3 in Table 1",
@@ -136,7 +137,7 @@ def cell(estimate: Any, sign: str = "") -> str:
     return f"{100 * estimate.mean:{sign}.1f} [{low}, {high}]"
 
 
-def test_own_numbers_are_those_of_the_run(run: tts.Comparison, tmp_path: Path) -> None:
+def test_own_numbers_are_those_of_the_run(run: Comparison, tmp_path: Path) -> None:
     found = {row["method"]: row["AIME24"] for row in of("table1", tmp_path) if row["of"] == "ours"}
     gsr = next(label for label in run.strategies if label.startswith("gsr"))
     assert found["pass@1"] == cell(run.pass_at_1)
@@ -163,12 +164,12 @@ def test_own_numbers_are_those_of_the_run(run: tts.Comparison, tmp_path: Path) -
         assert strata["groups"][f"N_c = {n}"] == str(estimate.n)
 
 
-def test_the_average_is_there_where_all_five_are(run: tts.Comparison, tmp_path: Path) -> None:
+def test_the_average_is_there_where_all_five_are(run: Comparison, tmp_path: Path) -> None:
     place = tmp_path / "run.json"
     every = ",".join(f"{task}={place}" for task in ("aime24", "aime25", "amc22_23", "math500", "olympiadbench"))
     head, *lines = printed("table1", "--runs", every)
     ours = {line[0]: dict(zip(head, line, strict=True)) for line in lines if line[1] == "ours"}
-    mean, half = run.pass_at_1.mean, (run.pass_at_1.high - run.pass_at_1.mean) / math.sqrt(5)  # type: ignore[union-attr]
+    mean, half = run.pass_at_1.mean, (run.pass_at_1.high - run.pass_at_1.mean) / math.sqrt(5)
     assert ours["pass@1"]["average"].startswith(f"{100 * mean:.1f} [")
     assert ours["pass@1"]["average"].endswith(f"{100 * (mean + half):.1f}]"), "five independent ones"
     assert of("table1", tmp_path)[4]["average"] == ""
@@ -182,7 +183,7 @@ def test_runs_stand_below_the_row_of_their_label(tmp_path: Path) -> None:
     assert "sums" in printed("table1", "--runs", f"x/sums={tmp_path / 'run.json'}")[0], "a column of its own"
 
 
-def test_unknown_tokens_are_unknown(run: tts.Comparison, tmp_path: Path) -> None:
+def test_unknown_tokens_are_unknown(run: Comparison, tmp_path: Path) -> None:
     told = run.to_dict() | {"usage_known": False}
     (tmp_path / "run.json").write_text(json.dumps(told))
     tokens = {row[""]: row["AIME24"] for row in of("table4", tmp_path) if row["of"] == "ours"}

@@ -110,8 +110,7 @@ ARMS: tuple[Row, ...] = (
 """Table 2: trained on nothing, direct rows, refine rows, both."""
 
 ARMS_NOTE = (
-    "20K rows each, 5 epochs, learning rate 4e-5; on AIME25 the paper has selfRef@4 of the base as 9.6 here and as 11.3 in "
-    "Table 1"
+    "20K rows each, 5 epochs, learning rate 4e-5; on AIME25 the base has selfRef@4 as 9.6 here and as 11.3 in Table 1"
 )
 
 SIZES: tuple[Row, ...] = (

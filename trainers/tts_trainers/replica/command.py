@@ -1,8 +1,8 @@
 """`tts paper`: one table or figure of arXiv 2509.00084, runs of one's own or a family of small models beside it.
 
-By default it measures the family that ships: student, hybrid model, reward model, judge and synthesizer of one size. The
-other arms of Table 2 and the other sizes of Figure 2 are made by `make replica` and `make replica-scaling`; `--family`
-names their folder.
+By default it measures the family that ships: student, hybrid model, reward model, judge and synthesizer of one size.
+The other arms of Table 2 and the other sizes of Figure 2 are made by `make replica` and `make replica-scaling`;
+`--family` names their folder.
 """
 
 from __future__ import annotations
