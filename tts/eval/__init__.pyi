@@ -18,6 +18,7 @@ from tts.metrics.grading import Graded, grade
 from tts.metrics.missing import MaxFailed, Missing, tolerated
 from tts.metrics.paired import Rescue
 from tts.metrics.pairs import Pair, compare_pairs
+from tts.metrics.pooled import Pooled, PooledGap, pool_gaps, pooled_table
 from tts.metrics.run import Run
 from tts.metrics.sampled_curves import Curve
 from tts.vocabulary.outcome_class import OutcomeClass, candidate_class, outcome_class, result_classes
@@ -44,6 +45,8 @@ __all__ = [
     "OutcomeClass",
     "Pair",
     "Point",
+    "Pooled",
+    "PooledGap",
     "Price",
     "Prices",
     "Rescue",
@@ -68,6 +71,8 @@ __all__ = [
     "maj_at_k",
     "outcome_class",
     "pass_at_k",
+    "pool_gaps",
+    "pooled_table",
     "read_gaps",
     "read_summary",
     "result_classes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from tts.contracts.prices import Prices
@@ -47,6 +48,16 @@ def screen_tables(shown: Shown) -> list[Table]:
     return [_accuracy(shown), *asked]
 
 
+def _passes(compared: Comparison) -> list[str]:
+    """What single passes over the problems differ by: mean@n ± sd, of candidates and of each strategy's groups."""
+    told = []
+    for label in (None, *compared.strategies):
+        if len(found := compared.passes(label)) > 1:
+            name = f"mean@{len(found)}" if label is None else f"{label} over {len(found)} groups"
+            told.append(f"{name} {percent(fmean(found))} ± {percent(stdev(found))}")
+    return [f"one pass over the problems, mean ± sd: {'; '.join(told)}"] if told else []
+
+
 def _accuracy(shown: Shown) -> Table:
     compared, k = shown.comparison, shown.comparison.k
     n = max((len(one.points) for one in compared.curves().values()), default=shown.protocol["n"])
@@ -79,7 +90,7 @@ def _accuracy(shown: Shown) -> Table:
     ]
     if shown.protocol["estimator"] == "subsets":
         notes.append(f"{subsets}: unbiased mean over every subset, ties averaged, where the strategy allows it")
-    notes += [*compared.missing_lines(), *compared.failure_lines(), *compared.rate_lines()]
+    notes += [*_passes(compared), *compared.missing_lines(), *compared.failure_lines(), *compared.rate_lines()]
     return Table(title, ["strategy", "accuracy", "95 % interval", "estimator", "outputs per group"], rows, notes)
 
 

@@ -145,6 +145,7 @@ class Comparison(EqualBudgets):
                 usage = sum(result.usage.values(), Usage())
                 yield {
                     "problem_id": outcome.problem.id,
+                    "problem_digest": outcome.problem.digest,
                     "group": outcome.group,
                     "strategy": label,
                     "answer": result.answer,
