@@ -11,6 +11,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,31 @@ def test_foreign_code_cannot_end_the_process(end: str) -> None:
 
     with pytest.raises(ProcessEnd):
         asyncio.run(in_a_thread())
+
+
+@pytest.mark.parametrize("executor", [False, True])
+def test_neither_can_a_thread_that_it_starts_and_that_is_said(caplog: pytest.LogCaptureFixture, executor: bool) -> None:
+    asked: Future[None] = Future()
+
+    def end() -> None:
+        asked.result()
+        os._exit(3)
+
+    with Foreign():
+        if executor:
+            pool = ThreadPoolExecutor(1)
+            ended = pool.submit(end)
+        else:
+            thread = threading.Thread(target=end, name="theirs")
+            thread.start()
+    asked.set_result(None)  # the plugin has returned by now
+    if executor:
+        with pytest.raises(ProcessEnd, match=r"os\._exit\(3\)"):
+            ended.result()
+        pool.shutdown()
+    else:
+        thread.join()
+        assert "'theirs' called os._exit(3): it is over, the run goes on" in caplog.text
 
 
 def test_the_process_of_somebody_else_ends_as_it_is_told() -> None:

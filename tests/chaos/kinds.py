@@ -124,6 +124,10 @@ STRATEGY = [
         "KeyboardInterrupt in a task": "async def f(): raise KeyboardInterrupt\nawait asyncio.create_task(f())",
         "os._exit": "import os; os._exit(3)",
         "os._exit in a thread": "import os; await asyncio.to_thread(os._exit, 3)",
+        "os._exit in a thread of its own": (
+            "import os, threading\nmine = threading.Thread(target=os._exit, args=(3,))\n"
+            "mine.start(); mine.join()\nraise RuntimeError('my thread is gone')"
+        ),
         "os.abort": "import os; os.abort()",
         "gives None": "return None",
         "gives text": "return '2'",

@@ -25,6 +25,7 @@ from tts.contracts.models import Backend, Judge, Scorer
 from tts.contracts.prices import Prices
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
+from tts.engine.arguments import check_k, check_limits, check_positive, prices_of
 from tts.engine.budget import Budget, Limits
 from tts.engine.built_in import only_sums
 from tts.engine.calls import Limit
@@ -103,11 +104,11 @@ class Engine:
         listeners: Sequence[Callable[[Event], None]] = (),
         models: ModelPool | None = None,
     ) -> None:
-        _check_positive(
+        check_positive(
             concurrency=concurrency, timeout=timeout, request_timeout=request_timeout, budget=budget,
             problem_budget=problem_budget, max_cost=max_cost,
         )  # fmt: skip
-        told = _prices(prices, max_cost)
+        told = prices_of(prices, max_cost)
         given = {"deadline": deadline, "quorum": quorum, "grace": grace}
         self._limits: TimeLimits | None = build("the time of an answer", TimeLimits, given).some
         if not isinstance(sampling, Sampling | None):
@@ -195,7 +196,7 @@ class Engine:
             if not isinstance(problem, str) or not problem.strip():
                 raise TaskError(f"problem {problem!r}: give a text that is not empty, or a tts.Problem")
             problem = Problem(id=digest(problem)[:12], prompt=problem)
-        _check_k(k)
+        check_k(k)
         (example,) = self._known([Example(problem=problem)])
         plan = await self._plan([strategy], k, 0, k, terms)
         (work,) = self._roles.check_first([Work(example.problem, None)], tuple(plan.strategies.values()))
@@ -214,7 +215,7 @@ class Engine:
 
         A problem that cannot be sampled at all gives a set whose candidates carry the error.
         """
-        _check_k(k)
+        check_k(k)
         if self._limits is not None:
             raise ConfigError("sampling wants every candidate; leave out deadline=, quorum= and grace=")
         await self._load((), sampling=True)
@@ -254,7 +255,7 @@ class Engine:
         in groups that overlap, with every candidate in equally many. With `order_trials`, strategies that mind
         the order of the candidates decide again on so many permutations of all k of them, which are drawn for it.
         """
-        _check_k(k)
+        check_k(k)
         if n is not None and n < k:
             raise ConfigError(f"n={n} candidates per problem make no group of k={k}; give n={k} or more")
         works = (Work(example.problem, example.answer) for example in self._known(problems))
@@ -274,7 +275,7 @@ class Engine:
         A set of fewer than k is completed by the model that made it, if that is the engine's, under the sampling that
         made it. Else it is a failed result; `ConfigError` where it is the first.
         """
-        _check_k(k)
+        check_k(k)
         works = groups(samples, k, self._runner.can_complete, self.sampling.seed if balanced else None)
         return self._outcomes(works, strategies, k, order_trials, None)
 
@@ -339,7 +340,7 @@ class Engine:
         if order_trials < 0:
             raise ConfigError(f"order_trials={order_trials}: give how many other orders are to be tried, or 0")
         limits = self._limits if terms.limits is None else terms.limits.some
-        _check_limits(limits, k, n, order_trials)
+        check_limits(limits, k, n, order_trials)
         labelled = label_strategies([strategy_of(one) for one in strategies])
         await self._load(tuple(labelled.values()), sampling=n is not None)
         warn_of_mismatches(self._roles.loaded.get("policy"), self._instruction.template, labelled.values(), k)
@@ -396,39 +397,6 @@ def _with_reason(error: Exception, candidates: Sequence[Candidate]) -> Exception
     return NoCandidatesError(f"{error}: {'; '.join(list(reasons)[:2])}")
 
 
-def _check_positive(**limits: object) -> None:
-    for name, value in limits.items():
-        positive = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-        if value is not None and value != "auto" and not positive:
-            raise ConfigError(f"{name}={value!r}: it must be positive, or None for no limit")
-
-
-def _prices(given: Prices | str | Path | None, max_cost: float | None) -> Prices | None:
-    if max_cost is not None and given is None:
-        raise ConfigError(
-            f"max_cost={max_cost}: give prices= (on the command line --prices), a file of them or a tts.eval.Prices"
-        )
-    return None if given is None else Prices.of_any(given)
-
-
 def _tick(limit: float | str | None) -> float:
     """How often to look, in seconds: a limit is kept to a quarter of itself, or to a second."""
     return min(1.0, limit / 4) if isinstance(limit, int | float) else 1.0
-
-
-def _check_k(k: int) -> None:
-    if not isinstance(k, int) or isinstance(k, bool):
-        raise ConfigError(f"k={k!r}: the number of candidates is a whole number")
-    if k < 1:
-        raise ConfigError(f"k={k}: at least one candidate is needed")
-
-
-def _check_limits(limits: TimeLimits | None, k: int, n: int | None, order_trials: int) -> None:
-    """Raise `ConfigError` where limits of time and the call do not go together."""
-    if limits is None:
-        return
-    if limits.quorum is not None and limits.quorum > k:
-        raise ConfigError(f"quorum={limits.quorum} can never be there: there are k={k} candidates; give {k} or less")
-    if order_trials or (n is not None and n > k):
-        what = "order_trials=" if order_trials else "n="
-        raise ConfigError(f"{what} wants every candidate; leave it out, or deadline=, quorum= and grace=")
