@@ -139,10 +139,7 @@ def evaluate(
             listeners=[listener],
             **engine,
         )
-    if as_json:
-        write_json(found.report())
-    else:
-        click.echo("\n\n".join(map(str, found.screen())))
+    write_json(found.report()) if as_json else click.echo("\n\n".join(map(str, found.screen())))
     _tell_files(folder, folder / PAGE if report is None else report)
     if with_controls:
         _controls(problems, folder, chosen, k, columns, limit, on_error, grader, engine)
