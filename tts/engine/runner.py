@@ -40,9 +40,9 @@ class Plan(NamedTuple):
     provenance: dict[str, Provenance]
     trials: OrderTrials | None
     limits: TimeLimits | None = None
-    balanced: int | None = None  # the seed of groups that overlap
     drawer: Drawer | None = None  # with a budget of its own
     tell: Callable[[str], None] | None = None
+    balanced: int | None = None  # the seed of groups that overlap
 
 
 class Runner:

@@ -121,9 +121,9 @@ def pooled_table(pooled: PooledGap, strategy: str = "gsr") -> Table:
 
 def _check(found: Mapping[Path, dict[str, Any]]) -> None:
     """Raise for runs that do not belong together, or that are one."""
-    sizes = {summary.get("k") for summary in found.values()}
+    sizes = {int(summary.get("k", 0)) for summary in found.values()}
     if len(sizes) > 1:
-        raise ConfigError(f"--pool: the runs have groups of {', '.join(map(str, sorted(map(int, sizes))))}; pool one k")
+        raise ConfigError(f"--pool: the runs have groups of {', '.join(map(str, sorted(sizes)))}; pool one k")
     seen: dict[str, Path] = {}
     for run, summary in found.items():
         protocol = summary.get("protocol", {})
