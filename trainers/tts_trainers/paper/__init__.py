@@ -1,1 +1,1 @@
-"""The tables and figures of arXiv 2509.00084: its published numbers, runs of one's own beside them."""
+"""The tables of arXiv 2509.00084: its published numbers, runs of one's own beside them."""

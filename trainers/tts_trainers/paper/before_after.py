@@ -1,4 +1,4 @@
-"""Tables 2 and 3, Figures 2, 6 and 7: single candidates, votes and self-refinement of several models."""
+"""Models side by side, before or after training: Tables 2, 3, Figures 2, 6, 7."""
 
 from __future__ import annotations
 

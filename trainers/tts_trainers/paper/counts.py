@@ -1,4 +1,4 @@
-"""Tables 6 and 7: what became of the problems and rows, the counts of a data card below."""
+"""Tables 6, 7: how many problems were left, how many rows were made, the counts of a data card below."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Table 4 and Figure 8: how long responses and refinements are."""
+"""Table 4, Figure 8: how long a response is, direct or refined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Table 1: every method, and what a vote and a score reach at the cost of self-refinement."""
+"""Table 1: every method, with what a vote, or a score, reaches at the cost of self-refinement."""
 
 from __future__ import annotations
 

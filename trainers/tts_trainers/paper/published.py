@@ -1,4 +1,4 @@
-"""The published numbers of arXiv 2509.00084, as its tables and figures have them.
+"""The published numbers of arXiv 2509.00084, as they stand in it.
 
 Accuracies in percent. `None` stands for what the paper does not report.
 """

@@ -1,4 +1,4 @@
-"""Runs of one's own: `tts eval`'s folders, or summaries of comparisons, each with a label and a benchmark."""
+"""Runs of one's own: `tts eval`'s folders, or summaries of comparisons, each of somebody on a benchmark."""
 
 from __future__ import annotations
 

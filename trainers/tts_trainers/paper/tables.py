@@ -1,4 +1,4 @@
-"""Every table and figure by its name, for runs of one's own."""
+"""Every table, or figure, by its name, for runs of one's own."""
 
 from __future__ import annotations
 
