@@ -66,6 +66,7 @@ from tts.vocabulary.records import (
 )
 from tts.vocabulary.thinking import split_thinking
 from tts.vocabulary.time_limits import TimeLimits
+from tts.vocabulary.tool_calls import ToolCall, split_tool_calls, with_tool_calls
 
 __all__ = [
     "Backend",
@@ -123,6 +124,7 @@ __all__ = [
     "Task",
     "TaskError",
     "TimeLimits",
+    "ToolCall",
     "UnknownPluginError",
     "Usage",
     "Verdict",
@@ -142,6 +144,8 @@ __all__ = [
     "sample",
     "solve",
     "split_thinking",
+    "split_tool_calls",
     "strategy",
     "task",
+    "with_tool_calls",
 ]

@@ -40,7 +40,7 @@ class Selecting(Listing):
             return Pick(listed[0], {**prompt.traced, "said": [], "by": "only one"})
         said: list[int | None] = []
         for draw in (1, 2):
-            outputs = await ctx.generate(prompt.messages, draw)
+            outputs = await ctx.generate(prompt.messages, draw, formatted=False)
             (output,) = succeeded(outputs[-1:], "selection", ctx)
             number = self.read(output.summary or "")
             if number is not None and number < len(listed):

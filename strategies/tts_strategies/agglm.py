@@ -23,6 +23,7 @@ class AggLM(Listing):
 
     name: ClassVar[str] = "agglm"
     needs: ClassVar[Needs] = Needs(policy=True)
+    writes: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="1 by the policy over all k",
         use="a policy trained to aggregate, or a strong reasoning model as it is",
@@ -44,5 +45,5 @@ class AggLM(Listing):
     async def aggregate(self, ctx: Context) -> Decision:
         """The first solution's summary; empty where the model never closed its think block."""
         prompt = await self.listed(ctx, await drawn(ctx))
-        outputs = await ctx.generate(prompt.messages, self.outputs)
+        outputs = await ctx.generate(prompt.messages, self.outputs, final=True)
         return decided(succeeded(outputs, "aggregation", ctx), prompt.traced)

@@ -26,6 +26,7 @@ class GSR(Refining):
 
     name: ClassVar[str] = "gsr"
     needs: ClassVar[Needs] = Needs(policy=True)
+    writes: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="1 by the policy over all k",
         use="a policy trained to refine (`tts train hybrid`); can be right where every candidate is wrong",

@@ -29,6 +29,7 @@ class LLMBlender(Judging, Synthesizing):
 
     name: ClassVar[str] = "llm_blender"
     needs: ClassVar[Needs] = Needs(judge=True, synthesizer=True)
+    writes: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="up to k (k - 1) by the judge, 1 by the synthesizer",
         use="candidates of several models, a small pairwise ranker, a model that fuses well",
@@ -54,8 +55,8 @@ class LLMBlender(Judging, Synthesizing):
         won = _wins(matches)
         ranked = sorted(players, key=lambda player: -won[player.index])
         trace: dict[str, Any] = {"ranking": [[player.index, won[player.index] / 2] for player in ranked]}
-        outputs = succeeded(await self.write(ctx, ranked[: self.top], self.outputs, trace), "fusion", ctx)
-        return decided(outputs, trace).model_copy(update={"rates": verdict_rates(matches)})
+        written = await self.write(ctx, ranked[: self.top], self.outputs, trace, final=True)
+        return decided(succeeded(written, "fusion", ctx), trace).model_copy(update={"rates": verdict_rates(matches)})
 
 
 def _wins(matches: Sequence[Match]) -> Counter[int]:

@@ -26,6 +26,7 @@ class MoA(Listing):
 
     name: ClassVar[str] = "moa"
     needs: ClassVar[Needs] = Needs(synthesizer=True)
+    writes: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="1 by the synthesizer over all k, and k for each further layer",
         use="candidates of several models, which fail in different ways",
@@ -57,11 +58,11 @@ class MoA(Listing):
         trace: dict[str, Any] = {"layers": []}
         for _ in range(self.layers - 1):
             responses = await self._layer(ctx, responses, width, trace)
-        return decided(await self._layer(ctx, responses, self.outputs, trace), trace)
+        return decided(await self._layer(ctx, responses, self.outputs, trace, final=True), trace)
 
     async def _layer(
-        self, ctx: Context, responses: Sequence[Candidate], n: int, trace: dict[str, Any]
+        self, ctx: Context, responses: Sequence[Candidate], n: int, trace: dict[str, Any], *, final: bool = False
     ) -> list[Candidate]:
         prompt = await self.listed(ctx, responses)
         trace["layers"].append(prompt.traced)
-        return succeeded(await ctx.synthesize(prompt.messages, n), "aggregation", ctx)
+        return succeeded(await ctx.synthesize(prompt.messages, n, final=final), "aggregation", ctx)

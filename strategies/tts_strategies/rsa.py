@@ -27,6 +27,7 @@ class RSA(Refining):
 
     name: ClassVar[str] = "rsa"
     needs: ClassVar[Needs] = Needs(policy=True)
+    writes: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="3k by the policy over 4 each (loops x population)",
         use="hard problems with compute to spare, and k beyond one prompt",

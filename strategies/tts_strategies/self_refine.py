@@ -27,6 +27,7 @@ class SelfRefine(Strategy):
 
     name: ClassVar[str] = "self_refine"
     needs: ClassVar[Needs] = Needs(policy=True)
+    writes: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="up to 8 by the policy, one after the other: 4 rounds of feedback and rewriting",
         use="the sequential baseline; feedback that a model can give, as on style, code or constraints",
@@ -114,7 +115,7 @@ class SelfRefine(Strategy):
         else:
             prompt = template_of(source, FEEDBACK_FIELDS).render(problem=ctx.problem.text, stop=self.stop, **values)
         for draw in (1, 2):
-            outputs = await ctx.generate(in_conversation(ctx.problem, prompt), draw)
+            outputs = await ctx.generate(in_conversation(ctx.problem, prompt), draw, formatted="feedback" in parts)
             (output,) = succeeded(outputs[-1:], "self-refinement", ctx)
             trace["calls"] += 1
             if (output.summary or "").strip():

@@ -61,6 +61,7 @@ class Synthesizer(Synthesizing):
 
     name: ClassVar[str] = "synthesizer"
     needs: ClassVar[Needs] = Needs(synthesizer=True)
+    writes: ClassVar[bool] = True
     card: ClassVar[Card | None] = Card(
         calls="1 by the synthesizer over 5, and 1 for each group where k > 5",
         use="a second model that is better, or trained (`tts train synthesizer`), above a cheap policy",

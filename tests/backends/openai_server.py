@@ -215,6 +215,12 @@ class Server:
             assert request.transport is not None
             request.transport.close()
             return response
+        for place, call in enumerate(message.get("tool_calls") or ()):  # the arguments in two pieces, as servers do
+            head, tail = call["function"]["arguments"][:7], call["function"]["arguments"][7:]
+            named = {**call, "index": place, "function": {**call["function"], "arguments": head}}
+            rest = {"index": place, "function": {"arguments": tail}}
+            for piece in (named, rest):
+                await response.write(event({"choices": [{"index": 0, "delta": {"tool_calls": [piece]}}]}))
         last = {"index": 0, "delta": {}, "text": "", "finish_reason": choice["finish_reason"]}
         await response.write(event({"choices": [{**last, "logprobs": choice.get("logprobs")}]}))
         if "usage" in answer:
@@ -226,7 +232,7 @@ class Server:
     def _write(self, body: dict[str, Any]) -> dict[str, Any] | web.Response:
         """What a model might say: eight words that go by prompt and seed."""
         behaviour = self.behaviour
-        prompt = body.get("prompt") or "\n".join(m["content"] for m in body["messages"])
+        prompt = body.get("prompt") or "\n".join(str(m.get("content")) for m in body["messages"])
         length, most = len(prompt.split()), body.get("max_tokens") or body.get("max_completion_tokens") or 16
         if behaviour.context is not None and length + most > behaviour.context:
             return error(
@@ -240,7 +246,8 @@ class Server:
             words = hashlib.sha256(f"{prompt}/{seed}".encode()).hexdigest()[:48]
             said = [words[i : i + 6] for i in range(0, 48, 6)][:most]
             total += len(said)
-            choices.append(self._choice(body, index, " ".join(said), "length" if most < 8 else "stop"))
+            choice = self._choice(body, index, " ".join(said), "length" if most < 8 else "stop")
+            choices.append(formed(choice, body, int(words[:4], 16)))
         usage = {"prompt_tokens": length, "completion_tokens": total, "total_tokens": length + total}
         return {"choices": choices, "usage": {**usage, "prompt_tokens_details": {"cached_tokens": length // 2}}}
 
@@ -284,6 +291,33 @@ class Server:
             return error(400, f"The input ({problem.prompt_tokens} tokens) is longer than the model's context length "
                          f"({problem.context_length} tokens).")  # fmt: skip
         return {"choices": [told(body, one) for one in done], "usage": spent(done)}
+
+
+def formed(choice: dict[str, Any], body: dict[str, Any], lot: int) -> dict[str, Any]:
+    """A choice in the form that was asked for: three spellings of one value, or, for one lot of four, another value."""
+    spelling = lot % 4
+    if body.get("tools") and body.get("tool_choice") != "none":
+        city = [
+            '{"city": "Oslo", "days": 2}',
+            '{"days": 2.0, "city": "Oslo"}',
+            '{"city":"Oslo","days":2}',
+            '{"city": "Rome"}',
+        ]
+        function = {"name": body["tools"][0]["function"]["name"], "arguments": city[spelling]}
+        calls = [{"id": f"call{lot}", "type": "function", "function": function}]
+        choice |= {
+            "message": {"role": "assistant", "content": None, "tool_calls": calls},
+            "finish_reason": "tool_calls",
+        }
+    elif body.get("response_format"):
+        values = [
+            '{"sum": 3, "of": [1, 2]}',
+            '{"of": [1, 2.0], "sum": 3.0}',
+            '{"sum":3,"of":[1,2]}',
+            '{"sum": 4, "of": []}',
+        ]
+        choice |= {"message": {"role": "assistant", "content": values[spelling]}}
+    return choice
 
 
 def told(body: dict[str, Any], one: Any) -> dict[str, Any]:

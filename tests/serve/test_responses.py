@@ -22,6 +22,7 @@ def test_a_text_with_instructions_is_answered(fake: Fake) -> None:
             "input": "1+2",
             "instructions": "Be brief.",
             "max_output_tokens": 50,
+            "seed": 7,
             "store": False,
         }
         return await client.post("/v1/responses", body)

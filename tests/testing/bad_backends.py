@@ -141,6 +141,20 @@ class TellsNothing(Good):
         pass
 
 
+class TellsTheStop(Good):
+    def finished(self, request: tts.Request, index: int, text: str, count: int) -> tts.Completion:
+        if request.on_text is not None and request.sampling.stop:
+            request.on_text(index, f"{text} and {request.sampling.stop[0]}")
+        return super().finished(request, index, text, count)
+
+
+class TellsOn(Good):
+    async def end(self, request: tts.Request, writing: list[asyncio.Future[Any]], left: int) -> None:
+        await super().end(request, writing, left)
+        if left and request.on_text is not None:
+            asyncio.get_running_loop().call_later(0.01, request.on_text, 0, " and more")
+
+
 class NeverSplits(Good):
     def finished(self, request: tts.Request, index: int, text: str, count: int) -> tts.Completion:
         return super().finished(request, index, text, count).model_copy(update={"summary": None})

@@ -19,6 +19,8 @@ FAULTS = (
     (bad.Empties, "test_a_completion_is_whole_or_says_why_it_failed", "raise a BackendError where none came"),
     (bad.TellsTwice, "test_what_is_told_while_it_is_written_is_the_beginning_of_the_text", "is new of the text"),
     (bad.TellsNothing, "test_what_is_told_while_it_is_written_is_the_beginning_of_the_text", "streams=False"),
+    (bad.TellsTheStop, "test_a_stop_string_is_never_told", "keep back what may be the beginning"),
+    (bad.TellsOn, "test_nothing_is_told_once_it_is_cancelled", "tell nothing of what is cancelled"),
     (bad.NeverSplits, "test_text_is_thinking_and_summary", "tts.split_thinking(text)"),
     (bad.Rewrites, "test_text_is_thinking_and_summary", "as they stand there"),
     (bad.TakesTurns, "test_a_short_completion_does_not_wait_for_a_long_one", "serve requests side by side"),

@@ -18,6 +18,7 @@ def tts_extractors() -> list[Entry]:
         "verbatim": "the whole visible text",
     }
     function = {"auto": "extract"}
+    replies = "the tools that are called, or the JSON value that is all of it, written alike; else as auto"
     written = {
         "json": ("json_value", "the last JSON value, so that equal values are written alike"),
         "code": ("code", "the last fenced block"),
@@ -32,6 +33,7 @@ def tts_extractors() -> list[Entry]:
             Entry(name=name, target=f"tts.answers.written:{target}", summary=summary)
             for name, (target, summary) in written.items()
         ),
+        Entry(name="reply", target="tts.answers.reply:reply", summary=replies),
     ]
 
 

@@ -28,6 +28,18 @@ def json_value(text: str) -> str | None:
     return _last_value(text[-_TAIL:])
 
 
+def whole_json(text: str) -> str | None:
+    """The JSON object or list that is all of a response, perhaps in a fence; equal ones are written alike."""
+    bare = text.strip()
+    if (
+        bare[:3] in _FENCES
+        and len(blocks := _blocks(bare)) == 1
+        and blocks[0][1].count("\n") + 3 == bare.count("\n") + 1
+    ):
+        bare = blocks[0][1].strip()
+    return _parsed(bare) if bare[:1] in ("{", "[") else None
+
+
 def code(text: str) -> str | None:
     """The last fenced block of a response, or all of it where it has none; lines lose the white space at their ends."""
     blocks = [body for _, body in _blocks(text)]

@@ -19,7 +19,9 @@ class Capabilities(Record):
     `seed`: one seed gives one output whatever else runs. `concurrency`: how many completions the engine keeps in flight
     at it; more than that for one prompt are asked for in several requests. `context_length` is in tokens, prompt and
     response together. `prompts` are those that the model was trained on, where it says so. `streams`: it tells of
-    completions while it writes them, by `Request.on_text`.
+    completions while it writes them, by `Request.on_text`. `response_format`: it keeps to that of the sampling.
+    `tools`: it offers those of the sampling to the model, whose calls stand at the end of the text as
+    `tts.with_tool_calls` writes them. `raw`: it sends turns that are more than text as they are (`Message.raw`).
     """
 
     seed: bool = False
@@ -29,6 +31,9 @@ class Capabilities(Record):
     concurrency: int = 64
     prompts: Prompts | None = None
     streams: bool = False
+    response_format: bool = False
+    tools: bool = False
+    raw: bool = False
 
 
 class Request(Record):

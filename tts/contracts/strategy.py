@@ -97,13 +97,20 @@ class Context(Protocol):
         """
 
     async def generate(
-        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None, final: bool = False
+        self,
+        messages: Sequence[Message],
+        n: int = 1,
+        *,
+        sampling: Sampling | None = None,
+        final: bool = False,
+        formatted: bool = True,
     ) -> list[Candidate]:
         """`n` completions of the policy model itself, in index order; failed ones carry `error`.
 
         One prompt is one draw: the same messages again give the same completions, and a larger `n` more of them.
         `final` says that the decision is what the first of them says after its thinking, so that whoever waits for it
-        can read it while it is written.
+        can read it while it is written. `formatted=False` says that these are no answers, such as a verdict: they need
+        not have the form that was asked of answers (`Sampling.response_format`).
         """
 
     async def synthesize(
@@ -160,7 +167,8 @@ class Strategy(Parameters, abc.ABC):
 
     Subclasses set `name`, declare what they call in `needs`, and name their paper in the docstring. One that says the
     same whatever order its candidates come in, under one seed, leaves `order_invariant`; any other sets it to `False`.
-    One whose decisions say how sure they are sets `tells_confidence`, so that others may go by it.
+    One whose decisions say how sure they are sets `tells_confidence`, so that others may go by it. One that may answer
+    with a text of its own, which is no candidate's, sets `writes`.
 
     A strategy may use another as a field, `inner: Strategy = Majority()`, and ask it by `ctx.decide(self.inner)`. Such
     a field takes an instance, a name, or a mapping of name and parameters, `{"name": "gsr", "outputs": 4}`.
@@ -169,11 +177,16 @@ class Strategy(Parameters, abc.ABC):
     needs: ClassVar[Needs] = Needs()
     order_invariant: ClassVar[bool] = True
     tells_confidence: ClassVar[bool] = False
+    writes: ClassVar[bool] = False
     card: ClassVar[Card | None] = None
 
     def required(self) -> Needs:
         """What this instance needs: `needs` and what the strategies among its fields need."""
         return functools.reduce(operator.or_, (one.required() for one in self._inner()), self.needs)
+
+    def may_write(self) -> bool:
+        """Whether this instance, or a strategy among its fields, writes its answer."""
+        return self.writes or any(one.may_write() for one in self._inner())
 
     def curve(self) -> CurveName | None:
         """What estimates this instance over all subsets of k; the Refinement Gap is against "maj@k"."""

@@ -19,6 +19,7 @@ from tts.engine.judging import judge_prompt, judge_sampling, read_verdict
 from tts.engine.models import Loaded
 from tts.engine.patience import Patience
 from tts.engine.roles import missing_role
+from tts.engine.understood import for_text
 from tts.engine.unit import AGGREGATION, Answered, Ask, Unit
 from tts.prompts import Prompts
 from tts.vocabulary.clusters import Clusters
@@ -129,6 +130,11 @@ class StrategyContext:
         """Of what the strategy asked for beyond the candidates something is missing, and all of that was refused."""
         return bool(self._lost) and all(reason == "refused" for reason in self._lost)
 
+    @property
+    def offers_tools(self) -> bool:
+        """Whether the candidates may call tools, so that an answer is one of them."""
+        return self._unit.sampling.tools is not None
+
     def leave(self) -> None:
         """The strategy has decided, or failed to."""
         self._unit.undecided -= 1
@@ -217,23 +223,32 @@ class StrategyContext:
             self._unit.spare()
 
     async def generate(
-        self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None, final: bool = False
+        self,
+        messages: Sequence[Message],
+        n: int = 1,
+        *,
+        sampling: Sampling | None = None,
+        final: bool = False,
+        formatted: bool = True,
     ) -> list[Candidate]:
-        return await self._draw("policy", messages, n, sampling, final)
+        given = for_text(sampling or self._unit.sampling, formatted=formatted)
+        return await self._draw("policy", messages, n, given, final)
 
     async def synthesize(
         self, messages: Sequence[Message], n: int = 1, *, sampling: Sampling | None = None, final: bool = False
     ) -> list[Candidate]:
-        return await self._draw("synthesizer", messages, n, sampling, final)
+        given = for_text(sampling or self._unit.sampling, formatted=True)
+        return await self._draw("synthesizer", messages, n, given, final)
 
     async def _draw(
-        self, role: Role, messages: Sequence[Message], n: int, sampling: Sampling | None, final: bool = False
+        self, role: Role, messages: Sequence[Message], n: int, sampling: Sampling, final: bool = False
     ) -> list[Candidate]:
         self._require(role)
         _check_n(n, "completions")
-        pool = self._unit.pool(role, tuple(messages), sampling or self._unit.sampling)
+        pool = self._unit.pool(role, tuple(messages), sampling)
         if final:
             pool.let_tell(self._unit.tell)
+        began = time.monotonic()
         with self._activity():
             drawn = await pool.take(n)
         for candidate in drawn:
@@ -243,9 +258,7 @@ class StrategyContext:
                 continue
             for text in (candidate.text, candidate.summary or candidate.text):
                 self._ends[text] = candidate.finish_reason
-        self._unit.emit(
-            Event("call", self.problem.id, self._strategy.name, role, sum(c.usage.generated_tokens for c in drawn))
-        )
+        self._called(role, drawn, began)
         return drawn
 
     async def score(self, responses: Sequence[Candidate]) -> list[Score]:
@@ -286,11 +299,17 @@ class StrategyContext:
         return (await self._call([key], "judge", Verdict.model_validate_json, ask))[0]  # type: ignore[no-any-return]
 
     async def _call(self, keys: Sequence[str], kind: str, parse: Callable[[str], Answered], ask: Ask) -> list[Any]:
+        began = time.monotonic()
         with self._activity():
             answers = await self._unit.call(keys, kind, parse, ask)
         for key, answer in zip(keys, answers, strict=True):
             self._charge_once(key, 0, kind, answer.usage)
+        self._called(kind, answers, began)
         return answers
+
+    def _called(self, role: str, said: Sequence[Candidate | Answered], began: float) -> None:
+        tokens, seconds = sum(one.usage.generated_tokens for one in said), time.monotonic() - began
+        self._unit.emit(Event("call", self.problem.id, self._strategy.name, role, tokens, seconds=seconds))
 
     def _charge_once(self, key: str, index: int, role: str, usage: Usage) -> None:
         if (key, index) not in self._charged:

@@ -125,6 +125,11 @@ def _checked(strategy: Strategy, context: StrategyContext, given: object) -> Dec
     if decision.chosen is not None and decision.chosen not in context.received:
         known = ", ".join(map(str, sorted(context.received))) or "none"
         raise StrategyError(f"{where} chose candidate {decision.chosen}; the candidates it received are {known}")
+    if decision.chosen is None and context.offers_tools:
+        raise StrategyError(
+            f"{where} wrote its answer where tools are offered, whose calls are chosen, not written; it says that it "
+            "may do so with writes: ClassVar[bool] = True"
+        )
     try:
         json.dumps(decision.trace)
         decision.model_dump(mode="json")  # as the store writes it, which takes no value of any depth

@@ -98,7 +98,7 @@ def stored_key(
 
 
 def _key(problem: Problem, role: str, fingerprint: str, sampling: Sampling | None, messages: Sequence[Message]) -> str:
-    return digest(problem.digest, role, fingerprint, sampling, [[m.role, m.content] for m in messages])
+    return digest(problem.digest, role, fingerprint, sampling, [m.row for m in messages])
 
 
 def _measured(sampling: Sampling, logprobs: bool) -> Sampling:

@@ -41,6 +41,7 @@ from tts.engine.roles import Roles
 from tts.engine.runner import Plan, Runner
 from tts.engine.stream import stream
 from tts.engine.terms import AS_THE_ENGINE, Terms
+from tts.engine.understood import check_sampling
 from tts.engine.watchdog import Watchdog
 from tts.engine.work import Work, groups
 from tts.prompts import DIRECT_FIELDS, read_template
@@ -69,11 +70,11 @@ class Engine:
     run. `budget` is in tokens, with those of prompts, `problem_budget` in those of one problem, `max_cost` in the
     currency of `prices`; what is under way counts as spent, and what a budget leaves unasked is missing. `deadline`,
     `quorum` and `grace` bound the time of each answer (`TimeLimits`); fewer problems are in flight then, so that none
-    waits for others. `answers` is one word for what is asked for ("math", "choice", "json", "code", "text"; "auto" is
-    mathematics): it sets prompt, extractor and equality of answers. `direct_template` is "direct" or the path of a
-    Jinja file; by default the one that the model's checkpoint was trained with, else ours. `system` is a system prompt
-    for the policy. `listeners` are called with every `Event`. `executor="ray"` loads the models in actors of a
-    Ray cluster (`docs/scaling.md`).
+    waits for others. `answers` is one word for what is asked for ("math", "choice", "json", "code", "text"): it sets
+    prompt, extractor and equality of answers; "auto" is mathematics here, for an engine has not seen its problems.
+    `direct_template` is "direct" or the path of a Jinja file; by default the one that the model's checkpoint was
+    trained with, else ours. `system` is a system prompt for the policy. `listeners` are called with every `Event`.
+    `executor="ray"` loads the models in actors of a Ray cluster (`docs/scaling.md`).
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class Engine:
         blocking = Limit.of(request_timeout, writes=False).silent
         self._watchdog = Watchdog(self._roles.loaded, self._limit, blocking, _tick(request_timeout))
         service, self._release_answers = hold(self)
-        self._answers = Equality(service, form.key)
+        self._answers = Equality(service, form)
         self._runner = Runner(
             self._roles, self._drawer, self._answers, timeout=timeout, instruction=self._instruction,
             emit=self._emit, listened=bool(self._listeners),
@@ -221,6 +222,7 @@ class Engine:
         await self._load((), sampling=True)
         warn_of_mismatches(self._roles.loaded.get("policy"), self._instruction.template, (), k)
         self._check_logprobs((), self.sampling)
+        check_sampling(self._roles.loaded, self.sampling, ())
 
         async def draw(work: Work, order: int) -> Sampled:
             try:
@@ -345,6 +347,7 @@ class Engine:
         await self._load(tuple(labelled.values()), sampling=n is not None)
         warn_of_mismatches(self._roles.loaded.get("policy"), self._instruction.template, labelled.values(), k)
         settings = self._check_logprobs(tuple(labelled.values()), terms.sampling or self.sampling)
+        check_sampling(self._roles.loaded, settings, tuple(labelled.values()))
         provenance = {label: self._provenance(one, k, settings.seed, limits) for label, one in labelled.items()}
         trials = OrderTrials(order_trials, settings.seed, self._timeout) if order_trials else None
         drawer = None if terms.budget is None else self._drawer.within(terms.budget)

@@ -21,8 +21,10 @@ from tts.engine.pace import Pace
 from tts.engine.patience import Patience
 from tts.engine.pool import Pool
 from tts.engine.roles import Roles
+from tts.engine.understood import refusal
 from tts.engine.unit import SAMPLING, Unit
 from tts.engine.work import Work, groups, how_many_groups, how_many_new
+from tts.rows.makers import made_by
 from tts.store.store import Store
 from tts.vocabulary.errors import BackendError, StoreError, TTSError
 from tts.vocabulary.events import Event
@@ -72,6 +74,8 @@ class Runner:
 
     async def drawn(self, work: Work, order: int, sampling: Sampling, n: int) -> CandidateSet:
         """The first n candidates of a problem; raises where none could be sampled."""
+        if (error := refusal(self._roles.loaded, (), work.problem, sampled=True)) is not None:
+            raise error
         pool = self._pool(work, order, Plan(n, sampling, {}, {}, None))
         try:
             return self.set_of(work, await pool.take(n), sampling)
@@ -95,6 +99,9 @@ class Runner:
     async def decide_all(self, work: Work, order: int, plan: Plan) -> Outcome:
         """What every strategy of the plan says of one group; raises `StoreError`, other errors are in the outcome."""
         started, arrived = time.monotonic(), asyncio.get_running_loop().time()
+        strategies = tuple(plan.strategies.values())
+        if (odd := refusal(self._roles.loaded, strategies, work.problem, sampled=not work.fixed)) is not None:
+            work = work._replace(error=work.error or odd)
         self._emit(Event("problem_started", work.problem.id))
         pool = self._pool(work, order, plan)
         unit = Unit(
@@ -170,9 +177,10 @@ class Runner:
         """
         drawer, sampling = plan.drawer or self._drawer, plan.sampling
 
-        def notify(candidate: Candidate, stored: bool) -> None:
+        def notify(candidate: Candidate, stored: bool, seconds: float) -> None:
             if self._listened:
-                self._emit(Event("candidate", work.problem.id, tokens=candidate.usage.generated_tokens, stored=stored))
+                tokens = candidate.usage.generated_tokens
+                self._emit(Event("candidate", work.problem.id, tokens=tokens, stored=stored, seconds=seconds))
 
         policy, draw = self._roles.loaded.get("policy"), None
         if policy is not None and (not work.fixed or (policy.fingerprint == work.policy and work.sampling)):
@@ -228,6 +236,8 @@ class Runner:
         ends = context.ends_of(decision) if decision else ()
         if isinstance(error, BackendError) and context.declined:
             ends = ("refused",)
+        if (maker := self._maker(work)) is not None:
+            provenance = provenance.model_copy(update={"named": {**provenance.named, "candidates": maker}})
         if dropped := self._roles.dropped(self._drawer.origins.dropped):
             provenance = provenance.model_copy(update={"dropped": dropped})
         if stopped := context.patience.reasons:
@@ -245,6 +255,13 @@ class Runner:
             error=sentence,
             finish_reasons=ends,
         )
+
+    def _maker(self, work: Work) -> str | None:
+        """Who made candidates that were there already, where that is said and is not the policy."""
+        policy = self._roles.loaded.get("policy")
+        if not work.fixed or (policy is not None and policy.fingerprint == work.policy):
+            return None
+        return made_by(work.problem, work.policy) or None
 
     async def keep(self, work: Work, results: dict[str, Result]) -> None:
         """Store problem and results; return when they are safe."""

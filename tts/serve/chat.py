@@ -11,6 +11,7 @@ from tts.serve.gateway import Answered
 from tts.serve.written import Written
 from tts.vocabulary.records import Candidate, Result, Usage
 from tts.vocabulary.thinking import split_thinking
+from tts.vocabulary.tool_calls import Called, split_tool_calls
 
 _ENDS = {"length": "length", "refused": "content_filter"}
 
@@ -19,6 +20,12 @@ def text_of(result: Result) -> str:
     """What a reader sees of the answer."""
     text = result.text
     return split_thinking(text).summary or text
+
+
+def called(result: Result, *, tools: bool) -> Called:
+    """What a reader sees of the answer, and what tools it calls, where there are some."""
+    text = text_of(result)
+    return split_tool_calls(text) if tools else Called(text, ())
 
 
 def end_of(result: Result) -> str:
@@ -43,14 +50,33 @@ def completion(answered: Answered) -> dict[str, Any]:
     choices = [
         {
             "index": place,
-            "message": {"role": "assistant", "content": text_of(result), "refusal": None},
+            "message": {"role": "assistant", **_said(answered, place), "refusal": None},
             "logprobs": None,
-            "finish_reason": end_of(result),
+            "finish_reason": _end(answered, place),
         }
-        for place, result in enumerate(answered.results)
+        for place in range(len(answered.results))
     ]
     head = _head(answered.request_id, answered.served.name, "chat.completion")
     return {**head, "choices": choices, "usage": usage_of(answered), "tts": told(answered)}
+
+
+def _said(answered: Answered, place: int) -> dict[str, Any]:
+    text, calls = called(answered.results[place], tools=answered.tools)
+    if not calls:
+        return {"content": text}
+    return {"content": text or None, "tool_calls": [_call(answered, place, at) for at in range(len(calls))]}
+
+
+def _call(answered: Answered, place: int, at: int) -> dict[str, Any]:
+    """One call of the answer, under a name of its own, by which its result is told."""
+    call = called(answered.results[place], tools=True).calls[at]
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": f"call_{answered.request_id[:24]}_{place}_{at}", "type": "function", "function": function}
+
+
+def _end(answered: Answered, place: int) -> str:
+    end = end_of(answered.results[place])
+    return "tool_calls" if end == "stop" and called(answered.results[place], tools=answered.tools).calls else end
 
 
 def _head(request_id: str, model: str, kind: str) -> dict[str, Any]:
@@ -79,14 +105,17 @@ class ChatWritten(Written):
     def answer(self, answered: Answered) -> Iterator[dict[str, Any]]:
         """Each choice in turn."""
         self.answered_by(answered.served.name)
-        rest = self.rest(text_of(answered.results[0]))
+        rest = self.rest(called(answered.results[0], tools=answered.tools).text)
         if rest or not self.sent:
             yield from self.delta(rest)
-        for place, result in enumerate(answered.results):
+        for place in range(len(answered.results)):
+            said = _said(answered, place)
             if place:
-                yield self._chunk(place, {"role": "assistant", "content": text_of(result)})
+                yield self._chunk(place, {"role": "assistant", "content": said["content"]})
+            for at, call in enumerate(said.get("tool_calls", ())):
+                yield self._chunk(place, {"tool_calls": [{"index": at, **call}]})
             last = {"tts": told(answered)} if place == len(answered.results) - 1 else {}
-            yield self._chunk(place, {}, end_of(result), **last)
+            yield self._chunk(place, {}, _end(answered, place), **last)
         if self._include_usage:
             head = _head(self.request_id, self.model, "chat.completion.chunk")
             yield {**head, "choices": [], "usage": usage_of(answered)}

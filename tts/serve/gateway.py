@@ -16,8 +16,10 @@ from tts.serve.admission import Admission
 from tts.serve.asked import Asked
 from tts.serve.catalog import Catalog, RoleNames, Served
 from tts.serve.failure import Failure
+from tts.serve.meters import State
 from tts.serve.recipe import Recipe
 from tts.serve.visible import Visible, says_where_thinking_begins
+from tts.serve.watch import Watch
 from tts.store.store import Store
 from tts.vocabulary.errors import DeadlineError, TTSError
 from tts.vocabulary.events import Event
@@ -38,6 +40,7 @@ class Answered(NamedTuple):
     results: list[Result]
     classes: list[list[int | None]]
     seconds: float
+    tools: bool = False  # whether some were offered
 
     @property
     def usage(self) -> Usage:
@@ -63,6 +66,9 @@ class Gateway:
         self._shadows: set[asyncio.Task[None]] = set()
         self._chance = random.Random()
         self._marks: dict[RoleNames, bool] = {}  # whether thinking has a beginning that can be seen
+        door = self.admission
+        state = State(lambda: door.inside, lambda: door.waiting, lambda: self.why_not_ready() is None, self.paid)
+        self.watch: Watch = Watch(state)
 
     async def __aenter__(self) -> Self:
         self._loading = asyncio.create_task(self._load())
@@ -104,11 +110,18 @@ class Gateway:
     def _engine(self, roles: RoleNames) -> Engine:
         if roles not in self._engines:
             self._engines[roles] = Engine(
-                **roles._asdict(), store=self._store, models=self._models, listeners=[self._heard]
+                **roles._asdict(), store=self._store, models=self._models, listeners=[self._heard], answers="reply"
             )
         return self._engines[roles]
 
+    def paid(self) -> dict[str, Usage]:
+        """What all engines have paid for, by role."""
+        spent = [engine.spent for engine in self._engines.values()]
+        roles = dict.fromkeys(role for one in spent for role in one)
+        return {role: Usage.total([one[role] for one in spent if role in one]) for role in roles}
+
     def _heard(self, event: Event) -> None:
+        self.watch.heard(event)
         if (tell := self._listening.get(event.problem)) is not None:
             tell(event)
 
@@ -132,6 +145,7 @@ class Gateway:
         else:
             answering = served
         async with self.admission.place():
+            self.watch.waited(asyncio.get_running_loop().time() - arrived)
             try:
                 tell = self._readable(answering, asked, more)
                 if hear is not None:
@@ -145,10 +159,11 @@ class Gateway:
                 for result in results
             ]
         self._learn(answering, results)
+        self.watch.decided(results)
         if answering is not served:
             self._decide_beside(served, asked, seed, request_id)
         seconds = asyncio.get_running_loop().time() - arrived
-        return Answered(request_id, answering, seed, results, classes, seconds)
+        return Answered(request_id, answering, seed, results, classes, seconds, asked.tools)
 
     def _check_size(self, served: Served, asked: Asked) -> None:
         wanted, most = served.k * asked.n, self.recipe.limits.candidates

@@ -20,6 +20,7 @@ _REFUSED = {
     "conversation": "nothing is kept between requests; send the conversation as input",
     "background": "requests are answered while they are open; leave it out",
     "prompt": "there are no stored prompts here; send the text as input",
+    "tools": "here it is text in, text out; tools are offered to /v1/chat/completions",
 }
 _WITHOUT_EFFECT = frozenset({"include", "truncation", "reasoning", "max_tool_calls"})
 
@@ -35,7 +36,7 @@ def read(body: dict[str, Any], longest: int) -> Asked:
     said, instructions = fields.pop("input"), fields.pop("instructions", None)
     text = fields.pop("text", None) or {}
     if (text.get("format") or {"type": "text"}) != {"type": "text"}:
-        fields["response_format"] = text["format"]
+        fields["response_format"] = _format(text["format"])
     system = [{"role": "system", "content": instructions}] if instructions else []
     turns = [_turn(one) for one in said] if isinstance(said, list) else [{"role": "user", "content": said}]
     return read_chat(
@@ -45,17 +46,32 @@ def read(body: dict[str, Any], longest: int) -> Asked:
 
 def _turn(item: Any) -> Any:
     """An item of the input as a chat turn; what is none is left for the check of turns to name."""
-    if not isinstance(item, dict) or item.get("type", "message") != "message":
+    if not isinstance(item, dict):
         return item
+    if item.get("type", "message") != "message":
+        message = f"input: an item is {str(item.get('type'))!r}; here it is text in, text out, as messages"
+        raise Failure(400, message, code="invalid_value", param="input")
     turn = {name: value for name, value in item.items() if name not in ("type", "id", "status")}
     if isinstance(turn.get("content"), list):
         turn["content"] = [_part(part) for part in turn["content"]]
     return turn
 
 
+def _format(asked: Any) -> Any:
+    """The form of the answer as chat completions have it: the schema in a part of its own."""
+    if not isinstance(asked, dict) or asked.get("type") != "json_schema":
+        return asked
+    return {"type": "json_schema", "json_schema": {name: value for name, value in asked.items() if name != "type"}}
+
+
 def _part(part: Any) -> Any:
     if not isinstance(part, dict):
         return part
+    if part.get("type") not in ("text", "input_text", "output_text"):
+        message = (
+            f"input: a part is {str(part.get('type'))!r}; here it is text in, text out, /v1/chat/completions takes more"
+        )
+        raise Failure(400, message, code="invalid_value", param="input")
     return {name: value for name, value in part.items() if name not in ("annotations", "logprobs")}
 
 

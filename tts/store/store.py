@@ -27,6 +27,7 @@ from tts.store.candidate import candidate_of
 from tts.store.checksum import is_damaged
 from tts.store.claims import Claimed, Wanted
 from tts.store.codec import decode_completion, encode_completion
+from tts.store.glance import Glance, glance
 from tts.store.link import Link
 from tts.store.models import namesakes, policies
 from tts.store.place import Place, damaged
@@ -144,7 +145,7 @@ class Store:
         self, key: str, problem: Problem, role: str, model: str, sampling: Sampling | None, messages: Iterable[Message]
     ) -> None:
         """Queue the head of a draw; `role` is "sample" for first candidates, else the role that generates."""
-        rows = [[m.role, m.content] for m in messages]
+        rows = [message.row for message in messages]
         self._put(
             "draw",
             key,
@@ -305,7 +306,7 @@ class Store:
         for *row, stored in whole:
             self._check("draws", row, stored)
         rows = [(row[5],) for row in whole]
-        return tuple(Message(role=r, content=c) for r, c in json.loads(rows[0][0])) if rows else ()
+        return tuple(map(Message.of, json.loads(rows[0][0]))) if rows else ()
 
     def sets(self, key_prefix: str = "") -> Iterator[StoredSet]:
         """The stored draws of first candidates whose key begins so, in key order; read in pages, memory stays flat.
@@ -360,7 +361,7 @@ class Store:
             problem.digest,
         )
         for key, role, model, messages in rows:
-            prompt = tuple(Message(role=r, content=c) for r, c in json.loads(messages))
+            prompt = tuple(map(Message.of, json.loads(messages)))
             yield Generation(role, model, prompt, tuple(self.completions(key).values()))
 
     def results(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -384,6 +385,10 @@ class Store:
         Those of early stores have no name, and count where they came from one of the `servers`.
         """
         return namesakes(self._rows, fingerprint, name, servers)
+
+    def glance(self) -> Glance:
+        """What is in the store now, what it cost, and who is at work on it, for who watches a run."""
+        return glance(self._rows, self._database.now, self._database.version)
 
     def counts(self) -> dict[str, int]:
         """Rows per kind of thing stored."""

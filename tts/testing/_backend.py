@@ -99,6 +99,47 @@ class BackendContract:
             )
         assert sum(map(len, told)) > len(told), "it tells next to nothing; declare Capabilities(streams=False)"
 
+    def test_a_stop_string_is_never_told(self) -> None:
+        if not (self.backend.capabilities.streams and self.backend.capabilities.seed):
+            return
+        free: dict[str, Any] = {"max_tokens": 40, "temperature": 1.5, "top_p": 1.0}
+        (whole,) = self.ask(self.request(**free))
+        middle = len(whole.text) // 2
+        stop, told = whole.text[middle : middle + 5], list[str]()
+        request = self.request(**free, stop=(stop,))
+        (cut,) = self.ask(request.model_copy(update={"on_text": lambda _, text: told.append(text)}))
+        assert cut.text.startswith("".join(told)), (
+            f"it told {''.join(told)!r:.80} of a text that the stop string {stop!r} ended as {cut.text!r:.80}; keep "
+            "back what may be the beginning of one"
+        )
+
+    def test_nothing_is_told_once_it_is_cancelled(self) -> None:
+        if not self.backend.capabilities.streams:
+            return
+        told: list[str] = []
+
+        async def main() -> int:
+            heard = asyncio.Event()
+
+            def hear(_: int, text: str) -> None:
+                told.append(text)
+                heard.set()
+
+            request = self.request(temperature=1.5, top_p=1.0).model_copy(update={"on_text": hear})
+            collecting = asyncio.create_task(self._collect(request))
+            await asyncio.wait({collecting, asyncio.create_task(heard.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            collecting.cancel()
+            await asyncio.gather(collecting, return_exceptions=True)
+            before = len(told)
+            await self._until_idle()
+            await asyncio.sleep(0.05)
+            return before
+
+        before = asyncio.run(main())
+        assert len(told) == before, (
+            f"it told {told[before]!r:.80} after generate was closed; tell nothing of what is cancelled"
+        )
+
     def test_a_short_completion_does_not_wait_for_a_long_one(self) -> None:
         async def trial() -> list[str]:
             order: list[str] = []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 
 def digest(*parts: object) -> str:
@@ -25,3 +25,17 @@ class Record(BaseModel):
     """Base of every record: frozen, no unknown fields."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+
+class Grown(Record):
+    """A record that stores had before some of its fields: `_added` ones are not written where they are `None`.
+
+    So the digests of what early versions wrote stay what they were.
+    """
+
+    _added: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _as_early_versions(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        row: dict[str, Any] = written(self)
+        return {name: value for name, value in row.items() if value is not None or name not in self._added}

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from tts.vocabulary.errors import ConfigError
-from tts.vocabulary.record import Record, digest
+from tts.vocabulary.record import Grown, Record, digest
 from tts.vocabulary.refusal import refusal
 from tts.vocabulary.time_limits import TimeLimits
 
@@ -29,11 +29,31 @@ Role = Literal["policy", "scorer", "judge", "synthesizer"]
 CurveName = Literal["pass@1", "maj@k", "weighted maj@k", "BoN@k", "knockout@k"]
 
 
-class Message(Record):
-    """One chat turn."""
+class Message(Grown):
+    """One chat turn.
 
-    role: Literal["system", "user", "assistant"]
+    `raw` is the turn as OpenAI's interface has it, where it is more than a text: with tool calls, the result of one,
+    content parts such as images. A backend with `Capabilities.raw` sends that unchanged; `content` is its text.
+    """
+
+    _added: ClassVar[frozenset[str]] = frozenset({"raw"})
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    raw: dict[str, Any] | None = None
+
+    def __hash__(self) -> int:
+        return hash((self.role, self.content))
+
+    @property
+    def row(self) -> list[Any]:
+        """As stores and keys have it; `Message.of(row)` is the inverse."""
+        return [self.role, self.content] if self.raw is None else [self.role, self.content, self.raw]
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Self:
+        """The turn of a `row`."""
+        return cls(role=row[0], content=row[1], raw=row[2] if len(row) > 2 else None)
 
 
 class Problem(Record):
@@ -52,7 +72,7 @@ class Problem(Record):
     def _has_one_text(self) -> Self:
         if (self.prompt is None) == (self.messages is None):
             raise ValueError(f"problem {self.id!r} needs either a prompt or messages, not both and not neither")
-        if not self.text.strip():
+        if not self.text.strip() and not any(turn.raw for turn in self.messages or ()):
             raise ValueError(f"problem {self.id!r} is empty")
         return self
 
@@ -147,9 +167,14 @@ class Usage(Record):
         return (self.calls, *tokens, self.cancelled, self.estimated_tokens)
 
 
-class Sampling(Record):
-    """How completions are drawn; the paper's evaluation settings by default (arXiv 2509.00084)."""
+class Sampling(Grown):
+    """How completions are drawn; the paper's evaluation settings by default (arXiv 2509.00084).
 
+    `response_format` and what concerns tools are as OpenAI's interface has them, for backends whose capabilities name
+    them. Tools are offered to the candidates; what a strategy writes is text, in the format that was asked for.
+    """
+
+    _added: ClassVar[frozenset[str]] = frozenset({"response_format", "tools", "tool_choice", "parallel_tool_calls"})
     model_config: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True)
 
     temperature: float = Field(default=0.6, ge=0, allow_inf_nan=False)
@@ -177,6 +202,18 @@ class Sampling(Record):
 
     seed: int = 0
     """The run's seed; each completion derives its own."""
+
+    response_format: dict[str, Any] | None = None
+    """The form of answers: `{"type": "json_object"}`, or `json_schema` with one. By default text."""
+
+    tools: tuple[dict[str, Any], ...] | None = None
+    """The tools that may be called, each `{"type": "function", "function": {...}}`. By default none."""
+
+    tool_choice: str | dict[str, Any] | None = None
+    """Whether a tool must be called, and which. By default the model decides."""
+
+    parallel_tool_calls: bool | None = None
+    """Whether a response may call several tools. By default the server decides."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -316,7 +353,8 @@ class Provenance(Record):
     and judge format, and the content of files that parameters name. `dropped` has, by role, the sampling parameters
     that a model's server has refused and that were left out from then on, with its words. `limits` are those of time,
     where there are any; `stopped` says how many candidates were not waited for, by reason. `named` has the models as
-    the call named them.
+    the call named them, and under "candidates" those that made stored candidates, as their file or store names them,
+    where it is another than the policy.
     """
 
     strategy: str
@@ -334,6 +372,11 @@ class Provenance(Record):
     def model(self, role: str = "policy") -> str:
         """What to call the model of a role: as the call named it, with the beginning of its fingerprint."""
         return shown_model(self.named.get(role, ""), self.models.get(role, ""))
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """All of them so, by role; `candidates` is who made those that came with a file."""
+        return {role: self.model(role) for role in {**self.models, **self.named}}
 
 
 def shown_model(name: str, fingerprint: str) -> str:

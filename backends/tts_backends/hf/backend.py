@@ -15,6 +15,7 @@ from tts.prompts import Prompts
 from tts_backends.checkpoints.chat import Chat
 from tts_backends.checkpoints.digest import fingerprint
 from tts_backends.checkpoints.request import completion, prepare
+from tts_backends.checkpoints.telling import tellings
 from tts_backends.foreign import in_thread
 from tts_backends.hf import load as hf_load
 from tts_backends.hf.batch import Batcher
@@ -75,6 +76,7 @@ class HFBackend:
         dtype = loaded.model.dtype
         self._settings = (str(dtype), self._chat.template, options.think_open, options.think_close, options.attn)
         self.capabilities = Capabilities(
+            streams=True,
             seed=dtype in {torch.float32, torch.float64},
             logprobs=True,
             exact_token_counts=True,
@@ -102,6 +104,9 @@ class HFBackend:
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield the request's completions as they finish; see `tts.Backend`."""
         job = await self._job(request)
+        told = tellings(request, self._chat)
+        if told:
+            job.heard = lambda row: None if job.cancelled else told[row.index].more(row.tokens)
         self._batcher.submit(job)
         left = set(job.rows)
         try:
@@ -111,6 +116,8 @@ class HFBackend:
                     raise row
                 finished = await in_thread(self._completion, row)
                 left.remove(row)
+                if told:
+                    told[row.index].end(finished.text)
                 yield finished
         finally:
             if left:

@@ -80,6 +80,8 @@ class Batcher:
                     self._admit(decoder)
                     if decoder.rows:
                         self._finish(decoder.step())
+                    for row in decoder.rows:
+                        row.job.tell(row)
                 except BaseException as error:  # a model may raise anything; its requests must hear of it
                     self._recover(decoder, error)
 

@@ -32,8 +32,14 @@ class Job:
         self.open = len(self.rows)  # rows that the model's thread still has
         self.cancelled = False
         self.arrivals: asyncio.Queue[Row | BackendError] = asyncio.Queue()
+        self.heard: Callable[[Row], None] | None = None  # on the event loop: a row has more tokens
         self.done = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+
+    def tell(self, row: Row) -> None:
+        """From the model's thread: a row has more tokens, and will have others."""
+        if self.heard is not None:
+            self._post(self.heard, row)
 
     def give(self, row: Row) -> None:
         """From the model's thread: a row is finished."""

@@ -37,7 +37,8 @@ from tts_backends.openai.pool import Pool
 from tts_backends.openai.probe import Found, probe, tokens
 from tts_backends.openai.repeats import Repeats
 from tts_backends.openai.server import Address, Server
-from tts_backends.openai.wire import Dialect, Wire
+from tts_backends.openai.tools import offered
+from tts_backends.openai.wire import ASKED, Dialect, Wire
 
 __all__ = ["OpenAIBackend"]
 
@@ -75,15 +76,22 @@ class OpenAIBackend:
         self._options = options
         markers = (options.think_open, options.think_close)
         self._wire = Wire(model, options.api, options.stream, markers, options.further())
+        self._way = options.addresses(), options.access().headers
         self._pool = Pool(
-            "openai", options.addresses(), options.access(), options.limits(), options.retries, self._wire.greeting
+            "openai", self._way[0], options.access(), options.limits(), options.retries, self._wire.greeting
         )
         self._repeats, self._told = Repeats(), set[str]()
         self._endings = Endings(self._say)
         self._dialect, self._habits, self._meter = self._found(run_sync(self._probe))
+        for name, words in self.dropped.items():
+            self._say_dropped(name, words)
         self.fingerprint = self._fingerprint()
         self.asked_as: str = self._asked_as()
+        chat = options.api == "chat"
         self.capabilities = Capabilities(
+            response_format=chat,
+            tools=chat,
+            raw=chat,
             streams=self._wire.stream,
             seed=self._dialect.seed and options.grouping != "always",
             logprobs=self._dialect.logprobs,
@@ -159,6 +167,13 @@ class OpenAIBackend:
         """The limits that the servers have now, as learnt, in words; empty where there are none."""
         return self._pool.limited
 
+    def outdated(self) -> bool:
+        """Whether the environment, or a file with a key, leads elsewhere now, or lets in with another key."""
+        try:
+            return self._way != (self._options.addresses(), self._options.access().headers)
+        except ConfigError:  # said by who loads the model anew
+            return True
+
     async def at_work(self) -> bool | None:
         """Whether tokens are coming, which only a stream shows; `None` where nobody knows and a server is there."""
         return await (await self._pool.link()).at_work()
@@ -195,6 +210,9 @@ class OpenAIBackend:
         if remark not in self._told:
             self._told.add(remark)
             warnings.warn(f"{self.name}: {remark}", stacklevel=3)
+
+    def _say_dropped(self, name: str, words: str) -> None:
+        self._say(f"{name} is refused, and left out from now on; the server's own setting holds ({words})")
 
     def _fingerprint(self) -> str:
         if self._options.fingerprint:
@@ -272,7 +290,8 @@ class OpenAIBackend:
             if counting.first_only and len(indices) > 1:
                 self._say(_FIRST_ONLY)
             lost = ask.request.on_cancelled
-            read = self._wire.read(answer, indices, ask.request.sampling.logprobs, counting, lost)
+            sampling, tools = ask.request.sampling, offered(ask.request)
+            read = self._wire.read(answer, indices, sampling.logprobs, counting, lost, tools=tools)
             return [uncut(one.model_copy(update=origin), ask, answer) for one in read]
         except BackendError as error:
             raise Trouble(BackendError(f"{address.base}: {error}", retryable=error.retryable)) from None
@@ -323,10 +342,12 @@ class OpenAIBackend:
         if (name == "logprobs" and sampling.logprobs) or name == "seed":
             what = "log-probabilities" if name == "logprobs" else "seeds, which it followed when it was asked at first"
             raise BackendError(f"{trouble}; this run needs {what}") from None
+        if name in ASKED:
+            raise BackendError(f"{trouble}; {name} was asked for, and cannot be left out") from None
         if not self._habits.learn(name, str(trouble)):
             return self._habits.drops(name)  # another request has learnt it in between
         if name in self.dropped:
-            self._say(f"{name} is refused, and left out from now on; the server's own setting holds ({trouble})")
+            self._say_dropped(name, str(trouble))
         return True
 
     def _shorten(self, ask: Ask, sent: Sent, trouble: Trouble, said: Overflow) -> None:

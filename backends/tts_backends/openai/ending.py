@@ -20,15 +20,18 @@ class Ending(NamedTuple):
     again: bool = False
 
 
-def ending(choice: dict[str, Any], refusal: str | None) -> Ending:
-    """What the end of one choice means; a word that nobody knows is no good end."""
+def ending(choice: dict[str, Any], refusal: str | None, *, tools: bool = False) -> Ending:
+    """What the end of one choice means; a word that nobody knows is no good end.
+
+    `tools` says that some were offered.
+    """
     said = choice.get("finish_reason")
     word = str(said or "").lower()
     if refusal:
         return Ending("refused", f"the model refused: {_line(refusal)}")
     if word in _FILTERED:
         return Ending("refused", f"the completion was stopped by a content filter (finish_reason {said!r})")
-    if word in _STOP:
+    if word in _STOP or (tools and word in _TOOLS):
         return Ending("stop")
     if word in _LENGTH:
         return Ending("length")

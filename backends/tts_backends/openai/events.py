@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from tts_backends.openai.forms import Said, said
+from tts_backends.openai.tools import ToolCalls
 
 DONE = "[DONE]"
 """The finish reason of a stream that is said to be over, and whose completion was never said to have ended."""
@@ -20,6 +21,29 @@ class InStream(ValueError):  # noqa: N818 - it is what a stream says, and become
         self.told = told
 
 
+class Gathering(Protocol):
+    """What a streamed answer is gathered in.
+
+    `events` counts what has come, `done` says that the stream is said to be over, `complete` that the completion is.
+    """
+
+    events: int
+    done: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether the completion is whole, whatever the server still has to say."""
+
+    def feed(self, line: bytes) -> None:
+        """Take one line; raises `ValueError`, `KeyError` or `TypeError` where it is damaged, `InStream` for errors."""
+
+    def end(self) -> None:
+        """The answer is over; raises as `feed` does."""
+
+    def answer(self) -> dict[str, Any]:
+        """The answer in one piece."""
+
+
 class Events:
     """What has come of a stream so far; `api` is "chat" or "completions"."""
 
@@ -29,6 +53,7 @@ class Events:
         self._chat = api == "chat"
         self._tell, self._markers = tell, markers
         self.texts: dict[str, list[str]] = {}
+        self._calls = ToolCalls()
         self._logprobs: list[Any] = []
         self._finish: str | None = None
         self._error: Any = None
@@ -36,22 +61,40 @@ class Events:
         self._told: Any = None  # of what made it
         self._piece: dict[str, Any] | None = None
         self._lines: list[bytes] = []  # of an answer that is no stream
+        self._begun: list[bytes] = []  # of an event that goes over several lines
         self.done = False
         self.events = 0
 
     def feed(self, line: bytes) -> None:
         """Take one line; raises `ValueError`, `KeyError` or `TypeError` where it is damaged, `InStream` for errors."""
         if not line.startswith(b"data:"):
-            if not (self.events or line.startswith((b":", b"event:", b"id:", b"retry:"))):
+            if self._begun and not line.strip():
+                self._whole_event()
+            elif not (self.events or self._begun or line.startswith((b":", b"event:", b"id:", b"retry:"))):
                 self._lines.append(line)
             return
         data = line[5:].strip()
         if data == DONE.encode():
             self.done = True
             return
-        if not data:
-            return
-        self.take(json.loads(data))
+        if self._begun:
+            self._begun.append(data)
+        elif data:
+            self._event(data)
+
+    def _event(self, data: bytes) -> None:
+        """Take the event of one line, or keep the line: the rest may be in those that follow."""
+        try:
+            event = json.loads(data)
+        except ValueError:
+            self._begun.append(data)
+        else:
+            self.take(event)
+
+    def _whole_event(self) -> None:
+        """Take the event whose lines are all there."""
+        lines, self._begun = self._begun, []
+        self.take(json.loads(b"\n".join(lines)))
 
     def take(self, event: dict[str, Any]) -> None:
         """Take one event; those that bring no choice are about other things."""
@@ -65,6 +108,8 @@ class Events:
 
     def end(self) -> None:
         """The answer is over; one that came in one piece is read now. Raises as `feed` does."""
+        if self._begun:
+            self._whole_event()
         if self.events or not (text := b"\n".join(self._lines).strip()):
             return
         found = json.loads(text)
@@ -75,12 +120,14 @@ class Events:
     def _add(self, choice: dict[str, Any]) -> None:
         self._finish = choice.get("finish_reason") or self._finish
         self._error = choice.get("error") or self._error
-        if not self._chat:
+        if self._chat:
+            delta = choice.get("delta") or {}
+            if not (delta or self.texts or self._calls.message):  # some send the whole message at the end
+                delta = choice.get("message") or {}
+            piece = said(delta)
+            self._calls.take(delta)
+        else:
             piece = Said(choice.get("text"), None, None)
-        elif choice.get("delta") or self.texts:
-            piece = said(choice.get("delta") or {})
-        else:  # some send the whole message at the end
-            piece = said(choice.get("message") or {})
         self._pass_on(piece)
         for name, text in zip(("content", "reasoning_content", "refusal"), piece, strict=True):
             if text:
@@ -106,11 +153,12 @@ class Events:
     @property
     def complete(self) -> bool:
         """Whether the completion is whole, whatever the server still has to say."""
-        return self._finish is not None or self._piece is not None or (self.done and bool(self.texts))
+        whole = self.done and bool(self.texts or self._calls.message)
+        return self._finish is not None or self._piece is not None or whole
 
     def tokens(self) -> int:
         """About how many tokens have come: servers send one in each event, or a few."""
-        return sum(len(pieces) for pieces in self.texts.values())
+        return sum(len(pieces) for pieces in self.texts.values()) + self._calls.pieces
 
     def answer(self) -> dict[str, Any]:
         """The answer in one piece."""
@@ -120,7 +168,7 @@ class Events:
         finish = self._finish or (DONE if self.done else None)
         choice: dict[str, Any] = {"index": 0, "finish_reason": finish, "error": self._error}
         if self._chat:
-            choice |= {"message": message, "logprobs": {"content": self._logprobs or None}}
+            choice |= {"message": message | self._calls.message, "logprobs": {"content": self._logprobs or None}}
         else:
             choice |= {"text": message.get("content", ""), "logprobs": {"token_logprobs": self._logprobs or None}}
         return {"choices": [choice], "usage": self._usage, "system_fingerprint": self._told}

@@ -23,8 +23,9 @@ from typing import Any
 
 from tts import BackendUnavailable
 from tts_backends.openai.access import Access
+from tts_backends.openai.counts import told_prompt, told_written
 from tts_backends.openai.errors import Trouble, disconnected
-from tts_backends.openai.events import Events
+from tts_backends.openai.events import Gathering
 from tts_backends.openai.pace import Pace
 from tts_backends.openai.server import Address, Greeting, Remembered, Server
 from tts_backends.openai.session import Heard, Limits, Session
@@ -186,7 +187,7 @@ class Link:
         known = self.seconds_per_request
         self.seconds_per_request = seconds if known is None else known + 0.1 * (seconds - known)
 
-    async def stream(self, server: Server, path: str, body: bytes, events: Events) -> dict[str, Any]:
+    async def stream(self, server: Server, path: str, body: bytes, events: Gathering) -> dict[str, Any]:
         """The answer to one streamed request, gathered in `events`; raises `Trouble`."""
         async with self._counted(server) as heard:
             await self._session.follow(server, path, body, events, self._vigils[server].sent, heard)
@@ -341,8 +342,7 @@ async def open_link(
 def _tokens(answer: dict[str, Any]) -> int:
     """Tokens of prompt and completions, as far as they are counted."""
     usage = answer.get("usage")
-    counts = [usage.get(f"{name}_tokens") for name in ("prompt", "completion")] if isinstance(usage, dict) else []
-    return sum(one for one in counts if isinstance(one, int))
+    return told_prompt(usage) + told_written(usage)
 
 
 def _shown(seconds: float) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 NAMES = (
     "max_completion_tokens", "max_tokens", "temperature", "top_p", "top_k", "min_p", "top_logprobs", "logprobs", "seed",
-    "stream_options", "stop", "reasoning_effort", "chat_template_kwargs", "n",
+    "stream_options", "stop", "reasoning_effort", "chat_template_kwargs", "response_format",
+    "parallel_tool_calls", "tool_choice", "tools", "n",
 )  # fmt: skip
 _REFUSED = re.compile(
     r"unsupported|not support|n't support|unrecogni[sz]ed|unknown|unexpected|extra|not permitted|not allowed|"

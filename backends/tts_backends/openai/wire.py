@@ -10,15 +10,18 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from tts import BackendError, Completion, Message, Request, Usage, split_thinking
+from tts import BackendError, Completion, Message, Request, Usage, split_thinking, with_tool_calls
 from tts_backends.openai.counts import Counting, Written, estimate, split_usage
 from tts_backends.openai.ending import ending
 from tts_backends.openai.forms import characters, said
 from tts_backends.openai.habits import Habits
 from tts_backends.openai.server import Greeting
+from tts_backends.openai.tools import calls_of
 
 HELLO = "Hi"  # what the smallest request asks
 DEFAULT_TOKENS = 32_768  # what `max_tokens=None` means
+ASKED = ("response_format", "tools", "tool_choice", "parallel_tool_calls")
+"""What of a sampling goes through as it is."""
 
 
 class Dialect(NamedTuple):
@@ -62,7 +65,7 @@ class Wire(NamedTuple):
     def prompt(self, messages: Sequence[Message]) -> dict[str, Any]:
         """The prompt's part of a request; completions get the paragraphs that a model without chat template gets."""
         if self.api == "chat":
-            return {"messages": [{"role": m.role, "content": m.content} for m in messages]}
+            return {"messages": [m.raw or {"role": m.role, "content": m.content} for m in messages]}
         said = [f"{m.role.capitalize()}: {m.content}" for m in messages]
         return {"prompt": "\n\n".join([*said, "Assistant:"])}
 
@@ -88,6 +91,8 @@ class Wire(NamedTuple):
         if sampling.thinking is not None:
             own = body.get("chat_template_kwargs") or {}
             body["chat_template_kwargs"] = {**own, "enable_thinking": sampling.thinking}
+        asked = {name: getattr(sampling, name) for name in ASKED}
+        body |= {name: value for name, value in asked.items() if value is not None}
         if self.stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         tokens = self._tokens(request, dialect)
@@ -115,12 +120,15 @@ class Wire(NamedTuple):
         with_logprobs: bool,
         counting: Counting = Counting(),  # noqa: B008 - immutable
         lost: Callable[[Usage], None] = lambda _: None,
+        *,
+        tools: bool = False,
     ) -> list[Completion]:
         """The completions in an answer, for these indices in turn: at most as many, and fewer where fewer came.
 
         One that was refused, or that failed for good, has its `error`. One that was broken off is left out, and what
-        it has cost goes to `lost`. `counting` is for what the server does not count. Raises `ValueError`, `KeyError` or
-        `TypeError` where the answer has another form, `BackendError` where all were broken off.
+        it has cost goes to `lost`. `counting` is for what the server does not count, `tools` says that some were
+        offered. Raises `ValueError`, `KeyError` or `TypeError` where the answer has another form, `BackendError` where
+        all were broken off.
         """
         choices = _choices(answer, len(indices))
         parts = [self._parts(choice) for choice in choices]
@@ -128,7 +136,7 @@ class Wire(NamedTuple):
         usages = split_usage(answer.get("usage"), written, counting)
         found, why = [], ""
         for index, choice, part, usage in zip(indices, choices, parts, usages, strict=False):
-            end = ending(choice, said(self._message(choice)).refusal)
+            end = ending(choice, said(self._message(choice)).refusal, tools=tools)
             if end.again:
                 why = end.why or ""
                 lost(usage.model_copy(update={"cancelled": 1}))
@@ -157,6 +165,7 @@ class Wire(NamedTuple):
     def _parts(self, choice: dict[str, Any]) -> _Parts:
         content, reasoning, _ = said(self._message(choice))
         content, opening, closing = characters(content or ""), *self.markers
+        content = with_tool_calls(content, calls_of(self._message(choice)))
         if not reasoning:
             thinking, summary = split_thinking(content, opening, closing)
             return _Parts(content, thinking, summary)

@@ -25,7 +25,7 @@ class Row(NamedTuple):
         Its name is made of what is asked and not of how it is put: what a service is found to understand may differ
         from one run to the next, and the request is the same.
         """
-        asked = [[message.role, message.content] for message in request.messages]
+        asked = [message.row for message in request.messages]
         sampling = request.sampling.model_dump(mode="json", exclude={"seed"})
         named = [wire.model, wire.api, wire.further, asked, sampling, request.seeds[index]]
         mark = hashlib.blake2b(json.dumps(named, sort_keys=True).encode(), digest_size=16).hexdigest()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import weakref
 from collections.abc import AsyncGenerator, Sequence
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -19,11 +20,13 @@ from tts import (
     Usage,
 )
 from tts_backends.checkpoints.request import prepare
+from tts_backends.checkpoints.telling import Telling, tellings
 from tts_backends.foreign import in_thread
 from tts_backends.openai.errors import Trouble, unreadable
 from tts_backends.openai.link import Link
 from tts_backends.openai.server import Server
 from tts_backends.sglang import serve as sglang_serve
+from tts_backends.sglang.pieces import Pieces
 from tts_backends.sglang.request import Answer, Ask
 from tts_backends.sglang.serve import serve
 
@@ -73,6 +76,8 @@ class SGLangBackend:
         self.fingerprint = self._served.fingerprint(options)
         self.servers = self._served.servers
         self.capabilities = Capabilities(
+            streams=True,
+            response_format=facts.structured,
             seed=facts.seed,
             logprobs=True,
             exact_token_counts=True,
@@ -93,6 +98,7 @@ class SGLangBackend:
         """Yield the request's completions as they finish; see `tts.Backend`."""
         link, facts = await self._pool.link(), self._served.facts
         ask = Ask(request, await prepare(self._chat, request, facts.context, self.name), self._ends, facts)
+        told = {} if request.sampling.logprobs else tellings(request, self._chat)
         ended: asyncio.Queue[asyncio.Task[Answer]] = asyncio.Queue()
         asking: dict[asyncio.Task[Answer], int] = {}
         failure: Exception | None = None
@@ -101,7 +107,7 @@ class SGLangBackend:
             lead.add_done_callback(lambda done: done.cancelled() or done.exception())  # else asyncio complains of it
         try:
             for index in range(request.n):
-                task = asyncio.create_task(self._complete(link, ask, index, lead))
+                task = asyncio.create_task(self._complete(link, ask, index, lead, told.get(index)))
                 asking[task] = index
                 task.add_done_callback(ended.put_nowait)
             while asking:
@@ -113,6 +119,8 @@ class SGLangBackend:
                     del asking[task]
                     continue
                 completion = await in_thread(answer.completion, self._chat, ask, asking[task])
+                if completion.index in told and completion.whole:
+                    told[completion.index].end(completion.text)
                 del asking[task]
                 yield completion
         finally:
@@ -146,11 +154,15 @@ class SGLangBackend:
             return None  # each completion finds out for itself
         return server
 
-    async def _complete(self, link: Link, ask: Ask, index: int, lead: asyncio.Task[Server | None] | None) -> Answer:
-        """One completion, after as many attempts as it takes; raises `BackendError`."""
+    async def _complete(
+        self, link: Link, ask: Ask, index: int, lead: asyncio.Task[Server | None] | None, told: Telling | None
+    ) -> Answer:
+        """One completion, after as many attempts as it takes, the first of them told; raises `BackendError`."""
 
         async def once(server: Server) -> Answer:
-            return await self._once(link, server, ask, index)
+            nonlocal told
+            now, told = told, None
+            return await self._once(link, server, ask, index, now)
 
         def refit(trouble: Trouble) -> bool:
             if trouble.overflow is None:
@@ -163,11 +175,14 @@ class SGLangBackend:
         except BackendError as error:
             raise await self._explained(error) from None
 
-    async def _once(self, link: Link, server: Server, ask: Ask, index: int) -> Answer:
-        body = ask.body(index)
+    async def _once(self, link: Link, server: Server, ask: Ask, index: int, told: Telling | None) -> Answer:
+        body = ask.body(index, stream=told is not None)
         ask.at[index] = server
         try:
-            said = await link.post(server, "/../generate", body)
+            if told is None:
+                said = await link.post(server, "/../generate", body)
+            else:
+                said = await self._followed(link, server, ask, body, told)
         finally:
             del ask.at[index]
         try:
@@ -178,6 +193,19 @@ class SGLangBackend:
             tail = f": {answer.message}" if answer.message else ""
             raise Trouble(BackendUnavailable(f"{self.name!r}: the server has aborted a request{tail}"))
         return answer if self._served.process else answer._replace(server=server.address.origin)
+
+    async def _followed(self, link: Link, server: Server, ask: Ask, body: bytes, told: Telling) -> dict[str, Any]:
+        """The answer to one attempt, told while it comes; raises `Trouble`, also where tokens are missing in it."""
+        pieces = Pieces(lambda tokens: None if ask.withdrawn else told.more(tokens))
+        said = await link.stream(server, "/../generate", body, pieces)
+        if pieces.broken:
+            usage = Usage(
+                calls=1, prompt_tokens=len(ask.prompt.ids), answer_tokens=said["meta_info"]["completion_tokens"]
+            )
+            ask.request.on_cancelled(usage.model_copy(update={"cancelled": 1}))
+            words = f"{self.name!r}: the server has left tokens out of a stream; they are asked for in one piece"
+            raise Trouble(BackendError(words, retryable=True))
+        return said
 
     async def _explained(self, error: BackendError) -> BackendError:
         """The error, or what it comes of where the engine is ours and has ended."""

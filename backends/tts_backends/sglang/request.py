@@ -32,6 +32,7 @@ class Ask:
             "stop": list(sampling.stop),
             "stop_token_ids": ends,
             "skip_special_tokens": False,  # think markers may be special tokens, and stop strings, too
+            **structured(sampling.response_format),
         }
         self.at: dict[int, Server] = {}
         self._rids: dict[int, str] = {}
@@ -42,7 +43,7 @@ class Ask:
         """What has the prompt computed and nothing written."""
         return self._encoded({"sampling_params": {"max_new_tokens": 0, "temperature": 0.0}})
 
-    def body(self, index: int) -> bytes:
+    def body(self, index: int, *, stream: bool = False) -> bytes:
         """One attempt at one completion, under a name of its own, by which it can be aborted."""
         self._rids[index] = uuid.uuid4().hex
         seed = {"sampling_seed": self.request.seeds[index] & 0x7FFFFFFF} if self._seeded else {}
@@ -50,6 +51,7 @@ class Ask:
             "rid": self._rids[index],
             "sampling_params": self._sampling | seed,
             "return_logprob": self.request.sampling.logprobs,
+            **({"stream": True} if stream else {}),
         })  # fmt: skip
 
     def abort(self, index: int) -> bytes:
@@ -58,6 +60,14 @@ class Ask:
 
     def _encoded(self, further: dict[str, Any]) -> bytes:
         return self._common + b", " + json.dumps(further).encode()[1:]
+
+
+def structured(form: dict[str, Any] | None) -> dict[str, str]:
+    """What SGLang calls the form of an answer."""
+    if form is None:
+        return {}
+    schema = form["json_schema"]["schema"] if form.get("type") == "json_schema" else {"type": "object"}
+    return {"json_schema": json.dumps(schema)}
 
 
 class Answer(NamedTuple):

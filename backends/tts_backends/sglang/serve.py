@@ -79,6 +79,7 @@ class Facts(NamedTuple):
     shares_prefixes: bool
     order: int
     at_once: int | None
+    structured: bool
 
 
 class Served(NamedTuple):
@@ -211,6 +212,7 @@ def _read(about: dict[str, Any], card: dict[str, Any]) -> Facts:
         shares_prefixes=not about.get("disable_radix_cache"),
         order=first if about.get("enable_priority_scheduling") else 0,
         at_once=None if at_once is None else int(at_once) * int(about.get("dp_size") or 1),
+        structured=about.get("grammar_backend") not in (None, "none"),
     )
 
 

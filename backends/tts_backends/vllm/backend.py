@@ -53,6 +53,8 @@ class VLLMBackend:
             "vllm", engine.digest, dtype, self._chat.template, options.think_open, options.think_close
         )
         self.capabilities = Capabilities(
+            streams=True,
+            response_format=True,
             seed=dtype == "torch.float32",
             logprobs=True,
             exact_token_counts=True,
@@ -71,9 +73,13 @@ class VLLMBackend:
 
     async def generate(self, request: Request) -> AsyncGenerator[Completion, None]:
         """Yield the request's completions as they finish; see `tts.Backend`."""
+        from tts_backends.checkpoints.telling import tellings
         from tts_backends.vllm.engine import Failure
 
         job = await self._job(request)
+        told = tellings(request, self._chat)
+        if told:
+            job.heard = lambda index, tokens: None if job.cancelled else told[index].more(tokens)
         self._engine.submit(job)
         left = set(range(request.n))
         failure: BackendError | None = None
@@ -84,7 +90,10 @@ class VLLMBackend:
                 if isinstance(arrived, Failure):  # the others are still worth having
                     failure = failure or arrived.error
                     continue
-                yield await in_thread(self._completion, job, arrived)
+                finished = await in_thread(self._completion, job, arrived)
+                if told and finished.whole:
+                    told[arrived.index].end(finished.text)
+                yield finished
         finally:
             if left:
                 await self._withdraw(job, left)
@@ -108,9 +117,10 @@ class VLLMBackend:
 
     def _parameters(self, request: Request, seed: int, limit: int) -> Any:
         from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
+        from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
         sampling = request.sampling
+        form = structured(sampling.response_format)
         return SamplingParams(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
@@ -122,7 +132,8 @@ class VLLMBackend:
             logprobs=0 if sampling.logprobs else None,
             detokenize=bool(sampling.stop),  # the text is made here, of the tokens
             skip_special_tokens=False,  # think markers may be special tokens, and stop strings, too
-            output_kind=RequestOutputKind.FINAL_ONLY,
+            output_kind=RequestOutputKind.FINAL_ONLY if request.on_text is None else RequestOutputKind.DELTA,
+            structured_outputs=form and StructuredOutputsParams(**form),
         )
 
     async def _withdraw(self, job: Job, left: set[int]) -> None:
@@ -160,6 +171,15 @@ class VLLMBackend:
         text = self._chat.decode(sample.tokens)
         found = [place for stop in job.request.sampling.stop if (place := text.find(stop)) >= 0]
         return text[: min(found)] if found else None
+
+
+def structured(form: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What vLLM calls the form of an answer."""
+    if form is None:
+        return None
+    if form.get("type") == "json_schema":
+        return {"json": form["json_schema"]["schema"]}
+    return {"json_object": True}
 
 
 def _end_tokens(model: Any, template_end: int | None) -> list[int]:

@@ -13,6 +13,7 @@ import functools
 import itertools
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -60,12 +61,21 @@ class Job:
         self.name = f"tts-{next(_ids)}"
         self.cancelled = False
         self.arrivals: asyncio.Queue[Sample | Failure] = asyncio.Queue()
+        self.heard: Callable[[int, list[int]], None] | None = None  # on the caller's loop: all tokens so far
         self._loop = asyncio.get_running_loop()
 
     def give(self, item: Sample | Failure) -> None:
         """From the engine's thread: a completion is over."""
+        self._post(self.arrivals.put_nowait, item)
+
+    def tell(self, index: int, tokens: list[int]) -> None:
+        """From the engine's thread: a completion has these tokens by now."""
+        if self.heard is not None:
+            self._post(self.heard, index, tokens)
+
+    def _post(self, call: Callable[..., None], *args: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self.arrivals.put_nowait, item)
+            self._loop.call_soon_threadsafe(call, *args)
 
 
 class RunningEngine:
@@ -165,8 +175,10 @@ class RunningEngine:
             priority=job.request.priority,
         )
         output: Any = None
-        async for output in running:  # noqa: B007 - the last one is the whole
-            pass
+        tokens: list[int] = []
+        async for output in running:
+            tokens += output.outputs[0].token_ids  # all of them at once where nobody reads along
+            job.tell(index, tokens)
         if output is None:
             raise BackendError(f"{self._name!r} ended a request without an answer", retryable=True)
         made = output.outputs[0]
@@ -175,7 +187,6 @@ class RunningEngine:
         if made.finish_reason in {"abort", None} and not job.cancelled:  # nobody here has asked for that
             raise BackendError(f"{self._name!r} aborted a request by itself", retryable=True)
         by = made.stop_reason if isinstance(made.stop_reason, str) else None
-        tokens = list(made.token_ids)
         word = str(made.finish_reason or "abort")
         return Sample(index, tokens, output.num_cached_tokens or 0, word, by, made.cumulative_logprob)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from typing import Any
 
@@ -29,6 +30,8 @@ class NativeServer:
         self.model = HFBackend("miniature", HFBackend.Options(dtype="float32"))
         self.answers: list[tuple[int, str]] = []
         self.asked: list[dict[str, Any]] = []
+        self.whole = False  # whether each event of a stream has all tokens so far
+        self.loses = 0  # events of streams that are left out
         self._jobs: dict[str, Job] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -83,7 +86,7 @@ class NativeServer:
             job.cancelled = True
         return web.Response()
 
-    async def _generate(self, request: web.Request) -> web.Response:
+    async def _generate(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.asked.append(body)
         if self.answers:
@@ -94,19 +97,48 @@ class NativeServer:
             return web.json_response(_said([], "length", 0))
         job = Job(_request(wanted, body), Prompt(body["input_ids"], False), wanted["max_new_tokens"])
         self._jobs[body["rid"]] = job
+        if body.get("stream"):
+            return await self._stream(request, body, job)
         self.model._batcher.submit(job)
+        return web.json_response(await self._done(body, job))
+
+    async def _stream(self, request: web.Request, body: dict[str, Any], job: Job) -> web.StreamResponse:
+        """Events with all tokens, or those since the last event, before which the first has the prompt's end."""
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        steps: asyncio.Queue[int | None] = asyncio.Queue()
+        job.heard = lambda row: steps.put_nowait(len(row.tokens))
+        self.model._batcher.submit(job)
+        over = asyncio.create_task(job.done.wait())
+        over.add_done_callback(lambda _: steps.put_nowait(None))
+        sent, (row,) = 0, job.rows
+        while (count := await steps.get()) is not None:
+            if self.loses and count > 1:
+                self.loses, sent = self.loses - 1, count
+                continue
+            ids = body["input_ids"][-5:] + row.tokens[:count] if self.whole or not sent else row.tokens[sent:count]
+            await response.write(_event({"output_ids": ids, "meta_info": _meta(None, 0, count)}))
+            sent = count
+        said = await self._done(body, job)
+        if sent and not self.whole:
+            said["output_ids"] = row.tokens[sent:]
+        await response.write(_event(said) + b"data: [DONE]\n\n")
+        return response
+
+    async def _done(self, body: dict[str, Any], job: Job) -> dict[str, Any]:
+        """What is said once a job is over."""
         await job.done.wait()
         del self._jobs[body["rid"]]
         (row,) = job.rows
         if job.cancelled and not row.finished:
-            return web.json_response(_said(row.tokens, "abort", 0))
+            return _said(row.tokens, "abort", 0)
         said = _said(row.tokens, row.finish_reason, len(body["input_ids"]) - 1)
         said["output_ids"] = body["input_ids"][-5:] + row.tokens  # as SGLang 0.5 has it
         if row.text is not None:
             said["meta_info"]["finish_reason"]["matched"] = "a stop string"
         if body["return_logprob"]:
             said["meta_info"]["output_token_logprobs"] = [[row.logprob, 0, None]]
-        return web.json_response(said)
+        return said
 
 
 def _request(wanted: dict[str, Any], body: dict[str, Any]) -> Request:
@@ -122,5 +154,12 @@ def _request(wanted: dict[str, Any], body: dict[str, Any]) -> Request:
 
 
 def _said(tokens: list[int], reason: str, cached: int) -> dict[str, Any]:
-    meta = {"finish_reason": {"type": reason}, "cached_tokens": cached, "completion_tokens": len(tokens)}
-    return {"output_ids": tokens, "meta_info": meta}
+    return {"output_ids": tokens, "meta_info": _meta({"type": reason}, cached, len(tokens))}
+
+
+def _meta(reason: dict[str, Any] | None, cached: int, count: int) -> dict[str, Any]:
+    return {"finish_reason": reason, "cached_tokens": cached, "completion_tokens": count}
+
+
+def _event(said: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(said).encode() + b"\n\n"

@@ -14,7 +14,7 @@ pytest.importorskip("aiohttp")
 from sglang_native import NativeServer
 
 import tts
-from tts import BackendError, BackendUnavailable, Completion, Message, Request, Sampling
+from tts import BackendError, BackendUnavailable, Completion, Message, Request, Sampling, Usage
 from tts.testing import BackendContract
 from tts_backends.scorers.sglang_reward import SGLangReward
 from tts_backends.sglang import SGLangBackend
@@ -64,6 +64,45 @@ def test_what_the_server_says_is_what_the_backend_can() -> None:
     assert (can.seed, can.logprobs, can.exact_token_counts) == (True, True, True)
     assert (can.context_length, can.concurrency) == (2042, 5)
     assert can.prompts is not None  # of the model's folder
+
+
+def told(whole: bool = False, loses: int = 0) -> tuple[Completion, str, list[Usage]]:
+    """A completion that was told while it was written, and what that was."""
+    pieces, cancelled = list[str](), list[Usage]()
+    messages = (Message(role="user", content="3*8"),)
+    request = Request(
+        messages=messages, seeds=(3,), sampling=Sampling(max_tokens=12, temperature=1.5),
+        on_text=lambda _, text: pieces.append(text), on_cancelled=cancelled.append,
+    )  # fmt: skip
+    server().whole, server().loses = whole, loses
+
+    backend = connected()
+
+    async def collect() -> Completion:
+        try:
+            (one,) = [one async for one in backend.generate(request)]
+            return one
+        finally:
+            await backend.aclose()
+
+    try:
+        return asyncio.run(collect()), "".join(pieces), cancelled
+    finally:
+        server().whole, server().loses = False, 0
+
+
+def test_a_stream_of_all_tokens_is_told_as_one_of_new_ones() -> None:
+    one, said, _ = told()
+    other, same, _ = told(whole=True)
+    assert said == same == one.text == other.text
+    assert one.usage.answer_tokens == other.usage.answer_tokens
+
+
+def test_tokens_that_a_stream_leaves_out_are_asked_for_in_one_piece() -> None:
+    one, said, cancelled = told(loses=1)
+    whole, _, _ = told()
+    assert one.text == whole.text == said
+    assert [usage.cancelled for usage in cancelled] == [1]
 
 
 def test_the_prompt_goes_ahead_where_it_has_several_completions() -> None:

@@ -68,7 +68,8 @@ def _stages(out: Path, recipe: ReplicaRecipe, *, all_sizes: bool) -> list[Stage]
         hybrid_arm,
     ]
     stages += [
-        Stage("methods", evaluation.methods, settings, [hybrid, "reward", "judge", "synthesizer"]),
+        Stage("methods", evaluation.methods, settings, [hybrid, "direct", "refine", "reward", "judge", "synthesizer"]),
+        Stage("controls", evaluation.controls, settings, [hybrid]),
         Stage("ks", evaluation.numbers_of_candidates, settings, [hybrid]),
         Stage("harder", evaluation.harder, [*settings, recipe.harder], [hybrid, "direct"]),
         Stage("arms", evaluation.arms, settings, [hybrid, "direct", "refine"]),
@@ -83,6 +84,7 @@ def _stages(out: Path, recipe: ReplicaRecipe, *, all_sizes: bool) -> list[Stage]
 def _report(out: Path, recipe: ReplicaRecipe, stages: Sequence[Stage], seconds: dict[str, float]) -> str:
     parts = [
         tables.methods(out / "methods", recipe),
+        tables.controls(out / "controls"),
         tables.of_family("table2", out / "arms", recipe),
         tables.of_family("figure6", out / "ks", recipe),
         tables.of_family("figure7", out / "harder", recipe),
