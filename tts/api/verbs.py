@@ -159,6 +159,7 @@ def compare(
     n: int | None = None,
     order_trials: int = 0,
     shuffle: bool = False,
+    balanced: bool = False,
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
     on_error: OnError = "raise",
@@ -176,14 +177,17 @@ def compare(
     With `order_trials`, strategies that mind the order of their candidates decide again on so many other orders, and
     the comparison says how often that changes the answer. With `shuffle`, stored candidates of each problem come in a
     random order, drawn by the seed, before they are put into groups: for sets that are pooled from several models or
-    settings, where neighbours are alike. `think` are the tags around the thinking in a file of
-    candidates; without, the dialects of models are recognised.
+    settings, where neighbours are alike. With `balanced`, groups overlap where k does not divide how many candidates
+    there are: each is in equally many of n / gcd(n, k) groups, drawn by the seed, and none is left out. `think` are the
+    tags around the thinking in a file of candidates; without, the dialects of models are recognised.
     """
     chosen = _chosen(strategies)
     source, grader = _task_settings(samples, columns, grader, engine)
 
     def read() -> _Plan:
-        return _read(source, chosen, k, n, columns, limit, on_error, think, grader, engine, order_trials, shuffle)
+        return _read(
+            source, chosen, k, n, columns, limit, on_error, think, grader, engine, order_trials, shuffle, balanced
+        )
 
     return _evaluate(Comparison, read, chosen, k, grader, _Hears(on_result, None), engine, told_source(samples))
 
@@ -224,6 +228,7 @@ def _read(
     engine: Settings,
     order_trials: int = 0,
     shuffle: bool = False,
+    balanced: bool = False,
 ) -> _Plan:
     """The source, read: candidate sets to decide on, or problems to sample candidates of."""
     sets, understood = candidate_sets(source, columns, limit, on_error, engine, think)
@@ -232,11 +237,20 @@ def _read(
         _same_model(source, given, strategies, k, engine)
         tell_understood(understood, strategies, grader, engine, sampling=False)
         seed = (engine.get("seed") or 0) if shuffle else None
-        return _Plan(lambda one: one.compare(_first(given, n, seed), strategies, k, order_trials=order_trials), False)
+
+        def decide(one: Engine) -> AsyncGenerator[Outcome, None]:
+            taken = _first(given, n, seed)
+            return one.compare(taken, strategies, k, order_trials=order_trials, balanced=balanced)
+
+        return _Plan(decide, False)
     examples, understood = problems_of(source, columns, limit, on_error, engine.get("model"))
     tell_understood(understood, strategies, grader, engine, sampling=True)
     total = total_of(source, limit, len(strategies)) if n in (None, k) else None
-    return _Plan(lambda one: one.run(examples, strategies, k, n=n, order_trials=order_trials), True, total)
+
+    def sample_and_decide(one: Engine) -> AsyncGenerator[Outcome, None]:
+        return one.run(examples, strategies, k, n=n, order_trials=order_trials, balanced=balanced)
+
+    return _Plan(sample_and_decide, True, total)
 
 
 def _to_sample(

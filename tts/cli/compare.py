@@ -61,6 +61,11 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
     "--shuffle", is_flag=True, help="Put stored candidates in a seeded random order first: for sets of several models."
 )
 @by_option
+@click.option(
+    "--balanced",
+    is_flag=True,
+    help="Groups that use all candidates where K does not divide them: they overlap, each candidate in equally many.",
+)
 @grader_option
 @think_option
 @engine_options
@@ -81,6 +86,7 @@ def compare(
     order_trials: int,
     shuffle: bool,
     by: tuple[str, ...],
+    balanced: bool,
     grader: str | None,
     think: tuple[str, str] | None,
     engine: dict[str, Any],
@@ -118,6 +124,7 @@ def compare(
             k=k,
             order_trials=order_trials,
             shuffle=shuffle,
+            balanced=balanced,
             columns=columns,
             limit=limit,
             on_error=on_error,

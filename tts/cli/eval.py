@@ -56,6 +56,11 @@ from tts.eval.protocol import PAGE, Evaluation, protocol_strategies
 )
 @by_option
 @click.option(
+    "--balanced",
+    is_flag=True,
+    help="Groups that use all samples where K does not divide them: they overlap, each sample in equally many.",
+)
+@click.option(
     "--controls",
     "with_controls",
     is_flag=True,
@@ -88,6 +93,7 @@ def evaluate(
     parameters: Pairs,
     estimator: Literal["groups", "subsets"],
     by: tuple[str, ...],
+    balanced: bool,
     with_controls: bool,
     check_grades: bool,
     report: Path | None,
@@ -124,6 +130,7 @@ def evaluate(
             outputs=outputs,
             estimator=estimator,
             by=by,
+            balanced=balanced,
             check_grades=check_grades,
             controls=with_controls,
             overwrite=overwrite,

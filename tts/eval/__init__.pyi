@@ -16,13 +16,14 @@ from tts.metrics.curves import Subsets, best_of_at_k, curve, g_pass_at_k, maj_at
 from tts.metrics.difference import Detectable, clustered_difference
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.exchangeable import UnlikeSlots
-from tts.metrics.gaps import Gap, gap_table, read_gaps
+from tts.metrics.gaps import Gap, gap_table, read_gaps, read_summary
 from tts.metrics.grading import Graded, grade
 from tts.metrics.judge_bias import JudgeBias
 from tts.metrics.missing import MaxFailed, Missing, tolerated
 from tts.metrics.own_verdicts import OwnVerdicts
 from tts.metrics.paired import Rescue
 from tts.metrics.pairs import Pair, compare_pairs
+from tts.metrics.pooled import Pooled, PooledGap, pool_gaps, pooled_table
 from tts.metrics.run import Run
 from tts.metrics.sampled_curves import Curve
 from tts.metrics.strata import Stratified, Stratum
@@ -56,6 +57,8 @@ __all__ = [
     "OwnVerdicts",
     "Pair",
     "Point",
+    "Pooled",
+    "PooledGap",
     "Price",
     "Prices",
     "Rescue",
@@ -84,7 +87,10 @@ __all__ = [
     "ngram_overlap",
     "outcome_class",
     "pass_at_k",
+    "pool_gaps",
+    "pooled_table",
     "read_gaps",
+    "read_summary",
     "result_classes",
     "tolerated",
     "weighted_maj_at_k",

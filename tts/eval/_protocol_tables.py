@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from tts.contracts.prices import Prices
@@ -17,6 +18,7 @@ from tts.vocabulary.records import Usage
 
 _SHOWN = 20  # rows of a list that a person is to look at; the rest is in the JSON file
 _NO = ""
+_KINDS = ("non-overlapping group (arXiv 2509.00084)", "balanced group, with every candidate in equally many,")
 
 
 class Shown(NamedTuple):
@@ -49,6 +51,16 @@ def screen_tables(shown: Shown) -> list[Table]:
     return [_accuracy(shown), *told, *strata_tables(shown.comparison), *asked]
 
 
+def _passes(compared: Comparison) -> list[str]:
+    """What single passes over the problems differ by: mean@n ± sd, of candidates and of each strategy's groups."""
+    told = []
+    for label in (None, *compared.strategies):
+        if len(found := compared.passes(label)) > 1:
+            name = f"mean@{len(found)}" if label is None else f"{label} over {len(found)} groups"
+            told.append(f"{name} {percent(fmean(found))} ± {percent(stdev(found))}")
+    return [f"one pass over the problems, mean ± sd: {'; '.join(told)}"] if told else []
+
+
 def _accuracy(shown: Shown) -> Table:
     compared, k = shown.comparison, shown.comparison.k
     n = max((len(one.points) for one in compared.curves().values()), default=shown.protocol["n"])
@@ -74,13 +86,14 @@ def _accuracy(shown: Shown) -> Table:
     size = f"{counted(problems, 'problem')}, {counted(len(compared.rows), 'group')} of k={k}"
     title = f"Accuracy: {size}, source {shown.protocol['problems']}"
     named = ", ".join(f"{role} {name}" for role, name in shown.protocol.get("named", {}).items())
+    kind = _KINDS[bool(shown.protocol.get("balanced"))]
     notes = [
         *([f"models: {named}"] if named else []),
-        f"{groups}: one decision for each non-overlapping group of {k} candidates, outputs averaged (arXiv 2509.00084)",
+        f"{groups}: one decision for each {kind} of {k} candidates, outputs averaged",
     ]
     if shown.protocol["estimator"] == "subsets":
         notes.append(f"{subsets}: unbiased mean over every subset, ties averaged, where the strategy allows it")
-    notes += [*compared.missing_lines(), *compared.failure_lines(), *compared.rate_lines()]
+    notes += [*_passes(compared), *compared.missing_lines(), *compared.failure_lines(), *compared.rate_lines()]
     return Table(title, ["strategy", "accuracy", "95 % interval", "estimator", "outputs per group"], rows, notes)
 
 

@@ -123,6 +123,7 @@ def evaluate(
     outputs: int = 4,
     estimator: Estimator = "groups",
     by: Sequence[str] = (),
+    balanced: bool = False,
     check_grades: bool = False,
     controls: bool = False,
     report: str | Path | None = PAGE,
@@ -139,13 +140,13 @@ def evaluate(
     that have such a parameter and not their own value of it. `estimator` decides what the tables show, gaps and
     verdicts too: "groups", the paper's, one decision for each non-overlapping group of k, or "subsets", the mean over
     all subsets of k of the n, for the strategies that have such an estimate. `by` names columns of the problems'
-    metadata, or "difficulty", by which accuracies and gaps are shown apart. `check_grades` asks other graders, which
-    takes as long as Math-Verify does. With `controls` the strategies, or majority and gsr where none are named, decide
-    on the first k candidates of each problem after they were changed, too (`tts.eval.controls`). `report` is where the
-    page goes, as `tts.report.write_report` takes it, in `folder` unless it is absolute; `None` writes none. It has
-    `title` at its top, and the `command` that made it. Raises `ConfigError` for an estimator that is neither, a page
-    that cannot be, or a folder with the report of another
-    protocol, unless `overwrite` says that it may go.
+    metadata, or "difficulty", by which accuracies and gaps are shown apart. `balanced` groups use all n where k does
+    not divide it, as in `tts.compare`. `check_grades` asks other graders, which takes as long as Math-Verify does.
+    With `controls` the strategies, or majority and gsr where none are named, decide on the first k candidates of each
+    problem after they were changed, too (`tts.eval.controls`). `report` is where the page goes, as
+    `tts.report.write_report` takes it, in `folder` unless it is absolute; `None` writes none. It has `title` at its
+    top, and the `command` that made it. Raises `ConfigError` for an estimator that is neither, a page that cannot be,
+    or a folder with the report of another protocol, unless `overwrite` says that it may go.
     """
     if estimator not in ("groups", "subsets"):
         raise ConfigError(f"estimator={estimator!r}: give 'groups' or 'subsets'")
@@ -154,12 +155,14 @@ def evaluate(
     page = _page(target, report)
     chosen = protocol_strategies(problems, strategies, outputs, columns, settings)
     asked = {"problems": told_source(problems), "n": n, "k": k, "outputs": outputs, "estimator": estimator}
+    if balanced:
+        asked["balanced"] = True
     if not overwrite:
         _refuse_another(target, asked, chosen)
     settings.setdefault("store", target / "store.db")
     prices = settings.get("prices")
     told = None if prices is None else Prices.of_any(prices)
-    comparison = compare(problems, strategies=chosen, k=k, n=n, columns=columns, **settings)
+    comparison = compare(problems, strategies=chosen, k=k, n=n, balanced=balanced, columns=columns, **settings)
     comparison.estimator = estimator
     comparison.by = tuple(by)
     evaluation = Evaluation(
@@ -209,13 +212,15 @@ def _refuse_another(folder: Path, asked: Mapping[str, Any], chosen: Sequence[Str
     """Raise `ConfigError` where the folder has the report of another protocol, which this one would write over."""
     try:
         before = json.loads((folder / "report.json").read_text("utf-8"))["protocol"]
-        told = dict(before, strategies={label: dict(one) for label, one in before["strategies"].items()})
+        told = dict(
+            {"balanced": False} | before, strategies={label: dict(one) for label, one in before["strategies"].items()}
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return  # there is none, or none of ours
     strategies = {
         label: {"name": one.name, **one.model_dump(mode="json")} for label, one in label_strategies(chosen).items()
     }
-    now = {**asked, "strategies": strategies}
+    now = {"balanced": False, **asked, "strategies": strategies}
     other = [name for name, value in now.items() if told.get(name) != value]
     if not other:
         return

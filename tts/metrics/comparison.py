@@ -163,6 +163,7 @@ class Comparison(Judged):
                 usage = sum(result.usage.values(), Usage())
                 yield {
                     "problem_id": outcome.problem.id,
+                    "problem_digest": outcome.problem.digest,
                     "group": outcome.group,
                     "strategy": label,
                     "answer": result.answer,

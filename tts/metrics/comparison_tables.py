@@ -133,7 +133,13 @@ def missing_lines(compared: EqualBudgets) -> list[str]:
         used = quantity(sum(len(row.outcome.candidates) for row in compared.rows))
         lines.append(
             f"{quantity(sum(left))} more candidates of {counted(len(left), 'problem')} are in no group of "
-            f"{compared.k}, nor in any number: {used} are; k that divides how many there are uses all"
+            f"{compared.k}, nor in any number: {used} are; k that divides how many there are uses all, and so do "
+            "balanced groups"
+        )
+    if any(row.outcome.new is not None for row in compared.rows):
+        each = quantity(compared.missing.candidates)
+        lines.append(
+            f"{counted(len(compared.rows), 'balanced group')} overlap: each of {each} candidates is in equally many"
         )
     if (unlike := compared.unlike_slots) is not None:
         lines.append(str(unlike))
