@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from tts.vocabulary.records import Candidate
-from tts.vocabulary.thinking import CLOSINGS
+from tts.vocabulary.thinking import CLOSING
 
 _ROUND = str.maketrans("[]{}<>◁▷", "()()()()")
 # A server reads control tokens in messages as tokens; a judge that repeats a closing think tag ends its own thinking.
@@ -41,7 +41,7 @@ def neutralised(text: str, markers: re.Pattern[str] | None = None) -> str:
     For markers whose meaning hangs on their brackets; what the text says stays readable. Closing think tags and the
     control tokens of chat templates lose theirs, too.
     """
-    for pattern in (_CONTROLS, *CLOSINGS, *((markers,) if markers else ())):
+    for pattern in (_CONTROLS, CLOSING, *((markers,) if markers else ())):
         text = pattern.sub(lambda found: found.group().translate(_ROUND), text)
     return text
 
