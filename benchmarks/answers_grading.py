@@ -3,7 +3,8 @@
 python benchmarks/answers_grading.py [--data DIR] [--all]
 
 Math-Verify's column is `verify(parse(gold), parse(answer))` with its own timeouts, bare answers wrapped in `$...$`.
-Rows with `config` hold only under a switch of another grader; neither side is given the switch.
+Rows with `config` hold only under a switch of another grader; neither side is given the switch. `adjudicated.jsonl` has
+the verdicts of the data that were read one by one and are wrong, each with its reason: where ours differed from the label.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from typing import Any
 
 from tts.answers import Answers, expected, extract, reading
 
+ADJUDICATED = Path(__file__).with_name("adjudicated.jsonl")
 RESPONSES = Path(__file__).resolve().parents[1] / "tests/data/responses.jsonl"
 
 KNOWN = [
@@ -157,9 +159,26 @@ def accuracy(cases: list[dict[str, Any]], verdicts: list[bool], theirs: list[boo
             counts = " | ".join(str(len(one)) for one in (*false, new))
             name = f"{kind}{' with config' * config}"
             print(f"| {name} | {len(rows)} | {right[0]:.4f} | {right[1]:.4f} | {counts} |")
+    adjudicated(cases, verdicts, theirs)
     print("\nEqual here, unequal by label and by Math-Verify:", "" if alone else "none")
     for i in alone:
         print(f"- {cases[i]['kind']}: {cases[i]['gold'][-90:]!r} | {cases[i]['pred'][-120:]!r}")
+
+
+def adjudicated(cases: list[dict[str, Any]], verdicts: list[bool], theirs: list[bool]) -> None:
+    """Accuracy on the real verdicts with labels that were read and found wrong put right."""
+    rows = [json.loads(line) for line in ADJUDICATED.read_text("utf-8").splitlines()]
+    found = {(row["gold"], row["pred"]): row["equal"] for row in rows}
+    real = [i for i, case in enumerate(cases) if case["kind"] == "grader_verdict"]
+    truth = {i: found.get((cases[i]["gold"], cases[i]["pred"]), cases[i]["equal"]) for i in real}
+    wrong = [i for i in real if verdicts[i] != truth[i]]
+    count = sum(truth[i] != cases[i]["equal"] for i in real)
+    false = sum(verdicts[i] and not truth[i] for i in real)
+    right = sum(theirs[i] == truth[i] for i in real)
+    print(
+        f"| grader_verdict, {count} labels put right | {len(real)} | {1 - len(wrong) / len(real):.4f} "
+        f"| {right / len(real):.4f} | {false} | {sum(theirs[i] and not truth[i] for i in real)} | |"
+    )
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ trap 'rm -rf "$tools" "$tools.d"' EXIT
 sed -n 's/^\([a-z0-9_.-]*==[^ ;]*\).*/\1/p' locks/dev.txt | grep -E "^($(grep -v '^#' locks/oldest.in | paste -sd '|' -))==" >"$tools"
 compile oldest --no-config --resolution lowest-direct --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
     pyproject.toml --extra hf --extra data --extra hub --extra openai --extra inspect --extra reasoning-gym --extra rank \
-    --extra report --extra postgres --extra train "$tools"
+    --extra report --extra postgres --extra serve --extra train "$tools"
 
 # Hashes of torch's builds for CPUs are known only to where such a build is: this machine's replaces what is written.
 if "$environment/bin/python" -m pip download --quiet --no-deps --dest "$tools.d" "torch==$torch+cpu" 2>/dev/null; then

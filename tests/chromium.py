@@ -49,4 +49,4 @@ def opener(browser: Any, first: Path) -> Iterator[Open]:
     yield opened
     for context in contexts:
         context.close()
-    assert wrong == []
+    assert wrong == [], wrong

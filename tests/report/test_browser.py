@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,65 @@ def test_filters_and_search(open_page: Open) -> None:
     assert page.inner_text("#detail h3") == "p5"
 
 
+def test_every_problem_has_an_address(open_page: Open, page_file: Path) -> None:
+    page = open_page()
+    page.get_by_text("p2", exact=True).click()
+    assert page.evaluate("location.hash") == "#p=3"
+    page.get_by_role("button", name="Group 2").click()
+    address = page.locator(".title .link").get_attribute("href")
+    assert address == page.evaluate("location.hash") == "#p=3&g=2"
+    other = open_page()
+    other.goto(f"{page_file.as_uri()}{address}")
+    other.reload()
+    assert other.inner_text("#detail h3") == "p2"
+    assert other.locator(".groups [aria-pressed=true]").inner_text() == "Group 2"
+    assert other.locator("#detail").bounding_box()["y"] < 900
+    other.evaluate("location.hash = '#p=8'")
+    sync_api.expect(other.locator("#detail h3")).to_have_text("p7", timeout=PATIENCE)
+    for nowhere in ("#p=0", "#p=9", "#p=1e0", "#p=x"):
+        other.evaluate("(hash) => { location.hash = hash; }", nowhere)
+        assert other.inner_text("#detail h3") == "p7"
+
+
+def test_two_texts_stand_side_by_side_with_their_differences_marked(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_text("p7", exact=True).click()
+    page.get_by_role("button", name="Group 2").click()  # 21
+    assert page.locator(".pane option:checked").all_inner_texts() == ["Candidate 0 (A)", "Candidate 1 (B)"]
+    assert page.locator(".pane .text").all_text_contents() == ["so 2", "so 1"]  # each in a box
+    assert page.locator(".pane mark").all_text_contents() == ["2", "1"]
+    left, right = (one.bounding_box() for one in page.locator(".pane").all())
+    assert left["y"] == right["y"]
+    page.locator(".pane select").nth(1).select_option("0")
+    assert page.locator(".pane mark").count() == 0
+    assert page.inner_text(".pair + .note") == "Both texts are the same."
+
+
+def edited(a: list[str], b: list[str]) -> int:
+    """How many tokens the longest common subsequence leaves, by the textbook's table."""
+    rows = [0] * (len(b) + 1)
+    for one in a:
+        before = 0
+        for place, other in enumerate(b, 1):
+            before, rows[place] = rows[place], before + 1 if one == other else max(rows[place], rows[place - 1])
+    return len(a) + len(b) - 2 * rows[-1]
+
+
+def test_what_is_marked_is_the_least_that_differs(open_page: Open) -> None:
+    page = open_page()
+    drawn = random.Random(3)
+    for _ in range(60):
+        a, b = ([drawn.choice("abc") for _ in range(drawn.randrange(12))] for _ in range(2))
+        ours, theirs = page.evaluate("([a, b]) => shared(a, b)", [a, b])
+        kept = [
+            [one for one, known in zip(text, marks, strict=True) if known] for text, marks in ((a, ours), (b, theirs))
+        ]
+        assert kept[0] == kept[1]
+        assert ours.count(False) + theirs.count(False) == edited(a, b), (a, b)
+    long = [[f"{side}{i}" for i in range(3000)] for side in "ab"]
+    assert not any(map(any, page.evaluate("([a, b]) => shared(a, b)", long)))  # given up, all of it is marked
+
+
 def test_a_problem_is_picked_with_the_keyboard_and_shown_whole(open_page: Open) -> None:
     page = open_page()
     page.focus("#list")
@@ -87,7 +147,10 @@ def test_a_problem_is_picked_with_the_keyboard_and_shown_whole(open_page: Open) 
     assert page.locator(".candidate .text").count() == 0
     folded.first.locator("summary").click()
     page.wait_for_selector(".candidate .text")
-    assert page.locator(".candidate .text").inner_text() == "so \\boxed{1}"
+    assert page.locator(".candidate .text").text_content() == "so 1"  # in a box
+    page.get_by_label("mathematics as written").check()
+    page.locator(".candidate summary").first.click()
+    sync_api.expect(page.locator(".candidate .text")).to_have_text("so \\boxed{1}", timeout=PATIENCE)
 
 
 def test_what_a_model_wrote_is_inert(open_page: Open) -> None:
@@ -96,11 +159,66 @@ def test_what_a_model_wrote_is_inert(open_page: Open) -> None:
     for summary in page.locator("#detail details > summary").all():
         summary.click()
     sync_api.expect(page.locator("#detail details:not(:has(> :nth-child(2)))")).to_have_count(0, timeout=PATIENCE)
+    page.get_by_label("mathematics as written").check()
+    for summary in page.locator("#detail details > summary").all():
+        summary.click()
     texts = page.locator("#detail .text").evaluate_all("(all) => all.map((one) => one.textContent)")
     assert f"Problem 2: {HOSTILE}" in texts
     assert sum(HOSTILE.strip() in text for text in texts) >= 6
     assert page.evaluate("window.hacked") is None
     assert page.locator("#detail img, #detail script, #detail b").count() == 0
+
+
+def test_mathematics_is_set_without_a_network_and_is_as_inert(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_text("p2", exact=True).click()
+    assert page.locator(".question math").count() == 2  # $…$ and \\(…\\) of the hostile text
+    assert page.locator(".question mfrac").bounding_box()["height"] > 20
+    names = page.evaluate(
+        "[...new Set([...document.querySelectorAll('#detail math, #detail math *')].map((one) => one.namespaceURI))]"
+    )
+    assert names == ["http://www.w3.org/1998/Math/MathML"]
+    tree = ["script", {}, "window.hacked = 4"]  # what the writer would never let through
+    assert page.evaluate(
+        "(tree) => { const one = mathml(tree); document.body.append(one); return one.localName }", tree
+    )
+    assert page.evaluate("window.hacked") is None
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_every_section_is_a_click_away(open_page: Open, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 844})
+    names = page.locator("main h2").all_inner_texts()
+    if width == 390:
+        page.click(".menu summary")
+    links = page.locator("nav a:visible")
+    assert links.all_inner_texts() == names
+    for link in links.all():
+        box = link.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+    links.last.click()
+    assert page.evaluate("location.hash") == "#browser"
+    assert page.locator(".menu nav").is_hidden()
+
+
+def test_words_and_figures_share_a_wide_screen(open_page: Open) -> None:
+    page = open_page(viewport={"width": 1400, "height": 900})
+    words, chart = (page.locator(f"#strategies {one}").bounding_box() for one in (".words", ".chart"))
+    assert words["x"] + words["width"] <= chart["x"]
+    assert chart["x"] + chart["width"] > 1300
+    assert chart["y"] < words["y"] + 40
+
+
+def test_the_command_is_copied(open_page: Open, data: ReportData, tmp_path: Path) -> None:
+    from tts.report.writer import write_data
+
+    command = "tts compare 'a <b>.jsonl' -k 2"
+    path = write_data(data._replace(made=data.made._replace(command=command)), tmp_path / "report.html")
+    page = open_page(path, permissions=["clipboard-read", "clipboard-write"])
+    page.click("#copy")
+    sync_api.expect(page.locator("#copy")).to_have_text("copied", timeout=PATIENCE)
+    assert page.evaluate("navigator.clipboard.readText()") == command
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

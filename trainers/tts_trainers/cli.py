@@ -17,7 +17,8 @@ class _Subcommand(NamedTuple):
 
 
 _SUBCOMMANDS = {
-    "hybrid": _Subcommand("hybrid.run", "a model that solves and refines, from rows of `tts train-data`"),
+    "aggregator": _Subcommand("aggregator.run", "a refiner by rewards, on prompts over stored candidates"),
+    "hybrid": _Subcommand("hybrid.command", "a model that solves and refines, from rows of `tts train-data`"),
     "judge": _Subcommand("helpers.judge", "a pairwise judge, from graded candidates"),
     "reward-model": _Subcommand("helpers.reward_model", "a scorer of responses, from graded candidates"),
     "synthesizer": _Subcommand("helpers.synthesizer", "a model that writes from another model's candidates"),

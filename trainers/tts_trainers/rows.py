@@ -5,7 +5,9 @@ A model is to be trained on what it sees later, so prompts come from `tts.prompt
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any, Literal, NamedTuple, TypedDict, cast, get_args
 from tts import ConfigError, Message, MissingDependencyError, TaskError
 from tts.output.file import whole_file
 from tts.output.text import json_line, mended_row
+
+log = logging.getLogger("tts.train")
 
 Objective = Literal["direct", "refine"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
@@ -79,18 +83,25 @@ def read_rows(path: str | Path) -> Iterator[Row]:
     if not source.is_file():
         raise TaskError(f"there is no file {str(path)!r}; `tts train-data` writes one")
     values = _read_parquet(source) if source.suffix == ".parquet" else _read_jsonl(source)
+    guessed = 0
     for number, value in enumerate(values, 1):
+        guessed += says_no_objective(value)
         yield checked_row(value, f"{path}, row {number}")
+    if guessed:
+        log.warning("%r: %d rows say no objective and are taken as direct ones", str(path), guessed)
 
 
 def checked_row(value: object, where: str) -> Row:
     """The columns of a row that somebody else may have written; other columns are left out.
 
     Harmless spellings become ours: an id that is a number, an N_c like `2.0`, a provenance that is an object or none.
-    Raises `TaskError` that names the row and the column.
+    So do TRL's forms: `messages` that end in the assistant's turn, `reasoning_content` beside the content, and rows
+    that have neither objective (they are direct ones), id (it is the prompt's), N_c nor provenance. Raises `TaskError`
+    that names the row and the column.
     """
     if not isinstance(value, Mapping):
         raise TaskError(f"{where}: a training row is a JSON object, not {type(value).__name__}")
+    value = _filled(_parted(value))
     if missing := sorted(Row.__required_keys__ - value.keys()):
         has = ", ".join(map(repr, value)) or "none"
         raise TaskError(f"{where}: a training row has no column {missing[0]!r}; it has {has}")
@@ -105,6 +116,41 @@ def checked_row(value: object, where: str) -> Row:
 
 
 _WRONG, _SHOWN = object(), 60
+_SPOKEN = ("role", "content")
+_THOUGHT = ("reasoning_content", "reasoning", "thinking")  # as servers and chat templates call it
+
+
+def says_no_objective(value: object) -> bool:
+    """Whether it is guessed that a row is a direct one."""
+    return isinstance(value, Mapping) and value.get("objective") is None
+
+
+def _parted(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`messages` as prompt and completion."""
+    messages = value.get("messages")
+    if "prompt" in value or "completion" in value or not isinstance(messages, list) or len(messages) < 2:
+        return value
+    return {**value, "prompt": messages[:-1], "completion": messages[-1:]}
+
+
+def _filled(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a stranger's row leaves out."""
+    if "prompt" not in value or "completion" not in value:
+        return value
+    digest = hashlib.blake2b(json.dumps(value["prompt"], default=str).encode(), digest_size=8).hexdigest()
+    given = {"objective": "direct", "n_correct": None, "problem_id": f"prompt-{digest}", "provenance": None}
+    return given | {name: one for name, one in value.items() if one is not None or name != "objective"}
+
+
+def _plain(message: Any) -> Any:
+    """A message with its thinking in the content, and without fields that hold nothing."""
+    if not isinstance(message, dict):
+        return message
+    rest = {name: one for name, one in message.items() if one is not None and name not in _THOUGHT}
+    thought = next((message[name] for name in _THOUGHT if isinstance(message.get(name), str)), "")
+    if thought.strip() and message.get("role") == "assistant" and _is_text(rest.get("content")):
+        rest["content"] = f"<think>\n{thought.strip()}\n</think>\n\n{rest['content'].lstrip()}"
+    return rest
 
 
 class _Column(NamedTuple):
@@ -115,12 +161,14 @@ class _Column(NamedTuple):
 
 
 def _messages(value: Any) -> Any:
-    good = isinstance(value, list) and bool(value) and all(map(_is_message, value))
-    return value if good else _WRONG
+    if not isinstance(value, list) or not value:
+        return _WRONG
+    plain = [_plain(message) for message in value]
+    return plain if all(map(_is_message, plain)) else _WRONG
 
 
 def _is_message(value: object) -> bool:
-    return isinstance(value, dict) and value.keys() == {"role", "content"} and all(map(_is_text, value.values()))
+    return isinstance(value, dict) and value.keys() == set(_SPOKEN) and all(map(_is_text, value.values()))
 
 
 def _is_text(value: object) -> bool:

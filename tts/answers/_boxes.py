@@ -15,6 +15,7 @@ _MATH = re.compile(
     r"|\\\(((?:[^\\]|\\[^()]){1,1000}?)\\\)|\\\[((?:[^\\]|\\[^\[\]]){1,2000}?)\\\]"
     r"|\\begin\{(?:equation|align|gather|displaymath|eqnarray|multline)\*?\}((?:[^\\]|\\(?!end\{(?:eq|al|ga|di|mu))){1,2000}?)\\end\{[a-z]+\*?\}"
 )
+_ALIGNED = re.compile(r"\\(?:begin|end)\{align(?:ed)?\*?\}")
 _PROSE = re.compile(r"(?<![\\a-zA-Z{])[a-zA-Z]{4,}")
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm|textbf|operatorname)[a-z]*\s*\{[^{}]*\}")
 _DANGLING = re.compile(r"(?:^\s*[=*/])|(?:[-+=*/,]\s*$)")
@@ -71,8 +72,8 @@ def formulas(text: str) -> list[Span]:
     for match in _MATH.finditer(text):
         kind = match.lastindex or 0
         content = match[kind].strip()
-        if kind == 5:
-            content = _last_line(content)
+        if kind == 5 or content.startswith("\\begin{align"):
+            content = _last_line(_ALIGNED.sub("", content))
         inline = kind == 2
         if content and not (inline and (_PROSE.search(_TEXT.sub("", content)) or _DANGLING.search(content))):
             spans.append(Span(match.start(), match.end(), content))

@@ -8,15 +8,16 @@ import re
 from tts.answers._boxes import Span, formulas
 from tts.answers._letters import SEVERAL
 from tts.answers._sentence import CJK, NUMBER, in_prose, in_script, in_words, main_number
+from tts.answers._spoken import spoken
 
 _LINK = r"[*_`\"'】\]）)]{0,3}\s?(?:[:：=]|[—–]|\bis\b)[*_`\"']{0,3}"
 _ENGLISH = (
     r"\banswers?\b(?:[ \t]+(?:to|for|of)\b[^.:\n]{0,60}?)?"
-    r"(?:[*_`\"']{0,3}[ \t]?(?:[:：=]|[-–—](?=\s))[*_`\"']{0,3}"
+    r"(?:[*_`\"']{0,3}[ \t]?(?:[:：=]|[-–—→⇒⟶](?=\s))[*_`\"']{0,3}"
     r"|[ \t](?:is|are|must be|would be|should be|will be|seems to be"
     r"|becomes?|comes to|equals)\b:?)"
     r"|\b(?:final[ _]answer(?:[ \t]is)?|answer[ _]is|my answer(?:["
-    r" \t]is)?)\b[*_`\"']{0,3}\s?(?:[:：=]|[-–—](?=\s))?[*_]{0,3}(?=[ \t]*[\s$\\\d(\[-])"
+    r" \t]is)?)\b[*_`\"']{0,3}\s?(?:[:：=]|[-–—→⇒⟶](?=\s))?[*_]{0,3}(?=[ \t]*[\s$\\\d(\[-])"
     r"|(?:(?<=\n)|^)[*_ \t]{0,3}A[*_]{0,3}[:：](?=[ \t*]*[-$\\(\d])"
     r"|(?:(?<=\n)|^)[#*_ \t]{0,6}(?:result|final result|solution|ans|final_answer)[*_`\"']{0,3}["
     r" \t]?[:：=][*_`\"']{0,3}"
@@ -33,7 +34,7 @@ _EASTERN = (
 _EUROPEAN = (
     rf"\b(?:[Пп]равильный |[Ии]тоговый |[Оо]кончательный )?[Оо]твет(?:\s?{_LINK}|\s+(?:равен|будет|есть)\b)?(?=\s)"
     rf"|\b[Вв]ідповідь\s?(?:{_LINK})"
-    r"|(?i:\brespuesta|\bresposta|\brisposta|\bréponse|\bantwort|\bantwoord|\bsvaret|\bsvar|\bodpowied[źz]|\bodpov[eě]ď|\brăspuns(?:ul)?"
+    r"|(?i:\brespuesta|\bresposta|\brisposta|\bréponse|\bgabarito|\bantwort|\bantwoord|\bsvaret|\bsvar|\bodpowied[źz]|\bodpov[eě]ď|\brăspuns(?:ul)?"
     r"|\bvastaus|\bválasz|\bfacit|\bergebnis|\brésultat|\bresultado|\brisultato|\bsolución|\bsoluzione|\blösung)"
     r"(?:\s(?:final[e]?|correct[ae]?|endgültige|corretta|correcta|finale|final correcta))?"
     r"(?:[*_]{0,3}\s?[:：=][*_]{0,3}|[*_]{0,3}\s(?i:es|est|è|é|e'|ist|lautet|is|är|er|este|to|jest|on)\b:?)"
@@ -52,12 +53,15 @@ _SOUTHERN = (
 )
 _FOREIGN = re.compile(
     r"(?i)[^\x00-\x7f]|respuesta|resposta|risposta|antwo|svar|odpowiedz|vastaus|facit|ergebnis|resultado|risultato|soluzione"
-    r"|cevap|jawa|jibu|sagot"
+    r"|cevap|jawa|jibu|sagot|gabarito"
 )
 _CUE = re.compile(rf"(?:(?i:{_ENGLISH})|(?P<european>{_EUROPEAN})|(?P<other>{_EASTERN}|{_SOUTHERN}))\s*")
 _ENGLISH_CUE = re.compile(rf"(?i:{_ENGLISH})\s*")
 _HINTS = re.compile(r"(?i)\bA[*_]{0,3}:|answer|result|solution|\bans\b|final")
-_END = re.compile(r"[.!](?=\s|$|[*_]{1,3}(?:\s|$))|[。！؟।]|\n|I hope it is correct|<[|｜]")
+_END = re.compile(
+    r"(?<!\bi\.e)(?<!\be\.g)(?<!\bvs)(?<!\bapprox)[.!](?=\s|$|[*_]{1,3}(?:\s|$))|[。！؟।]|\n"
+    r"|I hope it is correct|<[|｜]"
+)
 _COPULA = re.compile(r"\b(?:is|are|was|were|equals|es|est|ist|è|é)\b:?")
 _LETTER = re.compile(
     r"[*_`\"'（(\s]*(?:(?i:option|choice)\s*)?(?:\(([A-J]|[a-j](?=\)(?:\s|$|[.,])))\)|([A-J])(?=$|[.:：,，。)*）\]\s_\"'—-]))"
@@ -151,7 +155,9 @@ def stated(phrase: str) -> str | None:
         return letter[1] or letter[2]
     if CJK.search(phrase):
         return in_script(phrase)
-    phrase = _CONTRAST.sub("", phrase) if NUMBER.match(phrase) else phrase
+    contrast = _CONTRAST.search(phrase)
+    if contrast is not None and (NUMBER.match(phrase) or spoken(phrase[: contrast.start()]) is not None):
+        phrase = phrase[: contrast.start()]
     phrase = _GLOSS.sub("", _LEAD.sub("", _COPULA.split(phrase)[-1].strip(" *_"), count=1))
     if phrase.endswith(")") and phrase.count("(") < phrase.count(")"):
         phrase = phrase[:-1]

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from tts.answers._exact import Quotient, exact, same
 from tts.answers._fingerprint import differ
@@ -22,6 +23,9 @@ DECIMALS = 6  # places to which a decimal is compared, Math-Verify's default
 _SMALLEST_AGREEMENT = Fraction(1, 1000)  # relative: 0.0000012 is not 0.0000014 although both round to 0.000001
 _LABEL = re.compile(r"[A-Z]{2,}")  # points, not a product
 _ORDERING = re.compile(r"[<>]|\\(?:le|ge)(?![a-zA-Z])")
+_COMMAND = re.compile(r"\\[a-zA-Z]+")
+_LETTER_C = re.compile(r"(\\[a-zA-Z]+)|c")
+_BOUND = re.compile(r"_\{[^{}]*\}")
 _ALGEBRAIC_SET = 40  # elements of an unordered series that are matched by algebra
 _ALGEBRAIC = re.compile(r"\\(?:pm|mp|cup|cap|in|le|ge|ne|setminus|begin|mathbb|mid|infty|sum)(?![a-zA-Z])|[<>|]")
 
@@ -84,9 +88,17 @@ def _order_is_free(a: Series, b: Series) -> bool:
 def _in_order(series: Series, other: Series) -> Sequence[Reading]:
     """The items; those of `y=2, x=1` in the order of their names, where the other series has none."""
     names = [item.name for item in series.items if isinstance(item, Named)]
+    if not _alphabetical(names):
+        return series.items
     if len(set(names)) < len(series.items) or any(isinstance(item, Named) for item in other.items):
         return series.items
     return sorted(series.items, key=lambda item: item.name if isinstance(item, Named) else "")
+
+
+def _alphabetical(names: list[str]) -> bool:
+    """Whether they follow each other in the alphabet, or by their index, as `x` and `y` do, `x` and `p` do not."""
+    ordered = sorted(names)
+    return all(one[:-1] == two[:-1] and ord(two[-1]) - ord(one[-1]) <= 1 for one, two in pairwise(ordered))
 
 
 def _unordered_equal(a: Series, b: Series, algebra: Algebra) -> bool | None:
@@ -218,22 +230,42 @@ def _mixed_equal(a: Reading, b: Reading, algebra: Algebra) -> bool | None:
     return False  # a number and a word
 
 
+def _states(text: str) -> bool:
+    r"""Whether it is an equation; the bound of `\sum_{k=1}^4 k` makes it none."""
+    return EQUALS.search(_BOUND.sub("", text) if "_{" in text else text) is not None
+
+
 def _expression_equal(a: Expression, b: Reading, algebra: Algebra) -> bool | None:
     if isinstance(b, Word) and a.text.casefold() == b.word:
         return True
-    if EQUALS.search(a.text) and not EQUALS.search(b.text):
+    if _states(a.text) and not _states(b.text):
         return False
     return _formulas_equal(a.text, b.text, algebra)
 
 
 def _formulas_equal(a: str, b: str, algebra: Algebra) -> bool | None:
     """Two formulas by their exact values where they have them, else by algebra."""
+    a, b = _of_one_constant(a, b)
     one, other = exact(a), exact(b)
     if one is not None and other is not None:
         verdict = _values_equal(one, other)
         if verdict is not None:
             return verdict
     return False if differ(a, b) else algebra(a, b)
+
+
+def _of_one_constant(a: str, b: str) -> tuple[str, str]:
+    """With one letter for a constant that is `c` in one and `C` in the other, as that of an integral is."""
+    if ("C" in a) == ("C" in b):
+        return a, b
+    small, large = (b, a) if "C" in a else (a, b)
+    one, other = (set(_COMMAND.sub("", text)) for text in (small, large))
+    if "c" not in one or "c" in other or {*one, *other} & set("abAB") or one - {"c"} != other - {"C"}:
+        return a, b
+    if not any(sign.isalpha() for sign in one - {"c"}):
+        return a, b  # it is all that there is
+    small = _LETTER_C.sub(lambda match: match[1] or "C", small)
+    return (large, small) if "C" in a else (small, large)
 
 
 def _values_equal(one: Quotient, other: Quotient) -> bool | None:
@@ -271,7 +303,7 @@ def compare(a: Reading, b: Reading, algebra: Algebra) -> bool | None:
 def _expressions_equal(a: Expression, b: Expression, algebra: Algebra) -> bool | None:
     if a.text.replace(" ", "") == b.text.replace(" ", ""):
         return True
-    if bool(EQUALS.search(a.text)) != bool(EQUALS.search(b.text)):
+    if _states(a.text) != _states(b.text):
         return False
     if _LABEL.fullmatch(a.text) and _LABEL.fullmatch(b.text):
         return False

@@ -217,6 +217,8 @@ class _Parser:
         return Node("abs", (node,)) if sign == "|" else node
 
     def _symbol(self, name: str) -> Node:
+        if name == "C" and self._peek() == "(":
+            return self._chosen()
         if name in _CALLED and self._peek() == "(":
             raise _Unreadable
         if self._peek() == "_":
@@ -227,6 +229,19 @@ class _Parser:
         elif name == "i":
             return Node("i")
         return Node("symbol", value=name)
+
+    def _chosen(self) -> Node:
+        """`C(10,3)`: how many ways there are to choose; anything else that is called so is a product."""
+        place = self._place
+        self._expect("(")
+        above = self._sum()
+        if self._peek() != ",":
+            self._place = place
+            return Node("symbol", value="C")
+        self._expect(",")
+        below = self._sum()
+        self._expect(")")
+        return Node("binomial", (above, below))
 
     def _name(self) -> str:
         """A subscript, as it is written."""

@@ -6,7 +6,7 @@ import unicodedata
 _ANY = r"[A-J]"
 _CASELESS = r"[A-Ja-j]"
 _OPEN, _SHUT = (
-    r"[*_`\"'（(\[{$\s]*(?:\\(?:text|mathrm|mathbf|textbf|mathit|textrm)[a-z]*\s*\{\s*\(?\s*)?",
+    r"[*_`\"'（(\[{$\s→⇒➜✅✓☑]*(?:\\(?:text|mathrm|mathbf|textbf|mathit|textrm)[a-z]*\s*\{\s*\(?\s*)?",
     r"[*_`\"')）\]}$.\s]*",
 )
 SEVERAL = re.compile(rf"\(?{_ANY}\)?(?:\s*(?:,\s*and|,|;|/|&|and|or|、|和|及)\s*\(?{_ANY}\)?)+(?![a-zA-Z])")
@@ -35,7 +35,7 @@ _CONCLUDED = re.compile(
 )
 _MARKED = re.compile(r"(?:\s|^|\*)(?:\\text(?:bf)?\{)?\(([A-J])\)|\*\*\(?([A-J])\)?[.):]?\*\*")
 _ALL_CORRECT = re.compile(
-    rf"(?i:\b(?:options|choices|answers|statements)\s+(?:are|is)?\s*:?\s*)({SEVERAL.pattern})"
+    rf"(?i:\b(?:options|choices|answers|statements)\s+(?:(?:[a-z]+\s+){{0,4}}(?:are|is))?\s*:?\s*)({SEVERAL.pattern})"
     rf"|({SEVERAL.pattern})\s+are\s+(?:both\s+|all\s+)?(?:the\s+)?(?:correct|true|right)"
 )
 _DENIED = re.compile(r"(?i)\b(?:not|isn't|wrong|incorrect|cannot|eliminat\w+|rule[sd]? out)\b|不|错|錯")

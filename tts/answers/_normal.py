@@ -6,6 +6,8 @@ The normal form is text again, LaTeX that Math-Verify still reads; equal normal 
 import re
 import unicodedata
 
+from tts.answers._notation import renoted
+
 LONGEST = 50_000  # characters; a longer answer keeps its own spelling
 _PARENTHESES = 50  # powers and roots over a parenthesis; more of them are left as they are
 
@@ -26,7 +28,7 @@ _LOWERED = re.compile(f"[{''.join(_SUBSCRIPT)}]+")
 _LAYOUT = re.compile(
     r"\\(?:left|right|middle|bigg?[lrm]?|Bigg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|mathstrut"
     r"|large|Large|LARGE|huge|Huge|small|tiny|normalsize|bf|rm|it|sf|tt|nonumber|notag|strut)(?![a-zA-Z])\.?"
-    r"|(?<!\\)\\!|\{\}|\\f?boxed(?=\{)"
+    r"|(?<!\\)\\!|(?<!!)\{\}|\\f?boxed(?=\{)"
     r"|\\(?:text)?color(?:box)?\s*\{[^{}]*\}|\\(?:tag|label)\s*\{[^{}]*\}"
 )
 _ROW_GAP = re.compile(r"\\\\\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]")
@@ -56,6 +58,7 @@ _INNER_DEGREES = re.compile(r"\^\\circ(?!\s*(?:[CFK](?![a-z])|[,;)\]}]|$))\s?")
 _TRIGONOMETRIC = re.compile(r"\\?(?:arc)?(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 _AND = re.compile(r" ?,? ?(?:\\text\{ ?,? ?and ?\}|(?<![a-zA-Z])and(?![a-z])) ?")
 _OR = re.compile(r" ?,? ?(?:\\text\{ ?,? ?or ?\}|(?<![a-zA-Z])or(?![a-z])) ?")
+_LIST_COMMA = re.compile(r", +(?![^()\[\]{}]*[)\]}])")
 _PERCENT = re.compile(r" ?\\text\{ ?(?:percent(?:age)?|pct) ?\}| ?\b(?:percent(?:age)?|pct)\b| ?\\?%")
 _TEXT_LETTER = re.compile(
     r"(?<![\d{})\]\s%])(?<!\}\\cdot)(?<!\}/)\s*\\text\s*\{\s*([a-zA-Z])\s*\}|\\text\s*\{\s*([eiABDET-Z]|Re|Im|tr|rank|[-\d.,]+)\s*\}"
@@ -212,6 +215,12 @@ def _latex(text: str) -> str:
     return _SHORT_SQRT.sub(r"\\sqrt{\1}", _SHORT_FRAC.sub(_fraction, text))
 
 
+def _joined(text: str, word: re.Pattern[str]) -> str:
+    """`2, 3 and 5` as `2; 3; 5`: the commas of such a list part its items as the word does."""
+    parted = word.sub("; ", text)
+    return _LIST_COMMA.sub("; ", parted) if parted != text and "=" not in text else parted
+
+
 def _angles(text: str) -> str:
     """Degrees under a trigonometric function as radians; elsewhere only at the end of an item, as its unit."""
     text = _DEGREES.sub(r"^\\circ ", text)
@@ -227,7 +236,7 @@ def normal_form(answer: str) -> str:
         return text
     if not text.isascii():
         text = _ascii(text).strip()
-    text = _balanced(_unwrapped(text))
+    text = renoted(_balanced(_unwrapped(text)))
     if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'`" and text[0] not in text[1:-1]:
         text = text[1:-1].strip()
     if "\\" in text or "{" in text:
@@ -238,8 +247,8 @@ def normal_form(answer: str) -> str:
         text = text[:-1].rstrip()
     text = text.lstrip("$").rstrip("$").strip() if text.count("$") == 1 and "\\$" not in text else text
     text = _PERCENT.sub("%", text)
-    text = _AND.sub("; ", text) if "and" in text else text
-    text = _OR.sub("; ", text) if "or" in text else text
+    text = _joined(text, _AND) if "and" in text else text
+    text = _joined(text, _OR) if "or" in text else text
     text = _angles(text) if "circ" in text else text
     text = plain_names(text)
     builder = _BUILDER.fullmatch(text) if text.startswith("\\{") else None

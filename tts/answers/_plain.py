@@ -14,6 +14,7 @@ _WORDS = re.compile(
 )
 _PROSE = re.compile(r"(?<!\\)(?<![a-zA-Z])(?!(?:and|or)\b)[a-zA-Z]{2,}")
 _MIXED = re.compile(r"-?\d+ \d+/\d+")
+_BOLD = re.compile(r"(?<!\w)\*\*([^*]+)(?:\*\*(?!\w)|$)|^([^*]+)\*\*(?!\w)")
 _SEPARATOR = re.compile(r"\s*(?:[,;]\s+|;)\s*")
 _GOES_ON = re.compile(r"-?\d*\.\d+(?:\.\.\.|…)")
 _LAST_SIDE = re.compile(r"^.*(?<![<>!=])=(?!=)")
@@ -25,6 +26,7 @@ def plain_answer(text: str) -> str | None:
         return None
     fenced = _FENCE.fullmatch(text)
     inside = (fenced[1] if fenced is not None else text).strip().strip("*_`").strip()
+    inside = _BOLD.sub(lambda one: one[1] or one[2], inside) if "**" in inside else inside
     inside = inside if inside.endswith("..") else inside.rstrip(".").strip()
     if not inside or len(inside) > _LONGEST or "\n" in inside or "$" in inside:
         return None

@@ -1,6 +1,7 @@
 """Numbers, dates in words: `forty-two`, `4 July 2021`."""
 
 import re
+from fractions import Fraction
 
 _UNITS = {
     word: value
@@ -56,8 +57,21 @@ _DATE = re.compile(
 )
 _ORDINAL_DAY = re.compile(r"(?<=\d)(?:st|nd|rd|th)(?![a-z])")
 _SCALED = re.compile(
-    r"(?P<number>.*\d)\s*(?:\\text\{\s*)?(?P<scale>hundred|thousand|million|billion|trillion)s?(?:\s*\})?(?P<rest>(?:\s.*)?)"
+    r"(?P<number>.*\d)\s*(?:\\text\{\s*)?(?P<scale>hundred|thousand|million|billion|trillion)s?(?:\s*\})?(?P<rest>(?:[\s}].*)?)"
 )
+
+
+_PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10}
+
+
+def part(text: str) -> Fraction | None:
+    """A fraction in words, `one half`, `two-thirds`, or None."""
+    if len(text) > _LONGEST or not text[:1].isalpha():
+        return None
+    count, _, name = re.sub(r"[\s-]+", " ", text.casefold().strip()).rpartition(" ")
+    below = _PARTS.get(name.removesuffix("s")) or (2 if name == "halves" else None)
+    above = _UNITS.get(count, 1 if count in {"a", "an"} or (count == "" and name == "half") else 0)
+    return Fraction(above, below) if below and above else None
 
 
 def spoken(text: str) -> int | None:
@@ -99,7 +113,8 @@ def scaled(text: str) -> str | None:
     if match is None or not re.fullmatch(r"[-+]?[\d,. ]*\d", match["number"]):
         return None
     zeros = len(str(_SCALES[match["scale"]])) - 1
-    return f"{match['number']}e{zeros}{match['rest']}"
+    rest = match["rest"]
+    return f"{match['number']}e{zeros}" + (rf" \text{{{rest}" if rest.endswith("}") and "{" not in rest else rest)
 
 
 def date(text: str) -> str | None:

@@ -182,7 +182,7 @@ def _fits(body: str, unit: str, written: str) -> bool:
     if unit == "degree" and _TRIGONOMETRIC.search(body):
         return False
     if body[-1:].isalpha():
-        return known(unit) is not None and written.startswith("\\")
+        return (known(unit) is not None or unit.partition("^")[0] in _GENERIC) and written.startswith("\\")
     return True
 
 

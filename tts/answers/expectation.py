@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from tts.answers._spoken import spoken
+from tts.answers._tongues import writes_commas
 from tts.answers._units import canonical, known
 from tts.answers.kinds import Expression, Huge, Measured, Named, Number, Reading, Series, Word
 from tts.answers.reading import based
@@ -64,14 +65,6 @@ _TUPLE = re.compile(
     r"(?i)\bordered (?:pair|triple|quadruple|tuple)s?\b|\bcoordinates\b|\bthe (?:point|vector|vertex)\b"
 )
 _INTERVAL = re.compile(r"(?i)\binterval(?:s| notation)?\b|\binequalit(?:y|ies)\b|\bdomain\b|\brange of\b")
-# Languages that write 1.250,5 for what is 1,250.5 in English: words that a problem in one of them can hardly avoid.
-_COMMA_WORDS = re.compile(
-    r"(?i)\b(?:der|die|das|und|wie viele?|jeden?|hat|cuánt[oa]s?|cada|tiene|los|las|una?|combien|chaque|des|est|dans"
-    r"|quant[ieao]s?|ogni|uma|della|hoeveel|het|een|сколько|каждый|на|по|скільки|kaç|tane|berapa|yang|setiap|bao"
-    r" nhiêu|mỗi|hur många|och|ile|każdy)\b"
-)
-_FEWEST_COMMA_WORDS = 3
-_ENGLISH_WORDS = re.compile(r"(?i)\b(?:the|of|and|is|how|many|what|find|each|are)\b")
 _PERCENT = re.compile(
     r"(?i)\bwhat (?:is the )?percent|\b(?:as|in) (?:an? )?percent|percentage (?:of|is|was|are|did|increase"
     r"|decrease|change)|\bhow many percent"
@@ -116,7 +109,7 @@ def expected(problem: str) -> Expectation:
         base=_base(text),
         whole=_WHOLE.search(text) is not None,
         brackets=_brackets(text),
-        points=_points(text),
+        points=writes_commas(text),
         choices=_choices(text),
     )
 
@@ -124,11 +117,6 @@ def expected(problem: str) -> Expectation:
 def _brackets(text: str) -> Literal["", "tuple", "interval"]:
     pair, interval = _TUPLE.search(text) is not None, _INTERVAL.search(text) is not None
     return "" if pair == interval else "tuple" if pair else "interval"
-
-
-def _points(text: str) -> bool:
-    words = len(_COMMA_WORDS.findall(text))
-    return words >= _FEWEST_COMMA_WORDS and words > 2 * len(_ENGLISH_WORDS.findall(text))
 
 
 def _unit(text: str) -> str:

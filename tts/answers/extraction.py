@@ -11,56 +11,34 @@ tokens that end a turn, a next question that a base model goes on with are none 
 import re
 from typing import NamedTuple
 
-from tts.answers._boxes import Span, boxes, formulas, naked
+from tts.answers._boxes import Span, boxes
 from tts.answers._cues import cues, stated
 from tts.answers._fields import fields
 from tts.answers._letters import claimed, letter_of, letters_of, marked
 from tts.answers._plain import plain_answer
-from tts.answers._sentence import NUMBER, main_number
+from tts.answers._sentence import NUMBER
+from tts.answers._standing import plain_number, standing
+from tts.answers._statement import Statement, groups_of
 from tts.vocabulary.thinking import split_thinking
 
-_JOINER = re.compile(
-    r"(?:[\s,;$&.*]|\\[()\[\],;! ]|\\q?quad(?![a-z])|\\text\s*\{\s*,?\s*(?:and|or)\s*\}|(?:and|or)\b"
-    r"|[A-Za-z](?:_\{?\w\}?)?\s*=){1,12}"
-)
 _GSM8K = re.compile(r"####[ \t]*([^\n]*\S)")
-_BOLD = re.compile(r"\*\*\s*([^*\n]{1,60}?)\s*\*\*")
 _WORD = re.compile(r"(?<![\\a-zA-Z{])[a-zA-Z]{2,}(?=['\s])")
 _TAIL_TOKENS = re.compile(
     r"(?:\s*(?:<[|\uff5c][^<>|\uff5c\s]{1,40}[|\uff5c]>|</?s>|<eos>|<end_of_turn>|\[/INST\]|<\|end_of_solution\|>))+\s*$"
 )
 _HEAD_TOKENS = re.compile(r"^\s*(?:<\|begin_of_solution\|>|<\|im_start\|>assistant|<s>)\s*")
 _NEXT_TURN = re.compile(
-    r"<\|im_start\|>\s*user|<\|user\|>|<\|start_header_id\|>user|\[INST\]"
+    r"<\|im_start\|>\s*user|\n[ \t]{0,8}\[(?:Question|Problem|User|Human|Task)\]|<\|user\|>|<\|start_header_id\|>user"
+    r"|\[INST\]"
     r"|\n[ \t]{0,8}(?:#{1,4} ?)?(?:Question|Q|Problem|Human|User|Exercise|Instruction|Example \d+|问题|題目|题目)(?:"
     r" \d+)?\s?[:：]"
 )
+_RESULT = re.compile(r"=\s*\$?-?[\d.,]*\d[%.]?\s*$")
 _DELIMITER = re.compile(r"(?<!\\)\\[(\[]")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
-_LISTED = re.compile(  # the solutions are 5 and 7
-    r"(?i)\b(?:solutions|roots|values|numbers|zeros|answers|integers|primes)\b[^.\d]{0,40}\bare:?\s+"
-    r"((?:-?\d[\d./]*,?\s*(?:and\s+|or\s+)?){2,10})(?=\.?\s*$)"
-)
-_CLOCK = re.compile(r"\b\d{1,2}:\d{2}\s?[AaPp]\.?[Mm]\b\.?")
-# What only checks the answer that stands before.
-_CHECKED = re.compile(
-    r"\n[ \t]*[*_(]{0,3}(?:Check|Checking|Verification|Verify|Let's (?:check|verify))\b[:.]?(?s:.{0,1500})$"
-)
-_TAIL_OF_CHECKS = 2000
-_FEWEST_WORDS = 3
+_TITLE = re.compile(r"(?i)answer|solution|result|conclusion|summary|explanation|reasoning|verification")
 _LAYERS = 3  # a box in a formula in a sentence
 _TAIL = 400  # characters in which tokens at the end are looked for
-_TAILS = (200, 4096)  # the last plain number is looked for among this many last characters
 _LONGEST_FIELD = 400  # characters of a tag's content that may be the answer itself
-
-
-class Statement(NamedTuple):
-    """An answer that a response states: by which rule it was found, between which places of the text."""
-
-    answer: str
-    rule: str
-    start: int
-    end: int
 
 
 class Extraction(NamedTuple):
@@ -79,27 +57,6 @@ def _named(rule: str, spans: list[Span]) -> list[Statement]:
     return [Statement(span.content, rule, span.start, span.end) for span in spans]
 
 
-def _groups(text: str, spans: list[Span]) -> list[Span]:
-    """Spans, those that only a joiner separates made one; what is said twice is said once."""
-    groups: list[list[Span]] = []
-    for span in spans:
-        if groups and _joined(text[groups[-1][-1].end : span.start]):
-            groups[-1].append(span)
-        else:
-            groups.append([span])
-    return [
-        Span(group[0].start, group[-1].end, "; ".join(dict.fromkeys(one.content for one in group))) for group in groups
-    ]
-
-
-def _joined(gap: str) -> bool:
-    if len(gap) > 60:
-        return False
-    if gap == "" or (gap.isspace() and "\n" in gap and gap.count("\n") < 3):
-        return True
-    return bool(_JOINER.fullmatch(gap) and re.search(r"[,;]|and|or", gap))
-
-
 def _hashes(text: str) -> list[Span]:
     """What follows each `####` on its line, without emphasis; headings in words are none."""
     if "####" not in text:
@@ -113,12 +70,14 @@ def _hashes(text: str) -> list[Span]:
 
 
 def _heading(content: str) -> bool:
-    return len(_WORD.findall(content + " ")) > 1 or content.rstrip().endswith(":")
+    return (
+        len(_WORD.findall(content + " ")) > 1 or content.rstrip().endswith(":") or _TITLE.fullmatch(content) is not None
+    )
 
 
 def _marks(text: str) -> list[Statement]:
     """Boxes, fields, tags and what stands behind `####`, in order; a box in a field speaks for it."""
-    boxed_spans = _groups(text, [span for span in boxes(text) if span.content])
+    boxed_spans = groups_of(text, [span for span in boxes(text) if span.content])
     found = _named("box", boxed_spans)
     for span in fields(text):
         if not any(span.start <= box.start and box.end <= span.end for box in boxed_spans):
@@ -168,71 +127,6 @@ def _like(one: Statement, other: Statement) -> bool:
     return digits[0] if digits[1] else len(one.answer) < 40
 
 
-def _weak(text: str) -> Statement | None:
-    """What merely stands there: a bare answer, a letter, a formula, a number, in the order of what they are worth."""
-    text = (
-        _CHECKED.sub("", text[-_TAIL_OF_CHECKS:])
-        if _CHECKED.search(text, max(0, len(text) - _TAIL_OF_CHECKS))
-        else text
-    )
-    last_line = text.rstrip().rpartition("\n")[2][-500:]
-    end = len(text.rstrip())
-    plain = plain_answer(text) or plain_answer(last_line)
-    if plain is not None:
-        return Statement(plain, "plain", end - len(last_line), end)
-    letter = claimed(last_line) or marked(last_line) or _lone_letter(last_line)
-    if letter is not None:
-        return Statement(letter, "letter", end - len(last_line), end)
-    bold = [one for one in _BOLD.findall(last_line) if not one.endswith(":")]
-    if bold and not re.search(r"[\d$\\]", last_line) and len(bold[-1].split()) <= _FEWEST_WORDS:
-        return Statement(bold[-1].rstrip("."), "bold", end - len(last_line), end)
-    return _formula_or_number(text)
-
-
-def _lone_letter(line: str) -> str | None:
-    return letter_of(line) if len(line.strip()) < 30 and not re.search(r"[=\\]|\$\$", line) else None
-
-
-def _formula_or_number(text: str) -> Statement | None:
-    spans = _groups(text, formulas(text))
-    loose = naked(text[-4096:]) if "\\" in text[-4096:] else None
-    shift = max(0, len(text) - 4096)
-    if loose is not None:
-        span = Span(loose.start + shift, loose.end + shift, loose.content)
-        if not spans or span.start >= spans[-1].end:
-            spans.append(span)
-    start = spans[-1].end if spans else 0
-    number_found = _of_sentence(text[start:]) or _plain_number(text[start:])
-    if number_found is not None:
-        place = text.rfind(number_found)
-        return Statement(number_found, "number", place, place + len(number_found))
-    return Statement(spans[-1].content, "formula", spans[-1].start, spans[-1].end) if spans else None
-
-
-def _of_sentence(text: str) -> str | None:
-    """The number that the last line states, where that is a sentence with words in it."""
-    line = text.rstrip().rpartition("\n")[2].replace("**", "")
-    if len(line) > _TAIL or len(_WORD.findall(line + " ")) < _FEWEST_WORDS:
-        return None
-    sentences = [one for one in _SENTENCE.split(line) if NUMBER.search(one)]
-    if not sentences:
-        return None
-    listed = _LISTED.search(sentences[-1])
-    if listed is not None:
-        return listed[1]
-    clock = _CLOCK.findall(sentences[-1])
-    return clock[-1] if clock else main_number(sentences[-1], last=True)
-
-
-def _plain_number(text: str) -> str | None:
-    for tail in _TAILS:
-        found = NUMBER.findall(text[-tail:])
-        # A number at the start of a tail may be the end of a longer one.
-        if found and (tail >= len(text) or len(found) > 1):
-            return str(found[-1])
-    return str(found[-1]) if found else None
-
-
 class Visible(NamedTuple):
     """The part of a response that may hold its answer, and where it begins."""
 
@@ -255,7 +149,7 @@ def visible(text: str) -> Visible:
     turn = _NEXT_TURN.search(summary)
     if turn is not None:
         before = summary[: turn.start()]
-        if NUMBER.fullmatch(before.strip()) or plain_answer(before) or _strong(before):
+        if NUMBER.fullmatch(before.strip()) or plain_answer(before) or _RESULT.search(before) or _strong(before):
             summary = before
     return Visible(summary, start)
 
@@ -265,7 +159,7 @@ def find_answer(text: str) -> Extraction:
     shown = visible(text)
     strong = _strong(shown.text)
     if not strong:
-        weak = _weak(shown.text)
+        weak = standing(shown.text)
         strong = [weak] if weak is not None else []
     placed = [one._replace(start=one.start + shown.start, end=one.end + shown.start) for one in strong]
     return Extraction(placed[-1], tuple(placed[:-1])) if placed else Extraction(None)
@@ -284,7 +178,7 @@ def extract(text: str) -> str | None:
 
 def boxed(text: str) -> str | None:
     """The last box that holds something."""
-    groups = _groups(text, [span for span in boxes(text) if span.content])
+    groups = groups_of(text, [span for span in boxes(text) if span.content])
     return groups[-1].content if groups else None
 
 
@@ -310,10 +204,10 @@ def bare(answer: str) -> str:
     for _ in range(_LAYERS):
         if not _dressed(answer):
             break
-        inner = extract(answer)
-        if inner is None or inner == answer:
-            break
-        answer = inner
+        inner = find_answer(answer).found
+        if inner is None or inner.rule == "words" or inner.answer == answer:
+            break  # a sentence in words is an answer as it is
+        answer = inner.answer
     return answer
 
 
@@ -338,4 +232,4 @@ def choice(text: str) -> str | None:
 
 def number(text: str) -> str | None:
     """The last plain number: in the box, else after `####`, else in the text."""
-    return _plain_number(boxed(text) or gsm8k(text) or text)
+    return plain_number(boxed(text) or gsm8k(text) or text)

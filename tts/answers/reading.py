@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from tts.answers._normal import normal_form
-from tts.answers._spoken import date, scaled, spoken
+from tts.answers._spoken import date, part, scaled, spoken
 from tts.answers._units import split_unit
 from tts.answers.extraction import bare
 from tts.answers.kinds import Based, Expression, Huge, Measured, Named, Number, Reading, Series, Word
@@ -54,8 +54,19 @@ _RATIO = re.compile(
 )
 _CHOICE = re.compile(r"\(?([A-Ea-e])\)?[.:]?")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
-_PHRASE = re.compile(r"[^\W\d_][^\W\d_][\w'-]+(?: [\w'-]+)*[.!]?")
+_PHRASE = re.compile(r"(?:[Nn][Oo] )?[^\W\d_][^\W\d_][\w'-]+(?: [\w'-]+)*[.!]?")
 _COUNTED = re.compile(r"\\text\{( ?[-+]?\$?\d[^{}]*)\}")  # \text{7 apples}
+_ARTICLE = re.compile(r"^(?:an?|the) (?=[a-z]{2})")
+_OPTION = re.compile(r"(?:option|choice|answer) \(?([a-j])\)?")
+_SYNONYMS = {
+    "dne": "does not exist",
+    "doesn't exist": "does not exist",
+    "no solutions": "no solution",
+    "there is no solution": "no solution",
+    "no real solutions": "no real solution",
+    "infinite": "infinitely many",
+    "infinitely many solutions": "infinitely many",
+}
 _SHORT_WORD = re.compile(r"[A-Z][a-z]|(?i:no|ok|up|on|in|it|he|me|us|or)")
 _MATHEMATICAL = frozenset(
     ("sqrt", "infinity", "infty", "inf", "sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "max", "min", "det")
@@ -67,7 +78,8 @@ _ENVIRONMENT = re.compile(
 _BRACKETS = {"(": ")]", "[": ")][", "]": "[]"}  # `]1,2[` as it is written in France
 EQUALS = re.compile(r"(?<![<>!=\\:])=(?!=)")
 _OPERATOR = re.compile(r"[-+*/^<>!%]|\\(?:frac|cdot|times|sqrt|le|ge|ne|in|pm|div|binom|sum|int|cup|cap)(?![a-zA-Z])")
-_ARITHMETIC = re.compile(r"\\(?:frac|cdot|times|sqrt|pi|div)(?![a-zA-Z])")
+_ARITHMETIC = re.compile(r"\\(?:frac|cdot|times|sqrt|pi|div|binom)(?![a-zA-Z])")
+_EVALUATED = re.compile(r"-?\\(?:lim|sum|int|prod|det|gcd|max|min)(?![a-zA-Z])")
 _LETTER = re.compile(r"(?<!\\)(?<![a-zA-Z])[a-zA-Z]")
 
 
@@ -157,6 +169,9 @@ def _said(text: str) -> Reading | None:
     number = spoken(twice[1] if twice is not None else plain)
     if number is not None and (twice is None or str(number) == twice[2]):
         return Number(Fraction(number), text)
+    share = part(plain)
+    if share is not None:
+        return Number(share, text)
     day = date(plain)
     return Word(day, text) if day is not None else None
 
@@ -170,10 +185,17 @@ def _word(text: str) -> Word | None:
         return Word((described[1] or described[2]).casefold(), text)
     inside = _TEXT.fullmatch(text)
     if inside is not None:
-        return _word(inside[1].strip()) or Word(inside[1].strip().casefold().rstrip("."), text)
+        return _word(inside[1].strip()) or Word(_meant(inside[1]), text)
     if (_PHRASE.fullmatch(text) and text.casefold() not in _MATHEMATICAL) or _SHORT_WORD.fullmatch(text):
-        return Word(" ".join(text.casefold().rstrip(".!").split()), text)
+        return Word(_meant(text), text)
     return None
+
+
+def _meant(words: str) -> str:
+    """Words without case, an article before them, in the one spelling of what has several."""
+    plain = _ARTICLE.sub("", " ".join(words.casefold().rstrip(".! ").split()))
+    option = _OPTION.fullmatch(plain)
+    return option[1] if option is not None else _SYNONYMS.get(plain, plain)
 
 
 def _split(text: str, separators: str) -> list[str]:
@@ -231,8 +253,9 @@ def _series(text: str, depth: int) -> Reading | None:
 
 
 def _has_no_order(items: tuple[Reading, ...], text: str) -> bool:
-    """Of a list without brackets: two roots, values with names, items joined by "and"; three may be a sequence."""
-    return len(items) <= _PAIR or ";" in text or all(isinstance(item, Named | Word) for item in items)
+    """Of a list without brackets: two roots, values with names, points, items joined by "and"; three may be a sequence."""
+    points = all(isinstance(item, Series) and item.brackets == "()" for item in items)
+    return len(items) <= _PAIR or ";" in text or points or all(isinstance(item, Named | Word) for item in items)
 
 
 def _sides(text: str) -> list[str]:
@@ -245,6 +268,13 @@ def _sides(text: str) -> list[str]:
 
 def _numeric(side: str) -> bool:
     return _LETTER.search(side) is None and "\\" not in _ARITHMETIC.sub("", side)
+
+
+def _valued(sides: list[str]) -> bool:
+    r"""`\lim_{x\to 0} f(x) = 1`, `n(n+1)/2 = 10\cdot 11/2 = 55`: what is asked for, then its value."""
+    if not _numeric(sides[-1]):
+        return False
+    return (len(sides) > _PAIR and _numeric(sides[-2])) or _EVALUATED.match(sides[0]) is not None
 
 
 def _equation(text: str, depth: int) -> Reading | None:
@@ -260,7 +290,7 @@ def _equation(text: str, depth: int) -> Reading | None:
         return None
     if _numeric(sides[0]) and _OPERATOR.search(sides[-1]) is None and _LETTER.search(sides[-1]):
         sides.reverse()
-    if all(map(_numeric, sides)):
+    if all(map(_numeric, sides)) or _valued(sides):
         return _read(sides[-1], depth + 1)
     if _OPERATOR.search(sides[0]) is None and not _numeric(sides[0]):
         return Named(re.sub(r"[\s{}()]", "", sides[0]), _read(sides[-1], depth + 1), text)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tts.answers import find_answer
 from tts.api.candidate_sets import candidate_sets
 from tts.api.problems import problems_of
-from tts.api.settings import Settings, checked, extractor_given
+from tts.api.settings import Settings, checked, extractor_given, settle_answers
 from tts.api.stand_ins import CHARACTERS, Noted, Valuer, Writer
 from tts.api.told import name_of
 from tts.bridge.loop import run_sync
@@ -93,7 +93,9 @@ def explain(
 
     Without strategies, what sampling k candidates would. Raises what reading the source raises.
     """
-    source, given = at_hand(source), checked(engine)
+    source = at_hand(source)
+    settle_answers(engine, source, columns)
+    given = checked(engine)
     sets, _ = candidate_sets(source, columns, limit, on_error, engine, think)
     if sets is None:
         examples, _ = problems_of(source, columns, limit, on_error, given.get("model"))

@@ -13,11 +13,13 @@ from tts.contracts.grader import Extract
 from tts.contracts.grader import extractor as extractor_of
 from tts.contracts.models import Backend, Judge, Scorer
 from tts.contracts.prices import Prices
+from tts.contracts.task import Task
 from tts.engine.engine import Engine
 from tts.engine.functions import JudgeFunction, ModelFunction, ScorerFunction, of_function
 from tts.engine.reference import ModelKind
 from tts.registry.instance import build
 from tts.registry.user_code import Same
+from tts.sources.kind import kind_of
 from tts.sources.reading import OnError
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError, did_you_mean
@@ -89,7 +91,7 @@ class Settings(TypedDict, total=False):
 
     answers: str | None
     """What kind of answers there are, one word for prompt, extractor, equality and grader: math, choice, json, code,
-    text, or auto, which is mathematics.
+    text, or auto, which finds it out from the data and says what it found. By default mathematics.
     """
 
     direct_template: str | None
@@ -172,9 +174,21 @@ def settle_names(settings: Settings) -> None:
     cast("dict[str, Any]", settings).update(expanded(settings, frozenset(Settings.__annotations__)))
 
 
+def settle_answers(settings: Settings, source: Any, columns: Mapping[str, str] | None) -> None:
+    """Replace `answers="auto"` by the kind that the source asks for; a task knows its own."""
+    if settings.get("answers") == "auto":
+        settings["answers"] = None if is_task(source) else kind_of(source, columns)
+
+
+def is_task(source: Any) -> bool:
+    """A task, by name or as an object; the built-in one where nothing is named."""
+    return source is None or isinstance(source, Task) or (isinstance(source, str) and source.startswith("task:"))
+
+
 def extractor_given(settings: Mapping[str, Any]) -> str | Extract:
     """What finds the answers: as it was given, else as the kind of answers wants it."""
-    return settings.get("extractor") or form_of(settings.get("answers") or "auto").extractor
+    given = settings.get("extractor")
+    return form_of(settings.get("answers") or "math").extractor if given in (None, "auto") else given
 
 
 def grader_given(settings: Mapping[str, Any], grader: str | Same | None, task: str | None) -> str | Same:

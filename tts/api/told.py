@@ -10,6 +10,8 @@ from tts.contracts.strategy import Strategy
 from tts.engine.models import model_name
 from tts.registry.host import emit
 from tts.registry.user_code import Same
+from tts.sources.kind import Detected, kind_of
+from tts.sources.layout import may_be_rows
 from tts.sources.understood import Understood
 from tts.vocabulary.events import Event
 from tts.vocabulary.records import Role
@@ -34,11 +36,25 @@ def tell_understood(
     """What was made of the source, and what reading it has counted."""
     if understood is None:
         return
-    extractor = extractor_given(engine)
-    answers = name_of(grader) if extractor == "auto" else f"{name_of(grader)}, found by {name_of(extractor)}"
+    answers = _answers(grader, engine)
     tell(lambda: understood.line(answers, asked(strategies, engine, sampling=sampling)), engine)
     if understood.audit:
         tell(lambda: understood.audit, engine)
+
+
+def hint_answers(source: Any, columns: Mapping[str, str] | None, engine: Mapping[str, Any]) -> None:
+    """Say that answers are compared as mathematics where they look like something else."""
+    if not engine.get("listeners") or engine.get("answers") is not None or extractor_given(engine) != "auto":
+        return
+    if may_be_rows(source) and (found := kind_of(source, columns)) in ("json", "code", "text"):
+        tell(lambda: f"{found.why}: with --answers {found} (answers={str(found)!r}) they are read as {found}", engine)
+
+
+def _answers(grader: str | Same, engine: Mapping[str, Any]) -> str:
+    """How answers are found and compared, and by what the kind of them was found out."""
+    extractor, kind = extractor_given(engine), engine.get("answers")
+    how = name_of(grader) if extractor == "auto" else f"{name_of(grader)}, found by {name_of(extractor)}"
+    return f"{how} ({kind.why})" if isinstance(kind, Detected) else how
 
 
 def name_of(given: object) -> str:

@@ -14,9 +14,9 @@ from tts.api.problems import asked_again, problems_of
 from tts.api.progress import following, total_of
 from tts.api.reading import OnText, Reader
 from tts.api.samples import Samples
-from tts.api.settings import KINDS, Settings, checked, grader_given, settle_names, spelled_out
+from tts.api.settings import KINDS, Settings, checked, grader_given, settle_answers, settle_names, spelled_out
 from tts.api.tally import Unit
-from tts.api.told import tell, tell_understood
+from tts.api.told import hint_answers, tell, tell_understood
 from tts.api.warm_models import WarmModels
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import grader as grader_of
@@ -106,7 +106,7 @@ def run(
     memory takes, iterate over `Engine.run`. `engine` takes the arguments of `tts.Engine`.
     """
     chosen = [strategy_of(strategy)]
-    source, grader = _task_settings(problems, grader, engine)
+    source, grader = _task_settings(problems, columns, grader, engine)
 
     def read() -> _Plan:
         return _read(source, chosen, k, None, columns, limit, on_error, None, grader, engine)
@@ -129,7 +129,7 @@ def sample(
 
     `problems` and `engine` as in `run`; of candidate sets the problems are sampled anew, with a warning.
     """
-    source, grader = _task_settings(problems, None, engine)
+    source, grader = _task_settings(problems, columns, None, engine)
     checked(engine)
     wanted, understood = _to_sample(source, columns, limit, on_error, engine)
     tell_understood(understood, (), grader, engine, sampling=True)
@@ -180,7 +180,7 @@ def compare(
     candidates; without, the dialects of models are recognised.
     """
     chosen = _chosen(strategies)
-    source, grader = _task_settings(samples, grader, engine)
+    source, grader = _task_settings(samples, columns, grader, engine)
 
     def read() -> _Plan:
         return _read(source, chosen, k, n, columns, limit, on_error, think, grader, engine, order_trials, shuffle)
@@ -340,14 +340,23 @@ def _with_engine(
         return run_sync(main)
 
 
-def _task_settings(source: Any, grader: str | Same | None, engine: Settings) -> tuple[Any, str | Same]:
-    """A named task as an object, with its extractor and grader unless the call names others."""
+def _task_settings(
+    source: Any, columns: Mapping[str, str] | None, grader: str | Same | None, engine: Settings
+) -> tuple[Any, str | Same]:
+    """A named task as an object, with its extractor and grader unless the call names others.
+
+    Of any other source the kind of answers is found out where the call asks for that.
+    """
     settle_names(engine)
     if source is None or (isinstance(source, str) and source.startswith("task:")):
         reference = parse_reference("sums" if source is None else source.removeprefix("task:"))
         source = task_of(reference.name, **reference.options)
-    if isinstance(source, Task):
-        if engine.get("answers") in (None, "auto"):
-            engine.setdefault("extractor", source.extractor)
-        return source, grader_given(engine, grader, source.grader)
-    return at_hand(source), grader_given(engine, grader, None)
+    source = at_hand(source)
+    settle_answers(engine, source, columns)
+    if not isinstance(source, Task):
+        if grader is None:
+            hint_answers(source, columns, engine)
+        return source, grader_given(engine, grader, None)
+    if engine.get("answers") is None:
+        engine.setdefault("extractor", source.extractor)
+    return source, grader_given(engine, grader, source.grader)

@@ -47,6 +47,7 @@ def tts_commands() -> list[Entry]:
         Entry(name="solve", target="tts.cli.solve:solve", summary="one problem: sample, aggregate, print the response"),
         Entry(name="run", target="tts.cli.run:run", summary="many problems with one strategy, graded"),
         Entry(name="serve", target="tts.cli.serve:serve", summary="every strategy as a model of OpenAI's interface"),
+        Entry(name="view", target="tts.cli.view:view", summary="the report of a run in a browser, while it goes on"),
         Entry(name="sample", target="tts.cli.sample:sample", summary="draw candidates now, aggregate them later"),
         Entry(name="adopt", target="tts.cli.adopt:adopt", summary="any table of responses as candidate sets"),
         Entry(name="compare", target="tts.cli.compare:compare", summary="many strategies on the same candidates"),

@@ -186,7 +186,7 @@ _ENGINE = (
     _option(
         "--answers",
         type=click.Choice(get_args(AnswerKind)),
-        help="What is asked for: one word for prompt, extractor, equality and grader; `auto` is mathematics.",
+        help="What is asked for: one word for prompt, extractor, equality and grader; `auto` finds it out and says so.",
     ),
     _option(
         "--template", "direct_template", metavar="FILE", help="The prompt for a solution, in Jinja: {{ problem }}."
@@ -258,8 +258,11 @@ def output_option(what: str, endings: Sequence[str]) -> Callable[[Command], Comm
     )
 
 
+title_option = click.option("--title", default="", metavar="TEXT", help="Stands at the top of the report.")
+
+
 def report_option(function: Command) -> Command:
-    """`--report`, in `report`; refused before anything is spent where no report could be written there."""
+    """`--report` and `--title`; a report that could not be written there is refused before anything is spent."""
 
     def checked(_ctx: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
         from tts.report.writer import check_target
@@ -270,7 +273,7 @@ def report_option(function: Command) -> Command:
 
     text = "Write a report, by ending: .html, .md, .tex; a name without ending is a folder with everything."
     kind = click.Path(path_type=Path)
-    return click.option("--report", type=kind, metavar="FILE", callback=checked, help=text)(function)
+    return title_option(click.option("--report", type=kind, metavar="FILE", callback=checked, help=text)(function))
 
 
 def one_strategy_option(function: Command) -> Command:

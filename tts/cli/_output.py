@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,11 +17,14 @@ from tts.cli._streams import prints_aside
 from tts.interop import export
 from tts.output.file import check_file
 from tts.rows.candidates import row_of
+from tts.store.address import is_server, shown_store
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.records import Sampled
 
 if TYPE_CHECKING:
     from tts.eval import Comparison
+
+_PASSWORD = re.compile(r"(\w+://[^\s/@:]*:)[^\s/@]+@")
 
 
 def check_output(path: Path | None, endings: Sequence[str]) -> None:
@@ -52,10 +56,19 @@ def command_line() -> str:
     ctx = click.get_current_context(silent=True)
     if ctx is None or ctx.info_name is None or Path(sys.argv[0]).stem not in ("tts", "__main__"):
         return ""
-    return shlex.join(["tts", *sys.argv[1:]])
+    return shlex.join(["tts", *map(_without_password, sys.argv[1:])])
 
 
-def save(done: Comparison, output: Path | None, report: Path | None, engine: Mapping[str, Any]) -> None:
+def _without_password(argument: str) -> str:
+    """An argument as it may be shown to others: without the password of a store, or of a server's address."""
+    option, equals, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+    hidden = shown_store(value) if is_server(value) else _PASSWORD.sub(r"\1…@", value)
+    return f"{option}{equals}{hidden}"
+
+
+def save(
+    done: Comparison, output: Path | None, report: Path | None, engine: Mapping[str, Any], title: str = ""
+) -> None:
     """Save what was asked for, before anything is printed: a pipe may be closed.
 
     The report has the store and the prices that the engine had.
@@ -66,6 +79,6 @@ def save(done: Comparison, output: Path | None, report: Path | None, engine: Map
 
         with prints_aside():  # its sections are plugins
             prices = Prices.of_any(engine["prices"]) if "prices" in engine else None
-            tell(f"wrote {done.report(report, store=engine.get('store'), prices=prices)}")
+            tell(f"wrote {done.report(report, title=title, store=engine.get('store'), prices=prices)}")
     if output is not None:
         tell(f"saved {done.save(output)}")

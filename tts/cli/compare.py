@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import click
 
 import tts
-from tts.api.settings import extractor_given
+from tts.api.settings import Settings, extractor_given, settle_answers
 from tts.api.verbs import DEFAULT_STRATEGIES
 from tts.cli import say
 from tts.cli._explain import explain_option, show_explanation
@@ -36,6 +36,7 @@ from tts.contracts.strategy import Strategy
 from tts.metrics.pairs import PAIRS
 from tts.output.columns import terminal_width, wrapped
 from tts.sources.layout import holds_candidates
+from tts.sources.opening import at_hand
 from tts.store.address import check_exists, is_store
 from tts.vocabulary.thinking import CLOSE, OPEN
 
@@ -81,6 +82,7 @@ def compare(
     engine: dict[str, Any],
     output: Path | None,
     report: Path | None,
+    title: str,
     max_failed: str,
     explain: bool,
     show_pairs: bool,
@@ -104,7 +106,7 @@ def compare(
         show_explanation(problems, chosen, k, **how, engine=engine)
         return
     if problems == "-":
-        source = list(_piped(columns, limit, on_error, think, engine))
+        source = list(_piped(columns, limit, on_error, think, cast("Settings", engine)))
     with watch("decision", None, engine.get("store")) as listener:
         comparison = tts.compare(
             source,
@@ -120,7 +122,7 @@ def compare(
             listeners=[listener],
             **engine,
         )
-    save(comparison, output, report, engine)
+    save(comparison, output, report, engine, title)
     if as_json:
         write_json(comparison.to_dict())
     else:
@@ -153,8 +155,10 @@ def _piped(
     limit: int | None,
     on_error: Literal["raise", "skip"],
     think: tuple[str, str] | None,
-    engine: dict[str, Any],
+    engine: Settings,
 ) -> Iterator[tts.Sampled]:
     """The candidate sets on standard input."""
+    rows = at_hand("-")
+    settle_answers(engine, rows, columns)
     extract, tags = extractor(extractor_given(engine)), think or (OPEN, CLOSE)
-    return tts.read_candidate_sets("-", columns=columns, limit=limit, on_error=on_error, think=tags, extract=extract)
+    return tts.read_candidate_sets(rows, columns=columns, limit=limit, on_error=on_error, think=tags, extract=extract)

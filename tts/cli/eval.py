@@ -22,7 +22,9 @@ from tts.cli._options import (
     source_options,
     strategies_named,
     strategy_option,
+    title_option,
 )
+from tts.cli._output import command_line
 from tts.cli._progress import watch
 from tts.cli._quiet import tell
 from tts.contracts.strategy import Strategy
@@ -69,6 +71,7 @@ from tts.output.text import json_line
     metavar="FILE",
     help="Where the page goes, by ending as in `tts report`.  [default: FOLDER/report.html]",
 )
+@title_option
 @click.option("--overwrite", is_flag=True, help="Replace the report of another protocol in FOLDER.")
 @click.option("--json", "as_json", is_flag=True, help="The report.json on standard output, instead of a table.")
 @max_failed_option
@@ -90,6 +93,7 @@ def evaluate(
     with_controls: bool,
     check_grades: bool,
     report: Path | None,
+    title: str,
     overwrite: bool,
     as_json: bool,
     max_failed: str,
@@ -125,6 +129,8 @@ def evaluate(
             check_grades=check_grades,
             overwrite=overwrite,
             report=PAGE if report is None else report.absolute(),
+            title=title,
+            command=command_line(),
             columns=columns,
             limit=limit,
             on_error=on_error,

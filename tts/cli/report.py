@@ -8,7 +8,8 @@ import click
 
 import tts
 from tts.cli import say
-from tts.cli._options import RunPlace
+from tts.cli._options import RunPlace, title_option
+from tts.cli._output import command_line
 from tts.cli._streams import prints_aside
 from tts.rows.files import is_file_name
 
@@ -24,7 +25,7 @@ from tts.rows.files import is_file_name
     metavar="FILE",
     help="By ending: .html, .md, .tex; a name without ending is a folder with everything.",
 )
-@click.option("--title", default="", help="Stands at the top.")
+@title_option
 @click.option("-k", type=click.IntRange(min=1), help="Size of the groups, where a store has several.")
 @click.option("--grader", default="math", show_default=True, metavar="NAME", help="Compares answers with the gold.")
 @click.option("--extractor", default="auto", show_default=True, metavar="NAME", help="Finds the candidates' answers.")
@@ -62,10 +63,12 @@ def report(
             if prices is not None or check_grades:
                 raise tts.ConfigError("--prices and --check-grades are for the report of one run; give one")
             several = read_runs(runs, k=k, grader=grader, extractor=extractor)
-            say(f"wrote {write_document(runs_document(several, title), output)}")
+            document = runs_document(several, title)._replace(command=command_line())
+            say(f"wrote {write_document(document, output)}")
             return
         store = runs[0] / "store.db" if isinstance(runs[0], Path) and runs[0].is_dir() else runs[0]
         told = None if prices is None else Prices.read(prices)
         compared = stored_run(store, k=k, grader=grader, extractor=extractor)
+        compared.made = compared.made._replace(command=command_line())
         found = grader_disagreements(compared.rows) if check_grades else None
         say(f"wrote {write_report(compared, output, title=title, store=store, prices=told, disagreements=found)}")

@@ -56,6 +56,7 @@ def run(
     engine: dict[str, Any],
     output: Path | None,
     report: Path | None,
+    title: str,
     max_failed: str,
     explain: bool,
     as_json: bool,
@@ -84,6 +85,6 @@ def run(
             listeners=[listener],
             **engine,
         )
-    save(done, output, report, engine)
+    save(done, output, report, engine, title)
     (say if as_json else click.echo)(str(done))
     finish(done, max_failed, engine.get("store"))

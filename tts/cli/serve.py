@@ -28,6 +28,7 @@ from tts.vocabulary.errors import MissingDependencyError
 @click.option("--host", help="The address to listen at.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port.  [default: 8400]")
 @click.option("--keys", type=click.Path(path_type=Path, dir_okay=False), help="A file of keys that clients must have.")
+@click.option("--cors", multiple=True, metavar="ORIGIN", help="Let pages of this origin ask from a browser.")
 @click.option("--log-prompts/--no-log-prompts", default=None, help="Whether the access log has what was asked.")
 def serve(recipe: Path | None, **given: Any) -> None:
     """Serve every strategy as a model of OpenAI's interface, by a RECIPE (.toml), or by what the options say.
@@ -40,5 +41,5 @@ def serve(recipe: Path | None, **given: Any) -> None:
         raise MissingDependencyError(f"tts serve needs {error.name}; pip install 'ttscale[serve]'") from error
     from tts.serve.recipe import read_recipe
 
-    read = read_recipe(recipe, {name: value for name, value in given.items() if value is not None})
+    read = read_recipe(recipe, {name: value for name, value in given.items() if value not in (None, ())})
     run_sync(lambda: run(read, say, click.echo))

@@ -20,13 +20,14 @@ from tts.engine.draws import stored_key
 from tts.interop import FORMATS
 from tts.prompts import direct_messages
 from tts.rows.candidates import row_of
+from tts.rows.makers import made_by, makers
 from tts.sources.reading import read_candidate_sets
 from tts.store.address import check_exists, shown_store
 from tts.store.care import FIELDS, Checked, check_store, forget, repair_store
 from tts.store.copy import copy_store
 from tts.store.store import Store, StoredSet
 from tts.vocabulary.errors import ConfigError, StoreError
-from tts.vocabulary.records import Candidate, Completion, Message, Sampled, shown_model
+from tts.vocabulary.records import Candidate, Completion, Message, Problem, Sampled, shown_model
 
 ENDINGS = (".jsonl", ".parquet")
 _NAMED_IN = 1000  # results that are looked at for the names of models
@@ -98,9 +99,13 @@ def _line(found: StoredSet, names: Mapping[str, str]) -> tuple[object, ...]:
         found.stored,
         _short(found.problem.id, 24),
         _short(found.answer or "", 16),
-        _short(shown_model(names.get(found.policy, ""), found.policy), 32),
+        _short(_made_by(found.problem, found.policy, names), 32),
         _short(text, 60),
     )
+
+
+def _made_by(problem: Problem, policy: str, names: Mapping[str, str]) -> str:
+    return made_by(problem, shown_model(names.get(policy, ""), policy))
 
 
 def _short(text: str, length: int) -> str:
@@ -122,11 +127,13 @@ def show(path: str | Path, key: str, extract: str, as_json: bool) -> None:
         write_json(row_of(sampled))
         return
     candidates, answer = sampled
-    shown = shown_model(names.get(candidates.policy, ""), candidates.policy)
+    shown = _made_by(candidates.problem, candidates.policy, names)
+    own = makers(candidates.problem)
     show_text(f"{candidates.problem.text}\n\ngold answer: {answer}\nmodel: {shown}\nsampling: {candidates.sampling}")
     for one in candidates:
         tokens, end = one.usage.generated_tokens, f"{one.finish_reason}{_origin(kept[one.index])}"
-        show_text(f"\n--- candidate {one.index}: answer {one.answer}, {tokens} tokens, {end}\n{one.text}")
+        who = f" of {own[one.index]}" if one.index < len(own) and own[one.index] else ""
+        show_text(f"\n--- candidate {one.index}{who}: answer {one.answer}, {tokens} tokens, {end}\n{one.text}")
 
 
 def _origin(kept: Completion) -> str:

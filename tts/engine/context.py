@@ -248,6 +248,7 @@ class StrategyContext:
         pool = self._unit.pool(role, tuple(messages), sampling)
         if final and self._marks_thinking:
             pool.let_tell(self._unit.tell)
+        began = time.monotonic()
         with self._activity():
             drawn = await pool.take(n)
         for candidate in drawn:
@@ -257,9 +258,7 @@ class StrategyContext:
                 continue
             for text in (candidate.text, candidate.summary or candidate.text):
                 self._ends[text] = candidate.finish_reason
-        self._unit.emit(
-            Event("call", self.problem.id, self._strategy.name, role, sum(c.usage.generated_tokens for c in drawn))
-        )
+        self._called(role, drawn, began)
         return drawn
 
     @property
@@ -305,11 +304,17 @@ class StrategyContext:
         return (await self._call([key], "judge", Verdict.model_validate_json, ask))[0]  # type: ignore[no-any-return]
 
     async def _call(self, keys: Sequence[str], kind: str, parse: Callable[[str], Answered], ask: Ask) -> list[Any]:
+        began = time.monotonic()
         with self._activity():
             answers = await self._unit.call(keys, kind, parse, ask)
         for key, answer in zip(keys, answers, strict=True):
             self._charge_once(key, 0, kind, answer.usage)
+        self._called(kind, answers, began)
         return answers
+
+    def _called(self, role: str, said: Sequence[Candidate | Answered], began: float) -> None:
+        tokens, seconds = sum(one.usage.generated_tokens for one in said), time.monotonic() - began
+        self._unit.emit(Event("call", self.problem.id, self._strategy.name, role, tokens, seconds=seconds))
 
     def _charge_once(self, key: str, index: int, role: str, usage: Usage) -> None:
         if (key, index) not in self._charged:

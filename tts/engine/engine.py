@@ -70,11 +70,11 @@ class Engine:
     run. `budget` is in tokens, with those of prompts, `problem_budget` in those of one problem, `max_cost` in the
     currency of `prices`; what is under way counts as spent, and what a budget leaves unasked is missing. `deadline`,
     `quorum` and `grace` bound the time of each answer (`TimeLimits`); fewer problems are in flight then, so that none
-    waits for others. `answers` is one word for what is asked for ("math", "choice", "json", "code", "text"; "auto" is
-    mathematics): it sets prompt, extractor and equality of answers. `direct_template` is "direct" or the path of a
-    Jinja file; by default the one that the model's checkpoint was trained with, else ours. `system` is a system prompt
-    for the policy. `listeners` are called with every `Event`. `executor="ray"` loads the models in actors of a
-    Ray cluster (`docs/scaling.md`).
+    waits for others. `answers` is one word for what is asked for ("math", "choice", "json", "code", "text"): it sets
+    prompt, extractor and equality of answers; "auto" is mathematics here, for an engine has not seen its problems.
+    `direct_template` is "direct" or the path of a Jinja file; by default the one that the model's checkpoint was
+    trained with, else ours. `system` is a system prompt for the policy. `listeners` are called with every `Event`.
+    `executor="ray"` loads the models in actors of a Ray cluster (`docs/scaling.md`).
     """
 
     def __init__(

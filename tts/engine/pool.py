@@ -23,7 +23,8 @@ STEP = 60.0  # seconds in which a request that is cancelled must have ended: a m
 class Pool:
     """The completions of one draw, shared by all who need them.
 
-    `fixed` are candidates that are there from the start (a stored set). `notify` hears of each arrival.
+    `fixed` are candidates that are there from the start (a stored set). `notify` hears of each arrival: what has come,
+    whether it was stored, and how many seconds after it was asked for.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class Pool:
         priority: Priority,
         *,
         fixed: Iterable[Candidate] = (),
-        notify: Callable[[Candidate, bool], None] = lambda _candidate, _stored: None,
+        notify: Callable[[Candidate, bool, float], None] = lambda _candidate, _stored, _seconds: None,
     ) -> None:
         self.draw: Draw | None = draw
         self.key: str = draw.key(drawer.store) if draw else ""
@@ -41,7 +42,7 @@ class Pool:
         self._drawer, self._notify = drawer, notify
         self.arrived: list[Candidate] = list(fixed)
         self._here = {candidate.index for candidate in self.arrived}
-        self._asked = set(self._here)
+        self._asked = dict.fromkeys(self._here, 0.0)  # by index, when (monotonic seconds)
         self._next: list[int] = []  # asked for, but not yet by a pump
         self.failure: BaseException | None = None
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
@@ -69,7 +70,7 @@ class Pool:
         missing = [index for index in range(n) if index not in self._asked]
         if missing:
             assert self.draw is not None, "a fixed set cannot grow; the engine checks k before"
-            self._asked.update(missing)
+            self._asked.update(dict.fromkeys(missing, time.monotonic()))
             if not self._next:
                 self._pumps.append(asyncio.create_task(self._pump(self.draw)))
             self._next += missing
@@ -130,7 +131,8 @@ class Pool:
         self._here.add(candidate.index)
         self.arrived.append(candidate)
         try:
-            self._notify(candidate, stored)
+            now = time.monotonic()
+            self._notify(candidate, stored, now - self._asked.get(candidate.index, now))
         except Exception as error:
             self.failure = self.failure or error
         self._wake()
@@ -178,7 +180,7 @@ class Pool:
             self._wake()
             await asyncio.sleep(0)  # they look at the failure before it is forgotten
         self._closing, self._pumps, self._next, self.failure = False, [], [], None
-        self._asked = set(self._here)
+        self._asked = {index: self._asked.get(index, 0.0) for index in self._here}
 
 
 class Arrivals:

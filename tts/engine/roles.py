@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from tts.bridge.threads import in_thread
 from tts.contracts.strategy import Strategy
 from tts.engine.functions import of_function
 from tts.engine.models import Loaded, ModelPool, live_code, live_model, model_name
@@ -60,7 +61,7 @@ class Roles:
                     raise MissingRoleError(missing_role(strategy.name, role))
             needed |= wants
         for role in needed:
-            self._check(role)
+            await self._check(role)
         async with self._lock:
             await self._forget_outdated(needed)
             for role in sorted(needed - set(self.loaded)):
@@ -86,12 +87,12 @@ class Roles:
         given, kind = self.references[role], KINDS[role]
         return self._models.check(kind, placed(kind, given, self._executor)) if isinstance(given, str) else None
 
-    def _check(self, role: Role) -> None:
+    async def _check(self, role: Role) -> None:
         given = self.references[role]
-        if isinstance(given, str):
-            self._models.check(KINDS[role], placed(KINDS[role], given, self._executor))
-        else:
+        if not isinstance(given, str):
             live_model(KINDS[role], given, None)
+        elif role not in self.loaded:  # importing a plugin takes seconds where it brings torch: not on the loop
+            await in_thread(f"the plugin of {given!r} to be imported", lambda: self._key(role), idle=True)
 
     async def _share(self, role: Role) -> Loaded:
         given, kind = self.references[role], KINDS[role]

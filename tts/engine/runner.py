@@ -24,6 +24,7 @@ from tts.engine.roles import Roles
 from tts.engine.understood import refusal
 from tts.engine.unit import SAMPLING, Unit
 from tts.engine.work import Work, groups
+from tts.rows.makers import made_by
 from tts.store.store import Store
 from tts.vocabulary.errors import BackendError, StoreError, TTSError
 from tts.vocabulary.events import Event
@@ -164,9 +165,10 @@ class Runner:
         """
         drawer, sampling = plan.drawer or self._drawer, plan.sampling
 
-        def notify(candidate: Candidate, stored: bool) -> None:
+        def notify(candidate: Candidate, stored: bool, seconds: float) -> None:
             if self._listened:
-                self._emit(Event("candidate", work.problem.id, tokens=candidate.usage.generated_tokens, stored=stored))
+                tokens = candidate.usage.generated_tokens
+                self._emit(Event("candidate", work.problem.id, tokens=tokens, stored=stored, seconds=seconds))
 
         policy, draw = self._roles.loaded.get("policy"), None
         if policy is not None and (not work.fixed or (policy.fingerprint == work.policy and work.sampling)):
@@ -222,6 +224,8 @@ class Runner:
         ends = context.ends_of(decision) if decision else ()
         if isinstance(error, BackendError) and context.declined:
             ends = ("refused",)
+        if (maker := self._maker(work)) is not None:
+            provenance = provenance.model_copy(update={"named": {**provenance.named, "candidates": maker}})
         if dropped := self._roles.dropped(self._drawer.origins.dropped):
             provenance = provenance.model_copy(update={"dropped": dropped})
         if stopped := context.patience.reasons:
@@ -239,6 +243,13 @@ class Runner:
             error=sentence,
             finish_reasons=ends,
         )
+
+    def _maker(self, work: Work) -> str | None:
+        """Who made candidates that were there already, where that is said and is not the policy."""
+        policy = self._roles.loaded.get("policy")
+        if not work.fixed or (policy is not None and policy.fingerprint == work.policy):
+            return None
+        return made_by(work.problem, work.policy) or None
 
     async def keep(self, work: Work, results: dict[str, Result]) -> None:
         """Store problem and results; return when they are safe."""

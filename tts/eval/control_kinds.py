@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tts.contracts.task import Fault
+from tts.contracts.task import task as task_of
+from tts.sources.reference import parse_reference
 from tts.vocabulary.records import Candidate, Problem
 
 Plant = Callable[[Problem, Fault, random.Random], str | None]
@@ -15,7 +17,7 @@ Groups = Callable[["Group"], "Sequence[Candidate | str] | None"]
 
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:\.\d+)?(?![\w])")
 _BOX = re.compile(r"\\boxed\s*\{")
-_NOTHING = "…"  # a blank candidate would not be shown at all
+NOTHING = "…"  # a blank candidate would not be shown at all
 
 
 class Group(NamedTuple):
@@ -58,7 +60,7 @@ def controls_of(k: int) -> list[Control]:
         Control("traces", "their thinking before each solution", _traces),
         Control("signed", "authors named, one of them an expert", _signed),
         Control("other", "those of another problem", lambda group: group.donor),
-        Control("empty", "no text in any", lambda group: [_NOTHING] * len(group.candidates)),
+        Control("empty", "no text in any", lambda group: [NOTHING] * len(group.candidates)),
         Control("noise", "their words in random order", _noise),
         Control("boxes", "their answers without the solutions", _boxes),
         Control("unanswered", "their solutions without the answers", _unanswered),
@@ -69,6 +71,18 @@ def controls_of(k: int) -> list[Control]:
         *(Control(f"slip in {j}", f"an arithmetic slip in {j} of {k}", _planted("slip", j)) for j in counts),
         *(Control(f"misread in {j}", f"a number miscopied in {j} of {k}", _planted("miscopied", j)) for j in counts),
     ]
+
+
+def plant_of(source: str) -> Plant:
+    """What plants faults in solutions of a source: its task where it names one (`task:NAME@...`), else nothing does."""
+
+    def nothing(_problem: Problem, _fault: Fault, _rng: random.Random) -> str | None:
+        return None
+
+    if not source.startswith("task:"):
+        return nothing
+    reference = parse_reference(source.removeprefix("task:"))
+    return task_of(reference.name, **reference.options).planted
 
 
 def visible(candidate: Candidate) -> str:
@@ -129,11 +143,11 @@ def _signed(group: Group) -> list[str]:
 
 def _noise(group: Group) -> list[str]:
     words = [visible(one).split() for one in group.candidates]
-    return [" ".join(group.rng.sample(one, len(one))) or _NOTHING for one in words]
+    return [" ".join(group.rng.sample(one, len(one))) or NOTHING for one in words]
 
 
 def _boxes(group: Group) -> list[str]:
-    return [_NOTHING if one.answer is None else rf"\boxed{{{one.answer}}}" for one in group.candidates]
+    return [NOTHING if one.answer is None else rf"\boxed{{{one.answer}}}" for one in group.candidates]
 
 
 def _right_boxes(group: Group) -> list[str]:
@@ -141,11 +155,11 @@ def _right_boxes(group: Group) -> list[str]:
 
 
 def _unanswered(group: Group) -> list[str] | None:
-    texts = [_without_answer(visible(one), one.answer) for one in group.candidates]
+    texts = [without_answer(visible(one), one.answer) for one in group.candidates]
     return None if any(text is None for text in texts) else [text for text in texts if text is not None]
 
 
-def _without_answer(text: str, answer: str | None) -> str | None:
+def without_answer(text: str, answer: str | None) -> str | None:
     """The text up to its last statement of the answer; `None` where nothing stands before it."""
     if answer is None:
         return text
@@ -165,7 +179,7 @@ def _consensus(group: Group) -> list[str] | None:
     if not wrong:
         return None
     answer = group.rng.choice(wrong)
-    bodies = [_without_answer(visible(one), one.answer) or "" for one in group.candidates]
+    bodies = [without_answer(visible(one), one.answer) or "" for one in group.candidates]
     return [f"{body}\n\\boxed{{{answer}}}".strip() for body in bodies]
 
 

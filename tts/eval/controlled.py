@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Unpack
 
-from tts.api.settings import Settings, extractor_given, grader_given, spelled_out
+from tts.api.settings import Settings, extractor_given, grader_given, settle_answers, spelled_out
 from tts.api.verbs import compare
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import extractor as extractor_of
@@ -154,9 +154,10 @@ def controls(
     """
     chosen = _chosen(controls_of(k), only)
     source, plant = _task(samples)
+    settle_answers(settings, source, columns)
     if isinstance(source, Task):
         grader = grader_given(settings, grader, source.grader)
-        if settings.get("answers") in (None, "auto"):
+        if settings.get("answers") is None:
             settings.setdefault("extractor", source.extractor)
         if settings.get("model") is None and source.name == "sums":
             settings["model"] = DEFAULT_MODEL

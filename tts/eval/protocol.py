@@ -112,6 +112,8 @@ def evaluate(
     estimator: Estimator = "groups",
     check_grades: bool = False,
     report: str | Path | None = PAGE,
+    title: str = "",
+    command: str = "",
     overwrite: bool = False,
     columns: Mapping[str, str] | None = None,
     **settings: Unpack[ComparisonSettings],
@@ -124,8 +126,9 @@ def evaluate(
     verdicts too: "groups", the paper's, one decision for each non-overlapping group of k, or "subsets", the mean over
     all subsets of k of the n, for the strategies that have such an estimate. `check_grades` asks other graders, which
     takes as long as Math-Verify does. `report` is where the page goes, as `tts.report.write_report` takes it, in
-    `folder` unless it is absolute; `None` writes none. Raises `ConfigError` for an estimator that is neither, a page
-    that cannot be, or a folder with the report of another protocol, unless `overwrite` says that it may go.
+    `folder` unless it is absolute; `None` writes none. It has `title` at its top, and the `command` that made it.
+    Raises `ConfigError` for an estimator that is neither, a page that cannot be, or a folder with the report of another
+    protocol, unless `overwrite` says that it may go.
     """
     if estimator not in ("groups", "subsets"):
         raise ConfigError(f"estimator={estimator!r}: give 'groups' or 'subsets'")
@@ -152,8 +155,8 @@ def evaluate(
     if page is not None:
         found, kept = evaluation.disagreements, settings["store"]
         store = None if isinstance(kept, Store) else kept  # what is open is its user's
-        comparison.made = comparison.made._replace(date="")  # the same command writes the same page
-        comparison.report(page, title=_title(evaluation), store=store, prices=told, disagreements=found)
+        comparison.made = comparison.made._replace(date="", command=command)  # the same command writes the same page
+        comparison.report(page, title=title or _title(evaluation), store=store, prices=told, disagreements=found)
     return evaluation
 
 
@@ -234,7 +237,7 @@ def _provenance(comparison: Comparison) -> dict[str, Any]:
     return {
         "strategies": {label: {"name": one.strategy, **one.parameters} for label, one in told.items()},
         "models": first.models if first else {},
-        "named": {role: first.model(role) for role in first.models} if first else {},
+        "named": comparison.models,
         "seed": first.seed if first else None,
         "version": first.version if first else None,
         "code": {label: one.code for label, one in told.items() if one.code},

@@ -19,6 +19,7 @@ from tts.metrics.tables import Table, counted
 from tts.output.file import whole_file
 from tts.output.text import json_line, mended, mended_row, spreadsheet_cell
 from tts.registry.host import plugins
+from tts.rows.makers import several
 from tts.vocabulary.errors import ConfigError, MissingDependencyError
 from tts.vocabulary.outcome_class import result_classes
 from tts.vocabulary.records import CurveName, Usage
@@ -127,14 +128,20 @@ class Comparison(EqualBudgets):
             "positions": {label: _plain_all(self.positions(label)) for label in self.strategies},
             "spent": {role: usage.model_dump() for role, usage in self.spent.items()},
             "seconds": self.seconds,
-            "models": self._models(),
+            "models": self.models,
             "made": self.made._asdict(),
         }
 
-    def _models(self) -> dict[str, str]:
-        """The models by role, as the call named them, with the beginnings of their fingerprints."""
-        made = self.results[0].provenance if self.results else None
-        return {role: made.model(role) for role in made.models} if made else {}
+    @property
+    def models(self) -> dict[str, str]:
+        """The models by role, as the call named them, with the beginnings of their fingerprints.
+
+        Under `candidates` stand those that made candidates which came with a file, as it names them.
+        """
+        made = [result.provenance for result in self.results]
+        told = dict(made[0].shown) if made else {}
+        makers = [name for one in made for name in one.named.get("candidates", "").split(", ")]
+        return told | ({"candidates": several(makers)} if any(makers) else {})
 
     def records(self) -> Iterator[dict[str, Any]]:
         """One flat JSON-able row per group and strategy; `outcome` is the class of the answer in it."""

@@ -59,10 +59,10 @@ def read_summary(run: Path) -> dict[str, Any]:
 
 
 def policy_of(summary: dict[str, Any]) -> str:
-    """The policy of a summary, as its call named it; of an early one the fingerprint."""
+    """The policy of a summary, as its call named it, else who made its candidates; of an early one the fingerprint."""
     protocol = summary.get("protocol", {})
     places = (protocol.get("named", {}), summary.get("models", {}), protocol.get("models", {}))
-    return str(next((one["policy"] for one in places if one.get("policy")), ""))
+    return str(next((one[role] for role in ("policy", "candidates") for one in places if one.get(role)), ""))
 
 
 def estimate_of(part: dict[str, Any] | None) -> Estimate | None:

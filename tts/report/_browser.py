@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -11,6 +11,8 @@ from tts.metrics.accuracies import present, share_correct
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import Graded
 from tts.metrics.sampled_curves import cluster_lists
+from tts.report._mathematics import formulas
+from tts.rows.makers import makers
 from tts.store.store import Generation, Store
 from tts.vocabulary.clusters import Clusters
 from tts.vocabulary.outcome_class import MISSING, candidate_class, result_classes
@@ -51,13 +53,34 @@ def _problem(rows: Sequence[Graded], classes: Sequence[Clusters], labels: Sequen
         "classes": [[_label_of(row, place, own) for place in range(len(labels))] for row, own in _zip(rows, classes)],
         "failed": any(row.outcome.results[label].error is not None for row in rows for label in labels),
     }
-    detail = {
+    detail: dict[str, Any] = {
         "question": problem.text,
         "messages": [[m.role, m.content] for m in problem.messages or ()],
         "groups": [_group(row, own, labels) for row, own in _zip(rows, classes)],
         "calls": [_call(one, rows, labels) for one in store.generations(problem)] if store is not None else [],
     }
+    detail["formulas"] = formulas(_texts(detail), _said(detail, gold))
     return Shown(entry, detail)
+
+
+def _texts(detail: dict[str, Any]) -> Iterator[str | None]:
+    """What models wrote, and read."""
+    yield detail["question"]
+    for group in detail["groups"]:
+        for one in (*group["candidates"], *group["decisions"]):
+            for part in (one, *one.get("others", ())):
+                yield from (part.get("text"), part.get("thinking"))
+    for call in detail["calls"]:
+        for output in call["outputs"]:
+            yield from (output.get("text"), output.get("thinking"))
+
+
+def _said(detail: dict[str, Any], gold: str | None) -> Iterator[str | None]:
+    """The answers."""
+    yield gold
+    for group in detail["groups"]:
+        for one in (*group["candidates"], *group["decisions"]):
+            yield from (part.get("answer") for part in (one, *one.get("others", ())))
 
 
 def _zip(rows: Sequence[Graded], classes: Sequence[Clusters]) -> Iterable[tuple[Graded, Clusters]]:
@@ -75,6 +98,8 @@ def _group(row: Graded, classes: Clusters, labels: Sequence[str]) -> dict[str, A
         _candidate(one, classes.labels[i], row.candidates[i] if row.candidates is not None else None, outcome.scores)
         for i, one in enumerate(outcome.candidates)
     ]
+    for one, name in zip(candidates, makers(outcome.problem), strict=False):
+        one |= {"model": name} if name else {}
     decisions = [
         _decision(outcome.results[label], _label_of(row, place, classes), (row.decisions or {}).get(label))
         for place, label in enumerate(labels)

@@ -153,7 +153,7 @@ def report_data(
         summary_share=compared.summary_share(),
         curves=compared.curves(),
         pairs=tuple(compared.pairs()),
-        models={role: first.model(role) for role in first.models} if first else {},
+        models=compared.models,
         seed=first.seed if first else 0,
         version=first.version if first else __version__,
         spent=dict(compared.spent),

@@ -61,8 +61,7 @@ def _short_name(path: str | Path) -> str:
 def _run(name: str, path: str | Path, stored: dict[str, Any]) -> RunData:
     if is_store(path):
         compared = stored_run(path, **stored)
-        made = compared.results[0].provenance if compared.results else None
-        found = compared.to_dict() | {"protocol": {"named": {"policy": made.model() if made else ""}}}
+        found = compared.to_dict()
     else:
         found = read_summary(Path(path))
     try:

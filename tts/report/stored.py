@@ -16,7 +16,8 @@ from tts.contracts.strategy import Context, Strategy
 from tts.contracts.strategy import strategy as strategy_of
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import Graded, grade
-from tts.store.address import check_exists
+from tts.metrics.made import Made, told_sampling
+from tts.store.address import check_exists, is_server, shown_store
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.names import names_from_data
@@ -69,7 +70,16 @@ def stored_run(path: str | Path, *, k: int | None = None, grader: str = "math", 
         strategies = label_strategies([_recalled(*one) for one in named])
         labels = dict(zip([digest(*one) for one in named], strategies, strict=True))
         outcomes = _outcomes(chosen, sets, labels, size, store)
-    return Comparison(_graded(outcomes, grader), strategies, size, {}, 0.0)
+    found = Comparison(_graded(outcomes, grader), strategies, size, {}, 0.0)
+    samplings = {one.candidates.sampling for one in sets}
+    only = next(iter(samplings)) if len(samplings) == 1 else None
+    found.made = Made(_name(path), told_sampling(only) if only else "")
+    return found
+
+
+def _name(path: str | Path) -> str:
+    """A store as others may read it: without the folder of this machine."""
+    return shown_store(path) if is_server(path) else Path(path).name
 
 
 def _recalled(name: str, parameters: dict[str, object]) -> Strategy:
@@ -106,13 +116,18 @@ def _chosen(held: Sequence[_Held]) -> list[_Held]:
     """For each strategy with its parameters the run with the most results."""
     runs: dict[str, Counter[str]] = defaultdict(Counter)
     for one in held:
-        runs[_strategy_of(one)][digest(one.provenance)] += 1
+        runs[_strategy_of(one)][_run_of(one)] += 1
     kept = {strategy: max(sorted(counts), key=counts.__getitem__) for strategy, counts in runs.items()}
     several = sorted({one.provenance.strategy for one in held if len(runs[_strategy_of(one)]) > 1})
     if several:
         names = ", ".join(several)
         _log.warning("%s: several runs are stored, with other models or versions; the largest is shown", names)
-    return [one for one in held if digest(one.provenance) == kept[_strategy_of(one)]]
+    return [one for one in held if _run_of(one) == kept[_strategy_of(one)]]
+
+
+def _run_of(one: _Held) -> str:
+    """What results of one run have in common: neither what a group did without, nor what models are called."""
+    return digest(one.provenance.model_dump(mode="json", exclude={"dropped", "stopped", "named"}))
 
 
 def _strategy_of(one: _Held) -> str:

@@ -21,8 +21,6 @@ class Admission:
         self.inside: int = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._took: deque[float] = deque(maxlen=_REMEMBERED)
-        self._empty = asyncio.Event()
-        self._empty.set()
 
     @property
     def waiting(self) -> int:
@@ -41,7 +39,6 @@ class Admission:
             self._leave()
 
     async def _enter(self) -> None:
-        self._empty.clear()
         if self.inside < self._most:
             self.inside += 1
             return
@@ -68,14 +65,8 @@ class Admission:
                 turn.set_result(None)  # the place goes on
                 return
         self.inside -= 1
-        if not self.inside:
-            self._empty.set()
 
     def _soon(self) -> int:
         """Seconds until there may be room: what those before need, in turns."""
         mean = sum(self._took) / len(self._took) if self._took else 1.0
         return max(1, min(600, math.ceil(mean * (1 + self.waiting / self._most))))
-
-    async def empty(self) -> None:
-        """Until nobody is inside."""
-        await self._empty.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -18,6 +19,7 @@ from tts.serve.asked import Asked, read_chat, read_json
 from tts.serve.failure import Failure, failure_of
 from tts.serve.gateway import Answered, Gateway
 from tts.serve.keys import Key, Keys
+from tts.serve.origins import Origins
 from tts.serve.stream import Broken, Stream
 from tts.serve.written import Written
 
@@ -44,7 +46,11 @@ class App:
 
     def __init__(self, gateway: Gateway, keys: Keys | None, log: AccessLog) -> None:
         self._gateway, self._keys, self._log = gateway, keys, log
+        self._origins = Origins(gateway.recipe.cors, keys=keys is not None)
         self.draining = False
+        self.open: int = 0  # requests whose answers have not gone out
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def application(self) -> web.Application:
         """What a server runs."""
@@ -54,12 +60,14 @@ class App:
                 web.get("/", self._page),
                 web.get("/health", self._health),
                 web.get("/ready", self._ready),
+                web.get("/metrics", self._metrics),
                 web.get("/v1/models", self._models),
                 web.get("/v1/models/{name:.+}", self._model),
                 web.post("/v1/chat/completions", self._chat),
                 web.post("/v1/responses", self._responses),
             ]
         )
+        made.on_response_prepare.append(self._origins.mark)
         return made
 
     # --- around every request --------------------------------------------------------------------------------------
@@ -68,23 +76,48 @@ class App:
     async def _around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         began, status, noted = time.monotonic(), _CLOSED_REQUEST, Noted()
         _noted.set(noted)
+        self._gateway.watch.begin(request, noted.request_id)
+        self.open += 1
+        self._idle.clear()
         try:
             response = await self._admitted(request, handler, noted)
+            await self._send(request, response)
             status = response.status
             return response
+        except ConnectionError:
+            if request.transport is not None:
+                request.transport.abort()
+            raise asyncio.CancelledError from None  # as if the client's leaving had been noticed at once
         finally:  # cancelled, too
-            self._log.write(request, noted.request_id, status, time.monotonic() - began, noted.said)
+            self.open -= 1
+            if not self.open:
+                self._idle.set()
+            seconds = time.monotonic() - began
+            self._log.write(request, noted.request_id, status, seconds, noted.said)
+            self._gateway.watch.end(request, noted.request_id, status, seconds, noted.said)
+
+    async def _send(self, request: web.Request, response: web.StreamResponse) -> None:
+        """See it out, as long as the client takes it; raises `ConnectionError` where it does not."""
+        try:
+            async with asyncio.timeout(self._gateway.recipe.limits.patience):
+                await response.prepare(request)
+                await response.write_eof()
+        except TimeoutError:
+            raise ConnectionResetError("the client does not take its answer") from None
+
+    async def idle(self) -> None:
+        """Until all that has been asked is answered, to the last byte."""
+        await self._idle.wait()
 
     async def _admitted(self, request: web.Request, handler: Handler, noted: Noted) -> web.StreamResponse:
         headers = {"x-tts-request-id": noted.request_id}
         try:
-            if self._keys is not None and request.path not in _OPEN:
-                key = self._keys.of(request.headers.get("Authorization", ""))
-                noted.key, noted.said["key"] = key, key.name
-                key.admit()
-            if self.draining and request.path.startswith("/v1/"):
-                raise Failure(503, "the gateway is being stopped; ask another", kind="server_error", code="stopping")
+            if (allowed := self._origins.preflight(request)) is not None:
+                return allowed
+            self._check(request, noted)
             response = await handler(request)
+        except ConnectionError:  # the client's: those of models and stores are errors of ours
+            raise
         except web.HTTPException as error:
             failure = _http_failure(error, request, self._gateway.recipe.limits.body)
         except Exception as error:
@@ -96,11 +129,24 @@ class App:
                 response.headers.update(headers)
             return response
         noted.said["error"] = failure.message
+        self._gateway.watch.failed(failure)
         if failure.retry_after is not None:
             headers["Retry-After"] = str(failure.retry_after)
         if failure.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         return web.json_response(failure.body(), status=failure.status, headers=headers)
+
+    def _check(self, request: web.Request, noted: Noted) -> None:
+        """Raise `Failure` where the request may not be made, or not now."""
+        if request.path in _OPEN:
+            return
+        self._origins.check(request)
+        if self._keys is not None:
+            key = self._keys.of(request.headers.get("Authorization", ""))
+            noted.key, noted.said["key"] = key, key.name
+            key.admit()
+        if self.draining and request.path.startswith("/v1/"):
+            raise Failure(503, "the gateway is being stopped; ask another", kind="server_error", code="stopping")
 
     # --- what tells of the gateway ---------------------------------------------------------------------------------
 
@@ -117,6 +163,9 @@ class App:
             raise Failure(503, why, kind="service_unavailable_error", code="not_ready", retry_after=1)
         return web.json_response({"status": "ready"})
 
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002 - aiohttp's signature
+        return self._gateway.watch.metrics()
+
     async def _models(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002 - aiohttp's signature
         return web.json_response({"object": "list", "data": self._gateway.catalog.cards()})
 
@@ -126,14 +175,22 @@ class App:
     # --- what answers ----------------------------------------------------------------------------------------------
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
-        asked = read_chat(read_json(await request.read()), self._gateway.recipe.limits.prompt)
+        asked = read_chat(read_json(await self._body(request)), self._gateway.recipe.limits.prompt)
         return await self._answer(request, asked, chat.completion, chat.ChatWritten(_noted.get().request_id, asked))
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
-        asked = responses.read(read_json(await request.read()), self._gateway.recipe.limits.prompt)
+        asked = responses.read(read_json(await self._body(request)), self._gateway.recipe.limits.prompt)
         return await self._answer(
             request, asked, responses.response, responses.ResponsesWritten(_noted.get().request_id, asked)
         )
+
+    async def _body(self, request: web.Request) -> bytes:
+        patience = self._gateway.recipe.limits.patience
+        try:
+            async with asyncio.timeout(patience):
+                return await request.read()
+        except TimeoutError:
+            raise Failure(408, f"the request was not all here after {patience:g} s", code="request_timeout") from None
 
     async def _answer(
         self, request: web.Request, asked: Asked, form: Callable[[Answered], dict[str, Any]], written: Written
@@ -147,7 +204,7 @@ class App:
             _account(noted, answered)
             headers = {"x-tts-strategy": answered.served.strategy.name}
             return web.json_response(form(answered), headers=headers, dumps=_dumps)
-        stream = Stream(request, noted.request_id, written)
+        stream = Stream(request, noted.request_id, written, self._gateway.recipe.limits.patience)
         hear = stream.progress if asked.own.progress else None
         try:
             answered = await stream.until(self._gateway.answer(asked, noted.request_id, hear, stream.more))

@@ -106,9 +106,19 @@ def read_json(raw: bytes) -> dict[str, Any]:
         body = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise Failure(400, f"the body is not JSON: {' '.join(str(error).split())}") from error
+    if b"\\ud" in raw.lower() and not _is_text(body):
+        raise Failure(400, "the body is not text: it has half of a surrogate pair (\\ud800 to \\udfff); leave it out")
     if not isinstance(body, dict):
         raise Failure(400, f"the body is a JSON {type(body).__name__}; it must be an object with model and messages")
     return body
+
+
+def _is_text(body: Any) -> bool:
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_chat(body: dict[str, Any], longest: int) -> Asked:

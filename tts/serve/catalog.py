@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from tts.vocabulary.records import Sampling
 from tts.vocabulary.reference import NotAReference, split_reference
 from tts.vocabulary.time_limits import TimeLimits
 
+_log = logging.getLogger("tts")
 _EARLY = {"decided_early": True}
 
 
@@ -68,6 +70,7 @@ class Catalog:
         self._recipe = recipe
         self._names: dict[str, Served] = {}
         self._found: dict[str, Served] = {}  # of names with parameters
+        self._left_out: dict[str, str] = {}  # strategies that cannot be served here, and why
         own = self._served(_policy_name(_roles(recipe, recipe).model), Named(strategy="first", k=1), plain=True)
         self.plain: Served = own
         self._add(own)
@@ -102,10 +105,11 @@ class Catalog:
         if name not in self._found:
             base = _base(name)
             if base not in self._names:
-                raise Failure(
-                    404, f"no model is called {name!r}{did_you_mean(base, self._names)}", code="model_not_found",
-                    param="model",
-                )  # fmt: skip
+                why = self._left_out.get(base)
+                sentence = f"no model is called {name!r}{did_you_mean(base, self._names)}"
+                if why is not None:
+                    sentence = f"{base!r} is not served here: {why}"
+                raise Failure(404, sentence, code="model_not_found", param="model")
             self._allow("strategy", f"the parameters in {name!r}", "model")
             found = self._with(self._names[base], name)
             if len(self._found) > 1000:  # names are anybody's
@@ -153,11 +157,16 @@ class Catalog:
         """A strategy under its own name, where the gateway has the models that it needs."""
         try:
             served = self._served(name, Named(strategy=name))
-        except TTSError:  # a plugin that cannot be loaded, or that must have parameters
+        except TTSError as error:  # a plugin that cannot be loaded, two of one name, one that must have parameters
+            self._left_out[name] = str(error)
+            _log.warning("%r is not served: %s", name, error)
             return None
         needs = served.strategy.required()
-        missing = [role for role in ("scorer", "judge", "synthesizer") if getattr(needs, role)]
-        return None if any(getattr(served.roles, role) is None for role in missing) else served
+        for role in ("scorer", "judge", "synthesizer"):
+            if getattr(needs, role) and getattr(served.roles, role) is None:
+                self._left_out[name] = f"it needs a {role}, and this gateway has none (its operator can give --{role})"
+                return None
+        return served
 
     def _served(self, name: str, named: Named, *, plain: bool = False) -> Served:
         recipe = self._recipe

@@ -18,7 +18,9 @@ from tts.serve.asked import Asked
 from tts.serve.catalog import Catalog, RoleNames, Served
 from tts.serve.failure import Failure
 from tts.serve.marks import says_where_thinking_begins
+from tts.serve.meters import State
 from tts.serve.recipe import Recipe
+from tts.serve.watch import Watch
 from tts.store.store import Store
 from tts.vocabulary.errors import DeadlineError, TTSError
 from tts.vocabulary.events import Event
@@ -65,6 +67,9 @@ class Gateway:
         self._shadows: set[asyncio.Task[None]] = set()
         self._chance = random.Random()
         self._marks: dict[RoleNames, bool] = {}  # whether thinking has a beginning that can be seen
+        door = self.admission
+        state = State(lambda: door.inside, lambda: door.waiting, lambda: self.why_not_ready() is None, self.paid)
+        self.watch: Watch = Watch(state)
 
     async def __aenter__(self) -> Self:
         self._loading = asyncio.create_task(self._load())
@@ -110,7 +115,14 @@ class Gateway:
             )
         return self._engines[roles]
 
+    def paid(self) -> dict[str, Usage]:
+        """What all engines have paid for, by role."""
+        spent = [engine.spent for engine in self._engines.values()]
+        roles = dict.fromkeys(role for one in spent for role in one)
+        return {role: Usage.total([one[role] for one in spent if role in one]) for role in roles}
+
     def _heard(self, event: Event) -> None:
+        self.watch.heard(event)
         if (tell := self._listening.get(event.problem)) is not None:
             tell(event)
 
@@ -134,6 +146,7 @@ class Gateway:
         else:
             answering = served
         async with self.admission.place():
+            self.watch.waited(asyncio.get_running_loop().time() - arrived)
             try:
                 tell = self._readable(answering, asked, more)
                 if hear is not None:
@@ -147,6 +160,7 @@ class Gateway:
                 for result in results
             ]
         self._learn(answering, results)
+        self.watch.decided(results)
         if answering is not served:
             self._decide_beside(served, asked, seed, request_id)
         seconds = asyncio.get_running_loop().time() - arrived

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html as escaping
 from importlib import resources
+from typing import Any
 
 from tts._version import __version__
 from tts.serve.gateway import Gateway
@@ -35,17 +36,29 @@ HEADERS = {
 def html(gateway: Gateway) -> str:
     """The page, with the models as they are now."""
     why = gateway.why_not_ready()
+    door = gateway.admission
     fields = {
         "VERSION": __version__,
         "STATE": "ready" if why is None else f"not ready: {why}",
         "POLICY": gateway.catalog.plain.name,
+        "INSIDE": str(door.inside),
+        "WAITING": str(door.waiting),
     }
     text = _TEXT
     for name, value in fields.items():
         text = text.replace(f"%{name}%", escaping.escape(value))
     options = [_option(name, name == "default") for name in gateway.catalog.names()]
-    return text.replace("%MODELS%", "".join(options))
+    rows = [_row(card) for card in gateway.catalog.cards()]
+    return text.replace("%MODELS%", "".join(options)).replace("%ROWS%", "".join(rows))
 
 
 def _option(name: str, selected: bool) -> str:
     return f"<option{' selected' if selected else ''}>{escaping.escape(name)}</option>"
+
+
+def _row(card: dict[str, Any]) -> str:
+    """A model as `/v1/models` has it."""
+    told = card["tts"]
+    deadline = "none" if told["deadline"] is None else f"{told['deadline']:g} s"
+    cells = [card["id"], told["strategy"] or "none: the policy itself", told["k"], ", ".join(told["needs"]), deadline]
+    return f"<tr>{''.join(f'<td>{escaping.escape(str(cell))}</td>' for cell in cells)}</tr>"

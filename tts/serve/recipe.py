@@ -81,6 +81,11 @@ class Limits(_Table):
     body: int = Field(default=4 << 20, ge=1024)
     """The most bytes of a request. By default 4 MiB (our choice: long contexts fit, floods do not)."""
 
+    patience: float = Field(default=60.0, gt=0)
+    """Seconds in which a client must have sent its request, and must take each piece of its answer; then the connection
+    is closed. By default a minute (our choice).
+    """
+
     prompt: int = Field(default=1_000_000, ge=1)
     """The most characters of all messages together. By default a million (our choice); the model's own limit is kept by
     its backend.
@@ -121,6 +126,11 @@ class Recipe(Models):
 
     keys: Path | None = None
     """A file of keys that clients must have, one a line. By default none, for clients on this machine."""
+
+    cors: tuple[str, ...] = ()
+    """Origins of web pages that may ask from a browser, such as `https://app.example`; `*` is any. By default none but
+    the gateway's own page.
+    """
 
     store: str | None = None
     """Where completions and results are kept, as in `--store`. By default nowhere."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable
 
 from aiohttp import web
@@ -12,10 +11,9 @@ from tts.serve.access_log import AccessLog
 from tts.serve.app import App
 from tts.serve.gateway import Gateway
 from tts.serve.keys import Keys
+from tts.serve.listening import at_signals, listen, shown_host
 from tts.serve.recipe import Recipe
-from tts.vocabulary.errors import ConfigError
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _HEADERS = 64 << 10  # bytes of a header: some clients send long keys, none sends a megabyte
 
 
@@ -23,14 +21,11 @@ async def serve(recipe: Recipe, say: Callable[[str], None], log: Callable[[str],
     """Serve until a signal; what is being answered then is answered, unless there is a second one."""
     keys = None if recipe.keys is None else Keys.read(recipe.keys)
     stop, now = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
 
     def told() -> None:
         (now if stop.is_set() else stop).set()
 
-    for one in _SIGNALS:
-        loop.add_signal_handler(one, told)
-    try:
+    with at_signals(told):
         async with Gateway(recipe) as gateway:
             app = App(gateway, keys, AccessLog(log))
             runner = web.AppRunner(
@@ -39,35 +34,19 @@ async def serve(recipe: Recipe, say: Callable[[str], None], log: Callable[[str],
             )  # fmt: skip
             await runner.setup()
             try:
-                port = await _listen(runner, recipe)
-                address = f"[{recipe.host}]" if ":" in recipe.host else recipe.host
-                say(f"serving {', '.join(gateway.catalog.names())} at http://{address}:{port}/v1")
+                port = await listen(runner, recipe.host, recipe.port)
+                say(f"serving {', '.join(gateway.catalog.names())} at http://{shown_host(recipe.host)}:{port}/v1")
                 await stop.wait()
-                await _drain(app, gateway, now, say)
+                await _drain(app, now, say)
             finally:
                 await runner.cleanup()
-    finally:
-        for one in _SIGNALS:
-            loop.remove_signal_handler(one)
 
 
-async def _listen(runner: web.AppRunner, recipe: Recipe) -> int:
-    """Listen; the port, which is a free one where the recipe says 0."""
-    try:
-        await web.TCPSite(runner, recipe.host, recipe.port).start()
-    except OSError as error:
-        raise ConfigError(f"cannot listen at {recipe.host}:{recipe.port}: {error.strerror or error}") from error
-    return int(runner.addresses[0][1])
-
-
-async def _drain(app: App, gateway: Gateway, now: asyncio.Event, say: Callable[[str], None]) -> None:
+async def _drain(app: App, now: asyncio.Event, say: Callable[[str], None]) -> None:
     """Take no more, and return when all is answered, or at once at the second signal."""
     app.draining = True
-    inside = gateway.admission.inside + gateway.admission.waiting
-    say(f"draining: {inside} requests are being answered; a second signal ends them")
-    waits = {asyncio.create_task(gateway.admission.empty()), asyncio.create_task(now.wait())}
+    say(f"draining: {app.open} requests are being answered; a second signal ends them")
+    waits = {asyncio.create_task(app.idle()), asyncio.create_task(now.wait())}
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     for one in waits:
         one.cancel()
-    if not now.is_set():
-        await asyncio.sleep(0.05)  # what was answered last is on its way out

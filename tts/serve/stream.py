@@ -30,8 +30,8 @@ class Broken(Exception):  # noqa: N818 - it says what became of the stream
 class Stream:
     """One response that is written bit by bit; nothing goes out before there is something to say or time is up."""
 
-    def __init__(self, request: web.Request, request_id: str, written: Written) -> None:
-        self._request, self._written = request, written
+    def __init__(self, request: web.Request, request_id: str, written: Written, patience: float) -> None:
+        self._request, self._written, self._patience = request, written, patience
         self.response: web.StreamResponse = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream; charset=utf-8",
@@ -49,7 +49,8 @@ class Stream:
             self._candidates += 1
             self._tell(f"candidate {self._candidates} is there\n")
         elif event.kind == "call":
-            self._tell(f"{event.strategy}: the {event.message} has written\n")
+            did = {"scorer": "scored", "judge": "judged"}.get(event.message, "written")
+            self._tell(f"{event.strategy}: the {event.message} has {did}\n")
 
     def more(self, text: str) -> None:
         """Something more of the answer is written."""
@@ -68,6 +69,8 @@ class Stream:
             while not task.done():
                 await self._meanwhile(task)
             return task.result()
+        except ConnectionError:
+            raise
         except Exception as error:
             await self._break(error)
             raise
@@ -120,9 +123,13 @@ class Stream:
         await self._write(f"{name}data: {json.dumps(event, ensure_ascii=False)}\n\n".encode())
 
     async def _write(self, data: bytes) -> None:
-        if not self.response.prepared:
-            await self.response.prepare(self._request)
-        await self.response.write(data)
+        try:
+            async with asyncio.timeout(self._patience):
+                if not self.response.prepared:
+                    await self.response.prepare(self._request)
+                await self.response.write(data)
+        except TimeoutError:
+            raise ConnectionResetError("the client does not take its answer") from None
 
     async def _end(self) -> None:
         if self._written.end:

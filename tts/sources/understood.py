@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from tts.rows.columns import choose
 from tts.rows.files import Row
+from tts.rows.makers import made_by, several
 from tts.sources.layout import Layout, named
 from tts.sources.opening import Opened, Source, rows_of
 from tts.sources.reading import Reading
@@ -35,7 +36,8 @@ def understood_sets(source: Source, layout: Layout, reading: Reading, sets: Sequ
     sizes = sorted({len(one.candidates) for one in sets})
     size = f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else str(sizes[0] if sizes else 0)
     each = f"{size} candidate{'' if size == '1' else 's'}"
-    what = f"{counted(len(sets), 'problem')} × {each}{_how(source, layout, reading)}"
+    who = several(made_by(one.candidates.problem, one.candidates.policy) for one in sets)
+    what = f"{counted(len(sets), 'problem')} × {each}{f' of {who}' if who else ''}{_how(source, layout, reading)}"
     gold = _gold(source, reading.columns, [one.answer for one in sets], layout.format)
     return Understood(named(source), what, gold, _audit(reading, layout, sets))
 

@@ -27,6 +27,7 @@ from tts.store.candidate import candidate_of
 from tts.store.checksum import is_damaged
 from tts.store.claims import Claimed, Wanted
 from tts.store.codec import decode_completion, encode_completion
+from tts.store.glance import Glance, glance
 from tts.store.link import Link
 from tts.store.models import namesakes, policies
 from tts.store.place import Place, damaged
@@ -384,6 +385,10 @@ class Store:
         Those of early stores have no name, and count where they came from one of the `servers`.
         """
         return namesakes(self._rows, fingerprint, name, servers)
+
+    def glance(self) -> Glance:
+        """What is in the store now, what it cost, and who is at work on it, for who watches a run."""
+        return glance(self._rows, self._database.now, self._database.version)
 
     def counts(self) -> dict[str, int]:
         """Rows per kind of thing stored."""

@@ -14,8 +14,9 @@ class Event(NamedTuple):
 
     `kind`: a line says how a source was understood, or how its own verdicts agree with the grades; a problem started; a
     candidate arrived (`tokens` generated for it, `stored` when it was not paid for now); a model call of a strategy
-    ended; a strategy decided; a problem failed; a strategy logged something; a model is being loaded, is loaded.
-    `details` is JSON-able.
+    ended (`message` is the role); a strategy decided; a problem failed; a strategy logged something; a model is being
+    loaded, is loaded. `seconds` is how long a candidate or a call took from when it was asked for. `details` is
+    JSON-able.
     """
 
     kind: EventKind
@@ -25,3 +26,4 @@ class Event(NamedTuple):
     tokens: int = 0
     stored: bool = False
     details: dict[str, Any] | None = None
+    seconds: float = 0.0

@@ -353,7 +353,8 @@ class Provenance(Record):
     and judge format, and the content of files that parameters name. `dropped` has, by role, the sampling parameters
     that a model's server has refused and that were left out from then on, with its words. `limits` are those of time,
     where there are any; `stopped` says how many candidates were not waited for, by reason. `named` has the models as
-    the call named them.
+    the call named them, and under "candidates" those that made stored candidates, as their file or store names them,
+    where it is another than the policy.
     """
 
     strategy: str
@@ -371,6 +372,11 @@ class Provenance(Record):
     def model(self, role: str = "policy") -> str:
         """What to call the model of a role: as the call named it, with the beginning of its fingerprint."""
         return shown_model(self.named.get(role, ""), self.models.get(role, ""))
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """All of them so, by role; `candidates` is who made those that came with a file."""
+        return {role: self.model(role) for role in {**self.models, **self.named}}
 
 
 def shown_model(name: str, fingerprint: str) -> str:

@@ -71,9 +71,19 @@ def _between(text: str, opening: str, close: str, opened: bool) -> Split:
         inside = opened or start.startswith(opening)
         return Split(start.removeprefix(opening).strip(), None) if inside else Split(None, text)
     before, tag, thinking = body.partition(opening)
+    if tag and not after.strip() and close in body and not opened:
+        between = _outside(text, opening, close)
+        if between:
+            return Split(thinking.strip(), between)
     if opened or not tag or close in before:
         return Split(body.lstrip().removeprefix(opening).strip(), after.strip())
     return Split(thinking.strip(), (before + after).strip())
+
+
+def _outside(text: str, opening: str, close: str) -> str:
+    """What stands outside every closed block of a text that ends with one: it was answered before the last thought."""
+    first, *blocks = text.split(opening)
+    return " ".join([first, *(block.partition(close)[2] for block in blocks)]).strip()
 
 
 def _channels(text: str) -> Split | None:

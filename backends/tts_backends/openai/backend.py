@@ -76,12 +76,15 @@ class OpenAIBackend:
         self._options = options
         markers = (options.think_open, options.think_close)
         self._wire = Wire(model, options.api, options.stream, markers, options.further())
+        self._way = options.addresses(), options.access().headers
         self._pool = Pool(
-            "openai", options.addresses(), options.access(), options.limits(), options.retries, self._wire.greeting
+            "openai", self._way[0], options.access(), options.limits(), options.retries, self._wire.greeting
         )
         self._repeats, self._told = Repeats(), set[str]()
         self._endings = Endings(self._say)
         self._dialect, self._habits, self._meter = self._found(run_sync(self._probe))
+        for name, words in self.dropped.items():
+            self._say_dropped(name, words)
         self.fingerprint = self._fingerprint()
         self.asked_as: str = self._asked_as()
         chat = options.api == "chat"
@@ -164,6 +167,13 @@ class OpenAIBackend:
         """The limits that the servers have now, as learnt, in words; empty where there are none."""
         return self._pool.limited
 
+    def outdated(self) -> bool:
+        """Whether the environment, or a file with a key, leads elsewhere now, or lets in with another key."""
+        try:
+            return self._way != (self._options.addresses(), self._options.access().headers)
+        except ConfigError:  # said by who loads the model anew
+            return True
+
     async def at_work(self) -> bool | None:
         """Whether tokens are coming, which only a stream shows; `None` where nobody knows and a server is there."""
         return await (await self._pool.link()).at_work()
@@ -200,6 +210,9 @@ class OpenAIBackend:
         if remark not in self._told:
             self._told.add(remark)
             warnings.warn(f"{self.name}: {remark}", stacklevel=3)
+
+    def _say_dropped(self, name: str, words: str) -> None:
+        self._say(f"{name} is refused, and left out from now on; the server's own setting holds ({words})")
 
     def _fingerprint(self) -> str:
         if self._options.fingerprint:
@@ -334,7 +347,7 @@ class OpenAIBackend:
         if not self._habits.learn(name, str(trouble)):
             return self._habits.drops(name)  # another request has learnt it in between
         if name in self.dropped:
-            self._say(f"{name} is refused, and left out from now on; the server's own setting holds ({trouble})")
+            self._say_dropped(name, str(trouble))
         return True
 
     def _shorten(self, ask: Ask, sent: Sent, trouble: Trouble, said: Overflow) -> None:

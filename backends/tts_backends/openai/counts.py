@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tts import Usage
 
 _BYTES_PER_TOKEN = 4  # of UTF-8, where nobody counts
+_MOST = 2**40  # tokens that a count may have, and sums of them in a store
 _TOO_FEW = 0.45  # of the estimate: a count below is of fewer choices than there are; prose has 0.8 of it
 
 
@@ -37,6 +38,11 @@ class Counting(NamedTuple):
     seconds: float = 0.0
 
 
+def told_written(usage: Any) -> int:
+    """Tokens that were written as a server counts them, 0 where it does not."""
+    return _number(usage, "completion_tokens") or 0
+
+
 def told_prompt(usage: dict[str, Any] | None) -> int:
     """Tokens of the prompt as a server counts them, 0 where it does not; some leave cached ones out."""
     prompt, cached = _number(usage, "prompt_tokens") or 0, _cached(usage)
@@ -45,7 +51,7 @@ def told_prompt(usage: dict[str, Any] | None) -> int:
 
 def uncounted(usage: dict[str, Any] | None) -> bool:
     """Whether a server leaves it to us to count the prompt, or what was written."""
-    return not (told_prompt(usage) and _number(usage, "completion_tokens"))
+    return not (told_prompt(usage) and told_written(usage))
 
 
 def counts_first_only(usage: dict[str, Any] | None, written: Sequence[Written], most: int | None = None) -> bool:
@@ -129,14 +135,14 @@ def shared_out(total: int, weights: Sequence[int]) -> list[int]:
     return shares
 
 
-def _number(usage: dict[str, Any] | None, name: str) -> int | None:
-    value = (usage or {}).get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _number(usage: Any, name: str) -> int | None:
+    """What a usage has under this name, where it is a count; whatever else stands there counts as missing."""
+    value = usage.get(name) if isinstance(usage, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST else None
 
 
-def _detail(usage: dict[str, Any] | None, group: str, name: str) -> int:
-    found = (usage or {}).get(group)
-    return _number(found if isinstance(found, dict) else None, name) or 0
+def _detail(usage: Any, group: str, name: str) -> int:
+    return _number(usage.get(group), name) or 0 if isinstance(usage, dict) else 0
 
 
 def _cached(usage: dict[str, Any] | None) -> int:

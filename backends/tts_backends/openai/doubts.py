@@ -7,7 +7,7 @@ from typing import Any
 
 from tts import Completion
 from tts_backends.openai.ask import Ask
-from tts_backends.openai.counts import told_prompt
+from tts_backends.openai.counts import told_prompt, told_written
 from tts_backends.openai.events import DONE
 
 _LONG_PROMPT, _CUT = 1000, 4  # tokens from which a prompt is looked at, and how much too short a count must be
@@ -37,7 +37,7 @@ class Endings:
             if self._named or self._unnamed < 2:
                 choice["finish_reason"] = None
                 continue
-            written = (answer.get("usage") or {}).get("completion_tokens") or 0
+            written = told_written(answer.get("usage"))
             choice["finish_reason"] = "length" if most is not None and written >= most else "stop"
             self._say(_UNNAMED)
 

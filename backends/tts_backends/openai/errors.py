@@ -169,6 +169,12 @@ def encoded(words: str, where: str) -> Trouble:
     )
 
 
+def damaged(words: str, where: str) -> Trouble:
+    """A body in an encoding that was asked for, and that it does not keep to."""
+    error = BackendError(f"{where} answered with a damaged body ({words[:_SHOWN]})", retryable=True)
+    return Trouble(error, in_vain=True)
+
+
 def timed_out(where: str, seconds: float | None, *, unreachable: bool) -> Trouble:
     """A timeout; `seconds` is the one that was kept longest."""
     what = "could not be connected to in time (@connect_timeout)" if unreachable else (

@@ -61,22 +61,40 @@ class Events:
         self._told: Any = None  # of what made it
         self._piece: dict[str, Any] | None = None
         self._lines: list[bytes] = []  # of an answer that is no stream
+        self._begun: list[bytes] = []  # of an event that goes over several lines
         self.done = False
         self.events = 0
 
     def feed(self, line: bytes) -> None:
         """Take one line; raises `ValueError`, `KeyError` or `TypeError` where it is damaged, `InStream` for errors."""
         if not line.startswith(b"data:"):
-            if not (self.events or line.startswith((b":", b"event:", b"id:", b"retry:"))):
+            if self._begun and not line.strip():
+                self._whole_event()
+            elif not (self.events or self._begun or line.startswith((b":", b"event:", b"id:", b"retry:"))):
                 self._lines.append(line)
             return
         data = line[5:].strip()
         if data == DONE.encode():
             self.done = True
             return
-        if not data:
-            return
-        self.take(json.loads(data))
+        if self._begun:
+            self._begun.append(data)
+        elif data:
+            self._event(data)
+
+    def _event(self, data: bytes) -> None:
+        """Take the event of one line, or keep the line: the rest may be in those that follow."""
+        try:
+            event = json.loads(data)
+        except ValueError:
+            self._begun.append(data)
+        else:
+            self.take(event)
+
+    def _whole_event(self) -> None:
+        """Take the event whose lines are all there."""
+        lines, self._begun = self._begun, []
+        self.take(json.loads(b"\n".join(lines)))
 
     def take(self, event: dict[str, Any]) -> None:
         """Take one event; those that bring no choice are about other things."""
@@ -90,6 +108,8 @@ class Events:
 
     def end(self) -> None:
         """The answer is over; one that came in one piece is read now. Raises as `feed` does."""
+        if self._begun:
+            self._whole_event()
         if self.events or not (text := b"\n".join(self._lines).strip()):
             return
         found = json.loads(text)

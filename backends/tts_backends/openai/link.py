@@ -23,6 +23,7 @@ from typing import Any
 
 from tts import BackendUnavailable
 from tts_backends.openai.access import Access
+from tts_backends.openai.counts import told_prompt, told_written
 from tts_backends.openai.errors import Trouble, disconnected
 from tts_backends.openai.events import Gathering
 from tts_backends.openai.pace import Pace
@@ -341,8 +342,7 @@ async def open_link(
 def _tokens(answer: dict[str, Any]) -> int:
     """Tokens of prompt and completions, as far as they are counted."""
     usage = answer.get("usage")
-    counts = [usage.get(f"{name}_tokens") for name in ("prompt", "completion")] if isinstance(usage, dict) else []
-    return sum(one for one in counts if isinstance(one, int))
+    return told_prompt(usage) + told_written(usage)
 
 
 def _shown(seconds: float) -> str:

@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tts import BackendError, BackendUnavailable, ConfigError, Message, Usage
 from tts_backends.openai.card import Card, Props
-from tts_backends.openai.counts import Counting, counts_first_only, estimate, split_usage
+from tts_backends.openai.counts import Counting, counts_first_only, estimate, split_usage, told_written
 from tts_backends.openai.errors import Trouble
 from tts_backends.openai.habits import Habits
 from tts_backends.openai.link import Link
@@ -27,6 +28,7 @@ _QUESTION = (Message(role="user", content="Write 40 random letters and digits, n
 _PROMPT = estimate(_QUESTION[0].content)  # tokens
 _TOKENS = (24, 2048, None)  # new tokens; a reasoning model may refuse to stop so early
 _PAUSES = (0.1, 0.3, 1.0, 3.0)  # seconds between attempts
+_LIST_PAUSES = (0.1, 0.5)  # seconds between attempts at the list of models
 _LONG = 12  # characters from which two texts are not the same by chance
 _LIST_SECONDS, _LINE_SECONDS = 10.0, 5.0  # for a list of models; until a line says what is waited for
 PROBE_SECONDS = 30.0
@@ -152,11 +154,12 @@ class _Prober:
     async def _list(self, server: Server) -> None:
         """The server's list of models, where it gives one; the server is retired where it is not there.
 
-        Asked for twice where it fails, since the model's identity is in it.
+        Asked for again where it fails, since the model's identity is in it.
         """
-        for attempt in range(2):
+        over, after = self._loop.time() + min(_LIST_SECONDS, self._seconds / 3), None
+        for pause in (*_LIST_PAUSES, math.inf):
             try:
-                async with asyncio.timeout(min(_LIST_SECONDS, self._seconds / 3)):
+                async with asyncio.timeout_at(over):
                     found = json.loads(await self._link.get(server, "/models"))
                 self._lists[server] = [card for card in found["data"] if isinstance(card, dict)]
                 return
@@ -165,6 +168,7 @@ class _Prober:
                 break
             except Trouble as trouble:
                 self._link.last = failed = str(trouble)
+                after = trouble.after
                 if trouble.unreachable:
                     self._link.retire(server)
                     return
@@ -172,7 +176,10 @@ class _Prober:
                     return  # a service without a list, or that shows it to nobody, may still have the model
             except (ValueError, KeyError, TypeError):
                 return
-            await asyncio.sleep(_PAUSES[attempt])
+            wait = max(pause, after or 0.0)
+            if self._loop.time() + wait >= over:
+                break
+            await asyncio.sleep(wait)
         self.remarks.append(
             f"the list of models at {server.address.base} fails ({failed}); if it has told more of the model than its "
             "name before, completions in a store are not found by that now"
@@ -346,7 +353,7 @@ class _Prober:
             read = self._wire.read(answer, (0, 1), with_logprobs=True)
         except (BackendError, ValueError, KeyError, TypeError, AttributeError):
             return set()
-        self._usage = self._usage or bool((answer.get("usage") or {}).get("completion_tokens"))
+        self._usage = self._usage or bool(told_written(answer.get("usage")))
         self._reasoning = self._reasoning or any(one.thinking for one in read)
         shown = {"seed"} | ({"n"} if len(read) == 2 else set())
         if all(one.logprob is not None for one in read):

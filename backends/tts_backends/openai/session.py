@@ -15,6 +15,7 @@ from tts import __version__
 from tts_backends.openai.access import Access
 from tts_backends.openai.errors import (
     Trouble,
+    damaged,
     disconnected,
     encoded,
     inside,
@@ -29,6 +30,7 @@ from tts_backends.openai.server import Server
 # Servers on uvicorn close idle connections after five seconds; a request on one just closed would be lost.
 _KEEP_ALIVE = 4.0
 _LONGEST_HEADER = 2**18  # bytes of one header: gateways put whole policies into theirs, and aiohttp takes 8 KiB
+_WELL = {200, 201, 202, 203}  # frameworks answer a POST with 201, proxies that change something with 203
 
 
 Heard = Callable[[Mapping[str, str]], None]
@@ -105,7 +107,7 @@ class Session:
                 raw = await (response.read() if self._limits.first_byte is None else self._watched(response))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise self._trouble(error, where) from None  # its own words may hold headers
-        if response.status != 200:
+        if response.status not in _WELL:
             raise self._refusal(response, raw, where)
         heard(response.headers)
         return raw
@@ -138,7 +140,7 @@ class Session:
             async with self._http.post(
                 server.url(path), data=body, proxy=server.address.proxy, allow_redirects=False
             ) as response:
-                if response.status != 200:
+                if response.status not in _WELL:
                     raise self._refusal(response, await response.read(), where)
                 heard(response.headers)
                 await self._events(response, events, where, sent)
@@ -173,7 +175,7 @@ class Session:
                 events.feed(line)
         except InStream as error:
             raise inside(self._clean(error.told), where) from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise unreadable(self.scrubbed(line or b"no stream"), where) from None
 
     def _parsed(self, server: Server, path: str, raw: bytes) -> dict[str, Any]:
@@ -185,7 +187,7 @@ class Session:
             return events.answer()
         try:
             answer = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             raise unreadable(self.scrubbed(raw), where)
@@ -205,8 +207,10 @@ class Session:
             return timed_out(where, self._limits.first_byte if idle else self._limits.total, unreachable=False)
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             return untrusted(str(error.certificate_error), where)
-        if "content-encoding" in str(error).lower():  # our aiohttp cannot read it, and has not asked for it
-            return encoded(str(getattr(error, "message", error)), where)
+        if "content-encoding" in str(error).lower():
+            words = " ".join(str(getattr(error, "message", error)).split())
+            missing = "install" in words.lower()  # our aiohttp cannot read it, and has not asked for it
+            return encoded(words, where) if missing else damaged(words, where)
         # What a response error says of itself includes the request with its headers.
         silent = isinstance(error, aiohttp.ClientResponseError) or not str(error)
         words = type(error).__name__ if silent else self.scrubbed(str(error).encode("utf-8", "replace")).decode()

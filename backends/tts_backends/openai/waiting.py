@@ -30,21 +30,25 @@ _BY_THE_DAY = re.compile(r"per[ _-]?day|daily|\b[RT]PD\b", re.IGNORECASE)
 
 
 def pause(headers: Mapping[str, str], body: str = "") -> float | None:
-    """Seconds that a refusal asks for: in its headers, in Gemini's field, or in the words of its message."""
+    """Seconds that a refusal asks for: in its headers, in Gemini's field, or in the words of its message.
+
+    None at all is no answer to how long: who asks again at once is refused again.
+    """
     for prefix in FORWARDED:
         value = headers.get(f"{prefix}retry-after-ms")
-        if value and (found := _number(value)) is not None:
+        if value and (found := _number(value)):
             return found / 1000
-        if (found := _seconds(headers.get(f"{prefix}Retry-After") or headers.get(f"{prefix}retry-after"))) is not None:
+        value = headers.get(f"{prefix}Retry-After") or headers.get(f"{prefix}retry-after")
+        if found := _seconds(value, headers.get("Date")):
             return found
-    if told := _DELAY.search(body):
-        return float(told[1])
-    if told := _WORDS.search(body):
-        return float(told[2]) if told[2] else span(told[1])
+    if (told := _DELAY.search(body)) and (found := _number(told[1])):
+        return found
+    if (told := _WORDS.search(body)) and (found := float(told[2]) if told[2] else span(told[1])):
+        return found
     resets = [headers.get(f"x-ratelimit-reset-{what}") for what in ("requests", "tokens")]
     left = [headers.get(f"x-ratelimit-remaining-{what}") for what in ("requests", "tokens")]
     waits = [span(at) for at, rest in zip(resets, left, strict=True) if at and rest == "0"]
-    return max((one for one in waits if one is not None), default=None)
+    return max((one for one in waits if one is not None), default=None) or None
 
 
 def span(text: str) -> float | None:
@@ -62,16 +66,24 @@ def used_up(status: int, body: str, after: float | None) -> bool:
     return status == 429 and ((after or 0) > PATIENCE or (after is None and _BY_THE_DAY.search(body) is not None))
 
 
-def _seconds(value: str | None) -> float | None:
-    """Of the header Retry-After, given in seconds or as a date."""
+def _seconds(value: str | None, date: str | None) -> float | None:
+    """Of the header Retry-After, given in seconds or as a date, which goes by the server's clock where it tells it."""
     if not value:
         return None
     if (found := _number(value)) is not None:
         return found
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
+    if (until := _moment(value)) is None:
         return span(value) if _SPAN.fullmatch(value.strip()) else None
+    now = _moment(date) if date else None
+    return max(0.0, until - (time.time() if now is None else now))
+
+
+def _moment(value: str) -> float | None:
+    """The time that a date of HTTP means."""
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _number(value: str) -> float | None:

@@ -27,6 +27,7 @@ from tts_backends.openai.counts import (
     shared_out,
     split_usage,
     told_prompt,
+    uncounted,
 )
 
 PROBLEM = [tts.Example(problem=tts.Problem(id="p", prompt="What is 2 + 2?"), answer="4")]
@@ -93,6 +94,21 @@ def test_a_prompt_without_its_cached_tokens_has_them_added() -> None:
     assert told_prompt({"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 40}}) == 43
     assert told_prompt({"prompt_tokens": 43, "prompt_tokens_details": {"cached_tokens": 40}}) == 43
     assert told_prompt({"prompt_tokens": "many"}) == told_prompt(None) == 0
+
+
+NO_COUNTS: list[Any] = [
+    [1, 2], "12", 7, {}, {"prompt_tokens": -3, "completion_tokens": -4},
+    {"prompt_tokens": 12.5, "completion_tokens": "9"}, {"prompt_tokens": 10**30, "completion_tokens": 10**30},
+    {"prompt_tokens": True, "completion_tokens": False},
+    {"prompt_tokens_details": [3], "completion_tokens_details": "none"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("usage", NO_COUNTS)
+def test_what_is_no_count_is_a_missing_one(usage: Any) -> None:
+    assert uncounted(usage)
+    (one,) = split_usage(usage, [Written("", "x" * 40)], Counting(prompt=5))
+    assert (one.prompt_tokens, one.answer_tokens, one.cached_tokens, one.estimated_tokens) == (5, 10, 0, 15)
 
 
 # --- over real connections ------------------------------------------------------------------------------------------
@@ -202,3 +218,9 @@ def test_an_attempt_that_is_broken_off_is_really_spent(stream: bool, monkeypatch
     assert (spent.calls, spent.cancelled) == (3, 1)
     assert spent.estimated_tokens > 0
     assert found.usage("majority").estimated_tokens == 0
+
+
+def test_an_answer_whose_usage_is_none_is_an_answer() -> None:
+    with Service(lambda asked: changed(asked, lambda found, _: found.update(usage=[-1, "many"]))) as service:
+        found = ran(service)
+    assert found.usage("majority").generated_tokens == 4 * estimate(unlike())

@@ -7,6 +7,7 @@ import json
 import logging
 import ssl
 import subprocess
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -162,6 +163,17 @@ def test_a_refused_parameter_is_dropped_once_with_one_warning(name: str) -> None
         assert list(backend.dropped) == [name]
     assert [one for one in warned if f"{name} is refused, and left out from now on" in one] == warned
     assert len(warned) == 1
+
+
+def test_what_probing_finds_refused_is_said_like_what_is_refused_later() -> None:
+    def answer(asked: Asked) -> Reply:
+        return (
+            refused("`temperature` is deprecated for this model") if "temperature" in asked.body else plain_reply(asked)
+        )
+
+    with Service(answer) as service, told() as warned:
+        assert list(connect(service.base).dropped) == ["temperature"]
+    assert ["temperature is refused, and left out from now on" in one for one in warned] == [True]
 
 
 def test_another_name_for_the_limit_is_no_loss_and_no_warning() -> None:
@@ -340,10 +352,27 @@ def test_a_list_of_models_that_fails_once_does_not_change_the_model() -> None:
         first = connect(service.base).fingerprint
         failing.append(True)
         assert connect(service.base).fingerprint == first
-        failing += [True] * 2
+        failing += [True] * 3
         with told() as warned:
             assert connect(service.base).fingerprint != first
     assert "the list of models at" in warned[0]
+
+
+def test_a_list_of_models_is_asked_for_again_when_the_server_wants_it() -> None:
+    first: list[float] = []
+
+    def answer(asked: Asked) -> Reply:
+        if not asked.path.endswith("/models"):
+            return plain_reply(asked)
+        first.append(time.monotonic())
+        if time.monotonic() < first[0] + 0.7:
+            return refused("Slow down", 429)._replace(headers={"Retry-After": "0.75"})
+        return Reply((b'{"data": [{"id": "m", "root": "org/m"}]}',))
+
+    with Service(answer) as service, told() as warned:
+        backend = connect(service.base)
+        assert json.loads(backend._dialect.identity)[0] == "org/m"
+    assert (len(first), warned) == (2, [])
 
 
 # --- contexts ---------------------------------------------------------------------------------------------------------
@@ -412,3 +441,57 @@ def test_a_stream_without_endings_is_whole_unless_its_tokens_were_used_up() -> N
     assert endings == ["length", "stop"]
     assert len(warned) == 1
     assert "ends its streams without a finish_reason" in warned[0]
+
+
+# --- what stands around an answer -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [201, 203])
+def test_an_answer_is_one_whatever_status_of_success_it_has(status: int) -> None:
+    def answer(asked: Asked) -> Reply:
+        reply = plain_reply(asked)
+        return reply._replace(status=status) if asked.body else reply
+
+    with Service(answer) as service:
+        for stream in (False, True):
+            assert ask(connect(service.base, stream=stream))[0].text
+
+
+@pytest.mark.parametrize("body", [b"\x1f\x8bnothing", b"[" * 100_000])
+def test_a_damaged_body_is_asked_for_again(body: bytes) -> None:
+    damaged: list[bytes] = []
+
+    def answer(asked: Asked) -> Reply:
+        if not damaged:
+            return plain_reply(asked)
+        packed = damaged.pop()[:1] == b"\x1f"
+        return Reply((body,), headers={"Content-Encoding": "gzip"} if packed else {})
+
+    with Service(answer) as service:
+        backend = connect(service.base)
+        damaged.append(body)
+        assert ask(backend)[0].text
+        assert not damaged
+
+
+def test_a_key_or_an_address_that_the_environment_changes_is_used_by_the_next_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def answer(asked: Asked) -> Reply:
+        return plain_reply(asked) if asked.headers.get("authorization") == "Bearer new" else refused("wrong key", 401)
+
+    with Service() as other, Service(answer) as service:
+        monkeypatch.setenv("KEY", "old")
+        reference = f"openai:m@base_url={service.base},key_env=KEY"
+        with pytest.raises(tts.ConfigError, match="refuses the API key"):
+            tts.solve(PROMPT, strategy="first", k=1, model=reference)
+        monkeypatch.setenv("KEY", "new")
+        assert tts.solve(PROMPT, strategy="first", k=1, model=reference).error is None
+        monkeypatch.setenv("KEY", "wrong")
+        with pytest.raises(tts.ConfigError, match="refuses the API key"):
+            tts.solve(PROMPT, strategy="first", k=1, model=reference)
+        for place in (other, service):
+            monkeypatch.setenv("OPENAI_BASE_URL", place.base)
+            monkeypatch.setenv("OPENAI_API_KEY", "new")
+            assert tts.solve(PROMPT, strategy="first", k=1, model="openai:m").error is None
+            assert any(PROMPT in one.prompt for one in list(place.asked))

@@ -62,12 +62,22 @@ def test_other_refusals_are_not_about_the_context() -> None:
     assert not trouble.error.retryable
 
 
-@pytest.mark.parametrize(("value", "least", "most"), [("7", 7, 7), ("0.5", 0.5, 0.5), ("", None, None),
-                         ("soon", None, None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0, 0), ("2s", 2, 2)])  # fmt: skip
-def test_retry_after(value: str, least: float | None, most: float | None) -> None:
+WAITED: list[tuple[str, float | None]] = [
+    ("7", 7), ("0.5", 0.5), ("2s", 2), ("", None), ("soon", None), ("nan", None), ("inf", None),
+    ("0", None), ("-5", None), ("Thu, 01 Jan 1970 00:00:00 GMT", None),  # at once: refused again at once
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "seconds"), WAITED)
+def test_retry_after(value: str, seconds: float | None) -> None:
     for name in ("Retry-After", "llm_provider-retry-after"):
-        found = pause({name: value})
-        assert found is None if least is None or most is None else least <= found <= most
+        assert pause({name: value}) == seconds
+
+
+def test_a_date_to_wait_for_goes_by_the_clock_of_the_server() -> None:
+    headers = {"Retry-After": "Thu, 01 Jan 1970 00:00:12 GMT", "Date": "Thu, 01 Jan 1970 00:00:02 GMT"}
+    assert pause(headers) == 10
+    assert pause(headers | {"Date": "today"}) is None
 
 
 WAITS: list[tuple[dict[str, str], str, float | None]] = [
@@ -236,3 +246,22 @@ def test_a_stream_is_the_answer_in_one_piece() -> None:
     assert (one.thinking, one.summary, one.finish_reason, one.usage.generated_tokens) == ("2+2", "4", "length", 5)
     with pytest.raises(ValueError, match="overloaded"):
         events.feed(b'data: {"error": {"message": "overloaded"}}')
+
+
+def test_an_event_over_several_lines_is_one_event() -> None:
+    event = {"choices": [{"index": 0, "delta": {"content": "4"}, "finish_reason": "stop"}]}
+    for end in (b"\n", b"\r\n"):
+        events = Events("chat")
+        for line in json.dumps(event, indent=2).encode().splitlines():
+            events.feed(b"data: " + line + end.strip(b"\n"))
+        events.feed(end.strip(b"\n"))
+        events.feed(b"data: [DONE]")
+        assert (events.texts, events.complete, events.done) == ({"content": ["4"]}, True, True)
+
+
+@pytest.mark.parametrize("rest", [b"", None])
+def test_an_event_that_breaks_off_is_damaged(rest: bytes | None) -> None:
+    events = Events("chat")
+    events.feed(b'data: {"choices": [{"index": 0, "del')
+    with pytest.raises(ValueError, match="Unterminated string"):
+        events.end() if rest is None else events.feed(rest)

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from tts import Candidate, Problem
 from tts.prompts import direct_messages, refine_messages
-from tts.tasks.sums import Sums, comparison, response, solution, terms_of
+from tts.tasks.sums import Sums, Term, comparison, response, solution, terms_of
+from tts_trainers.data.audit import RefinePrompts
 from tts_trainers.data.candidates import CandidateGroup, choose, limit_all_correct
+from tts_trainers.replica.refinement import refinement
 from tts_trainers.replica.rows import direct_rows, refine_rows
 
 PROBLEM = Problem(id="p", prompt="Compute 1*1+1*1.")
@@ -60,7 +62,8 @@ async def _words(texts: Sequence[str]) -> list[int]:
 def _sums_group() -> CandidateGroup:
     problem = next(iter(Sums(split="train").examples())).problem
     good = solution(terms_of(problem))
-    texts = [good, good.replace("1", "7"), "no parts", good]
+    first = str(terms_of(problem)[0].left)
+    texts = [good, good.replace(f"{first}*", f"{int(first) + 1}*"), "no parts", good]
     candidates = tuple(Candidate(index=i, text=text, summary=text) for i, text in enumerate(texts))
     return CandidateGroup(problem, candidates, (True, False, False, True))
 
@@ -73,12 +76,30 @@ def test_refine_rows_use_the_prompt_of_inference() -> None:
     assert row["objective"] == "refine"
 
 
-def test_refine_target_compares_and_then_solves() -> None:
+def test_refine_target_reads_the_problem_checks_the_candidates_and_then_solves() -> None:
     group = _sums_group()
     (row,) = refine_rows([group], count_tokens=_words, seed=5)
     terms = terms_of(group.problem)
-    thinking = comparison(terms, [c.summary or "" for c in group.candidates])
-    assert row["completion"][0]["content"] == response(thinking, solution(terms))
+    given = ", ".join(f"{term.left}*{term.right}" for term in terms)
+    shown = RefinePrompts().read(row["prompt"][0]["content"])
+    assert shown is not None
+    good = solution(terms)
+    verdicts = ["yes" if text == good else "none" if text == "no parts" else "no" for text in shown.candidates]
+    said, _, compared = row["completion"][0]["content"].removeprefix(f"<think>\n{given}.\n").partition("\n")
+    assert [one.split()[1].rstrip(".") for one in said.split(", ")] == verdicts
+    assert compared == response(comparison(terms, [good, good]), good).removeprefix("<think>\n")
+
+
+def test_lines_of_a_candidate_with_other_givens_are_not_used() -> None:
+    terms = [Term(41, 8), Term(29, 3)]
+    other = solution([Term(47, 8), Term(29, 3)])
+    assert refinement(terms, [other, "…", solution(terms)]).split("\n")[:4] == [
+        "41*8, 29*3.",
+        "1 no 47*8, 2 none, 3 yes.",
+        "41*8: doubt, 1*8=8, 4*8=32, 328",
+        "29*3: doubt, 9*3=27, 2*3+2=8, 87",
+    ]
+    assert ": none, " in refinement(terms, [other] * 4)
 
 
 def test_a_group_without_summaries_gives_no_row() -> None:

@@ -21,7 +21,7 @@ from raw_files import both_sides, own, recorded, write
 import tts
 from tts_trainers.data.pipeline import curate
 from tts_trainers.data.workfile import Table
-from tts_trainers.rows import Row
+from tts_trainers.rows import Row, read_rows
 
 
 def _tables(made: list[Table]) -> dict[str, dict[Any, Any]]:
@@ -316,3 +316,20 @@ def test_wrong_solutions_alone_give_no_direct_half(tmp_path: Path) -> None:
     train, _ = both_sides(tmp_path / "out")
     direct = random.Random(0).choice([row for row in train if row["objective"] == "direct"])
     assert direct["completion"][0]["content"].startswith("It is ")
+
+
+def test_the_arms_of_an_ablation_are_over_the_same_problems(tmp_path: Path) -> None:
+    data = write(tmp_path / "raw.jsonl", [own(i, correct=3) for i in range(40)])
+    out = tmp_path / "out"
+    curate(recorded(data, output={"arms": 10, "evaluation_share": 0.2, "format": "jsonl"}), out)
+    arms = {arm: list(read_rows(out / arm / "train.jsonl")) for arm in ("direct", "refine", "hybrid")}
+    problems = {arm: sorted(row["problem_id"] for row in rows) for arm, rows in arms.items()}
+    assert len(set(problems["hybrid"])) == 10
+    assert problems["direct"] == problems["refine"] == problems["hybrid"]
+    assert Counter(row["objective"] for row in arms["hybrid"]) == {"direct": 5, "refine": 5}
+    assert {row["objective"] for row in arms["direct"]} == {"direct"}
+    held_out = {row["problem_id"] for row in both_sides(out)[1]}
+    assert held_out.isdisjoint(problems["direct"])
+    assert "| hybrid/train.jsonl | 10 |" in (out / "README.md").read_text("utf-8")
+    with pytest.raises(tts.ConfigError, match=r"output.arms = 50 rows need as many problems .* and there are \d+;"):
+        curate(recorded(data, output={"arms": 50, "evaluation_share": 0.2, "format": "jsonl"}), out)

@@ -106,11 +106,16 @@ def test_the_options_change_the_recipe(tmp_path: Path) -> None:
         CliRunner().invoke(command, [*asked, "--set", "teecher.n=3"], catch_exceptions=False)
 
 
-@pytest.mark.parametrize("name", ["data-gsr", "data-small"])
+@pytest.mark.parametrize("name", ["data-gsr", "data-gsr-ablation", "data-gsr-reading", "data-small"])
 def test_our_recipes_are_valid(name: str) -> None:
     recipe = load_recipe(name, DataRecipe)
-    assert recipe.student.n == 6
-    assert recipe.prompt.shown == 4
+    every_kind = name == "data-gsr-reading"
+    assert recipe.student.n == (10 if every_kind else 6)
+    assert {4} <= set(recipe.prompt.numbers) <= ({*range(1, 11)} if every_kind else {4})
+    assert (len(recipe.kinds.weights) > 10) == every_kind
+    assert len(recipe.filter.evaluation) == (1 if name == "data-small" else 5)
+    assert recipe.output.arms == (20_000 if name == "data-gsr-ablation" else None)
+    assert recipe.prompt.candidate_tokens is None, "nothing is cut in training"
 
 
 def test_the_papers_numbers() -> None:

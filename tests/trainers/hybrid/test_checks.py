@@ -15,7 +15,7 @@ import tts
 from tts import ConfigError, MissingDependencyError
 from tts_trainers.hybrid import hardware, pretrained
 from tts_trainers.hybrid.recipe import HybridRecipe, ModelSection
-from tts_trainers.hybrid.run import check_hybrid
+from tts_trainers.hybrid.run import check_hybrid, train_hybrid
 from tts_trainers.recipe import load_recipe
 from tts_trainers.rows import Row
 from tts_trainers.runtime.processes import check_processes
@@ -40,9 +40,11 @@ def rows(tmp_path: Path) -> Path:
 def fails(tmp_path: Path) -> Callable[[HybridRecipe, str], None]:
     """Asserts that all checks together end in this very sentence."""
 
-    def check(recipe: HybridRecipe, sentence: str, error: type[Exception] = ConfigError) -> None:
+    def check(
+        recipe: HybridRecipe, sentence: str, error: type[Exception] = ConfigError, work: Any = check_hybrid
+    ) -> None:
         with pytest.raises(error) as caught:
-            check_hybrid(recipe, tmp_path / "out")
+            work(recipe, tmp_path / "out")
         assert str(caught.value).replace(str(tmp_path), "…") == sentence
         assert not (tmp_path / "out").exists()
 
@@ -295,7 +297,18 @@ GPU = (
     ],
 )
 def test_a_recipe_for_hardware_that_is_not_there(rows: Path, fails: Any, tables: dict[str, Any], key: str) -> None:
-    fails(_recipe(rows, **tables), f"{key} {GPU}")
+    fails(_recipe(rows, **tables), f"{key} {GPU}", work=train_hybrid)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_login_node_checks_all_but_its_own_hardware(
+    rows: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = _recipe(rows, optimisation={"bf16": True})
+    assert "arm hybrid: 8 rows" in check_hybrid(recipe, tmp_path / "out")
+    assert f"on this machine the run could not begin: optimisation.bf16 = true {GPU}" in caplog.text
+    with pytest.raises(ConfigError, match="optimisation.batch = 3 is 3 micro-batches"):
+        check_hybrid(_recipe(rows, optimisation={"bf16": True, "batch": 3}), tmp_path / "out")
 
 
 def test_a_package_that_is_not_there(rows: Path, fails: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,12 +14,16 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import tts
 from tts import ConfigError, Message
 from tts.tasks.sums import Sums, Term, plan, response, solution, terms_of
+from tts_trainers.hybrid.trainer import HybridSFTTrainer
 from tts_trainers.recipe import load_recipe
+from tts_trainers.replica import student
 from tts_trainers.replica.export import export
 from tts_trainers.replica.family import Family
+from tts_trainers.replica.groups import base_rows
 from tts_trainers.replica.recipe import CandidateStage, ReplicaRecipe, TokenizerSettings
 from tts_trainers.replica.replicate import replicate
-from tts_trainers.replica.rows import judge_thinking
+from tts_trainers.replica.rows import direct_rows, judge_thinking
+from tts_trainers.replica.scorers import measure_scorers
 from tts_trainers.replica.stages import Stage, run_stages
 from tts_trainers.replica.student import build_tokenizer
 
@@ -34,13 +38,14 @@ def _tiny() -> ReplicaRecipe:
     recipe["sizes"] = dict.fromkeys(("small", "large"), shape)
     recipe["main"] = "large"
     recipe["tokenizer"]["vocab"] = 300
-    recipe["base"] = {"problems": 8, "optimisation": step}
+    recipe["base"] = {"problems": 8, "shown_share": 0.25, "optimisation": step | {"save_steps": 1}}
     recipe["candidates"] |= {"problems": 8, "max_tokens": 8}
     recipe["arm"] = {"direct_problems": 8, "optimisation": step | {"accumulate": 2}}
     for helper in ("reward", "judge", "synthesizer"):
         recipe[helper]["optimisation"] |= {"steps": 2, "batch": 4}
     recipe["judge"]["max_tokens"] = recipe["synthesizer"]["max_tokens"] = 8
     recipe["evaluation"] |= {"groups": 4, "arm_groups": 3, "outputs": 2, "max_tokens": 8, "ks": [2, 3]}
+    recipe["evaluation"] |= {"control_groups": 4, "scorer_problems": 4, "controls": ["other", "misread in 4"]}
     return ReplicaRecipe.model_validate(recipe)
 
 
@@ -75,7 +80,7 @@ def _files(folder: Path) -> dict[str, int]:
 @pytest.mark.usefixtures("able_students")
 def test_from_nothing_to_tables_and_again(tmp_path: Path) -> None:
     report = replicate(tmp_path, _tiny(), all_sizes=True)
-    for title in ("Table 1", "Table 2", "Table 4", "Table 5, Figure 5", "Figure 2", "Figure 6", "Figure 7"):
+    for title in ("Table 1", "Table 2", "Table 4", "Table 5, Figure 5", "Figure 2", "Figure 6", "Figure 7", "Controls"):
         assert f"## {title}" in report
     folder = tmp_path / "hybrid-large"
     assert AutoModelForCausalLM.from_pretrained(folder).config.model_type == "llama"
@@ -105,7 +110,7 @@ def test_from_nothing_to_tables_and_again(tmp_path: Path) -> None:
 def test_a_size_may_have_base_steps_of_its_own() -> None:
     recipe = load_recipe("replica", ReplicaRecipe)
     steps = {size: recipe.base.optimisation_of(shape).steps for size, shape in recipe.sizes.items()}
-    assert steps == {"200K": 2000, "600K": 1000, "1M": 1000}
+    assert steps == {"200K": 2000, "400K": 1400, "600K": 1000, "1M": 1000}
 
 
 def test_a_stage_depends_on_the_settings_of_those_before_it(tmp_path: Path) -> None:
@@ -192,3 +197,65 @@ def test_a_judge_thinks_up_to_the_first_difference_and_names_who_is_right() -> N
     thinking = judge_thinking(problem, *shown, "A")
     assert thinking == "37*8: agree, 296\n21*6: A 126, B 136, 1*6=6, 2*6=12, 126, 666==, 223=x: A"
     assert judge_thinking(problem, shown[0], shown[0], "A") == "37*8: agree, 296\n21*6: agree, 126\n296+126: agree, 422"
+
+
+def test_a_student_answers_refine_prompts_and_learns_nothing_of_what_they_show() -> None:
+    recipe, task = load_recipe("replica", ReplicaRecipe), Sums(split="train", size=40)
+
+    async def count(texts: Sequence[str]) -> list[int]:
+        return [len(text) for text in texts]
+
+    base = recipe.base.model_copy(update={"shown_share": 0.25})
+    rows = base_rows(list(task.examples()), base, recipe.candidates, task.planted, count, 0)
+    shown = [row for row in rows if "Candidate Response 1" in row["prompt"][0]["content"]]
+    assert (len(rows), len(shown)) == (40, 10)
+    assert {row["objective"] for row in rows} == {"direct"}
+    direct = {row["problem_id"]: row["completion"] for row in direct_rows(e.problem for e in task.examples())}
+    assert all(row["completion"] == direct[row["problem_id"]] for row in rows), "as if nothing were shown"
+
+
+def test_an_interrupted_training_goes_on_from_its_checkpoint_and_another_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = Family(tmp_path, _tiny())
+    run_stages(tmp_path, [family.tokenizer()])
+    base = family.size("large")[0]
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(student, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_stages(tmp_path, [family.tokenizer(), base])
+    (folder,) = (tmp_path / "trainer").iterdir()
+    assert [one.name for one in folder.glob("checkpoint-*")] == ["checkpoint-2"]
+    begun: list[int] = []
+    step = HybridSFTTrainer.training_step
+    monkeypatch.setattr(HybridSFTTrainer, "training_step", lambda *a, **k: begun.append(1) or step(*a, **k))  # type: ignore[func-returns-value]
+    run_stages(tmp_path, [family.tokenizer(), base])
+    assert begun == []
+    assert (tmp_path / "base-large" / "tts.json").is_file()
+    assert list((tmp_path / "trainer").iterdir()) == []
+
+
+def test_the_scorer_that_orders_pairs_right_is_chosen_on_other_problems_than_it_is_measured_on(tmp_path: Path) -> None:
+    sets = []
+    for example in Sums(size=8).examples():
+        good = solution(terms_of(example.problem))
+        texts = [good, good.rpartition("\n")[0] + "\n" + r"\boxed{1}" + " " * 30]
+        candidates = [
+            tts.Candidate(index=i, text=t, summary=t, answer=a)
+            for i, (t, a) in enumerate(zip(texts, (example.answer, "1"), strict=True))
+        ]
+        sets.append(
+            tts.Sampled(tts.CandidateSet(problem=example.problem, candidates=tuple(candidates)), example.answer)
+        )
+    references = {"the longer": "length:longer", "the shorter": "length:shorter"}
+    found = measure_scorers(sets, references, tmp_path / "scores.db")
+    assert found.chosen == "the shorter"
+    best, worst = found.held_out["the shorter"], found.held_out["the longer"]
+    assert best is not None
+    assert worst is not None
+    assert (best.mean, best.problems, worst.mean) == (1.0, 4, 0.0)
+    assert measure_scorers(sets[:0], references, tmp_path / "none.db").held_out == dict.fromkeys(references)

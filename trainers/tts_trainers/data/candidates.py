@@ -11,11 +11,13 @@ from tts import Candidate, Problem
 
 
 class CandidateGroup(NamedTuple):
-    """One problem with the candidates that its refine prompt shows, and which of them are correct."""
+    """One problem with the candidates that its refine prompt shows, which are correct, and of what kind they are."""
 
     problem: Problem
     candidates: tuple[Candidate, ...]
     correct: tuple[bool, ...]
+    kind: str = "own"
+    """What was done to them (`tts_trainers.data.kinds`)."""
 
     @property
     def n_correct(self) -> int:

@@ -72,5 +72,6 @@ def _cell(value: Any) -> str:
 def _front_matter(files: Sequence[Written]) -> str:
     """What makes `datasets.load_dataset(FOLDER)` find the files."""
     names = {"train": "train", "evaluation": "validation"}
-    lines = [f"  - split: {names[file.name.partition('.')[0]]}\n    path: {file.name}" for file in files]
+    sides = [file for file in files if "/" not in file.name]
+    lines = [f"  - split: {names[file.name.partition('.')[0]]}\n    path: {file.name}" for file in sides]
     return "\n".join(["---", "configs:", "- config_name: default", "  data_files:", *lines, "---"])

@@ -36,6 +36,12 @@ _INTERRUPTED = 130
     help="How many problems the student or the teacher may fail on; with more the status is 3.",
 )
 @click.option("--dry-run", is_flag=True, help="Only load and filter, and print the counts.")
+@click.option(
+    "--audit",
+    is_flag=True,
+    help="Say of how many refine rows the target could be told from the candidates alone; "
+    "RECIPE may be a file or folder of rows.",
+)
 def command(
     recipe: str,
     out: Path | None,
@@ -45,11 +51,15 @@ def command(
     changes: tuple[str, ...],
     max_failed: str,
     dry_run: bool,
+    audit: bool,
 ) -> None:
     """Make training rows as RECIPE says: a TOML file, or one of ours (data-gsr, data-small).
 
     The same command again goes on where it ended: what models answered is never asked again, what they failed on is.
     """
+    if audit and Path(recipe).exists() and Path(recipe).suffix != ".toml":
+        _audit(Path(recipe), "refine")
+        return
     from tts import IncompleteError
     from tts.eval import tolerated
     from tts_trainers.data.card import as_text
@@ -75,6 +85,19 @@ def command(
             _say(saved)
             raise
     _say(saved)
+    if audit:
+        _audit(out, loaded.prompt.refine_template)
+
+
+def _audit(place: Path, template: str) -> None:
+    from tts_trainers.data.audit import audit_files
+    from tts_trainers.data.card import as_text
+
+    found = audit_files(place, template)
+    click.echo(as_text(found.table()))
+    click.echo(found.sentence())
+    if warning := found.warning():
+        _say(warning)
 
 
 def _say(message: str) -> None:

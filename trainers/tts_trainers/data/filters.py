@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ import tts
 from tts import ConfigError, ReadRow, TaskError
 from tts_trainers.data.decontaminate import HeldOut
 from tts_trainers.data.recipe import DataRecipe
+
+_HASHES = re.compile(r"^####[ \t]*(\S[^\n]*?)\s*\Z", re.MULTILINE)  # the last line of GSM8K's solutions
 
 
 class Rule(NamedTuple):
@@ -52,9 +55,19 @@ def answer_of(row: ReadRow, recipe: DataRecipe) -> str | None:
     answer, column = row.example.answer, recipe.source.solutions
     if answer is None or column is None or column != recipe.source.answer:
         return answer
-    solution = "\n".join(texts(row, column))
+    solution = "\n".join(solutions_of(row, recipe))
     found: str | None = tts.plugins().resolve("extractor", recipe.label.extractor)(solution)
     return found or (None if answer == solution.strip() else answer)
+
+
+def solutions_of(row: ReadRow, recipe: DataRecipe) -> list[str]:
+    """The worked solutions; where `source.boxed` says so, with an answer after `####` in a box instead."""
+    found = texts(row, recipe.source.solutions)
+    return [_HASHES.sub(_in_box, text) for text in found] if recipe.source.boxed else found
+
+
+def _in_box(found: re.Match[str]) -> str:
+    return rf"\boxed{{{found[1]}}}"
 
 
 def texts(row: ReadRow, column: str | None) -> list[str]:

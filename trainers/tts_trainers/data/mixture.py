@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 import tts
@@ -22,7 +22,8 @@ _SOLUTIONS = """
     SELECT s.draw, s.n, s.problem, p.key, s.text, LABEL FROM POOL s JOIN problems p ON p.n = s.problem
     LEFT JOIN labels l ON l.problem = s.problem WHERE s.draw > ? ORDER BY s.draw"""
 _EXAMPLES = """
-    SELECT e.draw, e.objective, e.ref, p.id, p.problem, coalesce(a.text, s.text), q.messages, q.n_correct, q.shown
+    SELECT e.draw, e.objective, e.ref, p.id, p.problem, coalesce(a.text, s.text), q.messages,
+        q.n_correct, q.shown, q.kind
     FROM examples e JOIN problems p ON p.n = e.problem
     LEFT JOIN answers a ON e.objective = 'refine' AND a.problem = e.problem AND a.idx = e.ref
     LEFT JOIN prompts q ON e.objective = 'refine' AND q.problem = e.problem
@@ -46,13 +47,42 @@ def make_rows(run: Run) -> tuple[list[Table], list[Written]]:
     refine = _add_refine(run)
     drawn = tts.run_sync(lambda: _add_direct(run, round(run.recipe.direct.per_refine * refine)))
     run.work.commit()
-    files = [_write(run, side) for side in range(len(SIDES))]
+    files = [_write(run, SIDES[side], _rows(run, side)) for side in range(len(SIDES))]
     if not files[0].rows:
         raise ConfigError(
             f"all {files[1].rows} rows went to the evaluation side; lower output.evaluation_share "
             f"({run.recipe.output.evaluation_share:g}) or use more problems"
         )
-    return [drawn, *_tables(run)], [file for file in files if file.rows]
+    arms = _write_arms(run)
+    return [drawn, *_tables(run)], [file for file in [*files, *arms] if file.rows]
+
+
+def _write_arms(run: Run) -> list[Written]:
+    """The rows of each arm, over the same problems.
+
+    Raises `ConfigError` where there are fewer problems with rows of both kinds than an arm has rows.
+    """
+    wanted = run.recipe.output.arms
+    if wanted is None:
+        return []
+    both = run.work.rows(
+        "SELECT min(CASE objective WHEN 'direct' THEN draw END), min(CASE objective WHEN 'refine' THEN draw END)"
+        " FROM examples WHERE NOT held_out GROUP BY problem HAVING count(DISTINCT objective) = 2 ORDER BY min(draw)"
+        " LIMIT ?",
+        wanted,
+    )
+    if len(both) < wanted:
+        raise ConfigError(
+            f"output.arms = {wanted:,} rows need as many problems with direct and refine rows, and there are "
+            f"{len(both):,}; lower it, use more problems, or raise direct.per_refine"
+        )
+    direct, refine = ([pair[i] for pair in both] for i in range(2))
+    chosen = {"direct": direct, "refine": refine, "hybrid": [*direct[::2], *refine[1::2]]}
+    written = []
+    for arm, draws in chosen.items():
+        (run.out / arm).mkdir(exist_ok=True)
+        written.append(_write(run, f"{arm}/{SIDES[0]}", _rows(run, 0, frozenset(draws))))
+    return written
 
 
 def _add_refine(run: Run) -> int:
@@ -133,34 +163,40 @@ async def _correct(run: Run, grader: Grader, solutions: Sequence[tuple[str, str 
     return await grader.grade(pairs)
 
 
-def _write(run: Run, side: int) -> Written:
-    """Write one side under its name, whole or not at all."""
-    output, name = run.recipe.output, SIDES[side]
+def _write(run: Run, name: str, rows: Iterator[Row]) -> Written:
+    """Write rows under a name, whole or not at all."""
+    output = run.recipe.output
     for ending in ENDINGS:  # also that of an earlier run in the other format
         (run.out / f"{name}{ending}").unlink(missing_ok=True)
     target, part = run.out / f"{name}.{output.format}", run.out / f"part.{output.format}"
-    count = write_rows(part, _rows(run, side))
+    count = write_rows(part, rows)
     with part.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if count:
         part.replace(target)
     else:
         part.unlink()
-    return Written(target.name, count, sha256)
+    return Written(target.relative_to(run.out).as_posix(), count, sha256)
 
 
-def _rows(run: Run, side: int) -> Iterator[Row]:
+def _rows(run: Run, side: int, only: Container[int] | None = None) -> Iterator[Row]:
+    """The rows of a side in their order; `only` has the draws of those that are wanted."""
     for page in run.work.pages(_EXAMPLES.replace("POOL", _pool(run)), side):
-        for _, objective, reference, *columns in page:
+        for draw, objective, reference, *columns in page:
+            if only is not None and draw not in only:
+                continue
             yield _refine_row(run, reference, *columns) if objective == "refine" else _direct_row(run, *columns)
 
 
-def _refine_row(run: Run, index: int, id_: str, _: str, answer: str, messages: str, n_correct: int, shown: str) -> Row:
+def _refine_row(
+    run: Run, index: int, id_: str, _: str, answer: str, messages: str, n_correct: int, shown: str, kind: str
+) -> Row:
     recipe = run.recipe
     provenance = {
         "source": recipe.source.data,
         "label": recipe.label.kind,
         "student": recipe.student.model,
+        "kind": kind,
         "candidates": json.loads(shown),
         "teacher": recipe.teacher.model,
         "answer": index,
@@ -195,8 +231,13 @@ def _tables(run: Run) -> list[Table]:
         "SELECT q.n_correct, count(*) FROM examples e JOIN prompts q ON q.problem=e.problem"
         " WHERE e.objective='refine' AND NOT e.held_out GROUP BY 1 ORDER BY 1"
     )
+    by_kind = run.work.rows(
+        "SELECT q.kind, count(*) FROM examples e JOIN prompts q ON q.problem=e.problem"
+        " WHERE e.objective='refine' AND NOT e.held_out GROUP BY 1 ORDER BY 2 DESC, 1"
+    )
     sides = tuple((SIDES[side], *numbers) for side, *numbers in counts)
     return [
         Table("Rows", ("side", "refine", "direct", "problems"), sides),
         Table("Refine rows for training by correct candidates shown", ("N_c", "rows"), tuple(by_n_correct)),
+        Table("Refine rows for training by kind of candidates", ("kind", "rows"), tuple(by_kind)),
     ]

@@ -13,6 +13,7 @@ import tts
 from tts import ConfigError, IncompleteError, StoreError
 from tts.eval import MaxFailed
 from tts.prompts import DIRECT_FIELDS, REFINE_FIELDS, Template
+from tts_trainers.data.audit import audit_files
 from tts_trainers.data.card import as_text, card
 from tts_trainers.data.lost import LOST, WHO
 from tts_trainers.data.mixture import make_rows
@@ -24,6 +25,7 @@ from tts_trainers.data.teach import make_answers
 from tts_trainers.data.workfile import STAGES, Table, WorkFile
 
 WORK = "work.db"
+RECIPE_FILE = "recipe.json"  # what the rows were made by, for whoever makes them again
 Say = Callable[[str], None]
 
 
@@ -138,11 +140,16 @@ def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 def _stages(recipe: DataRecipe) -> list[Stage]:
     def rows(run: Run) -> list[Table]:
         tables, files = make_rows(run)
+        found = audit_files(run.out / files[0].name, run.recipe.prompt.refine_template)
+        if warning := found.warning():
+            run.say(warning)
+        tables.append(found.table())
         before = [t for name in STAGES[:-1] if (stage := run.work.finished(name)) for t in stage.tables]
         text = card(recipe, sources, [*before, *tables], files)
         part = run.out / "README.md.part"
         part.write_text(text, "utf-8")
         part.replace(run.out / "README.md")
+        (run.out / RECIPE_FILE).write_text(recipe.model_dump_json(indent=2) + "\n", "utf-8")
         return tables
 
     sources = {name: _hash(name) for name in (recipe.source.data, *recipe.filter.evaluation)}
@@ -158,7 +165,7 @@ def _stages(recipe: DataRecipe) -> list[Stage]:
         "problems": of("seed", "source", "filter", "label.kind", "label.extractor")
         | {f"file {k}": v for k, v in sources.items()}
         | _code_of_problems(recipe),
-        "prompts": of("student", "label", "prompt", "direct.origin")
+        "prompts": of("student", "label", "prompt", "kinds", "direct.origin")
         | digests
         | models
         | _code_of_labels(recipe)

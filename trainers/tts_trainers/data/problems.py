@@ -10,7 +10,7 @@ from typing import Any
 import tts
 from tts import ConfigError, ReadRow, TaskError
 from tts_trainers.data.decontaminate import problem_key
-from tts_trainers.data.filters import answer_of, check_columns, rules, texts
+from tts_trainers.data.filters import answer_of, check_columns, rules, solutions_of
 from tts_trainers.data.recipe import DataRecipe
 from tts_trainers.data.run import Run
 from tts_trainers.data.workfile import Table, WorkFile, draw_number
@@ -81,7 +81,7 @@ class _Grouping:
 
     def add(self, row: ReadRow, key: bytes) -> bool:
         """Add a row; not where an earlier row of its problem has another answer."""
-        solutions = texts(row, self._columns.solutions)
+        solutions = solutions_of(row, self._recipe)
         answer = answer_of(row, self._recipe)
         known = self._work.rows("SELECT n, answer FROM problems WHERE key=?", key)
         if known and known[0][1] != answer:
@@ -96,7 +96,8 @@ class _Grouping:
 
     def _new(self, row: ReadRow, key: bytes, answer: str | None) -> int:
         problem = row.example.problem
-        text = json.dumps(problem.model_dump(mode="json", include={"prompt", "messages"}), ensure_ascii=False)
+        fields = {"prompt", "messages"} | ({"metadata"} if self._columns.data.startswith("task:") else set())
+        text = json.dumps(problem.model_dump(mode="json", include=fields), ensure_ascii=False)
         candidates = _candidates(row, self._columns.candidates)
         try:
             return self._work.insert(_PROBLEM, key, problem.id, text, answer, candidates)

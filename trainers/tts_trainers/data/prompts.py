@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import aclosing
 
 import tts
-from tts import ConfigError, Engine, Example
-from tts.prompts import refine_messages
-from tts_trainers.data.candidates import choose, over_shares
+from tts import ConfigError, Example
+from tts_trainers.data.candidates import over_shares
 from tts_trainers.data.drawing import Recorded, batches, check_answered, engine_of, problem_of, target_text
+from tts_trainers.data.kinds import KINDS
 from tts_trainers.data.labels import Labelled, Labeller
 from tts_trainers.data.run import Run
+from tts_trainers.data.showing import Builder
 from tts_trainers.data.workfile import Table, WorkFile, draw_number
 
 
@@ -32,18 +33,20 @@ async def _make_prompts(run: Run) -> list[Table]:
     total = work.one("SELECT count(*) FROM problems")
     template, scorer = recipe.prompt.direct_template, recipe.label.scorer
     engine = engine_of(recipe.student, recipe, run.store, template=template, scorer=scorer)
+    reader = _Reader(run)
     async with engine, Labeller(recipe.label, engine) as labeller:
-        builder = _Builder(run, engine)
         async with aclosing(batches(engine, recipe.student, _problems(work), extract)) as sets:
             async for batch in sets:
-                if not builder.counts["problems"]:
+                if not reader.counts["problems"]:
                     check_answered(batch, f"the student {recipe.student.model!r}", recipe.label.extractor)
                 for labelled in await labeller.label(batch):
-                    await builder.add(labelled)
+                    reader.add(labelled)
                 work.commit()
-                run.progress("problems with candidates", builder.counts["problems"], total)
+                run.progress("problems with candidates", reader.counts["problems"], total)
+        builder = Builder(run, engine, labeller, reader.counts)
+        await builder.build()
     _mix(run)
-    tables = builder.tables()
+    tables = _tables(run, reader.counts, builder)
     if not work.one("SELECT count(*) FROM prompts WHERE used"):
         raise ConfigError(f"no refine prompt is left of {total:,} problems: {_why(tables[0])}")
     return tables
@@ -57,48 +60,32 @@ def _problems(work: WorkFile) -> Iterator[Recorded]:
             yield Recorded(example, json.loads(candidates) if candidates else ())
 
 
-class _Builder:
-    """From labelled candidates to a prompt in the work file, counting what is left out and why."""
+class _Reader:
+    """Keeps what is known of labelled candidates in the work file, counting what is left out and why."""
 
-    def __init__(self, run: Run, engine: Engine) -> None:
-        self._run, self._recipe, self._engine = run, run.recipe, engine
+    def __init__(self, run: Run) -> None:
+        self._run, self._recipe = run, run.recipe
         self.counts: Counter[str] = Counter()
 
-    async def add(self, labelled: Labelled) -> None:
-        """Choose, build the prompt, and keep it where it fits."""
-        problem, section = labelled.candidates.problem, self._recipe.prompt
+    def add(self, labelled: Labelled) -> None:
+        """Keep a problem's label, its own correct responses, and the candidates that a prompt may show."""
+        problem, write = labelled.candidates.problem, self._run.work.write
         self._count(labelled)
         number = self._run.work.one("SELECT n FROM problems WHERE id=?", problem.id)
-        usable = [(c, r) for c, r in zip(labelled.candidates, labelled.correct, strict=True) if c.ok and c.summary]
         if labelled.label is None:
             self.counts["no label"] += 1
             return
-        self._run.work.write("INSERT INTO labels VALUES(?,?)", number, labelled.label)
+        write("INSERT INTO labels VALUES(?,?)", number, labelled.label)
         self._keep_own(number, labelled)
-        if not usable:
+        usable = [
+            {"index": c.index, "text": c.summary, "summary": c.summary, "answer": c.answer, "correct": right}
+            for c, right in zip(labelled.candidates, labelled.correct, strict=True)
+            if c.ok and c.summary
+        ]
+        if usable:
+            write("INSERT INTO sets VALUES(?,?)", number, json.dumps(usable, ensure_ascii=False))
+        else:
             self.counts["no candidate with a summary"] += 1
-            return
-        rng = random.Random(draw_number(self._recipe.seed, "choose", problem.digest))
-        candidates, correct = zip(*usable, strict=True)
-        group = choose(problem, candidates, correct, shown=section.shown, rng=rng)
-        prompt = await refine_messages(
-            problem,
-            group.candidates,
-            rng=rng,
-            count_tokens=self._engine.count_tokens,
-            candidate_tokens=section.candidate_tokens,
-            template=section.refine_template,
-        )
-        (tokens,) = await self._engine.count_tokens(["\n".join(m.content for m in prompt.messages)])
-        if tokens > section.max_tokens:
-            self.counts[f"prompt over {section.max_tokens:,} tokens"] += 1
-            return
-        self.counts["candidates cut"] += sum(cut.action == "beginning cut" for cut in prompt.cuts)
-        messages = json.dumps([m.model_dump() for m in prompt.messages], ensure_ascii=False)
-        self._run.work.write(
-            "INSERT INTO prompts(problem, messages, shown, n_correct) VALUES(?,?,?,?)",
-            *(number, messages, json.dumps(prompt.order), group.n_correct),
-        )
 
     def _count(self, labelled: Labelled) -> None:
         candidates = labelled.candidates.candidates
@@ -120,18 +107,6 @@ class _Builder:
                 draw = draw_number(self._recipe.seed, "own", labelled.candidates.problem.digest, text)
                 self._run.work.write("INSERT OR IGNORE INTO own(problem, text, draw) VALUES(?,?,?)", number, text, draw)
 
-    def tables(self) -> list[Table]:
-        """What was counted, and how many prompts there are by N_c."""
-        work = self._run.work
-        by_n_correct = work.rows("SELECT n_correct, count(*), sum(used) FROM prompts GROUP BY 1 ORDER BY 1")
-        made, used = work.rows("SELECT count(*), coalesce(sum(used), 0) FROM prompts")[0]
-        counts = [(what, count) for what, count in self.counts.items() if count]
-        counts += [("prompts", made), ("prompts over the share of their N_c", made - used), ("prompts used", used)]
-        return [
-            Table("Candidates", ("", "count"), tuple(counts)),
-            Table("Prompts by correct candidates shown", ("N_c", "prompts", "used"), tuple(by_n_correct)),
-        ]
-
 
 def _mix(run: Run) -> None:
     """Leave out prompts over the share of their N_c."""
@@ -143,3 +118,26 @@ def _mix(run: Run) -> None:
 
 def _why(counts: Table) -> str:
     return ", ".join(f"{count:,} {what}" for what, count in counts.rows[2:] if count)
+
+
+def _tables(run: Run, counted: Counter[str], builder: Builder) -> list[Table]:
+    """What was counted, and how many prompts there are by N_c and by kind."""
+    work = run.work
+    by_n_correct = work.rows("SELECT n_correct, count(*), sum(used) FROM prompts GROUP BY 1 ORDER BY 1")
+    by_kind = {kind: counts for kind, *counts in work.rows("SELECT kind, count(*), sum(used) FROM prompts GROUP BY 1")}
+    made, used = work.rows("SELECT count(*), coalesce(sum(used), 0) FROM prompts")[0]
+    counts = [(what, count) for what, count in counted.items() if count]
+    counts += [("prompts", made), ("prompts over the share of their N_c", made - used), ("prompts used", used)]
+    kinds = tuple(
+        (kind, KINDS[kind].says, builder.impossible[kind], *by_kind.get(kind, (0, 0)))
+        for kind in run.recipe.kinds.weights.keys() | by_kind.keys()
+    )
+    order = list(KINDS)
+    tables = [
+        Table("Candidates", ("", "count"), tuple(counts)),
+        Table("Prompts by correct candidates shown", ("N_c", "prompts", "used"), tuple(by_n_correct)),
+    ]
+    if by_kind.keys() == {"own"} and not builder.impossible:
+        return tables
+    head = ("kind", "candidates", "not possible, own instead", "prompts", "used")
+    return [*tables, Table("Prompts by kind", head, tuple(sorted(kinds, key=lambda row: order.index(row[0]))))]

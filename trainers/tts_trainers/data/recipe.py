@@ -40,6 +40,11 @@ class SourceSection(Section):
     solutions: str | None = None
     """The column of worked solutions, a text or a list of them. By default there are none."""
 
+    boxed: bool = True
+    """Whether the answer of a solution whose last line is `#### 18` is put into a box, which the prompts ask for. On by
+    default (our choice: GSM8K's solutions end so, and would teach to leave the box out).
+    """
+
     pass_rate: str | None = None
     """The column of the pass rate: a number, or text such as "0.5" and "n/a". By default there is none."""
 
@@ -133,6 +138,11 @@ class TeacherSection(DrawnSection):
     max_tokens: int = Field(16384, ge=1)
     """The most new tokens of an answer. By default the paper's."""
 
+    instruction: str | None = None
+    """What is added to a refine prompt for the teacher only, never to the row, such as "Check the numbers of each
+    candidate against the problem before you use a line of it." By default nothing, as in the paper.
+    """
+
     of_all_correct: int = Field(4, ge=1)
     """How many answers stay, at random, where all of them are right. By default the paper's four."""
 
@@ -170,9 +180,9 @@ class LabelSection(Section):
 class PromptSection(Section):
     """What a refine prompt shows, and which are left out."""
 
-    shown: int = Field(4, ge=1)
-    """Candidates in a refine prompt: correct ones first, filled with wrong ones, shuffled. By default the paper's four
-    (arXiv 2509.00084).
+    shown: int | Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = Field(4)
+    """Candidates in a refine prompt: correct ones first, filled with wrong ones, shuffled. A list such as
+    `[1, 2, 4, 4, 10]` draws one of its numbers for each prompt. By default the paper's four (arXiv 2509.00084).
     """
 
     mix: dict[int, Share] = Field(default_factory=dict)
@@ -187,18 +197,90 @@ class PromptSection(Section):
     direct_template: str = "direct"
     """The direct prompt: a name of ours, or the path of a Jinja file with the field `problem`."""
 
-    candidate_tokens: int = Field(1536, ge=1)
-    """Budget in tokens for the summary of each candidate. By default 1,536: 6,144 for four (arXiv 2509.00084)."""
+    candidate_tokens: int | None = Field(None, ge=1)
+    """Budget in tokens for the summary of each candidate. By default none is cut, as in the paper's training data: its
+    6,144 tokens for four are a budget of inference (`prompts.candidate_tokens` of `tts train hybrid`).
+    """
 
     max_tokens: int = Field(8192, ge=1)
     """The most tokens of a refine prompt; longer ones are left out and counted. By default the paper's."""
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """How many candidates prompts show: one of these numbers each."""
+        return (self.shown,) if isinstance(self.shown, int) else self.shown
+
     @model_validator(mode="after")
     def _mixes_what_there_is(self) -> Self:
-        if wrong := [n for n in self.mix if not 0 <= n <= self.shown]:
-            raise ValueError(f"mix: no prompt of {self.shown} candidates has N_c = {wrong[0]}")
-        if len(self.mix) > self.shown and sum(self.mix.values()) < 1 - 1e-9:
+        most = max(self.numbers)
+        if min(self.numbers) < 1:
+            raise ValueError(f"shown = {self.shown}: a refine prompt shows at least one candidate")
+        if wrong := [n for n in self.mix if not 0 <= n <= most]:
+            raise ValueError(f"mix: no prompt of {most} candidates has N_c = {wrong[0]}")
+        if len(self.mix) > most and sum(self.mix.values()) < 1 - 1e-9:
             raise ValueError(f"mix: the shares of all N_c sum to {sum(self.mix.values()):g}, which is less than 1")
+        return self
+
+
+class KindsSection(Section):
+    """Which groups refine prompts show, as weights: a prompt is of one kind, and of the others in proportion.
+
+    A refiner that only ever saw its own candidates of the very problem need not read the problem. Errors are planted by
+    the task where the source is one that can (`tts.Task.planted`), else made by changing a candidate's text. A kind
+    that cannot be made of a problem's candidates gives way to `own`, and the data card counts both.
+    """
+
+    own: float = Field(1.0, ge=0)
+    """The student's own candidates, correct ones first. By default all are of this kind, as in the paper."""
+
+    slip: float = Field(0.0, ge=0)
+    """A step that comes out wrong, in 1 to all of the candidates. By default none."""
+
+    miscopied: float = Field(0.0, ge=0)
+    """A number of the problem miscopied, in 1 to all of the candidates. By default none."""
+
+    missing: float = Field(0.0, ge=0)
+    """A step left out, in 1 to all of the candidates. By default none."""
+
+    repeated: float = Field(0.0, ge=0)
+    """A step written twice, in 1 to all of the candidates. By default none."""
+
+    truncated: float = Field(0.0, ge=0)
+    """1 to all of the candidates cut off on the way. By default none."""
+
+    empty: float = Field(0.0, ge=0)
+    """No text in 1 to all of the candidates. By default none."""
+
+    noise: float = Field(0.0, ge=0)
+    """The words of 1 to all of the candidates in random order. By default none."""
+
+    boxes: float = Field(0.0, ge=0)
+    """Answers in their boxes without the solutions. By default none."""
+
+    other: float = Field(0.0, ge=0)
+    """Responses to another problem in place of 1 to all of the candidates. By default none."""
+
+    consensus: float = Field(0.0, ge=0)
+    """Solutions that all end in one wrong answer. By default none."""
+
+    all_right: float = Field(0.0, ge=0)
+    """Correct candidates only. By default none beside those that `own` gives."""
+
+    one_right: float = Field(0.0, ge=0)
+    """A single correct candidate among wrong ones. By default none beside those that `own` gives."""
+
+    duplicates: float = Field(0.0, ge=0)
+    """One candidate several times. By default none."""
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The kinds that occur, with their weights."""
+        return {name: weight for name, weight in self.model_dump().items() if weight > 0}
+
+    @model_validator(mode="after")
+    def _some_kind(self) -> Self:
+        if not self.weights:
+            raise ValueError("all weights are 0, so there is no refine prompt to make; give one of them a weight")
         return self
 
 
@@ -228,6 +310,12 @@ class OutputSection(Section):
     one in a hundred (our choice).
     """
 
+    arms: int | None = Field(None, ge=2)
+    """Rows of each arm of an ablation, over the same problems: `direct/`, `refine/` and `hybrid/` in the folder get so
+    many, the last one half of each kind; each problem gives one row to each arm. By default there is no ablation; the
+    paper's has 20,000 (arXiv 2509.00084, Table 2).
+    """
+
 
 class DataRecipe(Section):
     """From raw problems to training rows."""
@@ -251,6 +339,9 @@ class DataRecipe(Section):
     prompt: PromptSection = PromptSection()
     """What a refine prompt shows."""
 
+    kinds: KindsSection = KindsSection()
+    """Which groups of candidates refine prompts show."""
+
     teacher: TeacherSection
     """Who answers the refine prompts."""
 
@@ -262,7 +353,7 @@ class DataRecipe(Section):
 
     @model_validator(mode="after")
     def _sections_fit_together(self) -> Self:
-        shown, sampled = self.prompt.shown, self.student.n
+        shown, sampled = max(self.prompt.numbers), self.student.n
         if shown > sampled:
             raise ValueError(f"prompt.shown = {shown} candidates are chosen from student.n = {sampled}; sample more")
         if self.filter.pass_rate is not None and self.source.pass_rate is None:

@@ -62,8 +62,17 @@ def _prompts(run: Run) -> Iterator[Recorded]:
                 solutions = run.work.rows("SELECT text FROM solutions WHERE problem=? ORDER BY n", number)
                 yield Recorded(example, [text for (text,) in solutions])
             else:
-                asked = Problem(id=id_, messages=tuple(Message(**m) for m in json.loads(messages)))
+                prompt = _instructed([Message(**m) for m in json.loads(messages)], run.recipe.teacher.instruction)
+                asked = Problem(id=id_, messages=tuple(prompt))
                 yield Recorded(Example(problem=asked, answer=label), ())
+
+
+def _instructed(messages: list[Message], instruction: str | None) -> list[Message]:
+    """The prompt as the teacher gets it."""
+    if instruction is None:
+        return messages
+    last = messages[-1]
+    return [*messages[:-1], last.model_copy(update={"content": f"{last.content.rstrip()}\n\n{instruction}"})]
 
 
 class _Keeper:

@@ -28,7 +28,8 @@ _TABLES: dict[str, tuple[str, ...]] = {
     ),
     "prompts": (
         """TABLE prompts(problem INTEGER PRIMARY KEY, messages TEXT NOT NULL, shown TEXT NOT NULL,
-                         n_correct INTEGER NOT NULL, used INTEGER NOT NULL DEFAULT 1)""",
+                         n_correct INTEGER NOT NULL, kind TEXT NOT NULL, used INTEGER NOT NULL DEFAULT 1)""",
+        "TABLE sets(problem INTEGER PRIMARY KEY, candidates TEXT NOT NULL)",
         "TABLE labels(problem INTEGER PRIMARY KEY, label TEXT NOT NULL)",
         """TABLE own(n INTEGER PRIMARY KEY, problem INTEGER NOT NULL, text TEXT NOT NULL,
                      draw INTEGER NOT NULL UNIQUE)""",

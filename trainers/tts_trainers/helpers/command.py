@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 
@@ -17,6 +17,9 @@ from tts_trainers.recipe import load_recipe
 from tts_trainers.runtime.folder import check_permitted
 from tts_trainers.runtime.processes import check_trainer, processes, rank
 from tts_trainers.runtime.terminal import quiet, say
+
+if TYPE_CHECKING:
+    from tts_trainers.runtime.place import Place
 
 RecipeT = TypeVar("RecipeT", bound=HelperRecipe)
 
@@ -50,12 +53,12 @@ class Job(Generic[RecipeT]):
             preference_pairs(held_out, per_problem=per_problem, seed=self.recipe.seed, needed=False),
         )
 
-    def place(self) -> str:
+    def place(self) -> Place:
         """The folder or hub id of the model; raises `ConfigError` where a path leads to no folder."""
-        from tts_trainers.runtime.place import place
+        from tts_trainers.runtime.place import find_place
 
         try:
-            return place(self._model)
+            return find_place(self._model)
         except ConfigError as error:
             raise ConfigError(
                 f"--model {self._model} is no folder; give a folder with a model or a hub id like 'org/name'"
@@ -65,7 +68,8 @@ class Job(Generic[RecipeT]):
         """The model's tokenizer, with a padding token."""
         from transformers import AutoTokenizer
 
-        tokenizer = self._loaded(lambda: AutoTokenizer.from_pretrained(self.place()))
+        place = self.place()
+        tokenizer = self._loaded(lambda: AutoTokenizer.from_pretrained(place.name, **place.options))
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
         return tokenizer
@@ -75,7 +79,13 @@ class Job(Generic[RecipeT]):
         import torch
         from transformers import AutoModelForCausalLM
 
-        return self._loaded(lambda: AutoModelForCausalLM.from_pretrained(self.place(), dtype=torch.float32))
+        from tts_trainers.runtime.place import unpacked
+
+        place = self.place()
+        model = self._loaded(
+            lambda: AutoModelForCausalLM.from_pretrained(place.name, dtype=torch.float32, **place.options)
+        )
+        return model if place.gguf is None else unpacked(model)
 
     def _loaded(self, load: Callable[[], Any]) -> Any:
         try:

@@ -210,7 +210,9 @@ def command(job: Job[RewardModelRecipe]) -> None:
     `tts compare --strategy best_of_n --scorer hf-reward:FOLDER`.
     """
     pairs, tests = job.pairs(job.recipe.pairs_per_problem)
-    report = train_reward_model(job.place(), job.tokenizer(), pairs, job.recipe, job.out, held_out=tests, progress=say)
+    place = job.place()
+    model = place.name if place.gguf is None else job.model()
+    report = train_reward_model(model, job.tokenizer(), pairs, job.recipe, job.out, held_out=tests, progress=say)
     say(f"{report.pairs} pairs learned from, {report.left_out} left out as too long")
     if report.pair_accuracy is not None:
         say(f"held-out pairs ordered right: {percentage(report.pair_accuracy)}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tts import ConfigError, read_examples
 from tts.prompts import DIRECT_FIELDS, REFINE_FIELDS, Prompts, Template
 from tts_trainers.data.decontaminate import problem_key
-from tts_trainers.hybrid.recipe import HybridRecipe, PromptSection
+from tts_trainers.hybrid.recipe import HybridRecipe, ModelSection, PromptSection
 from tts_trainers.hybrid.survey import Rows
 from tts_trainers.recipe import Arm
 from tts_trainers.rows import OBJECTIVES, Objective
@@ -84,12 +84,12 @@ def check_overlap(train: Rows, task: str) -> None:
         )
 
 
-def check_positions(recipe: HybridRecipe, declared: int | None) -> None:
+def check_positions(model: ModelSection, length: int | None, declared: int | None) -> None:
     """Raise `ConfigError` where rows may be longer than what the model takes; `declared` is the model's own limit."""
-    limit, length = recipe.model.max_positions or declared, recipe.optimisation.max_length
-    if limit is not None and length > limit:
+    limit = model.max_positions or declared
+    if limit is not None and length is not None and length > limit:
         raise ConfigError(
-            f"optimisation.max_length = {length:,} is over the {limit:,} positions of {recipe.model.name!r}; lower it, "
+            f"optimisation.max_length = {length:,} is over the {limit:,} positions of {model.name!r}; lower it, "
             "or raise model.max_positions"
         )
 

@@ -23,11 +23,15 @@ class _Need(NamedTuple):
 _KERNELS = {"flash_attention_2": "flash_attn", "flash_attention_3": "flash_attn_interface"}
 
 
-def check_hardware(recipe: HybridRecipe) -> None:
-    """Raise `ConfigError` where a key of the recipe needs a GPU that is not there, or more of them than there are.
+def check_packages(recipe: HybridRecipe) -> None:
+    """Raise `MissingDependencyError` where a key of the recipe needs a package that is not installed."""
+    for key, package in [*_on_gpus(recipe), *_anywhere(recipe)]:
+        if find_spec(package) is None:
+            raise MissingDependencyError(f"{key} needs the package {package!r}, which is not installed")
 
-    Raises `MissingDependencyError` where one needs a package that is not installed.
-    """
+
+def check_hardware(recipe: HybridRecipe) -> None:
+    """Raise `ConfigError` where a key of the recipe needs a GPU that is not there, or more of them than there are."""
     gpus = visible_gpus()
     keys = [need.key for need in _on_gpus(recipe)] + ["optimisation.bf16 = true"] * recipe.optimisation.bf16
     if keys and not gpus:
@@ -35,9 +39,6 @@ def check_hardware(recipe: HybridRecipe) -> None:
             f"{keys[0]} needs a CUDA GPU, and none is visible; run on a machine with one, or use the recipe "
             f"{CPU_RECIPE!r}, which runs on CPUs"
         )
-    for key, package in [*_on_gpus(recipe), *_anywhere(recipe)]:
-        if find_spec(package) is None:
-            raise MissingDependencyError(f"{key} needs the package {package!r}, which is not installed")
     import torch
 
     if gpus and recipe.optimisation.bf16 and not torch.cuda.is_bf16_supported(including_emulation=False):

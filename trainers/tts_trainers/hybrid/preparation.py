@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tts import ConfigError
 from tts.prompts import Prompts
 from tts_trainers.hybrid import checks, hardware, pretrained
 from tts_trainers.hybrid.passes import epochs, passes, warn
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
+log = logging.getLogger("tts.train")
+
+
 class Prepared(NamedTuple):
     """All that is known before weights are loaded; `settings` is what `run.json` will hold."""
 
@@ -36,16 +42,22 @@ class Prepared(NamedTuple):
     report: str
 
 
-def prepare(recipe: HybridRecipe, out: Path, cache: Path) -> Prepared:
-    """Everything before the weights; tokens are kept under `cache`."""
-    hardware.check_hardware(recipe)
+def prepare(recipe: HybridRecipe, out: Path, cache: Path, *, elsewhere: bool = False) -> Prepared:
+    """Everything before the weights; tokens are kept under `cache`.
+
+    `elsewhere`: what this machine lacks is a warning, since another one is to train, as where a login node checks.
+    """
+    machine = _told if elsewhere else _raised
+    machine(partial(hardware.check_hardware, recipe))
+    hardware.check_packages(recipe)
     checks.check_batch(recipe, processes())
     prompts = checks.load_prompts(recipe.prompts)
     run_folder.check_writable(out)
     sources = [source for source in find_rows(recipe.data) if source is not None]
     config = pretrained.load_config(recipe.model)
-    hardware.check_memory(recipe, pretrained.parameters(recipe.model, config))
-    checks.check_positions(recipe, pretrained.declared_positions(config))
+    machine(partial(hardware.check_memory, recipe, pretrained.parameters(recipe.model, config)))
+    declared = pretrained.declared_positions(config)
+    checks.check_positions(recipe.model, recipe.optimisation.max_length, declared)
     tokenizer = pretrained.load_tokenizer(recipe.model)
 
     from accelerate import PartialState  # type: ignore[import-untyped]  # no py.typed
@@ -71,6 +83,17 @@ def prepare(recipe: HybridRecipe, out: Path, cache: Path) -> Prepared:
         run_folder.settings(recipe, content),
         _report(recipe, rows, train),
     )
+
+
+def _raised(check: Callable[[], None]) -> None:
+    check()
+
+
+def _told(check: Callable[[], None]) -> None:
+    try:
+        check()
+    except ConfigError as error:
+        log.warning("on this machine the run could not begin: %s", error)
 
 
 def _check_sides(recipe: HybridRecipe, train: Rows, *evaluation: Rows) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from tts import ConfigError
 from tts_trainers.hybrid.recipe import LoraSection, ModelSection, chat_template
-from tts_trainers.runtime.place import place
+from tts_trainers.runtime.place import find_place, unpacked
 
 T = TypeVar("T")
 
@@ -21,7 +21,8 @@ def load_config(section: ModelSection) -> Any:
     """The model's configuration, with the positions of the recipe."""
     from transformers import AutoConfig
 
-    config = _loaded(section, lambda: AutoConfig.from_pretrained(place(section.name)))
+    place = find_place(section.name)
+    config = _loaded(section, lambda: AutoConfig.from_pretrained(place.name, **place.options))
     if section.max_positions is not None:
         config.max_position_embeddings = section.max_positions
     return config
@@ -58,7 +59,8 @@ def load_tokenizer(section: ModelSection) -> Any:
     """
     from transformers import AutoTokenizer
 
-    tokenizer = _loaded(section, lambda: AutoTokenizer.from_pretrained(place(section.name)))
+    place = find_place(section.name)
+    tokenizer = _loaded(section, lambda: AutoTokenizer.from_pretrained(place.name, **place.options))
     if section.chat_template is not None:
         tokenizer.chat_template = chat_template(section.chat_template)
     if tokenizer.chat_template is None:
@@ -80,7 +82,10 @@ def load_model(section: ModelSection, config: Any, end: int) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-    more: dict[str, Any] = {}
+    place = find_place(section.name)
+    more: dict[str, Any] = dict(place.options)
+    if section.quantisation is not None and place.gguf is not None:
+        raise ConfigError("model.quantisation: a GGUF file cannot be read as weights of 4 bits; give another model")
     if section.quantisation is not None:
         more["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]  # as transformers wrote it
             load_in_4bit=True,
@@ -92,13 +97,15 @@ def load_model(section: ModelSection, config: Any, end: int) -> Any:
     model = _loaded(
         section,
         lambda: AutoModelForCausalLM.from_pretrained(
-            place(section.name),
+            place.name,
             config=config,
             dtype=getattr(torch, section.dtype),
             attn_implementation=section.attn,
             **more,
         ),
     )
+    if place.gguf is not None:
+        model = unpacked(model)
     say_end(model, end)
     return model
 

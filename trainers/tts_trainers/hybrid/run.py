@@ -1,11 +1,10 @@
-"""`tts train hybrid`: recipe, checks, trainer, checkpoint.
+"""A hybrid run: recipe, checks, trainer, checkpoint.
 
 The order is that of cost: the recipe, the machine, the folder, the rows, their tokens, and only then the weights.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import tempfile
@@ -13,24 +12,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click
-
 from tts_trainers.hybrid import pretrained
+from tts_trainers.hybrid.card import write_card
 from tts_trainers.hybrid.preparation import Prepared, prepare
 from tts_trainers.hybrid.preview import preview
 from tts_trainers.hybrid.recipe import HybridRecipe
-from tts_trainers.recipe import load_recipe
 from tts_trainers.runtime import folder as run_folder
 from tts_trainers.runtime.checkpoints import last_checkpoint
-from tts_trainers.runtime.processes import processes, rank
-from tts_trainers.runtime.terminal import quiet, say
+from tts_trainers.runtime.processes import processes
 
 log = logging.getLogger("tts.train")
 Say = Callable[[str], None]
 
 
-def train_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True, say: Say = log.info) -> Path:
+def train_hybrid(
+    recipe: HybridRecipe, out: Path, *, resume: bool = True, say: Say = log.info, command: str | None = None
+) -> Path:
     """Train the recipe's student into `out`, which then holds a model that any backend loads, with its prompts.
+
+    A model card beside it says what it was made of; `command` is the line that began the run, for the card.
 
     Goes on from the last complete checkpoint in `out`; a finished run is left as it is. `resume=False` starts again
     and deletes what the earlier run wrote. Raises `ConfigError` for whatever can be known to be wrong before weights
@@ -48,7 +48,7 @@ def train_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True, say: S
     run_folder.begin(out, prepared.settings)
     trainer = _trainer(recipe, prepared, out, say)
     _train(trainer, last_checkpoint(out), say)
-    _save(trainer, recipe, prepared, out)
+    _save(trainer, recipe, prepared, out, command)
     return out
 
 
@@ -56,10 +56,10 @@ def check_hybrid(recipe: HybridRecipe, out: Path, *, resume: bool = True, rows: 
     """All checks and nothing else: what would be trained on, in a few lines; nothing is written into `out`.
 
     With `rows` some of them follow as their tokens say them, with the targets marked. Raises `ConfigError` as
-    `train_hybrid` does.
+    `train_hybrid` does, but for what this machine lacks, which is a warning.
     """
     with tempfile.TemporaryDirectory() as cache:
-        prepared = prepare(recipe, out, Path(cache))
+        prepared = prepare(recipe, out, Path(cache), elsewhere=True)
         if resume:
             run_folder.check_same(out, prepared.settings)
         learned = preview(prepared.train, prepared.tokenizer) if rows else ""
@@ -137,7 +137,7 @@ def _train(trainer: Any, last: Path | None, say: Say) -> None:
         raise KeyboardInterrupt
 
 
-def _save(trainer: Any, recipe: HybridRecipe, prepared: Prepared, out: Path) -> None:
+def _save(trainer: Any, recipe: HybridRecipe, prepared: Prepared, out: Path, command: str | None) -> None:
     """The finished model; its prompts are written last, which marks the run as finished."""
     if trainer.is_fsdp_enabled:
         trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
@@ -149,45 +149,6 @@ def _save(trainer: Any, recipe: HybridRecipe, prepared: Prepared, out: Path) -> 
     if recipe.lora is not None:
         pretrained.merge_adapter(recipe.model, prepared.config, prepared.tokenizer.eos_token_id, adapter, out)
         prepared.tokenizer.save_pretrained(out)
+    write_card(out, recipe, prepared.report, command)
     prepared.prompts.write(out)
     shutil.rmtree(out / run_folder.CACHE, ignore_errors=True)
-
-
-@click.command(name="hybrid")
-@click.argument("recipe")
-@click.option("--data", metavar="FILE", help="Training rows: a file, a folder of `tts train-data`, or hub:org/name.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="runs/RECIPE by default."
-)
-@click.option("--arm", type=click.Choice(["direct", "refine", "hybrid"]), help="Train on this half of the rows only.")
-@click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE", help="Change one key; may be given again.")
-@click.option("--resume/--no-resume", default=True, help="Go on with the run in --out (default), or start it again.")
-@click.option("--dry-run", is_flag=True, help="Make all checks, say what would be trained on, and stop.")
-@click.option(
-    "--preview", "shows", is_flag=True, help="The same, with some rows as tokens, those to be learned marked."
-)
-def command(
-    recipe: str,
-    data: str | None,
-    out: Path | None,
-    arm: str | None,
-    changes: tuple[str, ...],
-    resume: bool,
-    dry_run: bool,
-    shows: bool,
-) -> None:
-    """Train a model to solve and to refine, as RECIPE says: the path of a TOML file, or the name of one of ours.
-
-    Running the same command again goes on from the last checkpoint.
-    """
-    given = {"data.train": data, "objective.arm": arm}
-    shortcuts = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value is not None]
-    settings = load_recipe(recipe, HybridRecipe, [*changes, *shortcuts])
-    target = out or Path("runs") / Path(recipe).name.removesuffix(".toml")
-    quiet()
-    if dry_run or shows:
-        click.echo(check_hybrid(settings, target, resume=resume, rows=shows))
-        return
-    done = train_hybrid(settings, target, resume=resume, say=say)
-    if rank() == 0:
-        click.echo(done)

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import tts
+from tts_trainers.replica.controlled import save_controls
 from tts_trainers.replica.recipe import ReplicaRecipe, TaskRanges
+from tts_trainers.replica.scorers import measure_scorers
 
 _TEST_SEED = 5  # decides nothing but the tables
+_SCORER_SEED = 11  # decides which scorer they are printed for
 _STRATEGIES = ("majority", "gsr")
 
 
@@ -33,7 +36,22 @@ class Evaluation:
         stage = self.recipe.evaluation
         gsr = tts.strategy("gsr", outputs=stage.outputs)
         strategies: list[str | tts.Strategy] = ["majority", "best_of_n", "knockout", "synthesizer", gsr]
-        self._compare(target, f"hybrid-{self.recipe.main}", stage.groups, strategies=strategies, **self._roles())
+        roles = self._roles(self._scorer(target))
+        self._compare(target, f"hybrid-{self.recipe.main}", stage.groups, strategies=strategies, **roles)
+
+    def controls(self, target: Path) -> None:
+        """The vote and self-refinement on candidates that were changed on purpose."""
+        stage = self.recipe.evaluation
+        found = tts.eval.controls(
+            self._problems(stage.control_groups),
+            k=stage.k,
+            only=stage.controls,
+            model=f"hf:{self._place(f'hybrid-{self.recipe.main}')}",
+            sampling=self._sampling(),
+            store=self.out / "evaluation.db",
+            seed=self.recipe.seed,
+        )
+        save_controls(found, target)
 
     def arms(self, target: Path) -> None:
         """Student, direct, refine and hybrid: Table 2."""
@@ -64,9 +82,40 @@ class Evaluation:
     def _place(self, name: str) -> str | None:
         return str(self.out / name) if self._places is None else self._places.get(name)
 
-    def _roles(self) -> dict[str, Any]:
+    def _problems(self, size: int, *, seed: int = _TEST_SEED, ranges: TaskRanges | None = None) -> tts.Task:
+        return tts.task("sums", size=size, seed=self.recipe.seed + seed, **dict(ranges or self.recipe.task))
+
+    def _sampling(self) -> tts.Sampling:
+        stage = self.recipe.evaluation
+        return tts.Sampling(temperature=stage.temperature, top_p=stage.top_p, max_tokens=stage.max_tokens)
+
+    def _scorer(self, target: Path) -> str:
+        """The scorer that orders the hybrid model's own responses best, on problems that no table is measured on."""
+        main, stage = self.recipe.main, self.recipe.evaluation
+        named = {"reward model": ("hf-reward", "reward")}
+        for label, model in {
+            "base": f"base-{main}",
+            "direct": "direct",
+            "refine": "refine",
+            "hybrid": f"hybrid-{main}",
+        }.items():
+            named[f"likelihood under {label}"] = ("likelihood", model)
+        found = {label: f"{kind}:{place}" for label, (kind, model) in named.items() if (place := self._place(model))}
+        drawn = tts.sample(
+            self._problems(stage.scorer_problems, seed=_SCORER_SEED),
+            k=2 * stage.k,
+            model=f"hf:{self._place(f'hybrid-{main}')}",
+            sampling=self._sampling(),
+            store=self.out / "evaluation.db",
+            seed=self.recipe.seed,
+        )
+        measured = measure_scorers(drawn.sampled, found, self.out / "evaluation.db")
+        measured.save(target)
+        return found[measured.chosen]
+
+    def _roles(self, scorer: str) -> dict[str, Any]:
         return {
-            "scorer": f"hf-reward:{self._place('reward')}",
+            "scorer": scorer,
             "judge": f"generic:hf:{self._place('judge')}",
             "synthesizer": f"hf:{self._place('synthesizer')}",
         }
@@ -85,14 +134,12 @@ class Evaluation:
         """Sample one group of k for each problem and let every strategy decide on it."""
         if (place := self._place(model)) is None:
             return
-        stage = self.recipe.evaluation
-        seed = self.recipe.seed + _TEST_SEED
         comparison = tts.compare(
-            tts.task("sums", size=groups, seed=seed, **dict(ranges or self.recipe.task)),
+            self._problems(groups, ranges=ranges),
             strategies=strategies,
-            k=k or stage.k,
+            k=k or self.recipe.evaluation.k,
             model=f"hf:{place}",
-            sampling=tts.Sampling(temperature=stage.temperature, top_p=stage.top_p, max_tokens=stage.max_tokens),
+            sampling=self._sampling(),
             store=self.out / "evaluation.db",
             seed=self.recipe.seed,
             **roles,

@@ -5,23 +5,30 @@ Candidates are sampled through the public API into one store, so an interrupted 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import random
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tts
-from tts_trainers.data.candidates import CandidateGroup, choose, limit_all_correct
+from tts_trainers.data.candidates import CandidateGroup, limit_all_correct
 from tts_trainers.helpers.graded import Pair, preference_pairs, read_graded, split_by_problem
+from tts_trainers.helpers.recipe import HelperRecipe
 from tts_trainers.recipe import Arm
+from tts_trainers.replica.groups import base_rows, groups_of
 from tts_trainers.replica.recipe import CandidateStage, ReplicaRecipe
 from tts_trainers.replica.rows import direct_rows, judge_thinking, refine_rows, synthesis_rows
 from tts_trainers.replica.stages import Stage
 from tts_trainers.rows import Row
+from tts_trainers.runtime.half import half_is_fast
 
+RecipeT = TypeVar("RecipeT", bound=HelperRecipe)
 log = logging.getLogger("tts_trainers.replica")
 
 # Each use of the task draws its own problems.
@@ -71,13 +78,15 @@ class Family:
         build_tokenizer(examples, self.recipe.tokenizer, self.recipe.seed).save_pretrained(target)
 
     def _make_base(self, target: Path, size: str) -> None:
-        from tts_trainers.replica.student import build_model, load_tokenizer
+        from tts_trainers.replica.student import build_model, load_tokenizer, token_counter
 
         tokenizer = load_tokenizer(self.out / "tokenizer")
         recipe = self.recipe
         shape = recipe.sizes[size]
         model = build_model(shape, recipe.tokenizer.context, tokenizer, recipe.seed)
-        rows = direct_rows(e.problem for e in self.problems("train", recipe.base.problems, _BASE_SEED))
+        examples = self.problems("train", recipe.base.problems, _BASE_SEED)
+        task = tts.task("sums", **dict(recipe.task))
+        rows = base_rows(examples, recipe.base, recipe.candidates, task.planted, token_counter(tokenizer), recipe.seed)
         objective = recipe.arm_of("direct")
         self._train(model, tokenizer, rows, objective, recipe.base.optimisation_of(shape), target)
 
@@ -98,14 +107,10 @@ class Family:
         )
 
     def groups(self, candidates: str) -> list[CandidateGroup]:
-        """The stored candidates, chosen and mixed over N_c; `prompts` choices for each problem."""
+        """The stored candidates, chosen, changed by kind and mixed over N_c; `prompts` choices for each problem."""
         stage, rng = self.recipe.candidates, random.Random(self.recipe.seed)
-        found = []
-        for one in read_sets(self.out / candidates / "candidates.jsonl"):
-            group, correct = one.candidates, [c.answer == one.answer for c in one.candidates]
-            for _ in range(stage.prompts):
-                shown = rng.choice(stage.shown)
-                found.append(choose(group.problem, group.candidates, correct, shown=shown, rng=rng))
+        task = tts.task("sums", **dict(self.recipe.task))
+        found = groups_of(read_sets(self.out / candidates / "candidates.jsonl"), stage, task.planted, rng)
         return limit_all_correct(found, stage.all_correct_share, rng=rng)
 
     def _make_arm(self, target: Path, size: str, arm: Arm) -> None:
@@ -124,6 +129,7 @@ class Family:
         from tts_trainers.replica.student import token_counter
 
         log.info("refine rows by N_c: %s", dict(sorted(Counter(g.n_correct for g in groups).items())))
+        log.info("refine rows by kind: %s", dict(Counter(g.kind for g in groups).most_common()))
         return refine_rows(groups, count_tokens=token_counter(tokenizer), seed=self.recipe.seed)
 
     # --- helpers of other strategies ---------------------------------------------------------------------------------
@@ -168,7 +174,7 @@ class Family:
         from tts_trainers.replica.student import load
 
         model, tokenizer = load(self.out / "direct")
-        recipe = self.recipe.reward
+        recipe = _here(self.recipe.reward)
         pairs, held_out = self._pairs(recipe.pairs_per_problem, recipe.held_out)
         report = train_reward_model(model, tokenizer, pairs, recipe, target, held_out=held_out)
         log.info("reward model: %d pairs, held-out pair accuracy %s", report.pairs, report.pair_accuracy)
@@ -178,7 +184,7 @@ class Family:
         from tts_trainers.replica.student import load
 
         model, tokenizer = load(self.out / "refine")
-        recipe = self.recipe.judge
+        recipe = _here(self.recipe.judge)
         pairs, held_out = self._pairs(recipe.pairs_per_problem, recipe.held_out)
         report = train_judge(
             model, tokenizer, judge_rows(pairs, teacher=judge_thinking), recipe, target, held_out=held_out
@@ -191,7 +197,7 @@ class Family:
 
         model, tokenizer = load(self.out / "refine")
         rows = synthesis_rows(self.groups("candidates-direct"), self.recipe.seed)
-        train_synthesizer(model, tokenizer, rows, self.recipe.synthesizer, target)
+        train_synthesizer(model, tokenizer, rows, _here(self.recipe.synthesizer), target)
 
     def _train(
         self, model: Any, tokenizer: Any, rows: Sequence[Row], objective: Any, optimisation: Any, target: Path
@@ -199,17 +205,34 @@ class Family:
         from tts_trainers.replica.student import save
         from tts_trainers.replica.train import train
 
+        output = self.out / "trainer" / f"{target.name}-{_digest(rows, objective, optimisation)}"
         logs = train(
             model,
             tokenizer,
             rows,
             objective=objective,
             optimisation=optimisation,
-            output=self.out / "trainer" / target.name,
+            output=output,
             seed=self.recipe.seed,
         )
         log.info("%s: last losses %s", target.name, [entry for entry in logs if "loss" in entry][-1:])
         save(model, tokenizer, target)
+        shutil.rmtree(output, ignore_errors=True)  # checkpoints, to go on from
+
+
+def _here(recipe: RecipeT) -> RecipeT:
+    """A helper's recipe as this machine computes it."""
+    optimisation = recipe.optimisation
+    half = optimisation.bf16 and half_is_fast()
+    return recipe.model_copy(update={"optimisation": optimisation.model_copy(update={"bf16": half})})
+
+
+def _digest(rows: Sequence[Row], objective: Any, optimisation: Any) -> str:
+    """Of all that a training run depends on, so that it never goes on from a checkpoint of another."""
+    seen = hashlib.blake2b(digest_size=8)
+    for part in (objective.model_dump_json(), optimisation.model_dump_json(), *map(json.dumps, rows)):
+        seen.update(part.encode())
+    return seen.hexdigest()
 
 
 def read_sets(path: Path) -> list[tts.Sampled]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from tts_trainers.data.recipe import KindsSection
 from tts_trainers.helpers.judge import JudgeRecipe
 from tts_trainers.helpers.reward_model import RewardModelRecipe
 from tts_trainers.helpers.synthesizer import SynthesizerRecipe
@@ -54,7 +55,7 @@ class Optimisation(Section):
     """Compute in bfloat16; faster on CPUs with AVX512-BF16. Off by default: others should leave it so."""
 
     save_steps: int | None = Field(None, ge=1)
-    """Optimiser steps between checkpoints, to see where a student should stop. By default none is kept on the way."""
+    """Optimiser steps between two checkpoints that an interrupted stage goes on from. By default none."""
 
 
 class TaskRanges(Section):
@@ -113,6 +114,11 @@ class BaseStage(Section):
     problems: int = Field(ge=1)
     """Problems that the student learns from."""
 
+    shown_share: float = Field(0.0, ge=0, lt=1)
+    """Share of them that stand in a refine prompt, with candidates that the task made up, and are solved as any other:
+    so that the student answers such prompts, and has not learned to use what they show. By default none.
+    """
+
     optimisation: Optimisation
     """How long and how fast it learns."""
 
@@ -136,6 +142,9 @@ class CandidateStage(Section):
     """How many candidates a refine prompt shows: one of these numbers at random for each prompt. By default the paper's
     four.
     """
+
+    kinds: KindsSection = KindsSection()
+    """Which groups they show: the student's own, and others that a refiner must survive."""
 
     prompts: int = Field(1, ge=1)
     """Refine prompts made of one problem's candidates, each with its own choice. By default one, as in the paper."""
@@ -211,6 +220,17 @@ class EvaluationStage(Section):
 
     outputs: int = Field(4, ge=1)
     """Refinements averaged for each group of the main table. By default the paper's four."""
+
+    control_groups: int = Field(1000, ge=1)
+    """Groups of the controls. By default 1,000 (our choice: intervals of about 2 points)."""
+
+    controls: tuple[str, ...] | None = None
+    """Which controls, by name. By default all (`tts controls`)."""
+
+    scorer_problems: int = Field(300, ge=1)
+    """Problems on which scorers are compared; half of them choose one, the others measure it. By default 300 (our
+    choice).
+    """
 
     temperature: float = Field(0.6, gt=0)
     """Sampling temperature of candidates and refinements, above 0. By default the paper's."""

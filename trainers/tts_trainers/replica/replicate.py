@@ -68,7 +68,8 @@ def _stages(out: Path, recipe: ReplicaRecipe, *, all_sizes: bool) -> list[Stage]
         hybrid_arm,
     ]
     stages += [
-        Stage("methods", evaluation.methods, settings, [hybrid, "reward", "judge", "synthesizer"]),
+        Stage("methods", evaluation.methods, settings, [hybrid, "direct", "refine", "reward", "judge", "synthesizer"]),
+        Stage("controls", evaluation.controls, settings, [hybrid]),
         Stage("ks", evaluation.numbers_of_candidates, settings, [hybrid]),
         Stage("harder", evaluation.harder, [*settings, recipe.harder], [hybrid, "direct"]),
         Stage("arms", evaluation.arms, settings, [hybrid, "direct", "refine"]),
@@ -83,6 +84,7 @@ def _stages(out: Path, recipe: ReplicaRecipe, *, all_sizes: bool) -> list[Stage]
 def _report(out: Path, recipe: ReplicaRecipe, stages: Sequence[Stage], seconds: dict[str, float]) -> str:
     parts = [
         tables.methods(out / "methods"),
+        tables.controls(out / "controls"),
         tables.arms(out / "arms"),
         tables.numbers_of_candidates(out / "ks", recipe),
         tables.harder(out / "harder", recipe),

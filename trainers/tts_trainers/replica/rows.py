@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import takewhile, zip_longest
 
 from tts import Candidate, Message, Problem, run_sync
 from tts.prompts import direct_messages, refine_messages, synthesize_messages
 from tts.prompts.refine import CountTokens
-from tts.tasks.sums import comparison, plan, response, said, solution, terms_of
+from tts.tasks.sums import Term, comparison, plan, response, said, solution, terms_of
 from tts_trainers.data.candidates import CandidateGroup
+from tts_trainers.replica.refinement import refinement
 from tts_trainers.rows import Row, row
 
+Thinking = Callable[[Sequence[Term], Sequence[str]], str]
 TEACHER = {"source": "task:sums", "teacher": "worked solution", "label": "gold"}
 
 
@@ -26,20 +28,25 @@ def direct_rows(problems: Iterable[Problem]) -> list[Row]:
     return rows
 
 
-def refine_rows(groups: Iterable[CandidateGroup], *, count_tokens: CountTokens, seed: int) -> list[Row]:
-    """Refine prompts over candidate groups, with the comparison and the worked solution as target.
+def refine_rows(
+    groups: Iterable[CandidateGroup], *, count_tokens: CountTokens, seed: int, thinking: Thinking = refinement
+) -> list[Row]:
+    """Refine prompts over candidate groups, with givens, comparison and worked solution as target.
 
-    A group whose candidates all have no summary teaches nothing about refining and is left out.
+    `thinking` writes the part before the solution, from the terms of the problem and the summaries in the order of the
+    prompt. A group whose candidates all have no summary teaches nothing about refining and is left out.
     """
-    return run_sync(lambda: _refine_rows(list(groups), count_tokens, random.Random(seed)))
+    return run_sync(lambda: _refine_rows(list(groups), count_tokens, random.Random(seed), thinking))
 
 
-async def _refine_rows(groups: Sequence[CandidateGroup], count_tokens: CountTokens, rng: random.Random) -> list[Row]:
+async def _refine_rows(
+    groups: Sequence[CandidateGroup], count_tokens: CountTokens, rng: random.Random, thinking: Thinking
+) -> list[Row]:
     rows = []
     for group in groups:
         if any((c.summary or "").strip() for c in group.candidates):
             prompt = await refine_messages(group.problem, group.candidates, rng=rng, count_tokens=count_tokens)
-            rows.append(_refined(group, prompt.messages, prompt.order))
+            rows.append(_refined(group, prompt.messages, prompt.order, thinking))
     return rows
 
 
@@ -49,16 +56,17 @@ def synthesis_rows(groups: Iterable[CandidateGroup], seed: int) -> list[Row]:
     rows = []
     for group in groups:
         prompt = synthesize_messages(group.problem, group.candidates, rng=rng)
-        rows.append(_refined(group, prompt.messages, prompt.order))
+        rows.append(_refined(group, prompt.messages, prompt.order, refinement))
     return rows
 
 
-def _refined(group: CandidateGroup, messages: Sequence[Message], order: Sequence[int]) -> Row:
-    """The candidates compared in the order of the prompt, then the worked solution."""
+def _refined(group: CandidateGroup, messages: Sequence[Message], order: Sequence[int], thinking: Thinking) -> Row:
+    """The candidates in the order of the prompt as the teacher thinks of them, then the worked solution."""
     problem, shown = group.problem, {c.index: c.summary or "" for c in group.candidates}
     terms = terms_of(problem)
-    target = response(comparison(terms, [shown[i] for i in order]), solution(terms))
-    return row(messages, target, "refine", problem_id=problem.id, n_correct=group.n_correct, provenance=TEACHER)
+    target = response(thinking(terms, [shown[i] for i in order]), solution(terms))
+    provenance = TEACHER | {"kind": group.kind}
+    return row(messages, target, "refine", problem_id=problem.id, n_correct=group.n_correct, provenance=provenance)
 
 
 def judge_thinking(problem: Problem, a: Candidate, b: Candidate, letter: str) -> str:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from tts_trainers.replica import paper
+from tts_trainers.replica.controlled import by_control, goals, read_controls
 from tts_trainers.replica.evaluate import read_comparison
 from tts_trainers.replica.recipe import ReplicaRecipe
+from tts_trainers.replica.scorers import COIN, read_scorers
 
 _UNKNOWN = "the paper's own are not in our sources"
 _METHODS = {
     "majority": "majority",
-    "best_of_n": "best of N, reward model",
+    "best_of_n": "best of N",
     "knockout": "knockout, generative judge",
     "synthesizer": "external synthesizer",
     "gsr": "self-refinement (GSR)",
@@ -22,7 +24,8 @@ _METHODS = {
 
 def methods(folder: Path) -> str:
     """Tables 1, 4 and 5 with Figures 5 and 8: every method on the same candidates."""
-    return "\n".join([table_1(folder), table_5(folder), table_4(folder), figure_8(folder)])
+    parts = [table_1(folder), scorers(folder), table_5(folder), table_4(folder), figure_8(folder)]
+    return "\n".join(part for part in parts if part)
 
 
 def table_1(folder: Path) -> str:
@@ -33,11 +36,55 @@ def table_1(folder: Path) -> str:
     rows.append([f"pass@{k}, an oracle that selects", _share(found[f"pass@{k}"]), "", *[""] * len(paper.BENCHMARKS)])
     for name, label in _METHODS.items():
         ours = _strategy(found, name)
+        label = _scored_by(folder) if name == "best_of_n" else label
         rows.append(
             [label, _share(ours["accuracy"]), _gap(ours["gap_to_majority"]), *map(_number, paper.METHODS[name])]
         )
     title = f"## Table 1: one answer from {k} candidates ({found['groups']:,} groups)"
     return _table(title, ["method", "ours", "minus majority", *(f"paper, {b}" for b in paper.BENCHMARKS)], rows)
+
+
+def controls(folder: Path) -> str:
+    """What self-refinement goes by: its candidates changed on purpose, and what was meant to be reached."""
+    found = read_controls(folder)
+    voted, refined = (by_control(found, name) for name in ("majority", "gsr"))
+    rows = [
+        [
+            name,
+            str(one["groups"]),
+            _share(voted[name]["accuracy"]),
+            _share(one["accuracy"]),
+            *map(_gap, (one["versus_own"], one["versus_majority"])),
+        ]
+        for name, one in refined.items()
+    ]
+    head = ["candidates", "groups", "majority", "self-refinement", "minus own", "minus majority"]
+    table = _table(f"## Controls (k = {found['k']}, direct solving {_share(found['direct'])})", head, rows)
+    said = {True: "yes", False: "no", None: ""}
+    goal_rows = [[what, shown, said[reached]] for what, shown, reached in goals(found)]
+    return "\n".join([table, _table("### What was meant to be reached", ["goal", "measured", "reached"], goal_rows)])
+
+
+def scorers(folder: Path) -> str:
+    """How often each scorer orders a right and a wrong response right; empty where none was compared."""
+    found = read_scorers(folder)
+    if not found:
+        return ""
+    rows = [
+        [label, _share(one), "chosen" if label == found["chosen"] else ""] for label, one in found["held_out"].items()
+    ]
+    head = ["scorer", "pairs of held-out problems ordered right", ""]
+    return _table("### Which scorer best of N goes by", head, rows)
+
+
+def _scored_by(folder: Path) -> str:
+    """The label of the best-of-N row: its scorer, and whether it is any better than a coin."""
+    found = read_scorers(folder)
+    if not found:
+        return _METHODS["best_of_n"]
+    estimate = found["held_out"][found["chosen"]]
+    weak = estimate is None or estimate["mean"] < COIN
+    return f"best of N, {found['chosen']}{' (little better than a coin)' if weak else ''}"
 
 
 def table_5(folder: Path) -> str:

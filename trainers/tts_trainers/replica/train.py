@@ -15,6 +15,7 @@ from tts_trainers.hybrid.trainer import HybridSFTTrainer
 from tts_trainers.recipe import Arm, HybridObjective
 from tts_trainers.replica.recipe import Optimisation
 from tts_trainers.rows import OBJECTIVES, Row
+from tts_trainers.runtime.half import half_is_fast
 
 
 def rows_of_arm(rows: Sequence[Row], arm: Arm) -> list[Row]:
@@ -34,6 +35,8 @@ def train(
 ) -> list[dict[str, float]]:
     """Train `model` in place on the rows of the arm; returns what was logged, `loss_direct` and `loss_refine` apart.
 
+    With `optimisation.save_steps` it goes on from the last checkpoint in `output`, which must be of these very rows.
+
     Raises `ConfigError` where the arm has no row, or the hybrid arm lacks one of the objectives.
     """
     chosen = rows_of_arm(rows, objective.arm)
@@ -49,7 +52,7 @@ def train(
         normalisation=objective.normalisation,
         length_window=optimisation.length_window,
     )
-    trainer.train()
+    trainer.train(resume_from_checkpoint=True if optimisation.save_steps is not None else None)
     return list(trainer.state.log_history)
 
 
@@ -68,7 +71,7 @@ def sft_config(optimisation: Optimisation, output: Path, seed: int) -> SFTConfig
         weight_decay=optimisation.weight_decay,
         adam_beta2=optimisation.adam_beta2,
         max_grad_norm=optimisation.max_grad_norm,
-        bf16=optimisation.bf16,
+        bf16=optimisation.bf16 and half_is_fast(),
         use_cpu=not torch.cuda.is_available(),
         activation_checkpointing=False,
         dataloader_drop_last=True,
@@ -76,7 +79,7 @@ def sft_config(optimisation: Optimisation, output: Path, seed: int) -> SFTConfig
         logging_steps=20,
         save_strategy="no" if optimisation.save_steps is None else "steps",
         save_steps=optimisation.save_steps or 1,
-        save_only_model=True,
+        save_total_limit=1,
         report_to="none",
         disable_tqdm=True,
     )

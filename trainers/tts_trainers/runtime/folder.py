@@ -65,10 +65,15 @@ def check_same(out: Path, now: dict[str, Any]) -> None:
         return
     before: dict[str, Any] = json.loads((out / RUN_FILE).read_text("utf-8"))
     advice = "give another --out, or --no-resume to start this one again"
-    if key := _difference(before["recipe"], now["recipe"]):
+    if key := _difference(_learned(before["recipe"]), _learned(now["recipe"])):
         raise ConfigError(f"the folder {str(out)!r} holds a run of another recipe ({key}); {advice}")
     if before["content"] != now["content"]:
         raise ConfigError(f"the folder {str(out)!r} holds a run on other rows or templates; {advice}")
+
+
+def _learned(recipe: dict[str, Any]) -> dict[str, Any]:
+    """What of a recipe decides what is learned: how often something is logged or saved does not."""
+    return {name: value for name, value in recipe.items() if name != "tracking"}
 
 
 def begin(out: Path, settings: dict[str, Any]) -> None:
