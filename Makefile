@@ -60,9 +60,9 @@ test-postgres: $(READY) ## stores in a real PostgreSQL that the tests start; ins
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 	$(BIN)/python -m pytest -m postgres tests/store
 
-test-browser: $(READY) ## report, documentation and the page of `tts serve` in a real headless Chromium; installs Debian's where there is none (as root)
+test-browser: $(READY) ## reports, views, documentation, the page of `tts serve` in a real headless Chromium; installs Debian's where there is none (as root)
 	command -v chromium || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
-	$(BIN)/python -m pytest -m browser tests/report tests/docs tests/serve
+	$(BIN)/python -m pytest -m browser tests/report tests/view tests/docs tests/serve
 
 test-wheel: $(READY) ## build the wheel, check its contents, run the core tests against it in a fresh environment
 	sh tests/wheel.sh $(PYTHON) $(BIN)

@@ -12,6 +12,7 @@ from tts.api.candidate_sets import candidate_sets
 from tts.api.problems import Found as ProblemsFound
 from tts.api.problems import asked_again, problems_of
 from tts.api.progress import following, total_of
+from tts.api.reading import OnText, Reader
 from tts.api.samples import Samples
 from tts.api.settings import KINDS, Settings, checked, grader_given, settle_answers, settle_names, spelled_out
 from tts.api.tally import Unit
@@ -27,6 +28,7 @@ from tts.contracts.task import task as task_of
 from tts.engine.built_in import check_sum
 from tts.engine.engine import Engine
 from tts.engine.reference import DEFAULT_MODEL, placed
+from tts.engine.terms import Terms
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import SILENT, Graded, grade
 from tts.metrics.made import made_today
@@ -50,9 +52,17 @@ DEFAULT_STRATEGIES = ("first", "majority", "gsr")
 
 @spelled_out
 def solve(
-    problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 4, **engine: Unpack[Settings]
+    problem: str | Problem,
+    *,
+    strategy: str | Strategy = "gsr",
+    k: int = 4,
+    on_text: OnText | None = None,
+    **engine: Unpack[Settings],
 ) -> Result:
     """Sample k candidates of one problem and decide.
+
+    `on_text` hears the answer without its thinking, bit by bit where a model that can tell of it writes it, a chosen
+    one at once. Where it became another one after its beginning had been told, no more is told; the result has it.
 
     `engine` takes the arguments of `tts.Engine`: model, scorer, judge, synthesizer, store, sampling, seed and others.
     With no model the embedded miniature is used, which only knows the built-in task. Raises what goes wrong.
@@ -63,10 +73,15 @@ def solve(
     if engine.get("model") is None and (text := problem.text if isinstance(problem, Problem) else str(problem)).strip():
         check_sum(text)
 
-    async def work(one: Engine) -> Result:
-        return await one.solve(problem, chosen, k)
+    reader = None if on_text is None else Reader(on_text)
 
-    return _with_engine(work, engine, sampling=True, unit="candidate", total=k)
+    async def work(one: Engine) -> Result:
+        return await one.solve(problem, chosen, k, terms=Terms(tell=reader))
+
+    result = _with_engine(work, engine, sampling=True, unit="candidate", total=k)
+    if reader is not None:
+        reader.end(result)
+    return result
 
 
 @spelled_out
@@ -144,6 +159,7 @@ def compare(
     n: int | None = None,
     order_trials: int = 0,
     shuffle: bool = False,
+    balanced: bool = False,
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
     on_error: OnError = "raise",
@@ -161,14 +177,17 @@ def compare(
     With `order_trials`, strategies that mind the order of their candidates decide again on so many other orders, and
     the comparison says how often that changes the answer. With `shuffle`, stored candidates of each problem come in a
     random order, drawn by the seed, before they are put into groups: for sets that are pooled from several models or
-    settings, where neighbours are alike. `think` are the tags around the thinking in a file of
-    candidates; without, the dialects of models are recognised.
+    settings, where neighbours are alike. With `balanced`, groups overlap where k does not divide how many candidates
+    there are: each is in equally many of n / gcd(n, k) groups, drawn by the seed, and none is left out. `think` are the
+    tags around the thinking in a file of candidates; without, the dialects of models are recognised.
     """
     chosen = _chosen(strategies)
     source, grader = _task_settings(samples, columns, grader, engine)
 
     def read() -> _Plan:
-        return _read(source, chosen, k, n, columns, limit, on_error, think, grader, engine, order_trials, shuffle)
+        return _read(
+            source, chosen, k, n, columns, limit, on_error, think, grader, engine, order_trials, shuffle, balanced
+        )
 
     return _evaluate(Comparison, read, chosen, k, grader, _Hears(on_result, None), engine, told_source(samples))
 
@@ -209,6 +228,7 @@ def _read(
     engine: Settings,
     order_trials: int = 0,
     shuffle: bool = False,
+    balanced: bool = False,
 ) -> _Plan:
     """The source, read: candidate sets to decide on, or problems to sample candidates of."""
     sets, understood = candidate_sets(source, columns, limit, on_error, engine, think)
@@ -217,11 +237,20 @@ def _read(
         _same_model(source, given, strategies, k, engine)
         tell_understood(understood, strategies, grader, engine, sampling=False)
         seed = (engine.get("seed") or 0) if shuffle else None
-        return _Plan(lambda one: one.compare(_first(given, n, seed), strategies, k, order_trials=order_trials), False)
+
+        def decide(one: Engine) -> AsyncGenerator[Outcome, None]:
+            taken = _first(given, n, seed)
+            return one.compare(taken, strategies, k, order_trials=order_trials, balanced=balanced)
+
+        return _Plan(decide, False)
     examples, understood = problems_of(source, columns, limit, on_error, engine.get("model"))
     tell_understood(understood, strategies, grader, engine, sampling=True)
     total = total_of(source, limit, len(strategies)) if n in (None, k) else None
-    return _Plan(lambda one: one.run(examples, strategies, k, n=n, order_trials=order_trials), True, total)
+
+    def sample_and_decide(one: Engine) -> AsyncGenerator[Outcome, None]:
+        return one.run(examples, strategies, k, n=n, order_trials=order_trials, balanced=balanced)
+
+    return _Plan(sample_and_decide, True, total)
 
 
 def _to_sample(

@@ -12,14 +12,26 @@ from tts.cli._json_line import write_json
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--strategy", "-s", default="gsr", show_default=True, metavar="NAME", help="Whose gap to the majority.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON line per run.")
-def gaps(runs: tuple[Path, ...], strategy: str, as_json: bool) -> None:
+@click.option(
+    "--pool",
+    is_flag=True,
+    help="Take all groups of the runs together, e.g. of several seeds: one gap over problems, mean ± sd between runs.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per run, or for what is pooled.")
+def gaps(runs: tuple[Path, ...], strategy: str, pool: bool, as_json: bool) -> None:
     """Put the Refinement Gap of several RUNS into one table, e.g. of several sizes of a model.
 
-    RUNS are folders of `tts eval`, or .json files of `tts compare -o`.
+    RUNS are folders of `tts eval`, or .json files of `tts compare -o`; to be pooled, folders.
     """
-    from tts.eval import gap_table, read_gaps
+    from tts.eval import gap_table, pool_gaps, pooled_table, read_gaps
 
+    if pool:
+        pooled = pool_gaps(runs, strategy)
+        if as_json:
+            write_json(pooled.to_dict())
+        else:
+            click.echo(str(pooled_table(pooled, strategy)))
+        return
     found = read_gaps(runs, strategy)
     if not as_json:
         click.echo(str(gap_table(found, strategy)))

@@ -249,28 +249,37 @@ class Engine:
         *,
         n: int | None = None,
         order_trials: int = 0,
+        balanced: bool = False,
     ) -> AsyncGenerator[Outcome, None]:
         """Sample k candidates per problem and let every strategy decide on them; outcomes as they are decided.
 
-        With `n`, n are sampled and decided on in non-overlapping groups of k. With `order_trials`, strategies that mind
+        With `n`, n are sampled and decided on in non-overlapping groups of k, or `balanced`, where k need not divide n:
+        in groups that overlap, with every candidate in equally many. With `order_trials`, strategies that mind
         the order of the candidates decide again on so many permutations of all k of them, which are drawn for it.
         """
         check_k(k)
         if n is not None and n < k:
             raise ConfigError(f"n={n} candidates per problem make no group of k={k}; give n={k} or more")
         works = (Work(example.problem, example.answer) for example in self._known(problems))
-        return self._outcomes(works, strategies, k, order_trials, n or k)
+        return self._outcomes(works, strategies, k, order_trials, n or k, balanced=balanced)
 
     def compare(
-        self, samples: Iterable[Sampled], strategies: Sequence[str | Strategy], k: int = 4, *, order_trials: int = 0
+        self,
+        samples: Iterable[Sampled],
+        strategies: Sequence[str | Strategy],
+        k: int = 4,
+        *,
+        order_trials: int = 0,
+        balanced: bool = False,
     ) -> AsyncGenerator[Outcome, None]:
-        """Let every strategy decide on stored candidates, in non-overlapping groups of k; `order_trials` as in `run`.
+        """Let every strategy decide on stored candidates, in groups of k; `order_trials` and `balanced` as in `run`.
 
         A set of fewer than k is completed by the model that made it, if that is the engine's, under the sampling that
         made it. Else it is a failed result; `ConfigError` where it is the first.
         """
         check_k(k)
-        return self._outcomes(groups(samples, k, self._runner.can_complete), strategies, k, order_trials, None)
+        works = groups(samples, k, self._runner.can_complete, self.sampling.seed if balanced else None)
+        return self._outcomes(works, strategies, k, order_trials, None)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text for the policy (an estimate of four characters a token where there is no policy)."""
@@ -309,12 +318,15 @@ class Engine:
         k: int,
         order_trials: int,
         n: int | None,
+        *,
+        balanced: bool = False,
     ) -> AsyncGenerator[Outcome, None]:
         plan = await self._plan(strategies, k, order_trials, n, AS_THE_ENGINE)
+        plan = plan._replace(balanced=plan.sampling.seed if balanced else None)
 
         async def work_out(work: Work, order: int) -> list[Outcome]:
             whole = n is None or n == k
-            parts = [work] if whole else await self._runner.sampled_groups(work, order, plan.sampling, k, n or k)
+            parts = [work] if whole else await self._runner.sampled_groups(work, order, plan, n or k)
             return await together([self._runner.decide_all(part, order, plan) for part in parts])
 
         checked = self._roles.check_first(works, tuple(plan.strategies.values()))

@@ -23,7 +23,7 @@ from tts.engine.pool import Pool
 from tts.engine.roles import Roles
 from tts.engine.understood import refusal
 from tts.engine.unit import SAMPLING, Unit
-from tts.engine.work import Work, groups
+from tts.engine.work import Work, groups, how_many_groups, how_many_new
 from tts.rows.makers import made_by
 from tts.store.store import Store
 from tts.vocabulary.errors import BackendError, StoreError, TTSError
@@ -44,6 +44,7 @@ class Plan(NamedTuple):
     limits: TimeLimits | None = None
     drawer: Drawer | None = None  # with a budget of its own
     tell: Callable[[str], None] | None = None
+    balanced: int | None = None  # the seed of groups that overlap
 
 
 class Runner:
@@ -86,13 +87,14 @@ class Runner:
         policy = self._roles.loaded["policy"].fingerprint
         return CandidateSet(problem=work.problem, candidates=tuple(candidates), policy=policy, sampling=sampling)
 
-    async def sampled_groups(self, work: Work, order: int, sampling: Sampling, k: int, n: int) -> list[Work]:
-        """A work that is yet to be sampled, as groups of k of its first n candidates."""
+    async def sampled_groups(self, work: Work, order: int, plan: Plan, n: int) -> list[Work]:
+        """A work that is yet to be sampled, as groups of its first n candidates."""
         try:
-            found = await self.drawn(work, order, sampling, n)
+            found = await self.drawn(work, order, plan.sampling, n)
         except TTSError as error:
-            return [work._replace(group=group, error=error) for group in range(n // k)]
-        return list(groups([Sampled(found, work.answer)], k, self.can_complete))
+            many = how_many_groups(n, plan.k, plan.balanced)
+            return [work._replace(group=i, error=error, new=how_many_new(n, plan.k, i)) for i in range(many)]
+        return list(groups([Sampled(found, work.answer)], plan.k, self.can_complete, plan.balanced))
 
     async def decide_all(self, work: Work, order: int, plan: Plan) -> Outcome:
         """What every strategy of the plan says of one group; raises `StoreError`, other errors are in the outcome."""
@@ -132,7 +134,17 @@ class Runner:
         received = {index: c for context in contexts.values() for index, c in context.received.items()}
         candidates = tuple(received[index] for index in sorted(received))
         return Outcome(
-            order, work.problem, work.answer, work.group, candidates, results, errors, changed, unit.scores, work.left
+            order,
+            work.problem,
+            work.answer,
+            work.group,
+            candidates,
+            results,
+            errors,
+            changed,
+            unit.scores,
+            work.left,
+            work.new,
         )
 
     async def _decide(self, work: Work, strategy: Strategy, context: StrategyContext) -> Decided:

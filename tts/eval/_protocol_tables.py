@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from tts.contracts.prices import Prices
 from tts.metrics.budgets import Measure
 from tts.metrics.checks import Disagreement, Duplicate
 from tts.metrics.comparison import Comparison
+from tts.metrics.confidence_tables import calibration_table, strata_tables
 from tts.metrics.estimate import Estimate
 from tts.metrics.pairs import PAIRS
 from tts.metrics.tables import Table, about, counted, estimated_lines, percent, quantity
@@ -16,6 +18,7 @@ from tts.vocabulary.records import Usage
 
 _SHOWN = 20  # rows of a list that a person is to look at; the rest is in the JSON file
 _NO = ""
+_KINDS = ("non-overlapping group (arXiv 2509.00084)", "balanced group, with every candidate in equally many,")
 
 
 class Shown(NamedTuple):
@@ -40,10 +43,22 @@ def protocol_tables(shown: Shown) -> list[Table]:
 
 
 def screen_tables(shown: Shown) -> list[Table]:
-    """What one wants to see first: the accuracies, with the cost or the checks where these were asked for."""
+    """What one wants to see first: accuracies and what confidence is worth; strata, cost, checks where asked for."""
     asked = [_cost(shown)] if shown.prices is not None else []
     asked += [_checks(shown)] if shown.disagreements is not None else []
-    return [_accuracy(shown), *asked]
+    calibration = calibration_table(shown.comparison)
+    told = [calibration] if calibration.rows else []
+    return [_accuracy(shown), *told, *strata_tables(shown.comparison), *asked]
+
+
+def _passes(compared: Comparison) -> list[str]:
+    """What single passes over the problems differ by: mean@n ± sd, of candidates and of each strategy's groups."""
+    told = []
+    for label in (None, *compared.strategies):
+        if len(found := compared.passes(label)) > 1:
+            name = f"mean@{len(found)}" if label is None else f"{label} over {len(found)} groups"
+            told.append(f"{name} {percent(fmean(found))} ± {percent(stdev(found))}")
+    return [f"one pass over the problems, mean ± sd: {'; '.join(told)}"] if told else []
 
 
 def _accuracy(shown: Shown) -> Table:
@@ -71,13 +86,14 @@ def _accuracy(shown: Shown) -> Table:
     size = f"{counted(problems, 'problem')}, {counted(len(compared.rows), 'group')} of k={k}"
     title = f"Accuracy: {size}, source {shown.protocol['problems']}"
     named = ", ".join(f"{role} {name}" for role, name in shown.protocol.get("named", {}).items())
+    kind = _KINDS[bool(shown.protocol.get("balanced"))]
     notes = [
         *([f"models: {named}"] if named else []),
-        f"{groups}: one decision for each non-overlapping group of {k} candidates, outputs averaged (arXiv 2509.00084)",
+        f"{groups}: one decision for each {kind} of {k} candidates, outputs averaged",
     ]
     if shown.protocol["estimator"] == "subsets":
         notes.append(f"{subsets}: unbiased mean over every subset, ties averaged, where the strategy allows it")
-    notes += [*compared.missing_lines(), *compared.failure_lines(), *compared.rate_lines()]
+    notes += [*_passes(compared), *compared.missing_lines(), *compared.failure_lines(), *compared.rate_lines()]
     return Table(title, ["strategy", "accuracy", "95 % interval", "estimator", "outputs per group"], rows, notes)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any
 
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.grading import Graded
 from tts.vocabulary.errors import ConfigError
 from tts.vocabulary.outcome_class import is_missing, is_there
-from tts.vocabulary.records import CurveName, Result, Usage
+from tts.vocabulary.records import Candidate, CurveName, Result, Usage
 
 Set = tuple[str, str]  # digest and id of a problem
 
@@ -72,6 +73,25 @@ class Accuracies:
         for row in self.rows:
             found[set_of(row)] += present(row) if row.candidates is not None else ()
         return clustered_mean(((key[0], sum(own) / len(own)) for key, own in found.items() if own), (0.0, 1.0))
+
+    def passes(self, strategy: str | None = None) -> list[float]:
+        """Accuracies of single passes over the problems: of candidates 0, 1, 2 …, or of a strategy on groups 0, 1 ….
+
+        Their mean is mean@n, their standard deviation what another seed would change. Over the problems with a gold
+        answer, as many passes as every one of them has; none where something is missing.
+        """
+        found: dict[Set, list[float | None]] = defaultdict(list)
+        for row in self.rows:
+            if row.candidates is not None and strategy is None:
+                new = counted(row)
+                there = [float(right) for right in row.candidates[: len(new)]]
+                found[set_of(row)] += [one if is_there(c) else None for c, one in zip(new, there, strict=True)]
+            elif row.decisions is not None and strategy is not None:
+                found[set_of(row)].append(share_correct(row, strategy))
+        passes = list(zip(*found.values(), strict=False))
+        whole = [[one for one in every if one is not None] for every in passes]
+        same = all(len(one) == len(every) for one, every in zip(whole, passes, strict=True))
+        return [sum(one) / len(one) for one in whole] if same else []
 
     @cached_property
     def pass_at_k(self) -> Estimate | None:
@@ -176,6 +196,12 @@ def present(row: Graded) -> list[bool]:
     return [correct for one, correct in given if is_there(one)]
 
 
+def counted(row: Graded) -> list[Candidate]:
+    """The candidates that no earlier group has: all of them, unless groups overlap."""
+    new = row.outcome.new
+    return [one for one in row.outcome.candidates if new is None or one.index < new]
+
+
 def stopped(row: Graded, k: int) -> bool:
     """A strategy decided before it had asked for all k: what is there is no fair sample."""
     return decided(row) and 0 < len(row.outcome.candidates) < k
@@ -184,6 +210,12 @@ def stopped(row: Graded, k: int) -> bool:
 def decided(row: Graded) -> bool:
     """Some strategy has a decision on the group."""
     return any(result.decision is not None for result in row.outcome.results.values())
+
+
+def recorded(row: Graded) -> Mapping[str, Any]:
+    """What stands beside the candidates of a group where they came from: lists, by name."""
+    found = row.outcome.problem.metadata.get("recorded")
+    return found if isinstance(found, Mapping) else {}
 
 
 def set_of(row: Graded) -> Set:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from tts.metrics.accuracies import Set, present, set_of, share_correct, stopped
+from tts.metrics.accuracies import Set, counted, present, set_of, share_correct, stopped
 from tts.metrics.costs import Costs
 from tts.metrics.grading import Graded
 from tts.metrics.missing import MaxFailed, Missing, reasons_of
@@ -60,7 +60,7 @@ class Completeness(Costs):
             found = Counter(one for row in self.rows for one in _classes(row, strategy))
         else:
             found = Counter(one for row in self.rows for one in candidate_classes(row))
-            found["failed"] += sum(self._expected(row) - len(row.outcome.candidates) for row in self.rows)
+            found["failed"] += sum(self._counted(row) - len(counted(row)) for row in self.rows)
         return {name: found[name] for name in CLASSES if found[name]}
 
     @cached_property
@@ -70,9 +70,9 @@ class Completeness(Costs):
         never, of, incomplete = 0, 0, set[Set]()
         undecided = [result for result in self.results if is_missing(result)]
         for row in self.rows:
-            own = [one for one in row.outcome.candidates if not is_there(one)]
-            absent = self._expected(row) - len(row.outcome.candidates)
-            lost, never, of = lost + own, never + absent, of + self._expected(row)
+            own = [one for one in counted(row) if not is_there(one)]
+            absent = self._counted(row) - len(counted(row))
+            lost, never, of = lost + own, never + absent, of + self._counted(row)
             if own or absent or any(map(is_missing, row.outcome.results.values())):
                 incomplete.add(set_of(row))
         return Missing(
@@ -137,8 +137,13 @@ class Completeness(Costs):
     @property
     def cut(self) -> Cut | None:
         """How many candidates were cut at the limit of tokens, whether or not they have an answer; `None` for none."""
-        sampled = [one for row in self.rows for one in row.outcome.candidates if one.error is None]
+        sampled = [one for row in self.rows for one in counted(row) if one.error is None]
         return cut_of(sampled, self.max_tokens)
+
+    def _counted(self, row: Graded) -> int:
+        """How many candidates were asked for that no earlier group has."""
+        new = row.outcome.new
+        return self._expected(row) if new is None else min(self._expected(row), new)
 
     def _bounds(self, value: Callable[[Graded], float | None]) -> Bounds | None:
         graded = [value(row) for row in self.rows if row.decisions is not None]
@@ -160,9 +165,9 @@ class Completeness(Costs):
 
 
 def candidate_classes(row: Graded) -> list[OutcomeClass]:
-    """The class of each candidate of a group."""
+    """The class of each candidate of a group, of those that no earlier group has."""
     grades = row.candidates if row.candidates is not None else (None,) * len(row.outcome.candidates)
-    return [candidate_class(one, correct) for one, correct in zip(row.outcome.candidates, grades, strict=True)]
+    return [candidate_class(one, correct) for one, correct in zip(counted(row), grades, strict=False)]
 
 
 def cut_of(candidates: Sequence[Candidate], max_tokens: int | None) -> Cut | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from tts.metrics.accuracies import Accuracies
+from tts.metrics.accuracies import Accuracies, counted
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.vocabulary.outcome_class import is_missing, is_there, was_cut
 from tts.vocabulary.records import Candidate, Result, Usage
@@ -174,7 +174,13 @@ class Costs(Accuracies):
             },
             "frontier": [point._asdict() for point in self.frontier()],
             "lengths": {
-                label: {"direct": one.direct.to_dict(), "written": one.written.to_dict(), "reduction": one.reduction}
+                label: {
+                    "direct": one.direct.to_dict(),
+                    "written": one.written.to_dict(),
+                    "reduction": one.reduction,
+                    "thinking": list(one.thinking),
+                    "answer": list(one.answer),
+                }
                 for label, one in lengths.items()
                 if one is not None
             },
@@ -186,7 +192,7 @@ class Costs(Accuracies):
         }
 
     def _candidates(self) -> Iterator[tuple[str, Candidate]]:
-        return ((row.outcome.problem.digest, c) for row in self.rows for c in row.outcome.candidates)
+        return ((row.outcome.problem.digest, c) for row in self.rows for c in counted(row))
 
 
 def _own(result: Result) -> tuple[int, int]:

@@ -45,7 +45,7 @@ def gap_table(gaps: Sequence[Gap], strategy: str = "gsr") -> Table:
 
 
 def read_summary(run: Path) -> dict[str, Any]:
-    """The summary of a run: that of its folder, or the .json file itself; raises `ConfigError`."""
+    """The summary of a run: that of a folder of `tts eval`, or the .json file itself; raises `ConfigError`."""
     path = run / "report.json" if run.is_dir() else run
     try:
         found = json.loads(path.read_text("utf-8"))

@@ -12,7 +12,7 @@ from tts.answers.expectation import expected
 from tts.answers.forms import clusters_by, form_of
 from tts.answers.shared import held
 from tts.bridge.loop import run_sync
-from tts.metrics.accuracies import Set, present, set_of, stopped
+from tts.metrics.accuracies import Set, counted, present, set_of, stopped
 from tts.metrics.brackets import knockout_at_k, recorded_wins
 from tts.metrics.completeness import Completeness
 from tts.metrics.curves import Subsets, best_of_at_k, curve, g_pass_at_k, maj_at_k, pass_at_k, weighted_maj_at_k
@@ -109,7 +109,7 @@ class SampledCurves(Completeness):
         whole: dict[str, list[bool]] = {}
         for row in self.rows:
             if row.candidates is not None and len(row.candidates) == self.k == len(present(row)):
-                whole.setdefault(row.outcome.problem.digest, []).extend(row.candidates)
+                whole.setdefault(row.outcome.problem.digest, []).extend(row.candidates[: len(counted(row))])
         return unlike_slots(whole)
 
     def g_pass(self, tau: float, k: int | None = None) -> Estimate | None:
@@ -186,14 +186,14 @@ class SampledCurves(Completeness):
         """The groups of one problem and id put together again, without what is missing."""
         sets: dict[Set, CandidatesOf] = {}
         for row in self.rows:
-            there = [one for one in row.outcome.candidates if is_there(one)]
+            there = [one for one in counted(row) if is_there(one)]
             if row.candidates is None or not there:
                 continue
             outcome = row.outcome
             empty = CandidatesOf(outcome.problem.digest, outcome.problem.text, [], [], [])
             found = sets.setdefault(set_of(row), empty)
             found.candidates.extend(there)
-            found.correct.extend(present(row))
+            found.correct.extend(present(row)[: len(there)])
             scores = outcome.scores or {}
             found.scores.extend(scores.get(c.index, math.nan) for c in there)
         return sets

@@ -14,6 +14,7 @@ class Outcome(NamedTuple):
     where order trials were asked for: for each strategy that minds the order and that decided, whether another order of
     the candidates changed its answer, trial by trial. `scores` is what the scorer said of the candidates, by index.
     `left` is how many candidates of the problem are in no group, since k does not divide them; told by its first group.
+    `new` is how many of the candidates, the first ones, are in no earlier group, where groups overlap; `None` for all.
     """
 
     order: int
@@ -26,3 +27,4 @@ class Outcome(NamedTuple):
     changed: dict[str, tuple[bool, ...]] | None = None
     scores: dict[int, float] | None = None
     left: int = 0
+    new: int | None = None

@@ -1,13 +1,13 @@
-"""`tts paper`: one table or figure of arXiv 2509.00084 on a family of small models, the published numbers beside it.
+"""`tts paper`: one table or figure of arXiv 2509.00084, runs of one's own or a family of small models beside it.
 
-By default the family is the one that ships: student, hybrid model, reward model, judge and synthesizer of one size. The
-other arms of Table 2 and the other sizes of Figure 2 are made by `make replica` and `make replica-scaling`; `--family`
-names their folder.
+By default it measures the family that ships: student, hybrid model, reward model, judge and synthesizer of one size.
+The other arms of Table 2 and the other sizes of Figure 2 are made by `make replica` and `make replica-scaling`;
+`--family` names their folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _MEASURED = {
     "table1": "methods",
     "table2": "arms",
+    "table3": "sizes",
     "table4": "methods",
     "table5": "methods",
     "figure2": "sizes",
@@ -30,10 +31,24 @@ _MEASURED = {
     "figure7": "harder",
     "figure8": "methods",
 }
+_COUNTED = ("table6", "table7")
 
 
 @click.command()
-@click.argument("name", type=click.Choice(list(_MEASURED)))
+@click.argument("name", type=click.Choice(sorted([*_MEASURED, *_COUNTED], key=lambda one: (one[0] != "t", one))))
+@click.option(
+    "--runs",
+    multiple=True,
+    metavar="[LABEL/]BENCHMARK=RUN,...",
+    help="Runs of your own: folders of `tts eval` or .json files; BENCHMARK is aime24, aime25, amc22_23, math500, "
+    "olympiadbench or any other name, LABEL of whom (in Table 2 base, direct, refine, hybrid).",
+)
+@click.option(
+    "--card",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="A folder of `tts train-data`, whose counts go below Tables 6 and 7.",
+)
 @click.option(
     "--output",
     "-o",
@@ -41,20 +56,55 @@ _MEASURED = {
     default=Path("runs/paper"),
     show_default=True,
     metavar="FOLDER",
-    help="Where measurements are kept; the same command goes on from there.",
+    help="Where measurements of the family are kept; the same command goes on from there.",
 )
 @click.option("--family", type=click.Path(path_type=Path), help="A folder of `make replica`.  [default: what ships]")
-@click.option("--groups", type=click.IntRange(min=1), help="Problems measured.  [default: the recipe's, 1,000 or 500]")
-def command(name: str, output: Path, family: Path | None, groups: int | None) -> None:
-    """Print a table or figure of the paper, measured on a family of small models, beside the published numbers.
+@click.option("--groups", type=click.IntRange(min=1), help="Groups measured.  [default: the recipe's, 1,000 or 500]")
+def command(
+    name: str, runs: tuple[str, ...], card: Path | None, output: Path, family: Path | None, groups: int | None
+) -> None:
+    """Print a table or figure of the paper: the published numbers, and beside them your runs.
 
-    Tables 1, 4 and 5 and Figures 5 and 8 share one measurement. Models that the family lacks have no row.
+    Without --runs a family of small models is measured. Tables 1, 4 and 5 and Figures 5 and 8 share one measurement;
+    models that the family lacks have no row.
     """
-    click.echo(paper_table(name, output, family, groups))
+    click.echo(paper_table(name, output, family, groups, runs, card))
 
 
-def paper_table(name: str, output: Path, family: Path | None = None, groups: int | None = None) -> str:
-    """Measure what is not there yet and return the table as Markdown; raises `ConfigError` for no family."""
+def paper_table(
+    name: str,
+    output: Path,
+    family: Path | None = None,
+    groups: int | None = None,
+    runs: Sequence[str] = (),
+    card: Path | None = None,
+) -> str:
+    """The table as Markdown, of `runs`, else of the family, of which what is not there yet is measured.
+
+    Raises `ConfigError` for no family, and for runs that cannot be read.
+    """
+    if runs and (family is not None or groups is not None):
+        raise ConfigError("--runs and the family's options exclude each other: leave --family and --groups out")
+    if card is not None and name not in _COUNTED:
+        raise ConfigError(f"--card is for {' and '.join(_COUNTED)}; {name} is of runs")
+    if name in _COUNTED:
+        return _counted(name, runs, card)
+    from tts_trainers.paper.runs import read_runs
+    from tts_trainers.paper.tables import TABLES
+
+    return TABLES[name](read_runs(runs)) if runs else _of_family(name, output, family, groups)
+
+
+def _counted(name: str, runs: Sequence[str], card: Path | None) -> str:
+    from tts_trainers.paper.counts import table_6, table_7
+
+    if runs:
+        raise ConfigError(f"{name} counts training data, not runs: give --card FOLDER, a folder of tts train-data")
+    return {"table6": table_6, "table7": table_7}[name](card)
+
+
+def _of_family(name: str, output: Path, family: Path | None, groups: int | None) -> str:
+    """Measured on the family, as far as it has the models."""
     from tts_trainers.recipe import load_recipe
     from tts_trainers.replica import tables
     from tts_trainers.replica.evaluate import Evaluation
@@ -62,7 +112,9 @@ def paper_table(name: str, output: Path, family: Path | None = None, groups: int
 
     recipe = load_recipe("replica", ReplicaRecipe)
     if groups is not None:
-        stage = recipe.evaluation.model_copy(update={"groups": groups, "arm_groups": groups})
+        stage = recipe.evaluation.model_copy(
+            update={"groups": groups, "arm_groups": groups, "scorer_problems": 2 * groups}
+        )
         recipe = recipe.model_copy(update={"evaluation": stage})
     evaluation, measured = Evaluation(output, recipe, _places(recipe, family)), _MEASURED[name]
     folder = output / (measured if groups is None else f"{measured}-{groups}")
@@ -73,19 +125,8 @@ def paper_table(name: str, output: Path, family: Path | None = None, groups: int
         "ks": evaluation.numbers_of_candidates,
         "harder": evaluation.harder,
     }
-    printed: dict[str, Callable[[Path], str]] = {
-        "table1": tables.table_1,
-        "table2": tables.arms,
-        "table4": tables.table_4,
-        "table5": tables.table_5,
-        "figure2": lambda place: tables.sizes(place, recipe, _parameters(recipe, family)),
-        "figure5": tables.table_5,
-        "figure6": lambda place: tables.numbers_of_candidates(place, recipe),
-        "figure7": lambda place: tables.harder(place, recipe),
-        "figure8": tables.figure_8,
-    }
     measures[measured](folder)
-    return printed[name](folder)
+    return tables.of_family(name, folder, recipe, _parameters(recipe, family) if measured == "sizes" else {})
 
 
 def _parameters(recipe: ReplicaRecipe, family: Path | None) -> dict[str, int]:

@@ -32,12 +32,16 @@ class Evaluation:
         self.out, self.recipe, self._places = out, recipe, places
 
     def methods(self, target: Path) -> None:
-        """Every method on the candidates of the hybrid model: the paper's Tables 1, 4 and 5."""
+        """Every method on the candidates of the hybrid model: the paper's Tables 1, 4 and 5.
+
+        Two groups of each problem, so that a vote over as many candidates as a refinement costs is known, too.
+        """
         stage = self.recipe.evaluation
         gsr = tts.strategy("gsr", outputs=stage.outputs)
         strategies: list[str | tts.Strategy] = ["majority", "best_of_n", "knockout", "synthesizer", gsr]
         roles = self._roles(self._scorer(target))
-        self._compare(target, f"hybrid-{self.recipe.main}", stage.groups, strategies=strategies, **roles)
+        model, problems = f"hybrid-{self.recipe.main}", (stage.groups + 1) // 2
+        self._compare(target, model, problems, n=2 * stage.k, strategies=strategies, **roles)
 
     def controls(self, target: Path) -> None:
         """The vote and self-refinement on candidates that were changed on purpose."""
@@ -124,20 +128,22 @@ class Evaluation:
         self,
         target: Path,
         model: str,
-        groups: int,
+        problems: int,
         *,
         strategies: Sequence[str | tts.Strategy] = _STRATEGIES,
         k: int | None = None,
+        n: int | None = None,
         ranges: TaskRanges | None = None,
         **roles: Any,
     ) -> None:
-        """Sample one group of k for each problem and let every strategy decide on it."""
+        """Sample n candidates for each problem, k where nothing is said, and let every strategy decide on groups."""
         if (place := self._place(model)) is None:
             return
         comparison = tts.compare(
-            self._problems(groups, ranges=ranges),
+            self._problems(problems, ranges=ranges),
             strategies=strategies,
             k=k or self.recipe.evaluation.k,
+            n=n,
             model=f"hf:{place}",
             sampling=self._sampling(),
             store=self.out / "evaluation.db",

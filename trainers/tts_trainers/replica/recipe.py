@@ -207,7 +207,7 @@ class EvaluationStage(Section):
     """What is measured: candidates and refinements at one temperature, as in the paper."""
 
     groups: int = Field(1000, ge=1)
-    """Groups of the main table, one for each problem. By default 1,000 (our choice)."""
+    """Groups of the main table, two for each problem. By default 1,000 (our choice)."""
 
     arm_groups: int = Field(500, ge=1)
     """Groups for each arm, each size, each k and the harder problems. By default 500 (our choice)."""

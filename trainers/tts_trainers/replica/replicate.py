@@ -83,14 +83,14 @@ def _stages(out: Path, recipe: ReplicaRecipe, *, all_sizes: bool) -> list[Stage]
 
 def _report(out: Path, recipe: ReplicaRecipe, stages: Sequence[Stage], seconds: dict[str, float]) -> str:
     parts = [
-        tables.methods(out / "methods"),
+        tables.methods(out / "methods", recipe),
         tables.controls(out / "controls"),
-        tables.arms(out / "arms"),
-        tables.numbers_of_candidates(out / "ks", recipe),
-        tables.harder(out / "harder", recipe),
+        tables.of_family("table2", out / "arms", recipe),
+        tables.of_family("figure6", out / "ks", recipe),
+        tables.of_family("figure7", out / "harder", recipe),
     ]
     if "sizes" in seconds:
-        parts.append(tables.sizes(out / "sizes", recipe, parameters(out, recipe)))
+        parts.append(tables.of_family("figure2", out / "sizes", recipe, parameters(out, recipe)))
     spent = ", ".join(f"{name} {took:.0f}" for name, took in seconds.items())
     minutes = minutes_by_the_clock(out, stages)
     parts.append(f"Seconds of each stage: {spent}; {minutes:.0f} minutes by the clock.\n")
