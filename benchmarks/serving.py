@@ -66,7 +66,8 @@ class Upstream:
         text = " ".join(["so"] * (WORDS - 1) + [f"\\boxed{{{a + b}}}"])
         if body.get("stream"):
             return await self._stream(request, text)
-        await asyncio.sleep(self._slow * (1 + (body.get("seed") or 0) % 8 / 8))
+        whole = BEFORE + WORDS * EACH if self._streams and not self._slow else 0.0
+        await asyncio.sleep(whole or self._slow * (1 + (body.get("seed") or 0) % 8 / 8))
         choices = [
             {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
             for i in range(body.get("n") or 1)
