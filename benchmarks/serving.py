@@ -141,8 +141,8 @@ def upstream(slow: float = 0.0, faults: float = 0.0, *, streams: bool = False) -
 
 
 @contextmanager
-def gateway(base: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    model = f"openai:m@base_url={base}/v1"
+def gateway(base: str, *options: str, streams: bool = False) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    model = f"openai:m@base_url={base}/v1{',stream=true' if streams else ''}"
     command = [sys.executable, "-m", "tts", "serve", "--port", "0", "-m", model, *options]
     with (
         Path(os.devnull).open("w") as nowhere,
@@ -232,7 +232,7 @@ async def first_token(_: int, __: float) -> None:
         assert found is not None
         return found
 
-    with upstream(streams=True) as base, gateway(base, "-k", "4") as (_program, address):
+    with upstream(streams=True) as base, gateway(base, "-k", "4", streams=True) as (_program, address):
         async with session(base) as straight, session(address) as through:
             await ask(through, 1, "gsr")  # now it is known how the policy marks its thinking
             plain = statistics.median([await first(straight, "m") for _ in range(5)])
