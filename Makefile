@@ -9,7 +9,7 @@ INSTALL := sh locks/install.sh $(PYTHON)
 LOCKED := pyproject.toml locks/install.sh locks/uv.txt locks/torch.txt locks/torch-cpu.txt
 IN_PARALLEL := $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 
-.PHONY: help demo test test-oldest test-newest test-slow test-ray test-postgres test-browser test-wheel engines test-vllm test-sglang lint format docs map api site bench chaos replica replica-scaling lock clean
+.PHONY: help demo test test-oldest test-newest test-slow test-ray test-postgres test-browser test-wheel engines test-vllm test-sglang test-clients lint format docs map api site bench chaos replica replica-scaling lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -60,9 +60,9 @@ test-postgres: $(READY) ## stores in a real PostgreSQL that the tests start; ins
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 	$(BIN)/python -m pytest -m postgres tests/store
 
-test-browser: $(READY) ## report, documentation and the page of `tts serve` in a real headless Chromium; installs Debian's where there is none (as root)
+test-browser: $(READY) ## reports, views, documentation, the page of `tts serve` in a real headless Chromium; installs Debian's where there is none (as root)
 	command -v chromium || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
-	$(BIN)/python -m pytest -m browser tests/report tests/docs tests/serve
+	$(BIN)/python -m pytest -m browser tests/report tests/view tests/docs tests/serve
 
 test-wheel: $(READY) ## build the wheel, check its contents, run the core tests against it in a fresh environment
 	sh tests/wheel.sh $(PYTHON) $(BIN)
@@ -80,6 +80,10 @@ test-vllm: .engines/vllm/.ready ## the vllm backend on the real engine
 
 test-sglang: .engines/sglang/.ready ## the sglang backend on the real engine, and the openai backend before its server
 	.engines/sglang/bin/python -m pytest -m sglang tests/engines
+
+# Clients pin much, too, some of it to other versions than ours.
+test-clients: .engines/clients/.ready ## tts serve asked by clients that others wrote: openai, litellm, llm, inspect_ai, lm-eval
+	.engines/clients/bin/python -m pytest -m clients tests/serve
 
 lint: $(READY) ## ruff, mypy and pyright strict, import contracts
 	$(BIN)/ruff check .

@@ -28,6 +28,8 @@ for engine in vllm sglang; do
         "locks/$engine.in" --overrides "locks/$engine-overrides.in" --excludes "locks/$engine-excludes.in"
 done
 
+cpu clients --python-version 3.11 --python-platform x86_64-manylinux_2_28 pyproject.toml --extra serve --extra openai locks/clients.in
+
 # The oldest of what users install; what only the tests need is as in dev.txt.
 tools=$(mktemp)
 trap 'rm -rf "$tools" "$tools.d"' EXIT

@@ -47,7 +47,7 @@ _STRATEGIES = (
         name="gsr",
         target="tts_strategies.gsr:GSR",
         summary="the policy reads its own candidates and writes a new solution",
-        paper="Wang et al. 2025, arXiv 2509.00084",
+        paper="Wang et al., Findings of ACL 2026, arXiv 2509.00084",
     ),
     Entry(
         name="usc",

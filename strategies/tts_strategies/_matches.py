@@ -20,14 +20,16 @@ _SWAPPED: dict[Winner, Winner] = {"a": "b", "b": "a", "tie": "tie", None: None}
 class Match(NamedTuple):
     """A pair and the verdicts on it that could be read; `votes` is `None` where equal answers were not judged.
 
-    `counts` has how many verdicts there were, how many of them invalid, and how many pairs of one verdict in each order
-    there were, how many of them with different winners.
+    `first` says for each of the votes which of the two its prompt showed first. `counts` has how many verdicts there
+    were, how many of them invalid, and how many pairs of one verdict in each order there were, how many of them with
+    different winners.
     """
 
     a: Candidate
     b: Candidate
     votes: list[Winner] | None
     counts: Counter[str]
+    first: str = ""
 
     @property
     def lead(self) -> int:
@@ -101,7 +103,10 @@ class Judging(Strategy):
             pairs=len(pairs),
             flips=sum(x != y for x, y in pairs),
         )
-        return Match(a, b, [winner for side in (*first, *second) for winner in side if winner], counts)
+        told = [
+            (winner, shown) for side, shown in zip((*first, *second), "abab", strict=True) for winner in side if winner
+        ]
+        return Match(a, b, [winner for winner, _ in told], counts, "".join(shown for _, shown in told))
 
 
 def generators(rng: random.Random, count: int) -> list[random.Random]:

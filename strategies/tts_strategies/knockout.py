@@ -61,4 +61,4 @@ def _result(match: Match, *, coin: bool) -> dict[str, Any]:
         return shown | {"winner": match.a.index, "by": "equal answers"}
     winner = match.a if match.lead > 0 or (match.lead == 0 and coin) else match.b
     by = "verdict" if match.lead else "coin"
-    return shown | {"winner": winner.index, "by": by, "votes": match.votes}
+    return shown | {"winner": winner.index, "by": by, "votes": match.votes, "first": match.first}

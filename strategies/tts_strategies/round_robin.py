@@ -61,7 +61,10 @@ class RoundRobin(Judging):
             confidence=1 / math.fsum(math.exp(strength - best) for strength in strengths),
             trace={
                 "strengths": [[one.index, round(value, 6)] for one, value in zip(players, strengths, strict=True)],
-                "matches": [{"a": match.a.index, "b": match.b.index, "votes": match.votes} for match in matches],
+                "matches": [
+                    {"a": match.a.index, "b": match.b.index, "votes": match.votes, "first": match.first}
+                    for match in matches
+                ],
             },
             rates=verdict_rates(matches) | {"undecided": (sum(match.lead == 0 for match in judged), len(judged))},
         )

@@ -99,7 +99,9 @@ class BatchServer(Server):
         return bool(left > 0)
 
     def _keep(self) -> None:
-        (self.folder / "batches.json").write_text(json.dumps(self.batches))
+        new = self.folder / "batches.new"
+        new.write_text(json.dumps(self.batches))
+        new.replace(self.folder / "batches.json")  # it may be ended in the middle of this, and is started again
 
     # --- files -----------------------------------------------------------------------------------------------------
 

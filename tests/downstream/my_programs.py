@@ -297,6 +297,14 @@ def refuses() -> list[str]:
     return said
 
 
+def called(text: str) -> list[str]:
+    """The names of the tools that a response calls; what stands before the calls is written back with them."""
+    said = tts.split_tool_calls(text)
+    again = tts.with_tool_calls(said.text, [tts.ToolCall(one.name, one.arguments) for one in said.calls])
+    assert tts.split_tool_calls(again) == said
+    return [one.name for one in said.calls]
+
+
 # --- backends at their paths ------------------------------------------------------------------------
 
 

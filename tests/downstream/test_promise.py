@@ -90,6 +90,7 @@ def test_an_evaluation(model: tts.Backend, tmp_path: Path) -> None:
 
 def test_what_goes_wrong() -> None:
     assert my_programs.refuses() == ["no strategy majorty", "change the call", "change the call", "look at the file"]
+    assert my_programs.called('Wait.\n<tool_call>{"name": "look", "arguments": {}}</tool_call>') == ["look"]
     assert my_programs.advice(tts.ContextLengthError(9, 8, "m")) == "shorten 9 to 8"
     with pytest.raises(ZeroDivisionError):
         my_programs.advice(ZeroDivisionError())

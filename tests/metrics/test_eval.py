@@ -168,7 +168,7 @@ def test_a_strategy_that_failed_on_every_problem_has_no_accuracy() -> None:
     assert comparison.accuracy("majority").mean == 0.5
     assert comparison.by_n_correct("broken") == {}
     assert [(pair.a, pair.b) for pair in comparison.pairs()] == [("majority", "first")]
-    main, outcomes, gaps, by_number = map(str, comparison.tables())
+    main, outcomes, gaps, by_number, _ = map(str, comparison.tables())
     (row,) = [line.split() for line in main.splitlines() if line.startswith("broken")]
     assert row[1] == "failed"
     assert "failed 2×: broken: StrategyError: strategy 'broken' raised ValueError: not today" in main

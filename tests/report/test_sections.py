@@ -26,14 +26,17 @@ def test_every_section_is_there_in_its_order(data: ReportData) -> None:
         "strategies",
         "curves",
         "n-correct",
+        "calibration",
+        "selective",
         "candidates",
         "rescue",
         "origins",
+        "judge-bias",
         "pairs",
         "checks",
         "setup",
     ]
-    assert len({figure.name for one in sections(data) for figure in one.figures}) == 5
+    assert len({figure.name for one in sections(data) for figure in one.figures}) == 8
 
 
 def test_numbers_are_those_of_the_comparison(data: ReportData, compared: Comparison) -> None:

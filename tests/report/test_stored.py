@@ -194,3 +194,17 @@ def test_tts_report_shows_a_strategy_that_is_not_here(store: Path, tmp_path: Pat
     assert done.exit_code == 0, done.stderr
     assert "elsewhere" in out.read_text()
     assert "strategy 'elsewhere' is shown by its name" in done.stderr
+
+
+def test_answers_that_are_no_mathematics_are_read_as_the_run_read_them(tmp_path: Path) -> None:
+    store = tmp_path / "json.db"
+
+    def writes(prompt: str) -> str:
+        return '```json\n{"b": 1, "a": [2]}\n```' if prompt else ""
+
+    rows = [{"problem": "Which?", "answer": '{"a": [2], "b": 1.0}'}]
+    done = tts.compare(rows, strategies=["majority"], k=2, model=writes, answers="json", store=store)
+    again = stored_run(store, answers="json")
+    assert again.accuracy("majority").mean == done.accuracy("majority").mean == 1
+    assert again.rows[0].candidates == (True, True)
+    assert again.answers_are == "json"

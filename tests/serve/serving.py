@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp import web
 from doubles import FakeBackend
+from waiting import joined
 
 import tts
 from tts.serve.access_log import AccessLog
@@ -74,6 +77,25 @@ async def gateway(keys: Path | None = None, **recipe: Any) -> AsyncIterator[Clie
                 yield Client(session, one, app, lines)
         finally:
             await runner.cleanup()
+
+
+@contextmanager
+def running(keys: Path | None = None, **recipe: Any) -> Iterator[str]:
+    """Where a gateway serves, on a loop of its own."""
+    where: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def main() -> None:
+        async with gateway(keys=keys, **recipe) as client:
+            over = asyncio.Event()
+            where.set_result((str(client.session._base_url), asyncio.get_running_loop(), over))
+            await over.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
+    thread.start()
+    address, loop, over = where.result(60)
+    yield address
+    loop.call_soon_threadsafe(over.set)
+    joined(thread)
 
 
 def served(use: Callable[[Client], Coroutine[Any, Any, T]], **recipe: Any) -> T:

@@ -11,7 +11,8 @@ import pytest
 from doubles import FakeBackend
 from serving import gateway
 
-openai = pytest.importorskip("openai")
+openai = pytest.importorskip("openai", reason="no openai package; the lock of the tests brings it")
+pytestmark = pytest.mark.clients
 Fake = Callable[..., type[FakeBackend]]
 HI: list[Any] = [{"role": "user", "content": "1+2"}]
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +10,7 @@ from typing import Any
 import pytest
 from chromium import IN_BROWSER, PATIENCE, launched, sync_api
 from doubles import FakeBackend
-from serving import gateway
-from waiting import joined
+from serving import running
 
 pytestmark = IN_BROWSER
 Fake = Callable[..., type[FakeBackend]]
@@ -25,25 +21,6 @@ KEY = "a-key-of-more-than-sixteen"
 def chromium() -> Iterator[Any]:
     with launched() as browser:
         yield browser
-
-
-@contextmanager
-def running(keys: Path | None = None, **recipe: Any) -> Iterator[str]:
-    """Where a gateway serves, on a loop of its own."""
-    where: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-
-    async def main() -> None:
-        async with gateway(keys=keys, **recipe) as client:
-            over = asyncio.Event()
-            where.set_result((str(client.session._base_url), asyncio.get_running_loop(), over))
-            await over.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
-    thread.start()
-    address, loop, over = where.result(60)
-    yield address
-    loop.call_soon_threadsafe(over.set)
-    joined(thread)
 
 
 @contextmanager

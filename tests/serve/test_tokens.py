@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from serving import Client, chunks, served
 
 import tts
-from tts.serve.visible import Visible, says_where_thinking_begins
+from tts.output.visible import Visible
+from tts.serve.marks import says_where_thinking_begins
 
 HI = [{"role": "user", "content": "1+2"}]
 REFINED = "<think>they agree</think>So the answer is \\boxed{3}, as they say."

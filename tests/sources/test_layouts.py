@@ -94,7 +94,8 @@ def test_what_was_understood_is_told_before_anything_is_spent(tmp_path: Path) ->
         "gold, answers: numeric, model: none needed"
     )
     assert second == "4 rows read, 0 dropped: 2 sets, 4 candidates, 4 with an answer, tokens known of none"
-    assert own == "the file's own verdicts (is_correct) agree with ours in 50 % of 4"
+    told = "agree with ours in 50 % of 4; 1 right by the file alone, 1 right by us alone"
+    assert own == f"the file's own verdicts (is_correct) {told}"
 
 
 def test_what_rows_say_of_each_response_is_kept() -> None:

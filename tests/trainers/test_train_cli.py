@@ -80,7 +80,8 @@ def test_a_wrong_call_is_one_sentence(arguments: list[str], message: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("hybrd", "did you mean 'hybrid'?"), ("x", "known: hybrid, judge, reward-model, synthesizer")]
+    ("name", "hint"),
+    [("hybrd", "did you mean 'hybrid'?"), ("x", "known: aggregator, hybrid, judge, reward-model, synthesizer")],
 )
 def test_an_unknown_subcommand_names_the_nearest(name: str, hint: str) -> None:
     done = CliRunner().invoke(main, ["train", name])

@@ -51,13 +51,15 @@ _SOUTHERN = (
     r"|คำตอบ(?:สุดท้าย|ที่ถูกต้อง|ของเรา)?\s?(?:คือ|[:：])?\s?[:：]?"
     r"|(?:సమాధానం|జవాబు)\s?[:：]?(?=\s)|(?:பதில்|விடை)\s?[:：]?(?=\s)|(?i:απάντηση)\s?(?:είναι|[:：])"
 )
-_FOREIGN = re.compile(
-    r"(?i)[^\x00-\x7f]|respuesta|resposta|risposta|antwo|svar|odpowiedz|vastaus|facit|ergebnis|resultado|risultato|soluzione"
-    r"|cevap|jawa|jibu|sagot|gabarito"
-)
+_FOREIGN = (
+    "respuesta", "resposta", "risposta", "antwo", "svar", "odpowiedz", "vastaus", "facit", "ergebnis", "resultado",
+    "risultato", "soluzione", "cevap", "jawa", "jibu", "sagot", "gabarito",
+)  # fmt: skip
 _CUE = re.compile(rf"(?:(?i:{_ENGLISH})|(?P<european>{_EUROPEAN})|(?P<other>{_EASTERN}|{_SOUTHERN}))\s*")
 _ENGLISH_CUE = re.compile(rf"(?i:{_ENGLISH})\s*")
-_HINTS = re.compile(r"(?i)\bA[*_]{0,3}:|answer|result|solution|\bans\b|final")
+_LETTER_CUE = re.compile(r"(?i)(?:(?<=\n)|^)[*_ \t]{0,3}A[*_]{0,3}[:：]")
+_HEADED = frozenset("#*_ \t")  # what may stand before a heading on its line
+_MOST_HEADED = 6
 _END = re.compile(
     r"(?<!\bi\.e)(?<!\be\.g)(?<!\bvs)(?<!\bapprox)[.!](?=\s|$|[*_]{1,3}(?:\s|$))|[。！؟।]|\n"
     r"|I hope it is correct|<[|｜]"
@@ -85,11 +87,10 @@ _OPENING = re.compile(r"[\s*_\"'`:：=（]*(?:\\(?:boxed|mathbf|text)\{)?")
 
 def cues(text: str) -> list[Span]:
     """Each announcement that states something, in order, with the answer stated; the last twenty."""
-    foreign = _FOREIGN.search(text) is not None  # most texts are not, and most of what is looked for is
-    if not foreign and _HINTS.search(text) is None:
-        return []
+    low = text.lower()
+    foreign = not text.isascii() or any(word in low for word in _FOREIGN)
     found = []
-    for cue in list((_CUE if foreign else _ENGLISH_CUE).finditer(text))[-_MOST:]:
+    for cue in (list(_CUE.finditer(text)) if foreign else _english_cues(text, low))[-_MOST:]:
         quote = text[max(0, cue.start() - 1) : cue.start()]
         if quote and quote in "\"'" and quote in cue.group():
             continue  # the name of a field
@@ -98,6 +99,30 @@ def cues(text: str) -> list[Span]:
         said = _after(text, cue.end(), language)
         if said is not None:
             found.append(Span(cue.start(), said.end, said.content))
+    return found
+
+
+def _english_cues(text: str, low: str) -> list[re.Match[str]]:
+    """What `_ENGLISH_CUE.finditer` finds, tried only where one may begin: most of most texts has no such word."""
+    starts: set[int] = set()
+    for word in ("answer", "ans", "result", "solution"):
+        place = low.find(word)
+        while place >= 0:
+            for before in ("", "final ", "final_", "my "):
+                begin = place - len(before)
+                if low.startswith(before, max(begin, 0)) and begin >= 0:
+                    starts.add(begin)
+                    line = text.rfind("\n", 0, begin) + 1
+                    if begin - line <= _MOST_HEADED and _HEADED.issuperset(text[line:begin]):
+                        starts.add(line)
+            place = low.find(word, place + 1)
+    if "a:" in low or "a*" in low or "a_" in low:
+        starts.update(match.start() for match in _LETTER_CUE.finditer(text))
+    found: list[re.Match[str]] = []
+    for start in sorted(starts):
+        match = _ENGLISH_CUE.match(text, start) if not found or start >= found[-1].end() else None
+        if match is not None:
+            found.append(match)
     return found
 
 

@@ -253,7 +253,7 @@ def _series(text: str, depth: int) -> Reading | None:
 
 
 def _has_no_order(items: tuple[Reading, ...], text: str) -> bool:
-    """Of a list without brackets: two roots, values with names, points, items joined by "and"; three may be a sequence."""
+    """Of a list without brackets: two roots, named values, points, items joined by "and"; three may be a sequence."""
     points = all(isinstance(item, Series) and item.brackets == "()" for item in items)
     return len(items) <= _PAIR or ";" in text or points or all(isinstance(item, Named | Word) for item in items)
 

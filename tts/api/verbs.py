@@ -12,6 +12,7 @@ from tts.api.candidate_sets import candidate_sets
 from tts.api.problems import Found as ProblemsFound
 from tts.api.problems import asked_again, problems_of
 from tts.api.progress import following, total_of
+from tts.api.reading import OnText, Reader
 from tts.api.samples import Samples
 from tts.api.settings import KINDS, Settings, checked, grader_given, settle_answers, settle_names, spelled_out
 from tts.api.tally import Unit
@@ -27,6 +28,7 @@ from tts.contracts.task import task as task_of
 from tts.engine.built_in import check_sum
 from tts.engine.engine import Engine
 from tts.engine.reference import DEFAULT_MODEL, placed
+from tts.engine.terms import Terms
 from tts.metrics.comparison import Comparison
 from tts.metrics.grading import SILENT, Graded, grade
 from tts.metrics.made import made_today
@@ -50,9 +52,17 @@ DEFAULT_STRATEGIES = ("first", "majority", "gsr")
 
 @spelled_out
 def solve(
-    problem: str | Problem, *, strategy: str | Strategy = "gsr", k: int = 4, **engine: Unpack[Settings]
+    problem: str | Problem,
+    *,
+    strategy: str | Strategy = "gsr",
+    k: int = 4,
+    on_text: OnText | None = None,
+    **engine: Unpack[Settings],
 ) -> Result:
     """Sample k candidates of one problem and decide.
+
+    `on_text` hears the answer without its thinking, bit by bit where a model that can tell of it writes it, a chosen
+    one at once. Where it became another one after its beginning had been told, no more is told; the result has it.
 
     `engine` takes the arguments of `tts.Engine`: model, scorer, judge, synthesizer, store, sampling, seed and others.
     With no model the embedded miniature is used, which only knows the built-in task. Raises what goes wrong.
@@ -63,10 +73,15 @@ def solve(
     if engine.get("model") is None and (text := problem.text if isinstance(problem, Problem) else str(problem)).strip():
         check_sum(text)
 
-    async def work(one: Engine) -> Result:
-        return await one.solve(problem, chosen, k)
+    reader = None if on_text is None else Reader(on_text)
 
-    return _with_engine(work, engine, sampling=True, unit="candidate", total=k)
+    async def work(one: Engine) -> Result:
+        return await one.solve(problem, chosen, k, terms=Terms(tell=reader))
+
+    result = _with_engine(work, engine, sampling=True, unit="candidate", total=k)
+    if reader is not None:
+        reader.end(result)
+    return result
 
 
 @spelled_out

@@ -53,6 +53,11 @@ def tts_commands() -> list[Entry]:
         Entry(name="compare", target="tts.cli.compare:compare", summary="many strategies on the same candidates"),
         Entry(name="eval", target="tts.cli.eval:evaluate", summary="a whole protocol, resumable, with its report"),
         Entry(name="controls", target="tts.cli.controls:controls", summary="the same strategies on changed candidates"),
+        Entry(
+            name="contamination",
+            target="tts.cli.contamination:contamination",
+            summary="whether problems may have been seen in training",
+        ),
         Entry(name="answers", target="tts.cli.answers:answers", summary="which answer a text states, by which rule"),
         Entry(name="gaps", target="tts.cli.gaps:gaps", summary="the Refinement Gap of several runs in one table"),
         Entry(name="plan", target="tts.cli.plan:plan", summary="how many problems and samples show a gap"),

@@ -38,7 +38,8 @@ def max_failed_option(function: Command) -> Command:
 
 
 def finish(done: Comparison, max_failed: str, store: Path | None, *, given: bool = False) -> None:
-    """End as `end` does; with status 1 where nothing could be decided."""
+    """End as `end` does; with status 1 where nothing could be decided, with 2 where strata are by no column of it."""
+    done.check_by()
     let_through = done.missing.incomplete and not done.missing.exceeds(max_failed)
     if done.results and len(done.failed) == len(done.results) and not let_through:
         say(f"error: all {len(done.failed)} failed; the first: {done.failed[0].error}")

@@ -234,6 +234,21 @@ def engine_options(function: Command) -> Command:
     return _stack((*_ENGINE, *_SAMPLING, quiet_option), collected)  # type: ignore[no-any-return]
 
 
+def stored_answers_options(function: Command) -> Command:
+    """How the answers in a store are read: `answers`, `grader`, `extractor`, `None` where they are not given."""
+    kinds = [kind for kind in get_args(AnswerKind) if kind != "auto"]
+    return _stack(  # type: ignore[no-any-return]
+        (
+            _option(
+                "--answers", type=click.Choice(kinds), help="What was asked for, as the run was told.  [default: math]"
+            ),
+            _option("--grader", metavar="NAME", help="Compares answers with the gold."),
+            _option("--extractor", metavar="NAME", help="Finds the candidates' answers."),
+        ),
+        function,
+    )
+
+
 def grader_option(function: Command) -> Command:
     """`--grader`, which goes to the library as it is."""
     return _GRADER(function)
@@ -286,6 +301,16 @@ def one_strategy_option(function: Command) -> Command:
         metavar="NAME",
         shell_complete=names_of("strategy"),
         help="Or FILE.py:CLASS.",
+    )(function)
+
+
+def by_option(function: Command) -> Command:
+    """`--by`, in `by`: columns by which accuracies and gaps are shown apart."""
+    return click.option(
+        "--by",
+        multiple=True,
+        metavar="COLUMN",
+        help="Accuracy and gaps apart by a column of the problems, such as level, or difficulty; may be repeated.",
     )(function)
 
 

@@ -17,6 +17,7 @@ from tts.cli._json_line import write_json
 from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
     Pairs,
+    by_option,
     engine_options,
     grader_option,
     k_option,
@@ -33,6 +34,7 @@ from tts.cli._output import check_output, save
 from tts.cli._progress import watch
 from tts.contracts.grader import extractor
 from tts.contracts.strategy import Strategy
+from tts.metrics.comparison import Comparison
 from tts.metrics.pairs import PAIRS
 from tts.output.columns import terminal_width, wrapped
 from tts.sources.layout import holds_candidates
@@ -58,6 +60,7 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 @click.option(
     "--shuffle", is_flag=True, help="Put stored candidates in a seeded random order first: for sets of several models."
 )
+@by_option
 @click.option(
     "--balanced",
     is_flag=True,
@@ -82,6 +85,7 @@ def compare(
     parameters: Pairs,
     order_trials: int,
     shuffle: bool,
+    by: tuple[str, ...],
     balanced: bool,
     grader: str | None,
     think: tuple[str, str] | None,
@@ -129,15 +133,20 @@ def compare(
             listeners=[listener],
             **engine,
         )
+    comparison.by = by
     save(comparison, output, report, engine, title)
     if as_json:
         write_json(comparison.to_dict())
     else:
         click.echo(str(comparison))
         if show_pairs:
-            told = ["", PAIRS, *map(str, comparison.pairs())]
-            click.echo("\n".join(line for one in told for line in wrapped(one, terminal_width())))
+            _show_pairs(comparison)
     finish(comparison, max_failed, engine.get("store"), given=_given(problems, columns))
+
+
+def _show_pairs(comparison: Comparison) -> None:
+    told = ["", PAIRS, *map(str, comparison.pairs())]
+    click.echo("\n".join(line for one in told for line in wrapped(one, terminal_width())))
 
 
 def _defaults(

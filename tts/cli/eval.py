@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 import tts
-from tts.cli import say
 from tts.cli._explain import explain_option, show_explanation
 from tts.cli._json_line import write_json
 from tts.cli._max_failed import finish, max_failed_option
 from tts.cli._options import (
     Pairs,
+    by_option,
     engine_options,
     grader_option,
     k_option,
@@ -27,10 +26,7 @@ from tts.cli._options import (
 from tts.cli._output import command_line
 from tts.cli._progress import watch
 from tts.cli._quiet import tell
-from tts.contracts.strategy import Strategy
-from tts.eval.controlled import DEFAULT_STRATEGIES
-from tts.output.file import write_whole
-from tts.output.text import json_line
+from tts.eval.protocol import PAGE, Evaluation, protocol_strategies
 
 
 @click.command(name="eval")
@@ -58,6 +54,7 @@ from tts.output.text import json_line
     show_default=True,
     help="Accuracy over non-overlapping groups of K, or over all subsets of K where a strategy has that estimate.",
 )
+@by_option
 @click.option(
     "--balanced",
     is_flag=True,
@@ -67,7 +64,7 @@ from tts.output.text import json_line
     "--controls",
     "with_controls",
     is_flag=True,
-    help="Let the strategies decide on changed candidates, too, as `tts controls` does; in controls.md and .json.",
+    help="Let the strategies decide on changed candidates, too, as `tts controls` does; on the page, in controls.md.",
 )
 @click.option("--check-grades", is_flag=True, help="Ask other graders, too, and list where they disagree.")
 @click.option(
@@ -95,6 +92,7 @@ def evaluate(
     outputs: int,
     parameters: Pairs,
     estimator: Literal["groups", "subsets"],
+    by: tuple[str, ...],
     balanced: bool,
     with_controls: bool,
     check_grades: bool,
@@ -114,7 +112,6 @@ def evaluate(
     timings.json, and in the page's section on time.
     """
     from tts.eval import evaluate as run_protocol
-    from tts.eval.protocol import PAGE, protocol_strategies
 
     chosen = strategies_named(names, parameters) if names else None
     if chosen is None and parameters:
@@ -132,8 +129,10 @@ def evaluate(
             n=n,
             outputs=outputs,
             estimator=estimator,
+            by=by,
             balanced=balanced,
             check_grades=check_grades,
+            controls=with_controls,
             overwrite=overwrite,
             report=PAGE if report is None else report.absolute(),
             title=title,
@@ -145,45 +144,23 @@ def evaluate(
             listeners=[listener],
             **engine,
         )
-    write_json(found.report()) if as_json else click.echo("\n\n".join(map(str, found.screen())))
-    _tell_files(folder, folder / PAGE if report is None else report)
-    if with_controls:
-        _controls(problems, folder, chosen, k, columns, limit, on_error, grader, engine)
+    _show(found, as_json=as_json)
+    _tell_files(folder, folder / PAGE if report is None else report, with_controls=with_controls)
     finish(found.comparison, max_failed, engine.get("store", folder / "store.db"))
 
 
-def _tell_files(folder: Path, page: Path) -> None:
+def _show(found: Evaluation, *, as_json: bool) -> None:
+    if as_json:
+        write_json(found.report())
+    else:
+        click.echo("\n\n".join(map(str, found.screen())))
+        if found.controls is not None:
+            click.echo(f"\n{found.controls}")
+
+
+def _tell_files(folder: Path, page: Path, *, with_controls: bool) -> None:
     tell(f"saved report.md with all tables, report.json, results.jsonl and timings.json in {folder}")
+    if with_controls:
+        tell(f"saved controls.md and controls.json in {folder}")
     if page.exists():
         tell(f"the page is {page}")
-
-
-def _controls(
-    problems: str | None,
-    folder: Path,
-    strategies: Sequence[Strategy] | None,
-    k: int,
-    columns: dict[str, str] | None,
-    limit: int | None,
-    on_error: Literal["raise", "skip"],
-    grader: str | None,
-    engine: dict[str, Any],
-) -> None:
-    """The first k candidates of each problem, under every control; what is sampled is in the folder's store."""
-    store = engine.get("store", folder / "store.db")
-    with watch("decision", None, store) as listener:
-        found = tts.eval.controls(
-            problems,
-            strategies=strategies or DEFAULT_STRATEGIES,
-            k=k,
-            columns=columns,
-            limit=limit,
-            on_error=on_error,
-            grader=grader,
-            listeners=[listener],
-            **{**engine, "store": store},
-        )
-    click.echo(f"\n{found}")
-    write_whole(folder / "controls.md", found.markdown())
-    write_whole(folder / "controls.json", json_line(found.to_dict()) + "\n")
-    say(f"saved controls.md and controls.json in {folder}")

@@ -9,7 +9,7 @@ import click
 
 from tts.bridge.loop import run_sync
 from tts.cli import say
-from tts.cli._options import RunPlace
+from tts.cli._options import RunPlace, stored_answers_options
 from tts.vocabulary.errors import MissingDependencyError
 
 
@@ -17,8 +17,7 @@ from tts.vocabulary.errors import MissingDependencyError
 @click.argument("place", metavar="[FOLDER|STORE]", default=".", type=RunPlace())
 @click.option("--port", type=click.IntRange(0, 65535), default=8401, show_default=True, help="0 takes a free one.")
 @click.option("-k", type=click.IntRange(min=1), help="Size of the groups, where a store has several.")
-@click.option("--grader", metavar="NAME", help="Compares answers with the gold.  [default: math]")
-@click.option("--extractor", metavar="NAME", help="Finds the candidates' answers.  [default: auto]")
+@stored_answers_options
 @click.option("--prices", type=click.Path(path_type=Path), help="A .toml or .json file of prices per million tokens.")
 def view(place: str | Path, port: int, prices: Path | None, **stored: Any) -> None:
     """Show the report of a run in a browser of this machine, also while the run goes on; nothing is written.

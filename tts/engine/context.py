@@ -39,7 +39,7 @@ from tts.vocabulary.records import (
     Usage,
     Verdict,
 )
-from tts.vocabulary.thinking import split_thinking
+from tts.vocabulary.thinking import OPEN, split_thinking
 
 ESTIMATED_CHARACTERS_PER_TOKEN = 4
 MOST_AT_ONCE = 100_000  # completions or verdicts of one call: more would fill the memory before anything is drawn
@@ -246,7 +246,7 @@ class StrategyContext:
         self._require(role)
         _check_n(n, "completions")
         pool = self._unit.pool(role, tuple(messages), sampling)
-        if final:
+        if final and self._marks_thinking:
             pool.let_tell(self._unit.tell)
         began = time.monotonic()
         with self._activity():
@@ -260,6 +260,11 @@ class StrategyContext:
                 self._ends[text] = candidate.finish_reason
         self._called(role, drawn, began)
         return drawn
+
+    @property
+    def _marks_thinking(self) -> bool:
+        """Whether the beginning of thinking can be seen in what was received; else it would be read as the answer."""
+        return all(one.thinking is None or one.text.lstrip().startswith(OPEN) for one in self.received.values())
 
     async def score(self, responses: Sequence[Candidate]) -> list[Score]:
         scorer = self._require("scorer")

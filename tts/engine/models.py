@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
@@ -88,9 +89,14 @@ def _slots(kind: ModelKind, model: Any) -> int:
 
 
 class ModelPool:
-    """Loads each model once; two roles, and two threads, with one reference share it."""
+    """Loads each model once; two roles, and two threads, with one reference share it.
 
-    def __init__(self) -> None:
+    `look_every` is in how many seconds it asks a model again whether its files have changed.
+    """
+
+    def __init__(self, look_every: float = 0.0) -> None:
+        self._look_every = look_every
+        self._looked: dict[ModelKey, float] = {}  # monotonic seconds
         self._models: dict[ModelKey, Future[_Made]] = {}
         self._lock = threading.Lock()
 
@@ -137,7 +143,9 @@ class ModelPool:
                 key: loading
                 for key in wanted
                 if (loading := self._models.get(key)) and loading.done() and not loading.exception()
+                if time.monotonic() - self._looked.get(key, -self._look_every) >= self._look_every
             }
+            self._looked |= dict.fromkeys(there, time.monotonic())
         old = {key: one for key, one in there.items() if await _is_outdated(key, one.result())}
         with self._lock:
             mine = {key: one.result().model for key, one in old.items() if self._models.get(key) is one}

@@ -10,6 +10,7 @@ from tts.contracts.prices import Prices
 from tts.metrics.budgets import Measure
 from tts.metrics.checks import Disagreement, Duplicate
 from tts.metrics.comparison import Comparison
+from tts.metrics.confidence_tables import calibration_table, strata_tables
 from tts.metrics.estimate import Estimate
 from tts.metrics.pairs import PAIRS
 from tts.metrics.tables import Table, about, counted, estimated_lines, percent, quantity
@@ -42,10 +43,12 @@ def protocol_tables(shown: Shown) -> list[Table]:
 
 
 def screen_tables(shown: Shown) -> list[Table]:
-    """What one wants to see first: the accuracies, with the cost or the checks where these were asked for."""
+    """What one wants to see first: accuracies and what confidence is worth; strata, cost, checks where asked for."""
     asked = [_cost(shown)] if shown.prices is not None else []
     asked += [_checks(shown)] if shown.disagreements is not None else []
-    return [_accuracy(shown), *asked]
+    calibration = calibration_table(shown.comparison)
+    told = [calibration] if calibration.rows else []
+    return [_accuracy(shown), *told, *strata_tables(shown.comparison), *asked]
 
 
 def _passes(compared: Comparison) -> list[str]:

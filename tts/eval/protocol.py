@@ -24,6 +24,8 @@ from tts.contracts.prices import Prices
 from tts.contracts.strategy import Strategy
 from tts.contracts.strategy import strategy as strategy_of
 from tts.eval._protocol_tables import Shown, protocol_tables, screen_tables
+from tts.eval.controlled import DEFAULT_STRATEGIES, Controls
+from tts.eval.controlled import controls as controlled
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems, grader_disagreements
 from tts.metrics.comparison import Comparison
 from tts.metrics.paired import Estimator
@@ -40,6 +42,8 @@ from tts.vocabulary.errors import ConfigError
 STRATEGIES = ("first", "majority", "best_of_n", "weighted_majority", "knockout", "synthesizer", "gsr")
 FILES = ("report.md", "report.json", "results.jsonl", "timings.json")
 PAGE = "report.html"
+CONTROLS = "controls.json"
+_OWN = ("order_trials", "on_result", "think")  # of a comparison, which controls do not take
 _log = logging.getLogger("tts.eval")
 
 
@@ -51,20 +55,25 @@ class Evaluation(NamedTuple):
     prices: Prices | None
     duplicates: list[Duplicate]
     disagreements: list[Disagreement] | None
+    controls: Controls | None = None
 
     def tables(self) -> list[Table]:
         """The tables of the report."""
-        return protocol_tables(Shown(*self))
+        return protocol_tables(self._shown)
 
     def screen(self) -> list[Table]:
         """The tables that fit a screen: accuracies, and what was asked for beside them."""
-        return screen_tables(Shown(*self))
+        return screen_tables(self._shown)
+
+    @property
+    def _shown(self) -> Shown:
+        return Shown(self.comparison, self.protocol, self.prices, self.duplicates, self.disagreements)
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.tables()))
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Write report.md, report.json, results.jsonl and timings.json; each is whole or not there."""
+        """Write report.md, report.json, results.jsonl, timings.json, what controls say; each is whole or not there."""
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         report, timings = self._report()
@@ -76,7 +85,10 @@ class Evaluation(NamedTuple):
             "".join(json_line(row) + "\n" for row in rows),
             _text(timings),
         )
-        return [write_whole(target / name, text) for name, text in zip(FILES, texts, strict=True)]
+        made = dict(zip(FILES, texts, strict=True))
+        if self.controls is not None:
+            made |= {"controls.md": self.controls.markdown(), CONTROLS: json_line(self.controls.to_dict()) + "\n"}
+        return [write_whole(target / name, text) for name, text in made.items()]
 
     def report(self) -> dict[str, Any]:
         """What report.json holds."""
@@ -110,8 +122,10 @@ def evaluate(
     n: int = 16,
     outputs: int = 4,
     estimator: Estimator = "groups",
+    by: Sequence[str] = (),
     balanced: bool = False,
     check_grades: bool = False,
+    controls: bool = False,
     report: str | Path | None = PAGE,
     title: str = "",
     command: str = "",
@@ -125,12 +139,14 @@ def evaluate(
     problem. `strategies` are by default the paper's, as far as models are given for them. `outputs` is given to those
     that have such a parameter and not their own value of it. `estimator` decides what the tables show, gaps and
     verdicts too: "groups", the paper's, one decision for each non-overlapping group of k, or "subsets", the mean over
-    all subsets of k of the n, for the strategies that have such an estimate. `balanced` groups use all n where k does
-    not divide it, as in `tts.compare`. `check_grades` asks other graders, which
-    takes as long as Math-Verify does. `report` is where the page goes, as `tts.report.write_report` takes it, in
-    `folder` unless it is absolute; `None` writes none. It has `title` at its top, and the `command` that made it.
-    Raises `ConfigError` for an estimator that is neither, a page that cannot be, or a folder with the report of another
-    protocol, unless `overwrite` says that it may go.
+    all subsets of k of the n, for the strategies that have such an estimate. `by` names columns of the problems'
+    metadata, or "difficulty", by which accuracies and gaps are shown apart. `balanced` groups use all n where k does
+    not divide it, as in `tts.compare`. `check_grades` asks other graders, which takes as long as Math-Verify does.
+    With `controls` the strategies, or majority and gsr where none are named, decide on the first k candidates of each
+    problem after they were changed, too (`tts.eval.controls`). `report` is where the page goes, as
+    `tts.report.write_report` takes it, in `folder` unless it is absolute; `None` writes none. It has `title` at its
+    top, and the `command` that made it. Raises `ConfigError` for an estimator that is neither, a page that cannot be,
+    or a folder with the report of another protocol, unless `overwrite` says that it may go.
     """
     if estimator not in ("groups", "subsets"):
         raise ConfigError(f"estimator={estimator!r}: give 'groups' or 'subsets'")
@@ -148,20 +164,36 @@ def evaluate(
     told = None if prices is None else Prices.of_any(prices)
     comparison = compare(problems, strategies=chosen, k=k, n=n, balanced=balanced, columns=columns, **settings)
     comparison.estimator = estimator
+    comparison.by = tuple(by)
     evaluation = Evaluation(
         comparison,
         asked | _provenance(comparison),
         told,
         duplicate_problems(comparison.rows),
         grader_disagreements(comparison.rows) if check_grades else None,
+        _controls(problems, strategies, k, columns, settings) if controls else None,
     )
     evaluation.save(target)
     if page is not None:
-        found, kept = evaluation.disagreements, settings["store"]
-        store = None if isinstance(kept, Store) else kept  # what is open is its user's
+        kept, under = settings["store"], evaluation.controls
+        beside: dict[str, Any] = {"disagreements": evaluation.disagreements, "store": kept, "prices": told}
+        beside["store"] = None if isinstance(kept, Store) else kept  # what is open is its user's
+        beside["controls"] = None if under is None else under.to_dict()
         comparison.made = comparison.made._replace(date="", command=command)  # the same command writes the same page
-        comparison.report(page, title=title or _title(evaluation), store=store, prices=told, disagreements=found)
+        comparison.report(page, title=title or _title(evaluation), **beside)
     return evaluation
+
+
+def _controls(
+    problems: Any,
+    strategies: Sequence[str | Strategy] | None,
+    k: int,
+    columns: Mapping[str, str] | None,
+    settings: ComparisonSettings,
+) -> Controls:
+    """What controls say, with the settings of the comparison; what is sampled is in the same store."""
+    shared: dict[str, Any] = {name: one for name, one in settings.items() if name not in _OWN}
+    return controlled(problems, strategies=strategies or DEFAULT_STRATEGIES, k=k, columns=columns, **shared)
 
 
 def protocol_strategies(

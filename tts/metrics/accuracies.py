@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any
 
 from tts.metrics.estimate import Estimate, clustered_mean
 from tts.metrics.grading import Graded
@@ -209,6 +210,12 @@ def stopped(row: Graded, k: int) -> bool:
 def decided(row: Graded) -> bool:
     """Some strategy has a decision on the group."""
     return any(result.decision is not None for result in row.outcome.results.values())
+
+
+def recorded(row: Graded) -> Mapping[str, Any]:
+    """What stands beside the candidates of a group where they came from: lists, by name."""
+    found = row.outcome.problem.metadata.get("recorded")
+    return found if isinstance(found, Mapping) else {}
 
 
 def set_of(row: Graded) -> Set:

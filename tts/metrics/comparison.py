@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tts.contracts.prices import Prices
 from tts.contracts.strategy import Strategy
 from tts.metrics.accuracies import present, share_correct
-from tts.metrics.budgets import EqualBudgets
 from tts.metrics.comparison_tables import comparison_tables, failure_lines, missing_lines, rate_lines
 from tts.metrics.estimate import Estimate
 from tts.metrics.grading import Graded
+from tts.metrics.judge_bias import Judged
 from tts.metrics.made import Made
+from tts.metrics.own_verdicts import OwnVerdicts, own_verdicts
 from tts.metrics.tables import Table, counted
 from tts.output.file import whole_file
 from tts.output.text import json_line, mended, mended_row, spreadsheet_cell
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from tts.metrics.checks import Disagreement
 
 
-class Comparison(EqualBudgets):
+class Comparison(Judged):
     """Several strategies on the same candidates: prints as tables, renders in notebooks.
 
     Accuracies are over groups of k candidates; where a strategy gives several outputs per group they are averaged. What
@@ -65,8 +67,13 @@ class Comparison(EqualBudgets):
         metrics = {label: card.metric.replace("@k", f"@{k}") for label, card in cards if card and card.metric}
         self._shown = {label: f"{label} ({metrics[label]})" if label in metrics else label for label in strategies}
 
+    @cached_property
+    def own_verdicts(self) -> OwnVerdicts | None:
+        """How often verdicts that came with a file of candidates agree with the grades; `None` where none came."""
+        return own_verdicts(self.rows)
+
     def tables(self) -> list[Table]:
-        """The tables that `str` prints: accuracy and cost, Refinement Gap, accuracy by N_c, order sensitivity.
+        """The tables that `str` prints: accuracy and cost, Refinement Gap, accuracy by N_c, confidence, order, strata.
 
         Where some response is neither right nor wrong, outcome classes, too.
         """
@@ -122,6 +129,10 @@ class Comparison(EqualBudgets):
             **self._analysis(),
             **self._cost_summary(),
             **self._budget_summary(),
+            **self._confidence_summary(),
+            "strata": self._strata_summary(),
+            "judge_bias": {label: one.to_dict() for label, one in self._biases.items()},
+            "own_verdicts": None if self.own_verdicts is None else self.own_verdicts.to_dict(),
             "g_pass": {f"{tau:g}": _plain(self.g_pass(tau)) for tau in (0.5, 0.75, 1.0)},
             "position_bias": {label: _plain_all(self.position_bias(label)) for label in self.strategies},
             "unlike_slots": None if self.unlike_slots is None else self.unlike_slots.to_dict(),
@@ -183,10 +194,12 @@ class Comparison(EqualBudgets):
         store: str | Path | None = None,
         prices: Prices | None = None,
         disagreements: Sequence[Disagreement] | None = None,
+        controls: Mapping[str, Any] | None = None,
     ) -> Path:
         """Write a report: an .html page, .md, .tex tables, or a folder of all; see `tts.report.write_report`."""
         write_report = plugins().resolve("page", "report")  # above this room, so it is found by name
-        written: Path = write_report(self, path, title=title, store=store, prices=prices, disagreements=disagreements)
+        beside: dict[str, Any] = {"prices": prices, "disagreements": disagreements, "controls": controls}
+        written: Path = write_report(self, path, title=title, store=store, **beside)
         return written
 
     def save(self, path: str | Path) -> Path:

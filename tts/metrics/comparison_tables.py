@@ -6,10 +6,14 @@ from collections import Counter
 from collections.abc import Mapping
 
 from tts.metrics.accuracies import n_correct_values
+from tts.metrics.bias_table import bias_table
 from tts.metrics.budgets import EqualBudgets
 from tts.metrics.completeness import Bounds
+from tts.metrics.confidence_tables import calibration_table, strata_tables
 from tts.metrics.estimate import Estimate
+from tts.metrics.judge_bias import Judged
 from tts.metrics.missing import told_classes, without_problem
+from tts.metrics.own_verdicts import own_verdicts
 from tts.metrics.tables import Table, counted, estimated_lines, percent, quantity
 from tts.vocabulary.outcome_class import CLASSES, MISSING, OutcomeClass, ended_cut, is_missing
 from tts.vocabulary.records import Usage
@@ -17,16 +21,22 @@ from tts.vocabulary.records import Usage
 _COUNTS = ("cut", "missing", "calls", "tokens out", "tokens in", "model s")  # left out where they would be all zeros
 
 
-def comparison_tables(compared: EqualBudgets, shown: Mapping[str, str]) -> list[Table]:
-    """Accuracy with cost, Refinement Gap, accuracy by N_c, order sensitivity; `shown` is how each label is written."""
+def comparison_tables(compared: Judged, shown: Mapping[str, str]) -> list[Table]:
+    """Accuracy with cost, Refinement Gap, accuracy by N_c, confidence, order sensitivity, strata.
+
+    `shown` is how each label is written.
+    """
     tables = [_main_table(compared, shown)]
     if (outcomes := _outcome_table(compared, shown)) is not None:
         tables.append(outcomes)
     if any(row.candidates is not None for row in compared.rows):
-        tables += [t for t in (_gap_table(compared, shown), _n_correct_table(compared, shown)) if t.rows]
+        made = (_gap_table(compared, shown), _n_correct_table(compared, shown), calibration_table(compared))
+        tables += [table for table in made if table.rows]
     if any(row.outcome.changed is not None for row in compared.rows):
         tables.append(_order_table(compared, shown))
-    return tables
+    if (bias := bias_table(compared)).rows:
+        tables.append(bias)
+    return [*tables, *strata_tables(compared)]
 
 
 def _main_table(compared: EqualBudgets, shown: Mapping[str, str]) -> Table:
@@ -46,7 +56,7 @@ def _main_table(compared: EqualBudgets, shown: Mapping[str, str]) -> Table:
     ]
     head, *rows = ([row[i] for i in kept] for row in (head, *rows))
     notes = [*missing_lines(compared), *failure_lines(compared), *rate_lines(compared), *budget_lines(compared),
-             *_estimated(compared), _spent_line(compared)]  # fmt: skip
+             *_own_verdicts(compared), *_estimated(compared), _spent_line(compared)]  # fmt: skip
     return Table(title, head, rows, notes)
 
 
@@ -155,6 +165,11 @@ def rate_lines(compared: EqualBudgets) -> list[str]:
         if shown:
             lines.append(f"{label}: {', '.join(said)}")
     return lines
+
+
+def _own_verdicts(compared: EqualBudgets) -> list[str]:
+    found = own_verdicts(compared.rows)
+    return [] if found is None else [str(found)]
 
 
 def _estimated(compared: EqualBudgets) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import repeat
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -41,6 +41,12 @@ class Estimate(NamedTuple):
     def bounded(self) -> bool:
         """Whether the interval says anything: a single problem bounds nothing, nor do equal numbers without a limit."""
         return self.problems > 1 and math.isfinite(self.low) and math.isfinite(self.high)
+
+    @classmethod
+    def of_dict(cls, told: Mapping[str, Any]) -> Estimate:
+        """What `to_dict` made."""
+        low, high = told["interval"] or (-math.inf, math.inf)
+        return cls(told["mean"], low, high, told["problems"], told["n"])
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able: mean, interval (`None` where nothing is bounded), problems and n."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dis
+import functools
 import hashlib
 import inspect
 import linecache
@@ -35,11 +36,17 @@ def home_of(module: ModuleType | None) -> Home:
     if not isinstance(file, str):
         builtin = name != "__main__" and name.partition(".")[0] in sys.stdlib_module_names
         return "python" if builtin else "nowhere"
+    if (home := _home_of_file(file)) is not None:
+        return home
+    return "local" if Path(file).is_file() else "nowhere"
+
+
+@functools.lru_cache(maxsize=10_000)
+def _home_of_file(file: str) -> Home | None:
+    """By its path alone; `None` for somebody's own."""
     if _INSTALLED & set(Path(file).parts):
         return "installed"
-    if Path(file).is_relative_to(_PYTHON):
-        return "python"
-    return "local" if Path(file).is_file() else "nowhere"
+    return "python" if Path(file).is_relative_to(_PYTHON) else None
 
 
 def remember(module: ModuleType, source: bytes) -> None:

@@ -39,7 +39,16 @@ def browse(compared: Comparison, store: Store | None = None) -> tuple[Shown, ...
     every = [row for rows in problems for row in rows]
     texts = [row.outcome.problem.text for row in every]
     classes = iter(cluster_lists([_answers(row, compared.strategies) for row in every], texts, compared.answers_are))
-    return tuple(_problem(rows, [next(classes) for _ in rows], compared.strategies, store) for rows in problems)
+    shown = (_problem(rows, [next(classes) for _ in rows], compared.strategies, store) for rows in problems)
+    return tuple(_with_formulas(one, compared.answers_are) for one in shown)
+
+
+def _with_formulas(shown: Shown, kind: str) -> Shown:
+    """With its mathematics, where there may be some: dollars in code are none, nor are words with signs."""
+    if kind not in ("json", "code"):
+        answers = () if kind == "text" else _said(shown.detail, shown.entry["gold"])
+        shown.detail["formulas"] = formulas(_texts(shown.detail), answers)
+    return shown
 
 
 def _problem(rows: Sequence[Graded], classes: Sequence[Clusters], labels: Sequence[str], store: Store | None) -> Shown:
@@ -59,7 +68,6 @@ def _problem(rows: Sequence[Graded], classes: Sequence[Clusters], labels: Sequen
         "groups": [_group(row, own, labels) for row, own in _zip(rows, classes)],
         "calls": [_call(one, rows, labels) for one in store.generations(problem)] if store is not None else [],
     }
-    detail["formulas"] = formulas(_texts(detail), _said(detail, gold))
     return Shown(entry, detail)
 
 

@@ -14,14 +14,18 @@ from tts.metrics.budgets import Budget, Measure
 from tts.metrics.checks import Disagreement, Duplicate, duplicate_problems
 from tts.metrics.comparison import Comparison
 from tts.metrics.completeness import Bounds
+from tts.metrics.confidence import Calibration
 from tts.metrics.costs import Lengths
 from tts.metrics.doubts import Between, Contradiction, between_classes, contradictions
 from tts.metrics.estimate import Estimate
+from tts.metrics.judge_bias import JudgeBias
 from tts.metrics.made import Made
 from tts.metrics.missing import Missing
+from tts.metrics.own_verdicts import OwnVerdicts
 from tts.metrics.paired import Rescue
 from tts.metrics.pairs import Pair
 from tts.metrics.sampled_curves import Curve
+from tts.metrics.strata import Stratified
 from tts.report._browser import Shown, browse
 from tts.store.store import Store
 from tts.vocabulary.outcome_class import OutcomeClass, is_missing
@@ -36,7 +40,8 @@ class StrategyData(NamedTuple):
     `curve` names what estimates it over all subsets of k, and `unbiased` is that estimate. `cheapest` says that no
     other strategy is as good for fewer tokens; `None` without gold answers. `answerless` is a share of its outputs.
     `failed` counts decisions that are missing, `outcomes` its outputs by class, and `bounds` are its accuracy over all
-    groups, with those without a decision wrong, and right.
+    groups, with those without a decision wrong, and right. `calibration` is what its confidence is worth, where it
+    tells one, `bias` what whoever chooses for it goes by, where somebody does.
     """
 
     label: str
@@ -60,6 +65,8 @@ class StrategyData(NamedTuple):
     answerless: Estimate | None
     outcomes: Mapping[OutcomeClass, int] = MappingProxyType({})
     bounds: Bounds | None = None
+    calibration: Calibration | None = None
+    bias: JudgeBias | None = None
 
     @property
     def total(self) -> Usage:
@@ -79,7 +86,9 @@ class ReportData(NamedTuple):
     against curves at their own cost, `candidate_tokens` what one candidate has generated in the mean, where
     `usage_known`. `position_lines` name the positions that strategies favour. `contradictions` are responses that
     state two answers, `between` answers of which a vote cannot be sure. `made` is where it came from, when, by which
-    command.
+    command. `strata` are accuracies and gaps by what was asked for, `own_verdicts` those of the candidates' file,
+    `controls` what `tts.eval.Controls.to_dict` has of strategies on changed candidates. `bias_lines` name
+    the biases of who chooses.
     """
 
     title: str
@@ -115,6 +124,10 @@ class ReportData(NamedTuple):
     contradictions: tuple[Contradiction, ...] = ()
     between: tuple[Between, ...] = ()
     made: Made = Made()
+    strata: tuple[Stratified, ...] = ()
+    own_verdicts: OwnVerdicts | None = None
+    controls: Mapping[str, Any] | None = None
+    bias_lines: tuple[str, ...] = ()
 
     def color(self, label: str) -> int | None:
         """A strategy's place in the palette."""
@@ -132,6 +145,7 @@ def report_data(
     store: Store | None = None,
     prices: Prices | None = None,
     disagreements: Sequence[Disagreement] | None = None,
+    controls: Mapping[str, Any] | None = None,
 ) -> ReportData:
     """The data of a comparison or run; a store adds the prompts of what strategies generated."""
     first = compared.results[0].provenance if compared.results else None
@@ -172,6 +186,10 @@ def report_data(
         contradictions=tuple(contradictions(compared.rows)),
         between=tuple(between_classes(compared.rows, compared.answers_are)),
         made=compared.made,
+        strata=tuple(compared.stratified().values()),
+        own_verdicts=compared.own_verdicts,
+        controls=controls,
+        bias_lines=tuple(compared.judge_bias_lines()),
     )
 
 
@@ -211,4 +229,6 @@ def _strategy(compared: Comparison, label: str, baseline: str) -> StrategyData:
         answerless=compared.answerless(label),
         outcomes=compared.outcome_classes(label),
         bounds=compared.bounds(label),
+        calibration=compared.calibration(label),
+        bias=compared.judge_bias(label),
     )

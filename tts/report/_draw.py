@@ -99,7 +99,7 @@ def _labels(axes: Axes, figure: Figure, *, narrow: bool) -> None:
     axes.tick_params(length=0)
     if figure.zero:
         axes.axvline(0, color=MUTED, linewidth=1, zorder=1)
-    if figure.kind in ("curve", "groups", "bars") and len(figure.series) > 1:
+    if figure.kind in ("curve", "line", "groups", "bars") and len(figure.series) > 1:
         columns = min(len(figure.series), 2 if narrow else 4)
         axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=columns)
     if figure.kind in ("interval", "bars"):
@@ -134,6 +134,20 @@ def _curve(axes: Axes, figure: Figure) -> None:
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(top=min(axes.get_ylim()[1], 101))
+
+
+def _line(axes: Axes, figure: Figure) -> None:
+    """Lines with markers and intervals, each a little beside the others; a reference is dashed, without markers."""
+    lines = [one for one in figure.series if one.color is not None]
+    every = [float(p.at) for one in figure.series for p in one.points]
+    step = 0.006 * (max(every) - min(every))
+    for place, one in enumerate(lines):
+        at = [float(p.at) + step * (place - (len(lines) - 1) / 2) for p in one.points]
+        axes.errorbar(at, [p.value for p in one.points], _bars(one.points), fmt=f"-{marker(one.color)}", zorder=3,
+                      color=color(one.color), label=one.name, markeredgecolor=PAPER, elinewidth=1.2)  # fmt: skip
+    for one in (one for one in figure.series if one.color is None):
+        axes.plot([float(p.at) for p in one.points], [p.value for p in one.points], color=color(None), label=one.name,
+                  linestyle="--", linewidth=1.5, zorder=2)  # fmt: skip
 
 
 def _groups(axes: Axes, figure: Figure) -> None:
@@ -205,6 +219,7 @@ def _bars(points: tuple[Point, ...] | list[Point]) -> list[list[float]]:
 
 _DRAW: dict[Kind, Callable[[Axes, Figure], None]] = {
     "curve": _curve,
+    "line": _line,
     "groups": _groups,
     "scatter": _scatter,
     "interval": _interval,

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from tts.metrics.estimate import Estimate
 from tts.metrics.tables import Table
 
-Kind = Literal["curve", "groups", "scatter", "interval", "bars"]
+Kind = Literal["curve", "line", "groups", "scatter", "interval", "bars"]
 Color = int | Literal["good", "bad", "shade-1", "shade-2", "shade-3", "shade-4"] | None
 
 
@@ -45,10 +45,10 @@ class Series(NamedTuple):
 class Figure(NamedTuple):
     """One chart, as data.
 
-    `kind`: "curve" has lines over a numeric axis with bands; "groups" whole numbers with intervals side by side;
-    "scatter" single points with their names; "interval" one row for each name, with its interval; "bars" rows whose
-    series are stacked, negative ones to the left. `x` and `y` are axis labels with their units; `name` is the name of
-    its files. `zero` draws a line where x is 0.
+    `kind`: "curve" has lines over a numeric axis with bands, "line" lines with markers and intervals; "groups" whole
+    numbers with intervals side by side; "scatter" single points with their names; "interval" one row for each name,
+    with its interval; "bars" rows whose series are stacked, negative ones to the left. `x` and `y` are axis labels with
+    their units; `name` is the name of its files. `zero` draws a line where x is 0.
     """
 
     name: str

@@ -23,9 +23,10 @@ def checks(data: ReportData) -> Section:
         f"state two answers: {len(data.contradictions) or 'none'}. Answers of which a vote cannot be sure: "
         f"{len(data.between) or 'none'}."
     )
+    own = f"{str(data.own_verdicts).capitalize()}." if data.own_verdicts else "No verdicts came with the candidates."
     doubts = (*_contradictions(data.contradictions), *_between(data.between))
     tables = (*_duplicates(data), *_disagreements(data.disagreements or ()), *doubts)
-    return Section("checks", "Checks", (words,), tables, order=75)
+    return Section("checks", "Checks", (words, own), tables, order=75)
 
 
 def _doubtful(data: ReportData) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+from tts.answers.forms import form_of
 from tts.api.candidate_sets import stored_sets
 from tts.bridge.loop import run_sync
 from tts.contracts.grader import grader as grader_of
@@ -52,25 +53,40 @@ class _Recalled(Strategy, extra="allow"):
         raise NotImplementedError(f"strategy {self.name!r} is known by its stored decisions only")
 
 
-def stored_run(path: str | Path, *, k: int | None = None, grader: str = "math", extractor: str = "auto") -> Comparison:
+def stored_run(
+    path: str | Path,
+    *,
+    k: int | None = None,
+    answers: str | None = None,
+    grader: str | None = None,
+    extractor: str | None = None,
+) -> Comparison:
     """The decisions that a store holds, strategies by name, groups that all of them have decided.
 
     A strategy that is not installed is shown by its name, with a warning; nothing that a store names is imported from a
-    file or read from one. `k` chooses where decisions on groups of several sizes are stored. Where a strategy has run
-    with other models or another version, the run with the most results counts. Raises `ConfigError` for a store without
+    file or read from one. `k` chooses where decisions on groups of several sizes are stored; `answers` is the kind of
+    answers that the run was told, with its grader and extractor where no other is given. Where a strategy has run with
+    other models or another version, the run with the most results counts. Raises `ConfigError` for a store without
     results, with several ks, or with candidates of several models.
     """
     check_exists(path)
-    sets = list(stored_sets(path, None, {"extractor": extractor}))
+    form = form_of(answers or "math")
+    sets = list(stored_sets(path, None, {"extractor": extractor or form.extractor}))
     with Store(path, read_only=True) as store:
         held = list(_held(store, sets))
+        if not held and (others := store.counts()["results"]):
+            raise ConfigError(
+                f"store {store.name!r} holds {others:,} decisions on candidates that came from a file and are not in "
+                "it: report them with tts compare FILE --report, or import the file (tts store import)"
+            )
         size = _only_k(held, k, store.name)
         chosen = _chosen([one for one in held if one.provenance.k == size])
         named = _named(chosen)
         strategies = label_strategies([_recalled(*one) for one in named])
         labels = dict(zip([digest(*one) for one in named], strategies, strict=True))
         outcomes = _outcomes(chosen, sets, labels, size, store)
-    found = Comparison(_graded(outcomes, grader), strategies, size, {}, 0.0)
+    graded = _graded(outcomes, grader or form.grader)
+    found = Comparison(graded, strategies, size, {}, 0.0, answers=answers)
     samplings = {one.candidates.sampling for one in sets}
     only = next(iter(samplings)) if len(samplings) == 1 else None
     found.made = Made(_name(path), told_sampling(only) if only else "")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from tts.contracts.prices import Prices
 from tts.metrics.checks import Disagreement
@@ -31,12 +32,14 @@ def write_report(
     store: str | Path | Store | None = None,
     prices: Prices | None = None,
     disagreements: Sequence[Disagreement] | None = None,
+    controls: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the report of a comparison or run: .html the page, .md Markdown, .tex LaTeX tables, no ending a folder.
 
     The folder has all three, `data/` with each figure's points as CSV and Parquet, and `figures/` with each figure as
     PDF, SVG and PNG. `store` is the one that the run used: with it the page shows the prompts of what strategies wrote.
-    `prices` adds what a group costs, `disagreements` (of `tts.eval.grader_disagreements`) the answers to look at.
+    `prices` adds what a group costs, `disagreements` (of `tts.eval.grader_disagreements`) the answers to look at,
+    `controls` (`tts.eval.Controls.to_dict`) what strategies do on changed candidates.
     Raises `ConfigError` for another ending or a store that is not there, `MissingDependencyError` without matplotlib
     where something is drawn, without pyarrow for a folder.
     """
@@ -46,7 +49,8 @@ def write_report(
         raise ConfigError(f"there is no store {shown_store(store)!r}; give the one that the run was stored in")
     opened = nullcontext(store) if store is None or isinstance(store, Store) else Store(store, read_only=True)
     with opened as held:
-        data = report_data(compared, title=title, store=held, prices=prices, disagreements=disagreements)
+        beside: dict[str, Any] = {"prices": prices, "disagreements": disagreements, "controls": controls}
+        data = report_data(compared, title=title, store=held, **beside)
     return write_data(data, target)
 
 

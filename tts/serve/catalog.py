@@ -15,7 +15,7 @@ from tts.registry.host import plugins
 from tts.registry.instance import build
 from tts.serve.failure import Failure
 from tts.serve.recipe import Models, Named, Recipe
-from tts.vocabulary.errors import ConfigError, TTSError, did_you_mean
+from tts.vocabulary.errors import ConfigError, MissingDependencyError, TTSError, did_you_mean
 from tts.vocabulary.names import names_from_data
 from tts.vocabulary.records import Sampling
 from tts.vocabulary.reference import NotAReference, split_reference
@@ -159,7 +159,8 @@ class Catalog:
             served = self._served(name, Named(strategy=name))
         except TTSError as error:  # a plugin that cannot be loaded, two of one name, one that must have parameters
             self._left_out[name] = str(error)
-            _log.warning("%r is not served: %s", name, error)
+            if not isinstance(error, MissingDependencyError):  # who wants it installs it
+                _log.warning("%r is not served: %s", name, error)
             return None
         needs = served.strategy.required()
         for role in ("scorer", "judge", "synthesizer"):

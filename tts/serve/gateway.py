@@ -12,13 +12,14 @@ from typing import NamedTuple, Self
 from tts.engine.engine import Engine
 from tts.engine.models import ModelPool
 from tts.engine.terms import Terms
+from tts.output.visible import Visible
 from tts.serve.admission import Admission
 from tts.serve.asked import Asked
 from tts.serve.catalog import Catalog, RoleNames, Served
 from tts.serve.failure import Failure
+from tts.serve.marks import says_where_thinking_begins
 from tts.serve.meters import State
 from tts.serve.recipe import Recipe
-from tts.serve.visible import Visible, says_where_thinking_begins
 from tts.serve.watch import Watch
 from tts.store.store import Store
 from tts.vocabulary.errors import DeadlineError, TTSError
@@ -59,7 +60,7 @@ class Gateway:
         self.catalog: Catalog = Catalog(recipe)
         self.admission: Admission = Admission(recipe.limits.requests, recipe.limits.queue)
         self._store = None if recipe.store is None else Store(recipe.store)
-        self._models = ModelPool()
+        self._models = ModelPool(look_every=1.0)
         self._engines: dict[RoleNames, Engine] = {}
         self._listening: dict[str, Tell] = {}
         self._loading: asyncio.Task[None] | None = None

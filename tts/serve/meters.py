@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
@@ -54,6 +55,7 @@ class Meters:
             ("requests_inside", "Requests that are being answered", state.inside),
             ("requests_waiting", "Requests that wait for their turn", state.waiting),
             ("ready", "Whether the models are loaded", state.ready),
+            ("tasks", "Tasks of the event loop", lambda: len(asyncio.all_tasks())),
         ):
             prometheus.Gauge(f"tts_{name}", what, registry=self._registry).set_function(read)
         prometheus.Info("tts_build", "The version", registry=self._registry).info({"version": __version__})

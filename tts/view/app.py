@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from tts.view.pages import Pages
-from tts.view.runs import run_of, runs_in
+from tts.view.runs import SeenRun, run_of, runs_in
 from tts.vocabulary.errors import ConfigError, TTSError
 
 T = TypeVar("T")
@@ -33,6 +33,7 @@ class App:
 
     def __init__(self, place: str | Path, pages: Pages) -> None:
         self._place, self._pages = place, pages
+        self._known: dict[str, SeenRun] = {}  # by address: a page asks every two seconds, a folder may be large
 
     def application(self) -> web.Application:
         """What a server runs."""
@@ -65,6 +66,12 @@ class App:
         response.headers.update(_HEADERS)
         return response
 
+    async def _of(self, wanted: str) -> SeenRun:
+        """The run of an address; the place is looked through where it is a new one."""
+        if wanted not in self._known:
+            self._known[wanted] = await asyncio.to_thread(run_of, self._place, wanted)
+        return self._known[wanted]
+
     async def _runs(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002 - aiohttp's signature
         found = await asyncio.to_thread(runs_in, self._place)
         if len(found) == 1 and not (isinstance(self._place, Path) and self._place.is_dir()):
@@ -72,11 +79,11 @@ class App:
         return _html(await asyncio.to_thread(self._pages.runs, found))
 
     async def _run(self, request: web.Request) -> web.StreamResponse:
-        one = await asyncio.to_thread(run_of, self._place, request.match_info["id"])
+        one = await self._of(request.match_info["id"])
         return _html(await asyncio.to_thread(self._pages.run, one))
 
     async def _state(self, request: web.Request) -> web.StreamResponse:
-        one = await asyncio.to_thread(run_of, self._place, request.match_info["id"])
+        one = await self._of(request.match_info["id"])
         told: Any = await asyncio.to_thread(self._pages.state, one)
         return web.json_response(told)
 
@@ -84,7 +91,7 @@ class App:
         wanted = list(dict.fromkeys(request.query.getall("run", [])))
         if len(wanted) < 2:
             raise ConfigError("choose two runs or more to compare")
-        found = [await asyncio.to_thread(run_of, self._place, one) for one in wanted]
+        found = [await self._of(one) for one in wanted]
         return _html(await asyncio.to_thread(self._pages.compared, found))
 
 
@@ -93,5 +100,6 @@ def _html(text: str) -> web.Response:
 
 
 def _sentence(text: str, status: int) -> web.Response:
-    body = f'<!doctype html><meta charset="utf-8"><title>tts view</title><p>{escape(text)}</p><p><a href="/">All runs</a></p>'
+    head = '<!doctype html><meta charset="utf-8"><title>tts view</title>'
+    body = f'{head}<p>{escape(text)}</p><p><a href="/">All runs</a></p>'
     return web.Response(text=body, content_type="text/html", status=status)

@@ -52,7 +52,7 @@ class Watched:
             "per_minute": self._pace(len(seen.decisions)),
             "working": list(seen.working),
             "under_way": seen.under_way,
-            "spent": {role: _told(usage) for role, usage in seen.usage.items()},
+            "spent": {role: _told(usage) for role, usage in seen.usage.items() if usage != Usage()},
             "cost": self._cost(seen.usage),
             "newest": [_row(one) for one in reversed(self._newest)],
         }

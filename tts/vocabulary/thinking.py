@@ -60,7 +60,8 @@ def split_thinking(text: str, open: str = "<think>", close: str = "</think>", op
     """
     if (open, close) != (OPEN, CLOSE) or close in text:
         return _between(text, open, close, opened)
-    found = (_channels(text) or _dialect(text)) if any(word in text.casefold() for word in _WORDS) else None
+    low = text.casefold()
+    found = (_channels(text) or _dialect(text)) if any(word in low for word in _WORDS) else None
     return found if found is not None else _between(text, open, close, opened)
 
 

@@ -88,6 +88,15 @@ def test_prompts_are_taken_apart_as_they_were_put_together(count: int) -> None:
     assert RefinePrompts().read("something else") is None
 
 
+def test_a_template_that_cannot_be_taken_apart_is_not_guessed_at(tmp_path: Path) -> None:
+    template = tmp_path / "odd.jinja"
+    template.write_text("{{ problem }}: {% for c in candidates %}{{ c }}{{ c }}{% endfor %}", "utf-8")
+    assert RefinePrompts(str(template)).read("What?: abab") is None
+    found = audit(_family_rows(old=True, problems=3), str(template))
+    assert found.share is None
+    assert found.sentence() == "there is no refine row of this template (9 of another one)"
+
+
 def test_the_command_audits_rows_that_are_there(tmp_path: Path) -> None:
     write_rows(tmp_path / "rows.jsonl", _family_rows(old=True, problems=10))
     found = CliRunner().invoke(command, [str(tmp_path / "rows.jsonl"), "--audit"], catch_exceptions=False)

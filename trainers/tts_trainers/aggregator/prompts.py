@@ -1,4 +1,4 @@
-"""Prompts for reinforcement learning: groups of stored candidates, hard ones and easy ones in balance."""
+"""Prompts for reinforcement learning: groups of stored candidates, as many hard ones as easy ones."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 import tts
 from tts_trainers.helpers.evaluate import grade
 
-Reward = Callable[..., list[float]]
+Reward = Callable[..., list[float | None]]
 
 
 def answer_reward(*, extractor: str, grader: str, ends: frozenset[int]) -> Reward:
@@ -18,7 +18,7 @@ def answer_reward(*, extractor: str, grader: str, ends: frozenset[int]) -> Rewar
     def correct(
         completions: Sequence[Any], completion_ids: Sequence[Sequence[int]], answer: Sequence[str],
         problem: Sequence[str], objective: Sequence[str], log_metric: Callable[[str, float], None], **_: Any,
-    ) -> list[float]:  # fmt: skip
+    ) -> list[float | None]:  # fmt: skip
         found = [
             _answer(completion, extract) if ids and ids[-1] in ends else None
             for completion, ids in zip(completions, completion_ids, strict=True)

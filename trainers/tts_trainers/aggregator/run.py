@@ -143,7 +143,8 @@ def _trainer(recipe: AggregatorRecipe, prepared: Prepared, out: Path, say: Say) 
     import torch
     from datasets import Dataset
     from transformers import PrinterCallback
-    from trl import GRPOConfig, GRPOTrainer
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
 
     from tts_trainers.runtime.callbacks import CarriedPrompts, Progress
 

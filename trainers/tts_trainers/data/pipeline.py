@@ -233,4 +233,5 @@ def _weights(reference: str) -> dict[str, Any]:
     folder = Path(reference.partition(":")[2].rpartition("@")[0] or reference.partition(":")[2])
     if not folder.parts or not folder.is_dir():
         return {}
-    return {f"last change of {reference}": max(file.stat().st_mtime_ns for file in [folder, *folder.iterdir()])}
+    files = [file for file in folder.iterdir() if file.is_file()]
+    return {f"last change of {reference}": max((file.stat().st_mtime_ns for file in files), default=0)}

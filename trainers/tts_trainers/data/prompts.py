@@ -140,4 +140,4 @@ def _tables(run: Run, counted: Counter[str], builder: Builder) -> list[Table]:
     if by_kind.keys() == {"own"} and not builder.impossible:
         return tables
     head = ("kind", "candidates", "not possible, own instead", "prompts", "used")
-    return [*tables, Table("Prompts by kind", head, tuple(sorted(kinds, key=lambda row: order.index(row[0]))))]
+    return [*tables, Table("Prompts by kind", head, tuple(sorted(kinds, key=lambda row: order.index(str(row[0])))))]

@@ -1,4 +1,4 @@
-"""The card of a finished model: README.md beside the weights says what it was made of, and how."""
+"""The card of a finished model: README.md beside the weights, which says how it was made."""
 
 from __future__ import annotations
 

@@ -112,7 +112,9 @@ def _of_family(name: str, output: Path, family: Path | None, groups: int | None)
 
     recipe = load_recipe("replica", ReplicaRecipe)
     if groups is not None:
-        stage = recipe.evaluation.model_copy(update={"groups": groups, "arm_groups": groups})
+        stage = recipe.evaluation.model_copy(
+            update={"groups": groups, "arm_groups": groups, "scorer_problems": 2 * groups}
+        )
         recipe = recipe.model_copy(update={"evaluation": stage})
     evaluation, measured = Evaluation(output, recipe, _places(recipe, family)), _MEASURED[name]
     folder = output / (measured if groups is None else f"{measured}-{groups}")

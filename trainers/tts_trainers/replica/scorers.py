@@ -1,4 +1,4 @@
-"""Which scorer of the family knows something: how often each orders a right and a wrong response of one problem right.
+"""Which scorer of the family knows something: how often each finds the right response of two.
 
 The first half of the problems chooses one, the second half says how good it is, so that the choice flatters nobody.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -39,7 +40,7 @@ def measure_scorers(sets: Sequence[Sampled], references: Mapping[str, str], stor
     half = len(mixed) // 2
     choosing, held_out = dict[str, float](), dict[str, Estimate | None]()
     for label, reference in references.items():
-        shares = tts.run_sync(lambda named=reference: _shares(mixed, named, store)) if mixed else []
+        shares = tts.run_sync(partial(_shares, mixed, reference, store)) if mixed else []
         choosing[label] = sum(shares[:half]) / half if half else 0.0
         names = [one.candidates.problem.digest for one in mixed[half:]]
         held_out[label] = clustered_mean(zip(names, shares[half:], strict=True), (0.0, 1.0))

@@ -61,8 +61,10 @@ def _scored_by(folder: Path) -> str:
     if not found:
         return ""
     estimate = found["held_out"][found["chosen"]]
-    weak = estimate is None or estimate["mean"] < COIN
-    return f"\nfamily: best of N by {found['chosen']}{' (little better than a coin)' if weak else ''}\n"
+    if estimate is None:
+        return f"\nfamily: best of N by {found['chosen']} (no held-out pair to measure it on)\n"
+    weak = " (little better than a coin)" if estimate["mean"] < COIN else ""
+    return f"\nfamily: best of N by {found['chosen']}{weak}\n"
 
 
 def of_family(name: str, folder: Path, recipe: ReplicaRecipe, parameters: Mapping[str, int] | None = None) -> str:

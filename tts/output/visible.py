@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from tts.vocabulary.records import Candidate
+from tts.vocabulary.thinking import CLOSE, OPEN
 
-_OPEN, _CLOSE = "<think>", "</think>"
 _ODD = ("<", "[", "◁", "|", "analysis")  # how thinking begins in other dialects, which are read at the end only
 
 
@@ -34,8 +33,8 @@ class Visible:
 
     def _begin(self) -> None:
         start = self._kept.lstrip()
-        if not self._after_thinking and _CLOSE in start and start.startswith(_OPEN):
-            self._after_thinking, start = True, start.partition(_CLOSE)[2].lstrip()
+        if not self._after_thinking and CLOSE in start and start.startswith(OPEN):
+            self._after_thinking, start = True, start.partition(CLOSE)[2].lstrip()
             self._kept = start
         if self._after_thinking:
             self._kept, self._shown = start, bool(start)
@@ -50,14 +49,3 @@ class Visible:
         if whole and self._shown:
             self._tell(whole)
             self._kept = self._kept[len(whole) :]
-
-
-def says_where_thinking_begins(candidates: Iterable[Candidate]) -> bool | None:
-    """Whether a policy's texts begin with its thinking's tag or have none; `None` where nothing has come.
-
-    One whose thinking has a closing tag only cannot be read before it has come.
-    """
-    texts = [candidate for candidate in candidates if candidate.ok]
-    if not texts:
-        return None
-    return all(one.thinking is None or one.text.lstrip().startswith(_OPEN) for one in texts)
