@@ -75,7 +75,7 @@ class Judged(Strata):
         flips = self.rates(label).get("flips")
         order = self.order_sensitivity(label)
         shown = flips if flips and flips[1] else None
-        known = dict[str, object](told) | {"flips": shown, "order": order}
+        known: dict[str, object] = {str(kind): one for kind, one in told.items()} | {"flips": shown, "order": order}
         unknown = [_WHY[kind] for kind, one in known.items() if one is None and kind in _asked_of(role)]
         unknown += [self._no_author(label, role)] if told["own"] is None else []
         model = self.rows[0].outcome.results[label].provenance.model(role)
