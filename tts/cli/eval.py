@@ -26,6 +26,7 @@ from tts.cli._options import (
 from tts.cli._output import command_line
 from tts.cli._progress import watch
 from tts.cli._quiet import tell
+from tts.contracts.strategy import Strategy
 from tts.eval.protocol import PAGE, Evaluation, protocol_strategies
 
 
@@ -113,9 +114,7 @@ def evaluate(
     """
     from tts.eval import evaluate as run_protocol
 
-    chosen = strategies_named(names, parameters) if names else None
-    if chosen is None and parameters:
-        raise tts.ConfigError("-p needs -s: name the strategies whose parameters are given")
+    chosen = _chosen(names, parameters)
     if explain:
         strategies = protocol_strategies(problems, chosen, outputs, columns, engine)
         show_explanation(problems, strategies, k, n=n, columns=columns, limit=limit, on_error=on_error, engine=engine)
@@ -147,6 +146,12 @@ def evaluate(
     _show(found, as_json=as_json)
     _tell_files(folder, folder / PAGE if report is None else report, with_controls=with_controls)
     finish(found.comparison, max_failed, engine.get("store", folder / "store.db"))
+
+
+def _chosen(names: tuple[str, ...], parameters: Pairs) -> list[Strategy] | None:
+    if not names and parameters:
+        raise tts.ConfigError("-p needs -s: name the strategies whose parameters are given")
+    return strategies_named(names, parameters) if names else None
 
 
 def _show(found: Evaluation, *, as_json: bool) -> None:
