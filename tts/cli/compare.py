@@ -135,12 +135,9 @@ def compare(
         )
     comparison.by = by
     save(comparison, output, report, engine, title)
-    if as_json:
-        write_json(comparison.to_dict())
-    else:
-        click.echo(str(comparison))
-        if show_pairs:
-            _show_pairs(comparison)
+    write_json(comparison.to_dict()) if as_json else click.echo(str(comparison))
+    if show_pairs and not as_json:
+        _show_pairs(comparison)
     finish(comparison, max_failed, engine.get("store"), given=_given(problems, columns))
 
 
