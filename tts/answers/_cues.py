@@ -89,7 +89,7 @@ def cues(text: str) -> list[Span]:
     """Each announcement that states something, in order, with the answer stated; the last twenty."""
     low = text.lower()
     foreign = not text.isascii() or any(word in low for word in _FOREIGN)
-    found = []
+    found: list[Span] = []
     for cue in (list(_CUE.finditer(text)) if foreign else _english_cues(text, low))[-_MOST:]:
         quote = text[max(0, cue.start() - 1) : cue.start()]
         if quote and quote in "\"'" and quote in cue.group():

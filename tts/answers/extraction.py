@@ -61,7 +61,7 @@ def _hashes(text: str) -> list[Span]:
     """What follows each `####` on its line, without emphasis; headings in words are none."""
     if "####" not in text:
         return []
-    spans = []
+    spans: list[Span] = []
     for match in _GSM8K.finditer(text):
         content = match[1].strip().strip("*_` ").rstrip(".").strip()
         if content:
