@@ -135,13 +135,7 @@ def compare(
         )
     comparison.by = by
     save(comparison, output, report, engine, title)
-<<<<<<< HEAD
     _show(comparison, as_json=as_json, pairs=show_pairs)
-=======
-    write_json(comparison.to_dict()) if as_json else click.echo(str(comparison))
-    if show_pairs and not as_json:
-        _show_pairs(comparison)
->>>>>>> eval2
     finish(comparison, max_failed, engine.get("store"), given=_given(problems, columns))
 
 

@@ -26,7 +26,6 @@ from tts.cli._options import (
 from tts.cli._output import command_line
 from tts.cli._progress import watch
 from tts.cli._quiet import tell
-from tts.contracts.strategy import Strategy
 from tts.eval.protocol import PAGE, Evaluation, protocol_strategies
 
 
@@ -114,11 +113,7 @@ def evaluate(
     """
     from tts.eval import evaluate as run_protocol
 
-<<<<<<< HEAD
-    chosen = _chosen(names, parameters)
-=======
     chosen = _named(names, parameters)
->>>>>>> eval2
     if explain:
         strategies = protocol_strategies(problems, chosen, outputs, columns, engine)
         show_explanation(problems, strategies, k, n=n, columns=columns, limit=limit, on_error=on_error, engine=engine)
@@ -154,12 +149,6 @@ def evaluate(
 
 def _named(names: tuple[str, ...], parameters: Pairs) -> list[tts.Strategy] | None:
     """The strategies that are named; `None` where none is, and the protocol chooses."""
-    if not names and parameters:
-        raise tts.ConfigError("-p needs -s: name the strategies whose parameters are given")
-    return strategies_named(names, parameters) if names else None
-
-
-def _chosen(names: tuple[str, ...], parameters: Pairs) -> list[Strategy] | None:
     if not names and parameters:
         raise tts.ConfigError("-p needs -s: name the strategies whose parameters are given")
     return strategies_named(names, parameters) if names else None
