@@ -1,4 +1,4 @@
-"""A statement of an answer in a response, and the joining of neighbours that are one answer."""
+"""A statement of an answer in a response; neighbours that only a joiner separates are one."""
 
 import re
 from typing import NamedTuple
