@@ -66,7 +66,8 @@ class Upstream:
         text = " ".join(["so"] * (WORDS - 1) + [f"\\boxed{{{a + b}}}"])
         if body.get("stream"):
             return await self._stream(request, text)
-        await asyncio.sleep(self._slow * (1 + (body.get("seed") or 0) % 8 / 8))
+        whole = BEFORE + WORDS * EACH if self._streams and not self._slow else 0.0
+        await asyncio.sleep(whole or self._slow * (1 + (body.get("seed") or 0) % 8 / 8))
         choices = [
             {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
             for i in range(body.get("n") or 1)
@@ -140,8 +141,8 @@ def upstream(slow: float = 0.0, faults: float = 0.0, *, streams: bool = False) -
 
 
 @contextmanager
-def gateway(base: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    model = f"openai:m@base_url={base}/v1"
+def gateway(base: str, *options: str, streams: bool = False) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    model = f"openai:m@base_url={base}/v1{',stream=true' if streams else ''}"
     command = [sys.executable, "-m", "tts", "serve", "--port", "0", "-m", model, *options]
     with (
         Path(os.devnull).open("w") as nowhere,
@@ -226,12 +227,12 @@ async def first_token(_: int, __: float) -> None:
         began, found = time.perf_counter(), None
         async with made.post("/v1/chat/completions", json=body(7, model, stream=True)) as response:
             async for line in response.content:
-                if found is None and b'"content": "' in line:
+                if found is None and b'"content": "so' in line:
                     found = time.perf_counter() - began
         assert found is not None
         return found
 
-    with upstream(streams=True) as base, gateway(base, "-k", "4") as (_program, address):
+    with upstream(streams=True) as base, gateway(base, "-k", "4", streams=True) as (_program, address):
         async with session(base) as straight, session(address) as through:
             await ask(through, 1, "gsr")  # now it is known how the policy marks its thinking
             plain = statistics.median([await first(straight, "m") for _ in range(5)])

@@ -47,6 +47,7 @@ def raising(error: type[BaseException]) -> Callable[[], None]:
 def test_what_was_raised_is_told_whatever_it_is() -> None:
     assert raised(ValueError("no")) == "ValueError: no"
     assert raised(ValueError()) == "ValueError"
+    assert raised(ValueError("1 error:\n  no\n\n")) == "ValueError: 1 error: no"
     assert raised(MuteError()) == "MuteError (whose text raised SystemExit)"
     assert len(raised(ValueError("x" * 10**6))) < 1100
     assert did(SystemExit(3), " on problem 'p'") == "called sys.exit(3) on problem 'p'"

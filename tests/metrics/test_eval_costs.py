@@ -67,6 +67,12 @@ def test_prices_that_are_wrong_are_one_sentence(tmp_path: Path, name: str, text:
         Prices.read(tmp_path / name)
 
 
+def test_prices_that_are_no_file_are_one_sentence() -> None:
+    given: Any = {"policy": {"prompt": 1.0}}
+    with pytest.raises(tts.ConfigError, match=r"prices=\{'policy'.*give the path of a \.toml or \.json file"):
+        tts.run([], prices=given, max_cost=1)
+
+
 POINTS = st.lists(
     st.builds(Point, st.just("s"), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=6
 )

@@ -6,7 +6,7 @@ import tts
 from tts.answers import extract
 from tts.metrics.doubts import between_classes, contradictions
 from tts.report import report_data
-from tts.report._gather import sections
+from tts.report.gather import sections
 
 
 def compared(*texts: str) -> tts.eval.Comparison:

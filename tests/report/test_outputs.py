@@ -16,9 +16,9 @@ from report_sets import HOSTILE, a_set, compared_with
 import tts
 from tts.eval import Comparison
 from tts.report import ReportData, Table
-from tts.report._gather import sections
-from tts.report._page import embedded
 from tts.report._text import latex, markdown
+from tts.report.gather import sections
+from tts.report.page import embedded
 
 SCRIPT = re.compile(r'<script type="application/json" id="([\w-]+)">(.*?)</script>', re.DOTALL)
 

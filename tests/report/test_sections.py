@@ -11,8 +11,8 @@ import tts
 from tts.answers import Opinions
 from tts.eval import Comparison, Disagreement, Price, Prices
 from tts.report import Figure, Point, ReportData, Section, Series, report_data
-from tts.report._gather import sections
 from tts.report._words import interval, percent
+from tts.report.gather import sections
 
 
 def section(data: ReportData, name: str) -> Section:

@@ -10,7 +10,7 @@ from report_sets import compared_with
 
 from tts.eval import Comparison
 from tts.report import ReportData, Section, report_data, write_report
-from tts.report._gather import sections
+from tts.report.gather import sections
 
 TOLD: dict[str, Any] = {
     "k": 2,

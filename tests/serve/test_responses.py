@@ -78,8 +78,8 @@ def test_a_stream_is_of_named_numbered_events(fake: Fake) -> None:
     [
         ({"previous_response_id": "resp_1"}, "nothing is kept between requests"),
         ({"background": True}, "requests are answered while they are open"),
-        ({"text": {"format": {"type": "json_object"}}}, "only text is answered yet"),
-        ({"input": [{"type": "function_call_output", "output": "x"}]}, "messages.0"),
+        ({"text": {"format": {"type": "json_object"}}}, "does not keep to a response_format"),
+        ({"input": [{"type": "function_call_output", "output": "x"}]}, "text in, text out"),
         ({"input": 3}, "messages"),
         ({"input": None}, "messages"),
     ],

@@ -1,4 +1,4 @@
-"""A statement of an answer in a response; neighbours that only a joiner separates are one."""
+"""A statement of an answer in a response; neighbours that are one answer are joined."""
 
 import re
 from typing import NamedTuple

@@ -35,7 +35,7 @@ def did(error: BaseException, where: str = "") -> str:
 
 def _with_text(words: str, error: BaseException) -> str:
     try:
-        text = str(error)
+        text = " ".join(str(error).split())  # a sentence stands on one line; who wants its layout has the exception
     except BaseException as worse:  # the text of an exception is a stranger's code, too
         return f"{words} (whose text raised {type(worse).__name__})"
     return f"{words}: {text if len(text) <= _MOST else text[:_MOST] + ' …'}" if text else words

@@ -48,7 +48,7 @@ def _frames(inner: FrameType) -> list[FrameType]:
 
 def _place(frame: FrameType) -> str:
     path = Path(frame.f_code.co_filename)
-    return f"{frame.f_code.co_qualname} ({path.parent.name}/{path.name}, line {frame.f_lineno})"
+    return f"{frame.f_code.co_qualname} ({'/'.join(path.parts[-2:])}, line {frame.f_lineno})"
 
 
 def _ours(path: str) -> bool:

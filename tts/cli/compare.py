@@ -135,18 +135,18 @@ def compare(
         )
     comparison.by = by
     save(comparison, output, report, engine, title)
-    if as_json:
-        write_json(comparison.to_dict())
-    else:
-        click.echo(str(comparison))
-        if show_pairs:
-            _show_pairs(comparison)
+    _show(comparison, as_json=as_json, pairs=show_pairs)
     finish(comparison, max_failed, engine.get("store"), given=_given(problems, columns))
 
 
-def _show_pairs(comparison: Comparison) -> None:
-    told = ["", PAIRS, *map(str, comparison.pairs())]
-    click.echo("\n".join(line for one in told for line in wrapped(one, terminal_width())))
+def _show(comparison: Comparison, *, as_json: bool, pairs: bool) -> None:
+    if as_json:
+        write_json(comparison.to_dict())
+        return
+    click.echo(str(comparison))
+    if pairs:
+        told = ["", PAIRS, *map(str, comparison.pairs())]
+        click.echo("\n".join(line for one in told for line in wrapped(one, terminal_width())))
 
 
 def _defaults(

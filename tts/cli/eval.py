@@ -113,14 +113,12 @@ def evaluate(
     """
     from tts.eval import evaluate as run_protocol
 
-    chosen = strategies_named(names, parameters) if names else None
-    if chosen is None and parameters:
-        raise tts.ConfigError("-p needs -s: name the strategies whose parameters are given")
+    chosen = _named(names, parameters)
     if explain:
         strategies = protocol_strategies(problems, chosen, outputs, columns, engine)
         show_explanation(problems, strategies, k, n=n, columns=columns, limit=limit, on_error=on_error, engine=engine)
         return
-    with watch("decision", None, engine.get("store", folder / "store.db")) as listener:
+    with watch("decision", None, engine.setdefault("store", folder / "store.db")) as listener:
         found = run_protocol(
             problems,
             folder,
@@ -146,7 +144,14 @@ def evaluate(
         )
     _show(found, as_json=as_json)
     _tell_files(folder, folder / PAGE if report is None else report, with_controls=with_controls)
-    finish(found.comparison, max_failed, engine.get("store", folder / "store.db"))
+    finish(found.comparison, max_failed, engine["store"])
+
+
+def _named(names: tuple[str, ...], parameters: Pairs) -> list[tts.Strategy] | None:
+    """The strategies that are named; `None` where none is, and the protocol chooses."""
+    if not names and parameters:
+        raise tts.ConfigError("-p needs -s: name the strategies whose parameters are given")
+    return strategies_named(names, parameters) if names else None
 
 
 def _show(found: Evaluation, *, as_json: bool) -> None:

@@ -59,7 +59,10 @@ class Prices(Record):
 
         Raises `ConfigError` for a file that is not there, cannot be read, or has other fields.
         """
-        source = Path(path)
+        try:
+            source = Path(path)
+        except TypeError:
+            raise ConfigError(f"prices={path!r}: give the path of a .toml or .json file, or tts.Prices(...)") from None
         readers: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
         if source.suffix not in readers or not source.is_file():
             raise ConfigError(f"prices {str(path)!r}: give a .toml or .json file that is there")

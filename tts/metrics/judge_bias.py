@@ -74,12 +74,12 @@ class Judged(Strata):
         told = {kind: None if (one := seen[label, kind]) is None else one.interval(asked) for kind in _PREFERS}
         flips = self.rates(label).get("flips")
         order = self.order_sensitivity(label)
-        known: dict[str, object] = {**told, "flips": flips if flips and flips[1] else None, "order": order}
+        shown = flips if flips and flips[1] else None
+        known: dict[str, object] = {str(kind): one for kind, one in told.items()} | {"flips": shown, "order": order}
         unknown = [_WHY[kind] for kind, one in known.items() if one is None and kind in _asked_of(role)]
         unknown += [self._no_author(label, role)] if told["own"] is None else []
         model = self.rows[0].outcome.results[label].provenance.model(role)
         by = f"{role} {model}".strip()
-        shown = flips if flips and flips[1] else None
         return JudgeBias(label, by, told["first"], told["longer"], told["own"], shown, order, tuple(unknown))
 
     def _chooser(self, label: str) -> str | None:

@@ -1,6 +1,6 @@
 from tts.metrics.tables import Table
-from tts.report._data import ReportData, StrategyData, report_data
-from tts.report._section import Figure, Point, Section, Series
+from tts.report.data import ReportData, StrategyData, report_data
+from tts.report.section import Figure, Point, Section, Series
 from tts.report.writer import write_report
 
 __all__ = [

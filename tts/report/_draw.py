@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tts.report._palette import GRID, INK, MUTED, PAPER, color, marker, variables
-from tts.report._section import Figure, Kind, Point, Series
+from tts.report.section import Figure, Kind, Point, Series
 from tts.vocabulary.errors import MissingDependencyError
 
 if TYPE_CHECKING:

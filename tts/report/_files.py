@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from tts.output.text import mended, mended_row, spreadsheet_cell
-from tts.report._section import Figure
+from tts.report.section import Figure
 from tts.vocabulary.errors import MissingDependencyError
 
 COLUMNS = ("series", "at", "value", "low", "high")

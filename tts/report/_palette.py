@@ -6,7 +6,7 @@ between neighbours, and every strategy has a marker of its own, so that nothing 
 
 from __future__ import annotations
 
-from tts.report._section import Color
+from tts.report.section import Color
 
 LIGHT = ("#0067a9", "#c44f00", "#00805d", "#a84d86", "#8b6a01", "#4a3fb0", "#2a8fc5", "#a3123f")
 DARK = ("#5cb3f0", "#ff9152", "#3fcf9f", "#e59ac8", "#dcb53f", "#a79bff", "#9ad7ff", "#ff7b98")

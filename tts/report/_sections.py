@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from tts.metrics.estimate import Estimate
 from tts.metrics.sampled_curves import Curve
 from tts.metrics.tables import Table, counted
-from tts.report._data import BEST, ReportData, StrategyData
-from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import estimate, interval, p_value, percent, tokens, verdict
+from tts.report.data import BEST, ReportData, StrategyData
+from tts.report.section import Figure, Point, Section, Series
 
 _ACCURACY = "accuracy, %"
 _REASONS = 5  # that are told of what is missing

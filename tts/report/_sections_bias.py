@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tts.metrics.estimate import Estimate
 from tts.metrics.tables import Table
-from tts.report._data import ReportData
-from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import estimate, percent
+from tts.report.data import ReportData
+from tts.report.section import Figure, Point, Section, Series
 
 _SHOWN = (("first", "shown first"), ("longer", "longer"), ("own", "own model"))
 

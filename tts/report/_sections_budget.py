@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tts.metrics.budgets import Budget
 from tts.metrics.tables import Table
-from tts.report._data import ReportData
-from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import estimate
+from tts.report.data import ReportData
+from tts.report.section import Figure, Point, Section, Series
 
 
 def equal_budgets(data: ReportData) -> Section | None:

@@ -8,8 +8,8 @@ from tts.answers import Opinions
 from tts.metrics.checks import Disagreement
 from tts.metrics.doubts import Between, Contradiction
 from tts.metrics.tables import Table, about, counted, estimated_lines
-from tts.report._data import ReportData
-from tts.report._section import Section
+from tts.report.data import ReportData
+from tts.report.section import Section
 from tts.vocabulary.records import Usage
 
 _MOST = 50  # rows of a list that a person is to look at

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tts.metrics.confidence import Calibration
 from tts.metrics.tables import Table
-from tts.report._data import ReportData, StrategyData
-from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import estimate, interval, percent
+from tts.report.data import ReportData, StrategyData
+from tts.report.section import Figure, Point, Section, Series
 
 
 def calibration(data: ReportData) -> Section | None:

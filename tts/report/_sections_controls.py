@@ -7,9 +7,9 @@ from typing import Any
 
 from tts.metrics.estimate import Estimate
 from tts.metrics.tables import Table
-from tts.report._data import ReportData
-from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import estimate
+from tts.report.data import ReportData
+from tts.report.section import Figure, Point, Section, Series
 
 
 def controls(data: ReportData) -> Section | None:

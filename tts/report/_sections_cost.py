@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 from tts.metrics.costs import Lengths
 from tts.metrics.tables import Table, about, estimated_lines
-from tts.report._data import ReportData
-from tts.report._section import Color, Figure, Point, Section, Series
 from tts.report._words import estimate, percent, tokens
+from tts.report.data import ReportData
+from tts.report.section import Color, Figure, Point, Section, Series
 from tts.vocabulary.outcome_class import CLASSES, MISSING
 from tts.vocabulary.records import Usage
 

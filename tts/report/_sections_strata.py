@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from tts.metrics.strata import SMALL, Stratified
 from tts.metrics.tables import Table
-from tts.report._data import ReportData
-from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import estimate
+from tts.report.data import ReportData
+from tts.report.section import Figure, Point, Section, Series
 
 
 def strata(data: ReportData) -> Section | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tts.metrics.tables import Table
-from tts.report._section import Section
+from tts.report.section import Section
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#$])")
 _LATEX = {

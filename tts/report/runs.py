@@ -14,9 +14,9 @@ from tts._version import __version__
 from tts.metrics.estimate import Estimate
 from tts.metrics.gaps import estimate_of, policy_of, read_summary
 from tts.metrics.tables import Table, about, counted
-from tts.report._page import Document
-from tts.report._section import Figure, Point, Section, Series
 from tts.report._words import estimate, percent, tokens
+from tts.report.page import Document
+from tts.report.section import Figure, Point, Section, Series
 from tts.report.stored import stored_run
 from tts.store.address import is_store, shown_store
 from tts.vocabulary.errors import ConfigError

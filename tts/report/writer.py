@@ -11,11 +11,11 @@ from tts.contracts.prices import Prices
 from tts.metrics.checks import Disagreement
 from tts.metrics.comparison import Comparison
 from tts.output.file import check_file, check_folder, whole_file, write_whole
-from tts.report._data import ReportData, report_data
 from tts.report._files import save_csv, save_parquet
-from tts.report._gather import sections
-from tts.report._page import Document, document, page
 from tts.report._text import latex, markdown
+from tts.report.data import ReportData, report_data
+from tts.report.gather import sections
+from tts.report.page import Document, document, page
 from tts.store.address import shown_store, store_exists
 from tts.store.store import Store
 from tts.vocabulary.errors import ConfigError

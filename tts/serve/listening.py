@@ -1,4 +1,4 @@
-"""Where a server listens, and the signals that end it."""
+"""Where a server listens, until a signal ends it."""
 
 from __future__ import annotations
 

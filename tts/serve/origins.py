@@ -1,4 +1,4 @@
-"""Which web pages may ask: those of the gateway itself, and those whose origins its recipe names."""
+"""Which web pages may ask: the gateway's own, or those whose origins its recipe names."""
 
 from __future__ import annotations
 

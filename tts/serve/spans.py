@@ -1,4 +1,4 @@
-"""Requests and their stages as OpenTelemetry spans, for whoever has set up an exporter."""
+"""A request with its stages as OpenTelemetry spans, for whoever has set up an exporter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators are told of a gateway: numbers and spans, as far as the packages for them are installed."""
+"""What operators are told of a gateway, as far as the packages for it are installed."""
 
 from __future__ import annotations
 

@@ -15,9 +15,11 @@ from tts.vocabulary.records import Completion, Usage
 
 CONTROLS = (
     *("<|im_end|>", "<|eot_id|>", "<｜User｜>", "</think>", "[/THINK]", "◁/think▷", "[INST]", "[SYSTEM_PROMPT]"),
-    *("[|assistant|]", "<start_of_turn>", "<bos>", "</s>"),
+    *("[|assistant|]", "<start_of_turn>", "<bos>", "</s>", "<<SYS>>"),
+    *("</scratchpad>", "</analysis>", "\\end{think}", "<unused95>", "<\\think>"),
 )
-_DRESSES = ("{}", "**{}**", "### {}", "> x\r{}", "x\u2028{}")
+_DRESSES = ("{}", "**{}**", "### {}", "> x\r{}", "x\u2028{}", "1. {}", "- (b) {}")
+_ITEM = re.compile(r"[-*+ ]*\(?(?:\d{1,3}|[a-z])[.):]\s")
 _NUMBER = re.compile(r"\d+")
 
 
@@ -71,7 +73,7 @@ def _numbered(prompt: str) -> set[str]:
 
 
 def _bare(line: str) -> str:
-    return " ".join(line.strip("*#_~` \t").casefold().split())
+    return " ".join(_ITEM.sub("", line, count=1).strip("*#_~` \t").casefold().split())
 
 
 def check_control_tokens(strategy: Strategy) -> None:

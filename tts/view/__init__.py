@@ -1,1 +1,1 @@
-"""`tts view`: reports of stores and summaries in a browser, also while a run goes on; nothing is written."""
+"""`tts view`: reports of stores or summaries in a browser, also while a run goes on; nothing is written."""

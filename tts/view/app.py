@@ -1,4 +1,4 @@
-"""The view over HTTP: it only reads, and answers only who asks this machine by its own name."""
+"""The view over HTTP: it only reads; only who asks this machine by its own name is answered."""
 
 from __future__ import annotations
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tts.contracts.prices import Prices
-from tts.report._data import report_data
-from tts.report._gather import sections
-from tts.report._page import Document, document, page, style
-from tts.report._section import Section
+from tts.report.data import report_data
+from tts.report.gather import sections
+from tts.report.page import Document, document, page, style
 from tts.report.runs import read_runs, runs_document
+from tts.report.section import Section
 from tts.report.stored import stored_run
 from tts.store.store import Store
 from tts.view.runs import SeenRun

@@ -1,4 +1,4 @@
-"""The runs that are to be seen: stores and summaries in a folder, or one store."""
+"""The runs that are to be seen: each store or summary in a folder, or one store."""
 
 from __future__ import annotations
 

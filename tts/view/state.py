@@ -1,4 +1,4 @@
-"""What is going on in a store, as the page is told it; looked at as often as it is asked for, and no oftener."""
+"""What is going on in a store, as the page is told it; looked at as often as it is asked for, no oftener."""
 
 from __future__ import annotations
 

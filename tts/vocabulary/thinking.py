@@ -28,6 +28,8 @@ _DIALECTS = tuple(
         (r"<unused94>(?:thought\b)?", r"<unused95>"),
     )
 )
+CLOSING = re.compile(rf"(?=[<\[\\\u25c1])(?:{'|'.join(closing.pattern for _, closing in _DIALECTS)})", re.IGNORECASE)
+"""What ends a think block, in any dialect."""
 # Of any dialect, in small letters.
 _WORDS = ("think", "thought", "reason", "scratchpad", "analysis", "monologue", "reflection", "unused95", "<|channel|>")
 _FINAL = re.compile(r"<\|channel\|>\s*final(?:\s*<\|constrain\|>\w*)?\s*<\|message\|>")

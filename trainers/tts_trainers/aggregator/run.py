@@ -199,7 +199,13 @@ def _save(trainer: Any, recipe: AggregatorRecipe, prepared: Prepared, out: Path)
 @click.argument("candidates", metavar="CANDIDATES")
 @click.option("--model", metavar="MODEL", help="What to start from: a folder or a hub id; it must refine already.")
 @click.option("--recipe", default="aggregator-small", show_default=True, help="A TOML file, or one of ours by name.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="FOLDER")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="FOLDER",
+    help="Where the run, and the model at its end, go.",
+)
 @click.option("--set", "changes", multiple=True, metavar="TABLE.KEY=VALUE", help="Change one key; may be given again.")
 @click.option("--resume/--no-resume", default=True, help="Go on with the run in --out (default), or start it again.")
 @click.option("--dry-run", is_flag=True, help="Make all checks, say which prompts there are, and stop.")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from tts.boundary.foreign import Foreign
 from tts.boundary.raised import passes, raised
 from tts.registry.host import plugins
-from tts.report._data import ReportData
-from tts.report._section import Section
+from tts.report.data import ReportData
+from tts.report.section import Section
 from tts.vocabulary.errors import PluginWarning, TTSError
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tts.metrics.tables import Table, counted
-from tts.report._data import ReportData
 from tts.report._mathematics import FORMULA
 from tts.report._palette import variables
-from tts.report._section import Section
+from tts.report.data import ReportData
+from tts.report.section import Section
 
 _HERE = Path(__file__).parent
 _BROWSER = ("candidates.js", "formulas.js", "problem.js", "list.js")  # one script, in this order
