@@ -1,4 +1,4 @@
-"""Refusals by chance: a server that is too busy now and then, whatever one client asks of it.
+"""Refusals by chance: a server that is too busy at times, whatever one client asks of it.
 
 A limit that was found is kept: who goes slower than it is not refused. So a server that goes on refusing one request
 here and there, however slow it is asked, has no limit that one could keep; going slower still would only never end. It
