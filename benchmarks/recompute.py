@@ -96,7 +96,7 @@ def listed(path: Path, digests: Mapping[str, str]) -> dict[str, list[tuple[str, 
     found: dict[str, list[tuple[str, int]]] = {}
     for line in path.read_text("utf-8").splitlines():
         row = json.loads(line)
-        every = [{"text": one} if isinstance(one, str) else one for one in row["candidates"]]
+        every: list[dict[str, Any]] = [{"text": one} if isinstance(one, str) else one for one in row["candidates"]]
         counts = [one.get("usage") or {} for one in every]
         tokens = [one.get("thinking_tokens", 0) + one.get("answer_tokens", 0) for one in counts]
         texts = [str(one.get("summary") or one["text"]).rpartition("</think>")[2] for one in every]
