@@ -192,3 +192,25 @@ def test_responses_take_a_format_and_no_tools(process: ServerProcess) -> None:
     assert json.loads(said["output"][0]["content"][0]["text"])["sum"] in {3, 4}
     assert process.stats()["bodies"][-1]["response_format"] == SCHEMA
     assert (refused, why["error"]["param"]) == (400, "tools")
+
+
+def test_at_the_deadline_a_straggler_is_cancelled_at_the_server_and_charged_as_cancelled(
+    process: ServerProcess,
+) -> None:
+    recipe = behind(process)
+
+    async def use(client: Client) -> tuple[int, dict[str, Any]]:
+        assert (await client.chat(ASK[0]["content"], "m"))[0] == 200  # what the server can do is known now
+        process.behave(fault="hang", times=1)
+        own = {"k": 4, "deadline": 2.0}
+        return await client.chat("How is it?", "majority@decided_early=false", response_format=SCHEMA, tts=own)
+
+    status, said = served(use, **recipe)
+    assert status == 200, said
+    [choice] = said["tts"]["choices"]
+    assert len(choice["candidates"]) == 3
+    assert list(choice["not_waited_for"].values()) == [1]
+    assert choice["usage"]["policy"]["cancelled"] == 1
+    assert said["tts"]["seconds"] < 2.5
+    stats = process.stats()
+    assert (stats["cancelled"], stats["running"]) == (1, 0)

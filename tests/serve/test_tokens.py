@@ -14,6 +14,7 @@ from serving import Client, chunks, served
 
 import tts
 from tts.output.visible import Visible
+from tts.serve.before_calls import BeforeCalls
 from tts.serve.marks import says_where_thinking_begins
 
 HI = [{"role": "user", "content": "1+2"}]
@@ -149,3 +150,35 @@ def test_thinking_with_a_closing_tag_only_is_noticed() -> None:
     assert says_where_thinking_begins([candidate("<think>a</think>b"), candidate("c")]) is True
     assert says_where_thinking_begins([candidate("a</think>b"), candidate("c")]) is False
     assert says_where_thinking_begins([]) is None
+
+
+CALL = '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>'
+
+
+@given(
+    st.lists(st.sampled_from(["So ", "\n", "<tool", "_call>", "<", CALL, CALL[:20], "3 "]), max_size=6).map("".join),
+    st.lists(st.integers(1, 9), min_size=1),
+)
+def test_of_an_answer_with_calls_only_what_stands_before_them_is_read(text: str, sizes: list[int]) -> None:
+    told: list[str] = []
+    reading, place = BeforeCalls(told.append), 0
+    while place < len(text):
+        size = sizes[place % len(sizes)]
+        reading(text[place : place + size])
+        place += size
+    assert tts.split_tool_calls(text).text.startswith("".join(told))
+
+
+def test_words_before_a_call_go_out_while_they_are_written() -> None:
+    made = writing("I will look.\n\n" + CALL)
+    made.capabilities = tts.Capabilities(seed=True, concurrency=64, streams=True, tools=True)
+    made.go.set()
+    tool = {"type": "function", "function": {"name": "f"}}
+
+    async def use(client: Client) -> list[str]:
+        await client.chat(model="m")
+        return (await client.stream("/v1/chat/completions", {"model": "m", "messages": HI, "tools": [tool]}))[1]
+
+    told = [one["choices"][0]["delta"] for one in chunks(served(use))]
+    assert [delta["content"] for delta in told if delta.get("content")] == ["I", " will", " look."]
+    assert [call["function"]["name"] for delta in told for call in delta.get("tool_calls", ())] == ["f"]

@@ -50,6 +50,7 @@ class Pool:
         self._stored: dict[int, Completion] | None = None
         self.lacking: frozenset[int] = frozenset()  # stored, but broken off, or without log-probabilities
         self._closing = False
+        self._ending = asyncio.Lock()
         self.cancelled: Usage = Usage()  # of completions that were cut short because nobody needed them any more
         self.began: float | None = None  # when the model first took it up (monotonic seconds)
         self.users = 0  # problems that hold it
@@ -170,6 +171,10 @@ class Pool:
 
     async def cancel(self) -> None:
         """Cancel what is still on its way; it is drawn anew if somebody asks again."""
+        async with self._ending:  # cancelled a second time a model could not tell what the first has cost
+            await self._cancel()
+
+    async def _cancel(self) -> None:
         running = [pump for pump in self._pumps if not pump.done()]
         self._closing = True
         if running and self.draw is not None:

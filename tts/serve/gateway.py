@@ -15,6 +15,7 @@ from tts.engine.terms import Terms
 from tts.output.visible import Visible
 from tts.serve.admission import Admission
 from tts.serve.asked import Asked
+from tts.serve.before_calls import BeforeCalls
 from tts.serve.catalog import Catalog, RoleNames, Served
 from tts.serve.failure import Failure
 from tts.serve.marks import says_where_thinking_begins
@@ -209,7 +210,7 @@ class Gateway:
         """What takes the answer while it is written; nothing before it is known how the policy marks its thinking."""
         if more is None or asked.n > 1 or served.strategy.required().synthesizer or not self._marks.get(served.roles):
             return None
-        return Visible(more)
+        return Visible(BeforeCalls(more) if asked.tools else more)
 
     def _learn(self, served: Served, results: list[Result]) -> None:
         """Notice how the policy marks its thinking."""

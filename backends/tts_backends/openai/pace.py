@@ -15,6 +15,7 @@ Nothing here waits or asks for the time; who uses it does.
 * Where answers say what is left of a limit, nothing goes out that would be refused by it.
 * Where nobody says how long to wait, one refusal may be an accident; several side by side are a limit, most likely one
   of a minute.
+* Refusals that go on although less and less is asked are by chance (`accidents.py`): they teach nothing more.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import math
 from collections import deque
 from collections.abc import Mapping
 
+from tts_backends.openai.accidents import Accidents
 from tts_backends.openai.quota import Quota, told
 
 MINUTE = 60.0  # seconds in which services count, where they do not say
@@ -79,6 +81,7 @@ class Pace:
         self._mixed = False  # some were refused since, and others that went out later were not
         self._peak = 0.0  # how many were in flight when it was refused
         self._full = 0.0  # when a minute is over that is used up
+        self._accidents = Accidents()
 
     def wait(self, now: float, in_flight: int) -> float:
         """Seconds until one more request may go out; infinite where one has to come back first."""
@@ -140,6 +143,7 @@ class Pace:
         _, sent = self._over(now, number)
         self._answer += (now - sent - self._answer) * (0.1 if self._answer else 1.0)
         self._last.append(False)
+        self._accidents.went_well()
         self._accepted += 1
         if number > self._adapted:
             self._vain, self._fresh = 0, False
@@ -167,6 +171,8 @@ class Pace:
             self._taken.pop()  # it was not taken
         if number > self._first:
             self._used -= 1
+        if self._accidents.refused():
+            return
         tried = self._good < math.inf and others >= self._good
         if number <= self._adapted:  # of a crowd that has been learnt from
             if after is not None and not tried and self._pausing:
@@ -177,19 +183,50 @@ class Pace:
         self._vain, self._refusals = self._vain + 1, self._refusals + 1
         self._earliest = min(self._earliest, number) if self._earliest else number
         if self._is_crowd(others, after, tried=tried):
-            many = sum(self._last) >= 3 or (self._good == math.inf and self._all_refused(now, 2))
-            if after is not None or tried or many:  # else it may be an accident
-                self._learnt(others, crowd=True)
-                self._crowded(now, others, after, tried=tried or (self._border(others) and not self._fresh))
+            self._too_many(now, others, after, tried=tried)
         elif self.per_second is not None or after is not None or self._all_refused(now, 3):
-            saved = self.per_second is None and not self._emptied and after is not None and after < _LONG
-            self._learnt(others, crowd=False)
-            if saved:
-                self.paused(now + (after or 0.0))
-                self._good = self.ceiling = math.inf
-                self._measure_anew()
-            else:
-                self._hurried(now, after)
+            self._too_fast(now, others, after)
+
+    def _too_many(self, now: float, others: int, after: float | None, *, tried: bool) -> None:
+        """Learn how many at once, unless it may be an accident."""
+        many = sum(self._last) >= 3 or (self._good == math.inf and self._all_refused(now, 2))
+        if after is None and not tried and not many:
+            return
+        if not tried and self._good < math.inf:
+            self._accidents.at_once(self._good)
+        if self._by_chance(now):
+            return
+        self._learnt(others, crowd=True)
+        self._crowded(now, others, after, tried=tried or (self._border(others) and not self._fresh))
+
+    def _too_fast(self, now: float, others: int, after: float | None) -> None:
+        """Learn how many in a while, but for what a rest had saved up."""
+        if self.per_second is not None:
+            self._accidents.at_rate(self.per_second, raised=self._before > 0)
+        if self._by_chance(now):
+            return
+        saved = self.per_second is None and not self._emptied and after is not None and after < _LONG
+        self._learnt(others, crowd=False)
+        if saved:
+            self.paused(now + (after or 0.0))
+            self._good = self.ceiling = math.inf
+            self._measure_anew()
+        else:
+            self._hurried(now, after)
+
+    def _by_chance(self, now: float) -> bool:
+        """Forget what was learnt, where a limit explains the refusals no longer."""
+        if self._accidents.share is None:
+            return False
+        self._good = self.ceiling = math.inf
+        self.per_second, self._before, self._blind, self._full = None, 0.0, 0, 0.0
+        self._last.clear()
+        self._learnt(0, crowd=False)
+        self._peak = 0.0
+        self.resume_at = self._ramp_from = now
+        self._measure_anew()
+        self._emptied = False
+        return True
 
     def _is_crowd(self, others: int, after: float | None, *, tried: bool) -> bool:
         """Whether a refusal beside so many others is about how many there are."""

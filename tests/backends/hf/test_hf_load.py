@@ -167,7 +167,7 @@ def test_capabilities_say_what_holds(llama: Path) -> None:
     half = HFBackend(str(llama), Options(dtype="bfloat16"))
     assert backend.capabilities.model_dump() == {
         "seed": True, "logprobs": True, "exact_token_counts": True, "context_length": 512, "concurrency": 7,
-        "prompts": None, "streams": False,
+        "prompts": None, "streams": True, "response_format": False, "tools": False, "raw": False,
     }  # fmt: skip
     assert not half.capabilities.seed
     for one in (backend, half):

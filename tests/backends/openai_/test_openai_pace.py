@@ -277,23 +277,44 @@ def test_a_server_without_limits_is_full_within_two_seconds() -> None:
     assert pace.wait(now, 64) == math.inf
 
 
+class Chance:
+    """Refuses a share of all requests, whatever is sent."""
+
+    seconds = 0.2
+
+    def __init__(self, share: float, after: float | None, seed: int) -> None:
+        self._rng, self._share, self._after = random.Random(seed), share, after
+
+    def ask(self, now: float) -> bool | float | None:
+        assert now < 2000, "it gets slower and slower"
+        return True if self._rng.random() > self._share else self._after
+
+    def end(self) -> None:
+        pass
+
+
 def test_accidents_teach_no_limit() -> None:
-    """A fortieth of the answers is a refusal without a word, whatever is sent."""
-
-    class Accidents:
-        seconds = 0.2
-
-        def __init__(self) -> None:
-            self._rng = random.Random(1)
-
-        def ask(self, now: float) -> bool | float | None:
-            return True if self._rng.random() > 0.025 else None
-
-        def end(self) -> None:
-            pass
-
-    seconds, _ = served(Accidents(), 2000)
+    """A fortieth of the answers is a refusal without a word."""
+    seconds, _ = served(Chance(0.025, None, 1), 2000)
     assert seconds < 6 * 2000 * 0.2 / 64
+
+
+@pytest.mark.parametrize("after", [1.0, None], ids=["one second", "silent"])
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2])
+def test_refusals_by_chance_do_not_slow_a_run_for_ever(share: float, after: float | None) -> None:
+    """A limit may be believed for a while; that slower requests are refused as often ends the belief."""
+    for seed in range(3):
+        first, _ = served(Chance(share, after, seed), 500, seed=seed)
+        whole, _ = served(Chance(share, after, seed), 4000, seed=seed)
+        assert whole - first < 3500 / 4  # more than four a second, where the beginning has been one or two
+
+
+def test_a_limit_that_was_taken_for_chance_is_found_again() -> None:
+    pace = Pace(64)
+    pace._accidents.share = 0.1
+    seconds, refused = served(Bucket(1, 60, "exact"), 400, pace)
+    assert seconds <= 1.05 * 340
+    assert refused <= 0.12
 
 
 @pytest.mark.parametrize(("rpm", "tpm", "most"), [(30, None, 30), (None, 3000, 30), (30, 1000, 10)])
