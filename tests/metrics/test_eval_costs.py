@@ -152,3 +152,11 @@ def test_positions_of_real_refinements(fake: Any) -> None:
     found = tts.compare(sums(12), strategies=["gsr"], k=3, model="fake:m").positions("gsr")
     assert sum(share.mean for share in found.values()) == pytest.approx(1)
     assert list(found) == [1, 2, 3]
+
+
+def test_lengths_beside_candidates_without_counts_are_unknown(fake: Any) -> None:
+    fake(script=spoken)
+    rows = [{"problem": "1+1?", "answer": "2", "candidates": [f"\\boxed{{{n}}}" for n in (2, 3)]}]
+    compared = tts.compare(rows, strategies=["gsr"], k=2, model="fake:m")
+    assert compared.accuracy("gsr") is not None
+    assert compared.lengths("gsr") is None

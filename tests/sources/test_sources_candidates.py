@@ -94,3 +94,11 @@ def test_candidate_sets_that_are_none(tmp_path: Path) -> None:
     assert len(empty) == 0
     assert not holds_candidates(write(tmp_path / "p.jsonl", {"problem": "a"}))
     assert not holds_candidates("1+1?")
+
+
+def test_a_column_called_recorded_that_is_no_mapping_is_one_sentence() -> None:
+    row = {"problem": "1+1?", "answer": "2", "recorded": "yes", "candidates": ["2", "3"], "correct": [True, False]}
+    with pytest.raises(tts.TaskError, match="'recorded' holds 'yes'.*rename it"):
+        list(read_candidate_sets([row], extract=last_word))
+    [(kept, _)] = read_candidate_sets([{**row, "recorded": {"note": "x"}}], extract=last_word)
+    assert kept.problem.metadata["recorded"] == {"note": "x", "correct": [True, False]}

@@ -99,7 +99,9 @@ class Costs(Accuracies):
         return bool(there) and all(c.usage.generated_tokens for c in there)
 
     def lengths(self, strategy: str) -> Lengths | None:
-        """Tokens of an output that the strategy wrote beside those of a candidate; `None` where it writes nothing.
+        """Tokens of an output that the strategy wrote beside those of a candidate.
+
+        `None` where it writes nothing, and where what candidates cost is not known.
 
         What it wrote is all that it generated beyond the candidates, over its outputs; several rounds count together.
         """
@@ -111,7 +113,7 @@ class Costs(Accuracies):
         ]
         outputs = clustered_mean((problem, sum(own) / many) for problem, own, many in written)
         direct, parts = self._direct
-        if outputs is None or direct is None:
+        if outputs is None or direct is None or not self.usage_known:
             return None
         thinking, answer = (sum(own[kind] / many for _, own, many in written) / len(written) for kind in (0, 1))
         return Lengths(direct, outputs, (parts[0], thinking), (parts[1], answer))

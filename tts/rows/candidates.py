@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tts.rows.cells import list_of
+from tts.rows.cells import list_of, shown
 from tts.rows.columns import example_of_mapping, jsonable, missing, nested
 from tts.rows.files import Row
 from tts.rows.held import held, is_messages
@@ -53,7 +53,7 @@ def _sampled_of_mapping(
     example = example_of_mapping(row, position, mapped, left_out=(*found.columns, "policy", "sampling"))
     policy = row.value.get("policy") or row.value.get("model")
     candidates = CandidateSet(
-        problem=_with_recorded(example.problem, values, own=nested(row, "metadata")),
+        problem=_with_recorded(row, example.problem, values, own=nested(row, "metadata")),
         candidates=tuple(_candidate(row, i, value, think, extract) for i, value in enumerate(values)),
         policy=policy if isinstance(policy, str) else "",
         sampling=_sampling(row),
@@ -93,7 +93,7 @@ def _first(error: ValidationError) -> str:
     return f"{'.'.join(map(str, first['loc']))}={first['input']!r}: {first['msg']}"
 
 
-def _with_recorded(problem: Problem, candidates: list[Any], own: object) -> Problem:
+def _with_recorded(row: Row, problem: Problem, candidates: list[Any], own: object) -> Problem:
     """The problem with what was recorded about each candidate moved under one name.
 
     What stands in the metadata column of its `own` was metadata when it was written, whatever its length.
@@ -112,7 +112,12 @@ def _with_recorded(problem: Problem, candidates: list[Any], own: object) -> Prob
                 parallel.setdefault(name, [None] * count)[index] = candidate[name]
     if not parallel:
         return problem
-    metadata["recorded"] = {**metadata.get("recorded", {}), **jsonable(parallel)}
+    before = metadata.get("recorded", {})
+    if not isinstance(before, Mapping):
+        raise row.error(
+            f"'recorded' holds {shown(before)}, and lists beside candidates are kept under that name; rename it"
+        )
+    metadata["recorded"] = {**before, **jsonable(parallel)}
     return problem.model_copy(update={"metadata": metadata})
 
 
