@@ -75,7 +75,7 @@ columns_option = click.option(
     "--columns",
     type=_NameValue(many=True),
     metavar="ROLE=NAME,...",
-    help="What the source calls its id, problem, answer, candidates, e.g. problem=question,answer=final.",
+    help="What the source calls id, problem, answer, candidates, completion_tokens, as in problem=question,id=nr.",
 )
 on_error_option = click.option(
     "--on-error",

@@ -15,8 +15,9 @@ from tts.rows.cells import list_of, shown
 from tts.rows.columns import example_of_mapping, jsonable, missing, nested
 from tts.rows.files import Row
 from tts.rows.held import held, is_messages
+from tts.rows.tokens import ROLE, counts_of, usage_of
 from tts.vocabulary.errors import ConfigError, TaskError
-from tts.vocabulary.records import Candidate, CandidateSet, Problem, Sampled, Sampling
+from tts.vocabulary.records import Candidate, CandidateSet, Problem, Sampled, Sampling, Usage
 from tts.vocabulary.thinking import split_thinking
 
 Extract = Callable[[str], str | None]
@@ -49,12 +50,17 @@ def _sampled_of_mapping(
     if found is None:
         raise missing(row, "candidates")
     values = found.values
-    mapped = {role: name for role, name in columns.items() if role != "candidates"}
+    mapped = {role: name for role, name in columns.items() if role not in ("candidates", ROLE)}
     example = example_of_mapping(row, position, mapped, left_out=(*found.columns, "policy", "sampling"))
     policy = row.value.get("policy") or row.value.get("model")
+    problem = _with_recorded(row, example.problem, values, own=nested(row, "metadata"))
+    counts = counts_of(problem.metadata.get("recorded"), columns, len(values))
+    if counts is None:
+        raise row.error(f"no list {columns[ROLE]!r} of tokens, one for each of the {len(values)} candidates")
+    read = (_candidate(row, i, value, think, extract) for i, value in enumerate(values))
     candidates = CandidateSet(
-        problem=_with_recorded(row, example.problem, values, own=nested(row, "metadata")),
-        candidates=tuple(_candidate(row, i, value, think, extract) for i, value in enumerate(values)),
+        problem=problem,
+        candidates=tuple(_counted(one, tokens) for one, tokens in zip(read, counts, strict=True)),
         policy=policy if isinstance(policy, str) else "",
         sampling=_sampling(row),
     )
@@ -78,6 +84,8 @@ def _candidate(row: Row, index: int, value: object, think: tuple[str, str] | Non
             f"candidate {index} is of type {type(value).__name__}; it must be text, or a mapping with a text"
         )
     known = {name: fields[name] for name in Candidate.model_fields if fields.get(name) is not None}
+    if isinstance(told := known.get("usage"), Mapping):
+        known["usage"] = usage_of(told) or told
     if not {"thinking", "summary"} & known.keys():
         text = known["text"]
         known["thinking"], known["summary"] = split_thinking(text, *think) if think else (None, text)
@@ -86,6 +94,13 @@ def _candidate(row: Row, index: int, value: object, think: tuple[str, str] | Non
         return Candidate.model_validate({**known, "index": index})
     except ValidationError as error:
         raise row.error(f"candidate {index}: {_first(error)}") from None
+
+
+def _counted(candidate: Candidate, tokens: int | None) -> Candidate:
+    """The candidate with the tokens that a column says, unless it has its own."""
+    if tokens is None or candidate.usage != Usage():
+        return candidate
+    return candidate.model_copy(update={"usage": Usage(calls=1, answer_tokens=tokens)})
 
 
 def _first(error: ValidationError) -> str:

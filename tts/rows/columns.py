@@ -32,6 +32,7 @@ DEFAULT_COLUMNS: dict[str, tuple[str, ...]] = {
         *("candidates", "responses", "samples", "completions", "generations", "outputs", "predictions"),
         "model_outputs",
     ),
+    "completion_tokens": ("completion_tokens", "output_tokens", "generated_tokens", "num_generated_tokens"),
 }
 """What each column may be called; the first name wins over the others."""
 

@@ -20,6 +20,7 @@ from tts.rows.columns import check_columns, example_of
 from tts.rows.files import Row, is_file_name
 from tts.rows.held import held
 from tts.rows.samples import by_problem
+from tts.rows.tokens import ROLE
 from tts.sources.joined import with_problems
 from tts.sources.opening import Source, is_file, rows_of
 from tts.store.address import is_store, shown_store
@@ -180,7 +181,10 @@ def _whole(rows: Iterator[Row], columns: dict[str, str]) -> tuple[Iterator[Row],
         if isinstance(row.value, TaskError):
             continue
         rows = chain(seen, rows)
-        return (by_problem(rows, columns), {}) if _has_one_response(row, columns) else (rows, columns)
+        if not _has_one_response(row, columns):
+            return rows, columns
+        beside = {role: name for role, name in columns.items() if role == ROLE}
+        return by_problem(rows, {role: name for role, name in columns.items() if role not in beside}), beside
     return iter(seen), columns
 
 
