@@ -50,7 +50,7 @@ def test_everything_about_one_plugin(run_tts: Any) -> None:
     for told in (
         "strategy gsr: the policy reads its own candidates and writes a new solution",
         "from ttscale",
-        "paper Wang et al. 2025, arXiv 2509.00084",
+        "paper Wang et al., Findings of ACL 2026, arXiv 2509.00084",
         "needs policy",
         "calls 1 by the policy over all k",
         "weakness an untrained small policy refines worse than a vote",

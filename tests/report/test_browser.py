@@ -37,7 +37,7 @@ def listed(page: Any) -> list[str]:
 def test_every_section_and_figure_renders(open_page: Open) -> None:
     page = open_page()
     assert page.title() == "Eight <problems> & more"
-    assert page.locator("main > section").count() == 11
+    assert page.locator("main > section").count() == 14
     for svg in page.locator(".wide svg").all():
         box = svg.bounding_box()
         assert box["width"] > 500

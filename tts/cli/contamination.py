@@ -47,9 +47,9 @@ def contamination(
 ) -> None:
     """Look for signs that a model has seen the PROBLEMS: n-grams of them in a corpus, their order under a model.
 
-    --corpus says how much of each problem stands in it, word for word, and whether its answer follows. --scorer says
-    whether the model finds the problems likelier in the order of their file than in others. Neither finding nothing
-    proves that they were not seen.
+    A corpus says how much of each problem stands in it, word for word, and whether its answer follows. A scorer says
+    whether the model finds the problems likelier in the order of their file than in others. That neither finds anything
+    does not prove that they were not seen.
     """
     if corpus is None and scorer is None:
         raise tts.ConfigError("give --corpus PATH for n-grams, --scorer likelihood:MODEL for the order, or both")
