@@ -80,9 +80,10 @@ def test_every_problem_has_an_address(open_page: Open, page_file: Path) -> None:
     other = open_page()
     other.goto(f"{page_file.as_uri()}{address}")
     other.reload()
-    assert other.inner_text("#detail h3") == "p2"
-    assert other.locator(".groups [aria-pressed=true]").inner_text() == "Group 2"
-    assert other.locator("#detail").bounding_box()["y"] < 900
+    sync_api.expect(other.locator("#detail h3")).to_have_text("p2", timeout=PATIENCE)
+    sync_api.expect(other.locator(".groups [aria-pressed=true]")).to_have_text("Group 2", timeout=PATIENCE)
+    top = "document.querySelector('#detail').getBoundingClientRect().top < 900"
+    other.wait_for_function(top, timeout=PATIENCE)
     other.evaluate("location.hash = '#p=8'")
     sync_api.expect(other.locator("#detail h3")).to_have_text("p7", timeout=PATIENCE)
     for nowhere in ("#p=0", "#p=9", "#p=1e0", "#p=x"):
