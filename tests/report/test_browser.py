@@ -82,8 +82,7 @@ def test_every_problem_has_an_address(open_page: Open, page_file: Path) -> None:
     other.reload()
     sync_api.expect(other.locator("#detail h3")).to_have_text("p2", timeout=PATIENCE)
     sync_api.expect(other.locator(".groups [aria-pressed=true]")).to_have_text("Group 2", timeout=PATIENCE)
-    top = "document.querySelector('#detail').getBoundingClientRect().top < 900"
-    other.wait_for_function(top, timeout=PATIENCE)
+    sync_api.expect(other.locator("#detail h3")).to_be_in_viewport(timeout=PATIENCE)
     other.evaluate("location.hash = '#p=8'")
     sync_api.expect(other.locator("#detail h3")).to_have_text("p7", timeout=PATIENCE)
     for nowhere in ("#p=0", "#p=9", "#p=1e0", "#p=x"):
