@@ -68,6 +68,7 @@ def test_prices_that_are_wrong_are_one_sentence(tmp_path: Path, name: str, text:
 
 
 def test_prices_that_are_no_file_are_one_sentence() -> None:
+    pytest.importorskip("torch", reason="the built-in model needs ttscale[hf]")
     given: Any = {"policy": {"prompt": 1.0}}
     with pytest.raises(tts.ConfigError, match=r"prices=\{'policy'.*give the path of a \.toml or \.json file"):
         tts.run([], prices=given, max_cost=1)

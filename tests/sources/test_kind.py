@@ -115,5 +115,6 @@ def test_auto_of_a_pipe_and_in_an_explanation(tmp_path: Path) -> None:
 
 
 def test_a_task_knows_its_own() -> None:
+    pytest.importorskip("torch", reason="the built-in model needs ttscale[hf]")
     found = tts.compare("task:sums@size=1", strategies=["first"], k=1, answers="auto")
     assert found.accuracy("first") is not None

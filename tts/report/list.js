@@ -112,6 +112,7 @@ function visit() {
   const place = named ? Number(named[1]) - 1 : -1;
   if (!(place in index.problems)) return false;
   pick(place, Math.min(Number(named[2] ?? 1), detailOf(place).groups.length) - 1);
+  history.scrollRestoration = "manual"; // a page that is loaded again goes to its problem, not to where it was
   const beside = getComputedStyle(byId("list")).position === "sticky"; // else the list stands above, and is a screen long
   byId(beside ? "browser" : "detail").scrollIntoView();
   return true;
