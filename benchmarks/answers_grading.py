@@ -4,7 +4,8 @@ python benchmarks/answers_grading.py [--data DIR] [--all]
 
 Math-Verify's column is `verify(parse(gold), parse(answer))` with its own timeouts, bare answers wrapped in `$...$`.
 Rows with `config` hold only under a switch of another grader; neither side is given the switch. `adjudicated.jsonl` has
-the verdicts of the data that were read one by one and are wrong, with the reason: of those where ours differed.
+the verdicts of the data that were read one by one and are wrong, with the reason: all where ours differed were read,
+and all where ours agreed but for pairs of plain numbers.
 """
 
 import argparse

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deaths import LIMIT, raising
 from doubles import FakeBackend
 from waiting import soon, until
 
@@ -24,16 +25,8 @@ from tts.engine.pool import Pool
 from tts.store import writer
 
 PROBLEM = tts.Problem(id="1", prompt="1+1")
-LIMIT = 30.0  # seconds in which they must have heard
 FAILURES = [OSError("planted"), MemoryError("planted"), KeyboardInterrupt("planted"), SystemExit("planted")]
 each_failure = pytest.mark.parametrize("failure", FAILURES, ids=lambda one: type(one).__name__)
-
-
-def raising(failure: BaseException) -> Callable[..., Any]:
-    def planted(*_: Any, **__: Any) -> Any:
-        raise failure
-
-    return planted
 
 
 def flush(store: tts.Store, times: int = 3) -> list[BaseException | None]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,12 +19,13 @@ from tts_trainers.helpers.graded import read_graded
 from tts_trainers.hybrid import checks, pretrained
 from tts_trainers.recipe import load_recipe
 from tts_trainers.runtime import folder as run_folder
+from tts_trainers.runtime import run
 from tts_trainers.runtime.checkpoints import last_checkpoint
 from tts_trainers.runtime.processes import check_trainer, processes, rank
+from tts_trainers.runtime.run import Say
 from tts_trainers.runtime.terminal import quiet, say
 
 log = logging.getLogger("tts.train")
-Say = Callable[[str], None]
 
 
 class Prepared(NamedTuple):
@@ -48,17 +47,11 @@ def train_aggregator(recipe: AggregatorRecipe, out: Path, *, resume: bool = True
     Ctrl-C, when a checkpoint is saved.
     """
     prepared = prepare(recipe, out)
-    if resume:
-        run_folder.check_same(out, prepared.settings)
-    else:
-        run_folder.clear(out)
-    say(prepared.report)
-    if run_folder.is_finished(out):
-        say(f"{out} holds the finished run already")
+    if not run.is_to_be_done(out, prepared.settings, prepared.report, say, resume=resume):
         return out
-    run_folder.begin(out, prepared.settings)
     trainer = _trainer(recipe, prepared, out, say)
-    _train(trainer, last_checkpoint(out), say)
+    with pretrained.quiet_peft():
+        run.train(trainer, last_checkpoint(out), say)
     _save(trainer, recipe, prepared, out)
     return out
 
@@ -167,32 +160,15 @@ def _trainer(recipe: AggregatorRecipe, prepared: Prepared, out: Path, say: Say) 
     return trainer
 
 
-def _train(trainer: Any, last: Path | None, say: Say) -> None:
-    from tts_trainers.runtime.callbacks import StopOnInterrupt
-
-    if last is not None:
-        say(f"going on from {last}")
-    with StopOnInterrupt(install=processes() == 1) as interrupt:
-        trainer.add_callback(interrupt)
-        with pretrained.quiet_peft():
-            trainer.train(resume_from_checkpoint=None if last is None else str(last))
-    if interrupt.asked:
-        say(f"stopped and saved after step {trainer.state.global_step}; the same command goes on from there")
-        raise KeyboardInterrupt
-
-
 def _save(trainer: Any, recipe: AggregatorRecipe, prepared: Prepared, out: Path) -> None:
-    """The finished model; its prompts are written last, which marks the run as finished."""
+    """The finished model, with its prompts."""
     adapter = out / "adapter"
-    trainer.save_model(str(out if recipe.lora is None else adapter))
-    trainer.accelerator.wait_for_everyone()
-    if not trainer.is_world_process_zero():
+    if not run.save_weights(trainer, out if recipe.lora is None else adapter):
         return
     if recipe.lora is not None:
         pretrained.merge_adapter(recipe.model, prepared.config, prepared.tokenizer.eos_token_id, adapter, out)
         prepared.tokenizer.save_pretrained(out)
-    prepared.templates.write(out)
-    shutil.rmtree(out / run_folder.CACHE, ignore_errors=True)
+    run.finish(out, prepared.templates)
 
 
 @click.command(name="aggregator")

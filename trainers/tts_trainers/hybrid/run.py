@@ -6,9 +6,7 @@ The order is that of cost: the recipe, the machine, the folder, the rows, their 
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,12 @@ from tts_trainers.hybrid.preparation import Prepared, prepare
 from tts_trainers.hybrid.preview import preview
 from tts_trainers.hybrid.recipe import HybridRecipe
 from tts_trainers.runtime import folder as run_folder
+from tts_trainers.runtime import run
 from tts_trainers.runtime.checkpoints import last_checkpoint
 from tts_trainers.runtime.processes import processes
+from tts_trainers.runtime.run import Say
 
 log = logging.getLogger("tts.train")
-Say = Callable[[str], None]
 
 
 def train_hybrid(
@@ -37,17 +36,10 @@ def train_hybrid(
     are loaded, and `KeyboardInterrupt` after Ctrl-C, when a checkpoint is saved.
     """
     prepared = prepare(recipe, out, out / run_folder.CACHE)
-    if resume:
-        run_folder.check_same(out, prepared.settings)
-    else:
-        run_folder.clear(out)
-    say(prepared.report)
-    if run_folder.is_finished(out):
-        say(f"{out} holds the finished run already")
+    if not run.is_to_be_done(out, prepared.settings, prepared.report, say, resume=resume):
         return out
-    run_folder.begin(out, prepared.settings)
     trainer = _trainer(recipe, prepared, out, say)
-    _train(trainer, last_checkpoint(out), say)
+    run.train(trainer, last_checkpoint(out), say)
     _save(trainer, recipe, prepared, out, command)
     return out
 
@@ -124,31 +116,13 @@ def _trainer(recipe: HybridRecipe, prepared: Prepared, out: Path, say: Say) -> A
     return trainer
 
 
-def _train(trainer: Any, last: Path | None, say: Say) -> None:
-    from tts_trainers.runtime.callbacks import StopOnInterrupt
-
-    if last is not None:
-        say(f"going on from {last}")
-    with StopOnInterrupt(install=processes() == 1) as interrupt:
-        trainer.add_callback(interrupt)
-        trainer.train(resume_from_checkpoint=None if last is None else str(last))
-    if interrupt.asked:
-        say(f"stopped and saved after step {trainer.state.global_step}; the same command goes on from there")
-        raise KeyboardInterrupt
-
-
 def _save(trainer: Any, recipe: HybridRecipe, prepared: Prepared, out: Path, command: str | None) -> None:
-    """The finished model; its prompts are written last, which marks the run as finished."""
-    if trainer.is_fsdp_enabled:
-        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+    """The finished model, with its prompts."""
     adapter = out / "adapter"
-    trainer.save_model(str(out if recipe.lora is None else adapter))
-    trainer.accelerator.wait_for_everyone()
-    if not trainer.is_world_process_zero():
+    if not run.save_weights(trainer, out if recipe.lora is None else adapter):
         return
     if recipe.lora is not None:
         pretrained.merge_adapter(recipe.model, prepared.config, prepared.tokenizer.eos_token_id, adapter, out)
         prepared.tokenizer.save_pretrained(out)
     write_card(out, recipe, prepared.report, command)
-    prepared.prompts.write(out)
-    shutil.rmtree(out / run_folder.CACHE, ignore_errors=True)
+    run.finish(out, prepared.prompts)
